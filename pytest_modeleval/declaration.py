@@ -1,0 +1,136 @@
+"""How a benchmark is declared: a decorator on an ordinary test function, and the record it leaves there.
+
+    @benchmark(name="capitals", version="1", dataset=local("capitals/{subset}"), subsets=["europe"],
+               sample=to_sample, request=to_request, grade=choice_grade)
+    def test_capitals(grade):
+        assert grade, grade.explanation
+
+Nothing is registered: pytest's collection finds the function, and the function carries its declaration.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from pytest_modeleval.datasets import Dataset, Row
+from pytest_modeleval.metrics import Aggregate
+from pytest_modeleval.records import Grade, Request, Response, Sample
+
+ATTRIBUTE = "pytest_modeleval_benchmark"
+_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+_SUBSET = re.compile(r"[^\[\]\s/\\:]+\Z")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Model(Protocol):
+    """What `solve` may do with the model."""
+
+    name: str
+
+    async def ask(self, request: Request) -> Response:
+        """One answer; bounded, retried and journaled like every other request. Raises Ungraded if none comes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subset:
+    """A named part of a benchmark.
+
+    is_optional: collected only where -k names it (a second transcription, a costly variant).
+    """
+
+    name: str
+    is_optional: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Benchmark:
+    """A declared benchmark. See `benchmark` for the meaning of the fields."""
+
+    name: str
+    version: str
+    metric: str
+    dataset: Dataset
+    subsets: tuple[Subset, ...]
+    sample: Callable[[Row], Sample]
+    request: Callable[[Sample], Request] | None
+    solve: Callable[[Sample, Model], Awaitable[Any]] | None
+    grade: Callable[[Sample, Any], Grade] | None
+    sample_id: Callable[[Row], str] | None
+    aggregates: tuple[Aggregate, ...]
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    advice: Mapping[str, str] = field(default_factory=dict)
+
+
+def benchmark(
+    *,
+    name: str,
+    version: str,
+    dataset: Dataset,
+    sample: Callable[[Row], Sample],
+    subsets: Sequence[str | Subset] = (),
+    request: Callable[[Sample], Request] | None = None,
+    solve: Callable[[Sample, Model], Awaitable[Any]] | None = None,
+    grade: Callable[[Sample, Any], Grade] | None = None,
+    sample_id: Callable[[Row], str] | None = None,
+    metric: str = "mean_acc",
+    aggregates: Sequence[Aggregate] = (),
+    defaults: Mapping[str, Any] | None = None,
+    advice: Mapping[str, str] | None = None,
+) -> Callable[[F], F]:
+    """Declare that a test function is a benchmark; each sample becomes one item.
+
+    name: lower-case word, as it stands in the table. version: raised whenever a score may change.
+    dataset: where rows come from. subsets: its parts, in the order of the table; left empty, they are the files
+    that the dataset finds.
+    sample: row -> Sample. request: Sample -> Request, pure, run ahead of the tests; or solve: async, several
+    requests through `model.ask`, its return value taking the place of the response. Exactly one of the two.
+    grade: (Sample, Response or what solve returned) -> Grade; without it the test body alone decides.
+    sample_id: row -> an id that the data itself carries; without it "<subset>-0000" counts rows from 0.
+    metric: "mean_acc", "acc", or "pass@k" for a number k (1 with one repeat).
+    aggregates: how subsets combine, as the benchmark's source defines it.
+    defaults: generation parameters the benchmark wishes (max_tokens, ...); profile and --eval-param win over them.
+    advice: subset -> what a failing subset usually means, one sentence.
+    """
+    if not _NAME.match(name):
+        raise ValueError(f"benchmark name {name!r}: expected a lower-case word such as 'aime25'")
+    if (request is None) == (solve is None):
+        raise ValueError(f"benchmark {name}: expected either request= or solve=, found {'both' if request else 'none'}")
+    parts = tuple(part if isinstance(part, Subset) else Subset(part) for part in subsets)
+    for part in parts:
+        if not _SUBSET.match(part.name):
+            raise ValueError(f"benchmark {name}: subset {part.name!r} holds a space, slash, colon or bracket")
+    names = [part.name for part in parts]
+    if len(set(names)) != len(names):
+        raise ValueError(f"benchmark {name}: a subset is named twice in {names}")
+    if not re.fullmatch(r"mean_acc|acc|pass@[1-9]\d*", metric):
+        raise ValueError(f"benchmark {name}: metric {metric!r}: expected mean_acc, acc or pass@k")
+    declared = Benchmark(
+        name=name,
+        version=version,
+        metric=metric,
+        dataset=dataset,
+        subsets=parts,
+        sample=sample,
+        request=request,
+        solve=solve,
+        grade=grade,
+        sample_id=sample_id,
+        aggregates=tuple(aggregates),
+        defaults=dict(defaults or {}),
+        advice=dict(advice or {}),
+    )
+
+    def mark(function: F) -> F:
+        setattr(function, ATTRIBUTE, declared)
+        return function
+
+    return mark
+
+
+def declared_benchmark(function: object) -> Benchmark | None:
+    """The declaration that a test function carries, if any."""
+    found = getattr(function, ATTRIBUTE, None)
+    return found if isinstance(found, Benchmark) else None

@@ -1,0 +1,88 @@
+"""The exceptions of pytest-modeleval.
+
+    ModelEvalError
+     ├─ UserMistake           something the user can mend; shown without a traceback, exit status 4
+     │   ├─ SettingsError     an option, ini key, environment variable, profile or gates file
+     │   ├─ DataError         a data file or row: missing, corrupt, wrong field
+     │   ├─ ConnectError      the server cannot be reached, refuses the key, serves another model
+     │   ├─ LaunchError       the server that we start does not come up
+     │   └─ RunFolderError    the run folder cannot be written, is in use, or belongs to another experiment
+     ├─ AttemptFailed         one request went wrong; the dispatcher decides whether to try again
+     ├─ Ungraded              a sample ends without a verdict, and why
+     └─ EngineStopped         asking was stopped; whoever still waits gets this
+
+Messages say what was expected, what was found, where, and what to do next. No message carries an API key.
+"""
+
+from __future__ import annotations
+
+from pytest_modeleval.records import Kind
+
+
+class ModelEvalError(Exception):
+    """Root of everything this package raises on purpose."""
+
+
+class UserMistake(ModelEvalError):
+    """Something the user can mend. Raised before the first request; nothing is lost."""
+
+
+class SettingsError(UserMistake):
+    """An option, ini key, environment variable, profile or gates file is not usable."""
+
+
+class DataError(UserMistake):
+    """A data file is missing or a row of it is not what the benchmark needs."""
+
+
+class ConnectError(UserMistake):
+    """The server cannot be reached, refuses the key, or does not serve the model that was asked for."""
+
+
+class LaunchError(UserMistake):
+    """The server that we start ourselves does not become ready."""
+
+
+class RunFolderError(UserMistake):
+    """The run folder cannot be written, is in use, or holds another experiment."""
+
+
+class AttemptFailed(ModelEvalError):
+    """One attempt at one request failed.
+
+    kind: what the sample becomes if no further attempt succeeds (server_error, timeout or bad_response).
+    cause: machine-readable, e.g. "http_503", "connection_lost", "idle", "malformed_json".
+    is_retryable: False for answers that would come again unchanged, such as 400 or 401.
+    is_overload: True for 429, 503 and time-outs, which ask the dispatcher to send less at once.
+    retry_after_s: seconds that the server asked us to wait, if it said so.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: Kind,
+        cause: str,
+        is_retryable: bool = True,
+        is_overload: bool = False,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.cause = cause
+        self.is_retryable = is_retryable
+        self.is_overload = is_overload
+        self.retry_after_s = retry_after_s
+
+
+class Ungraded(ModelEvalError):
+    """A sample has no verdict. kind is one of the kinds that never count in a score."""
+
+    def __init__(self, message: str, *, kind: Kind, cause: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.cause = cause
+
+
+class EngineStopped(ModelEvalError):
+    """Asking was stopped (interrupt, -x, end of the run) before this sample's response came."""
