@@ -1,0 +1,58 @@
+"""What a server's log says about how far its start has come. Pure: a line in, a milestone out.
+
+Lines of SGLang are those of 0.5.5 to 0.5.23, of vLLM those of its V1 engine; unknown lines mean nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Milestone:
+    """A step of the start. done: what has just been reached; next: what is awaited now."""
+
+    done: str
+    next: str
+
+
+_TABLE: tuple[tuple[str, Milestone], ...] = (
+    # SGLang
+    (r"Init torch distributed begin", Milestone("process started", "the GPUs to find each other")),
+    (r"Init torch distributed ends", Milestone("GPUs connected", "the weights")),
+    (r"Load weight begin", Milestone("GPUs connected", "the weights to load")),
+    (r"Load weight end", Milestone("weights loaded", "the KV cache")),
+    (r"KV cache (?:is )?allocated", Milestone("KV cache allocated", "the memory pool")),
+    (r"Memory pool end", Milestone("memory pool ready", "the CUDA graphs")),
+    (r"Capture .{0,40}graph begin", Milestone("memory pool ready", "the CUDA graphs (minutes at first use)")),
+    (r"Capture .{0,40}graph end", Milestone("CUDA graphs captured", "the warm-up request")),
+    (r"The server is fired up and ready to roll", Milestone("ready", "its health check")),
+    (r"DeepGEMM (?:JIT|warmup)", Milestone("compiling kernels", "10 to 20 minutes at first")),
+    # vLLM
+    (r"Starting to load model", Milestone("engine started", "the weights to load")),
+    (r"Loading weights took|Model loading took", Milestone("weights loaded", "the KV cache")),
+    (r"GPU KV cache size", Milestone("KV cache allocated", "the CUDA graphs")),
+    (r"Graph capturing finished", Milestone("CUDA graphs captured", "the server")),
+    (r"Application startup complete", Milestone("ready", "its health check")),
+    # both, before anything else
+    (
+        r"Fetching \d+ files|Downloading shards|model-\d+-of-\d+.*%",
+        Milestone("downloading", "the weights from the hub"),
+    ),
+    (r"Loading safetensors checkpoint shards", Milestone("loading weights", "the last shard")),
+    # ours
+    (r"^fetching ", Milestone("downloading", "the small model (about 93 MB, once)")),
+    (r"^weights ready", Milestone("weights ready", "the server")),
+)
+_LINES = tuple((re.compile(pattern, re.IGNORECASE), milestone) for pattern, milestone in _TABLE)
+_SHARDS = re.compile(r"(?:shards|Multi-thread loading shards)\D{0,20}(\d{1,3})%")
+
+
+def milestone_of(line: str) -> Milestone | None:
+    """The step that a log line tells of; None for every other line."""
+    for pattern, milestone in _LINES:
+        if pattern.search(line):
+            shards = _SHARDS.search(line)
+            return Milestone(f"{milestone.done} {shards[1]} %", milestone.next) if shards else milestone
+    return None
