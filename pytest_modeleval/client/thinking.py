@@ -1,0 +1,156 @@
+"""The one place where a model's thinking is cut from its answer. Pure, total, linear in the length of the text.
+
+Why it matters: thinking that stays in the text is read by graders. A draft "ANSWER: B" inside a cut-off thinking
+block, or before a bare closing tag, then counts as the answer.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+
+class Split(NamedTuple):
+    """A reply in two parts.
+
+    text: what graders read. reasoning: everything else but the tags.
+    is_open: the last thinking block was never closed, so the reply ended (or was cut) while the model was thinking.
+    """
+
+    text: str
+    reasoning: str
+    is_open: bool
+
+
+_FINAL = r"(?:<\|start\|>assistant)?<\|channel\|>\s{0,4}final[^<]{0,200}<\|message\|>"
+# One row for each family: name, opening tag, closing tag, both as patterns. Upper and lower case are the same, and
+# a tag may hold spaces before its closing bracket and after an opening one.
+#
+# Closing patterns begin with a character, so that the search for them is a plain scan.
+_FAMILIES: tuple[tuple[str, str, str], ...] = (
+    # <think>: DeepSeek-R1, Qwen3, GLM-4.5, MiniMax-M2, Kimi-K2 and most others (SGLang, srt/parser/reasoning_parser.py;
+    # vLLM, vllm/reasoning/basic_parsers.py). <thinking>, <thought>: what prompts ask models without tokens of their
+    # own to write. <seed:think>: ByteDance Seed-OSS (vllm/reasoning/seedoss_reasoning_parser.py). <longcat_think>:
+    # Meituan LongCat (vllm/reasoning/longcat_reasoning_parser.py). <mm:think>: the same with a name space.
+    *(
+        (name, rf"<\s{{0,4}}{name}\s{{0,4}}>", rf"</\s{{0,4}}{name}\s{{0,4}}>")
+        for name in ("think", "thinking", "thought", "seed:think", "longcat_think", "mm:think")
+    ),
+    # Mistral Magistral (vllm/reasoning/mistral_reasoning_parser.py, tokens of mistral_common).
+    ("mistral", r"\[\s{0,4}think\s{0,4}\]", r"\[/\s{0,4}think\s{0,4}\]"),
+    # Kimi-VL and Kimi k1.5 (SGLang, KimiDetector).
+    ("kimi", r"◁\s{0,4}think\s{0,4}▷", r"◁/\s{0,4}think\s{0,4}▷"),
+    # Cohere Command R7B and Command A Reasoning.
+    ("cohere", r"<\|start_thinking\|>", r"<\|end_thinking\|>"),
+    # Gemma 4 (vllm/reasoning/gemma4_reasoning_parser.py).
+    ("gemma", r"<\|channel>(?:thought\n)?", r"<channel\|>"),
+    # gpt-oss, the harmony format (SGLang, GptOssDetector; openai/harmony, docs/format.md): every channel but "final"
+    # is not meant for the reader. The header of the final channel closes what came before it, even where <|end|> is
+    # missing.
+    (
+        "harmony",
+        r"(?:<\|start\|>assistant)?<\|channel\|>\s{0,4}(?:analysis|commentary)[^<]{0,200}"
+        r"(?:<\|constrain\|>[^<]{0,40})?<\|message\|>",
+        rf"<\|(?:end|call)\|>|{_FINAL}",
+    ),
+)
+# Closes nothing by itself and is no answer either: what ends a harmony message outside a thinking channel.
+_DROPPED = r"<\|(?:return|end|call)\|>"
+
+_CLOSE = [re.compile(f"(?i:{close})") for _, _, close in _FAMILIES]
+_OPEN_GROUPS = {f"o{index}": index for index in range(len(_FAMILIES))}
+_TAG = re.compile(
+    "(?i:(?P<close>"
+    + "|".join(close for _, _, close in _FAMILIES[:-1])
+    # <|end|> closes harmony's channels only: elsewhere it merely ends a message (Phi writes it after every answer).
+    + f"|{_FINAL})|"
+    + "|".join(f"(?P<o{index}>{opening})" for index, (_, opening, _) in enumerate(_FAMILIES))
+    + f"|(?P<dropped>{_DROPPED}))"
+)
+# Where a tag may begin. It starts with a set of characters, which the search looks for at the speed of a scan; the
+# alternatives of _TAG, tried at every character, would cost a hundred times as much.
+_HINT = re.compile(
+    r"[<\[◁][|/]?+\s{0,4}+(?=[tslmercTSLMERC])(?i:think|thought|seed:|longcat_|mm:|start|end|channel|return|call)"
+)
+_QUOTES = {"`": "`", '"': '"', "'": "'", "“": "”", "‘": "’"}
+
+
+def split_thinking(content: str | None, reasoning_content: str | None) -> Split:
+    """Separate thinking from the answer.
+
+    content, reasoning_content: the fields of the message as they came. reasoning_content is thinking as a whole.
+    Inside content these rules hold, for every family of tags:
+
+    - A block runs from its opening tag to the next closing tag of the same family. Text around and between blocks is
+      answer. An opening tag inside a block opens nothing: servers and models both put one in front.
+    - A block that is never closed runs to the end, and the split is open.
+    - A closing tag outside a block (the template wrote the opening one) makes everything before it thinking, so that
+      after nested blocks, too, only what follows the last closing tag is answer.
+    - A tag directly between quotes or back-ticks, such as `</think>` in prose or "</think>" in a program, is a
+      mention and stays in the text. Nothing else protects a tag: a code fence does not, for in thinking that breaks
+      off half-way fences are open as often as not.
+
+    Joined, text and reasoning hold every character of both fields but the tags, in their order; reasoning_content
+    and thinking from the content are parted by a line end.
+    """
+    content = content or ""
+    reasoning = reasoning_content or ""
+    if "<" not in content and "[" not in content and "◁" not in content:
+        return Split(content, reasoning, is_open=False)
+    pieces, answer_from, is_open = _pieces(content)
+    if len(pieces) == 1 and not pieces[0][1]:
+        return Split(pieces[0][0], reasoning, is_open=False)
+    answer = "".join(piece for piece, is_thinking in pieces[answer_from:] if not is_thinking)
+    inline = "".join(
+        piece for position, (piece, is_thinking) in enumerate(pieces) if is_thinking or position < answer_from
+    )
+    both = f"{reasoning}\n{inline}" if reasoning and inline else reasoning or inline
+    return Split(answer, both, is_open)
+
+
+def _pieces(content: str) -> tuple[list[tuple[str, bool]], int, bool]:
+    """The content without its tags, cut where tags were: (piece, is it thinking).
+
+    Also the position of the first piece that can be answer, and whether the last block is open.
+    """
+    pieces: list[tuple[str, bool]] = []
+    answer_from = 0
+    position = 0
+    while (tag := _next_tag(content, position)) is not None:
+        pieces.append((content[position : tag.start()], False))
+        position = tag.end()
+        if tag.lastgroup == "close":
+            answer_from = len(pieces)
+        elif tag.lastgroup != "dropped":
+            close = _next_close(_OPEN_GROUPS[tag.lastgroup or ""], content, position)
+            if close is None:
+                pieces.append((content[position:], True))
+                return pieces, answer_from, True
+            pieces.append((content[position : close.start()], True))
+            position = close.end()
+    pieces.append((content[position:], False))
+    return pieces, answer_from, False
+
+
+def _next_tag(text: str, position: int) -> re.Match[str] | None:
+    """The next tag outside a block that is not merely mentioned."""
+    while (hint := _HINT.search(text, position)) is not None:
+        found = _TAG.match(text, hint.start())
+        if found is not None and not _is_mention(text, found):
+            return found
+        position = found.end() if found is not None else hint.start() + 1
+    return None
+
+
+def _next_close(family: int, text: str, position: int) -> re.Match[str] | None:
+    """The next closing tag of the family that is not merely mentioned."""
+    while (found := _CLOSE[family].search(text, position)) is not None:
+        if not _is_mention(text, found):
+            return found
+        position = found.end()
+    return None
+
+
+def _is_mention(text: str, tag: re.Match[str]) -> bool:
+    start, end = tag.span()
+    return start > 0 and end < len(text) and _QUOTES.get(text[start - 1]) == text[end]

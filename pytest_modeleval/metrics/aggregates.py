@@ -1,0 +1,233 @@
+"""How the subsets of a benchmark combine: declared as data, computed here, never rounded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import sqrt
+
+from pytest_modeleval.metrics.intervals import wilson
+from pytest_modeleval.results import AggregateScore, Score
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """A declared combination of parts: subsets, or aggregates declared before it.
+
+    method: "micro", "macro" or "weighted". parts: their names; None means all subsets that are not optional.
+    weights: name -> weight, for "weighted" only. Made by `micro`, `macro` and `weighted`.
+    """
+
+    name: str
+    method: str
+    parts: tuple[str, ...] | None = None
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+
+def micro(name: str, of: Sequence[str] | None = None) -> Aggregate:
+    """Every question counts the same, whatever its subset."""
+    return Aggregate(name, "micro", _parts(name, of))
+
+
+def macro(name: str, of: Sequence[str] | None = None) -> Aggregate:
+    """Every part counts the same, whatever its size."""
+    return Aggregate(name, "macro", _parts(name, of))
+
+
+def weighted(name: str, weights: Mapping[str, float]) -> Aggregate:
+    """Every part counts by a fixed weight. Weights are positive; they are divided by their sum."""
+    parts = _parts(name, list(weights))
+    for part, weight in weights.items():
+        if not 0.0 < weight < float("inf"):
+            raise ValueError(f"aggregate {name}: expected a positive weight for {part}, found {weight!r}")
+    return Aggregate(name, "weighted", parts, dict(weights))
+
+
+def combine(
+    aggregates: Sequence[Aggregate],
+    scores: Sequence[Score],
+    all_subsets: Sequence[str],
+    *,
+    sizes: Mapping[str, int] | None = None,
+) -> tuple[AggregateScore, ...]:
+    """The aggregates of one benchmark, in the order of their declaration.
+
+    scores: of the subsets that were run. all_subsets: every declared subset that is not optional.
+    sizes: questions in each subset, run or not. A micro aggregate with missing parts needs them for its bounds;
+    without them it has none.
+
+    A whole aggregate has a score. Its interval: Wilson on the pooled questions for a micro aggregate over subsets
+    whose own intervals are Wilson's; otherwise the intervals of the parts, their distances from the parts' scores
+    squared, weighted and added (Zou & Donner 2008, Statistics in Medicine 27:1693; the parts are independent), which
+    needs no standard error and keeps the asymmetry near 0 and 1. None where a part has no interval.
+
+    An aggregate with a part that was not run, has no score, or is itself partial has no score. at_least and at_most
+    then say between which values the whole lies, the missing counted as 0 and as 1.
+    An aggregate of which no part was run is left out.
+    """
+    known: dict[str, _Part] = {}
+    for score in scores:
+        known[score.subset] = _part_of_score(score)
+    found: list[AggregateScore] = []
+    for aggregate in aggregates:
+        names = aggregate.parts if aggregate.parts is not None else tuple(all_subsets)
+        if not any(name in known for name in names):
+            continue
+        made = _combine_one(aggregate, names, known, sizes or {})
+        found.append(made)
+        whole = made.score if made.score is not None else None
+        known[aggregate.name] = _Part(
+            made.num, whole, made.low, made.high, made.at_least, made.at_most, is_group=True, size=None
+        )
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A subset or aggregate on its way into a larger one. successes: where Wilson on pooled questions is right."""
+
+    num: int
+    score: float | None
+    low: float | None
+    high: float | None
+    at_least: float | None
+    at_most: float | None
+    is_group: bool = False
+    successes: float | None = None
+    size: int | None = None
+
+
+def _part_of_score(score: Score) -> _Part:
+    successes = score.score * score.num if score.score is not None and score.method == "wilson" else None
+    at_least, at_most = (score.score, score.score) if score.score is not None else (0.0, 1.0)
+    return _Part(
+        score.num, score.score, score.low, score.high, at_least, at_most, successes=successes, size=score.planned
+    )
+
+
+def _combine_one(
+    aggregate: Aggregate, names: tuple[str, ...], known: Mapping[str, _Part], sizes: Mapping[str, int]
+) -> AggregateScore:
+    parts = {name: known[name] for name in names if name in known}
+    missing = tuple(name for name in names if name not in parts or parts[name].score is None)
+    num = sum(part.num for part in parts.values())
+    weights = _weights(aggregate, names, parts, sizes, is_whole=not missing)
+    if missing:
+        return _partial(aggregate, names, parts, missing=missing, weights=weights)
+    assert weights is not None  # noqa: S101 - a whole aggregate knows the size of every part
+    score = sum(weights[name] * (part.score or 0.0) for name, part in parts.items())
+    # The last bit: a mean of ones may come out as 1.0000000000000002.
+    score = min(max(score, 0.0), 1.0)
+    low, high = _interval(aggregate, parts, weights, score, num)
+    return AggregateScore(aggregate.name, num, score, low, high, at_least=score, at_most=score)
+
+
+def _weights(
+    aggregate: Aggregate,
+    names: tuple[str, ...],
+    parts: Mapping[str, _Part],
+    sizes: Mapping[str, int],
+    *,
+    is_whole: bool,
+) -> dict[str, float] | None:
+    """The weight of each part, summing to 1; None where a missing part's size is not known."""
+    if aggregate.method == "micro":
+        raw: dict[str, float] = {}
+        for name in names:
+            part = parts.get(name)
+            size = part.num if part is not None and (is_whole or part.score is not None) else sizes.get(name)
+            if size is None and part is not None:
+                size = part.size
+            if size is None:
+                return None
+            raw[name] = float(size)
+    elif aggregate.method == "weighted":
+        raw = {name: float(aggregate.weights[name]) for name in names}
+    else:
+        raw = dict.fromkeys(names, 1.0)
+    total = sum(raw.values())
+    return {name: weight / total for name, weight in raw.items()} if total > 0 else None
+
+
+def _interval(
+    aggregate: Aggregate, parts: Mapping[str, _Part], weights: Mapping[str, float], score: float, num: int
+) -> tuple[float | None, float | None]:
+    pooled = [part.successes for part in parts.values()]
+    if aggregate.method == "micro" and all(successes is not None for successes in pooled):
+        low, high = wilson(min(sum(successes or 0.0 for successes in pooled), float(num)), num)
+        return min(low, score), max(high, score)
+    below = above = 0.0
+    for name, part in parts.items():
+        if part.score is None or part.low is None or part.high is None:
+            return None, None
+        below += (weights[name] * (part.score - part.low)) ** 2
+        above += (weights[name] * (part.high - part.score)) ** 2
+    return max(0.0, score - sqrt(below)), min(1.0, score + sqrt(above))
+
+
+def _partial(
+    aggregate: Aggregate,
+    names: tuple[str, ...],
+    parts: Mapping[str, _Part],
+    *,
+    missing: tuple[str, ...],
+    weights: Mapping[str, float] | None,
+) -> AggregateScore:
+    at_least = at_most = None
+    is_bounded = weights is not None and all(part.at_least is not None for part in parts.values())
+    if weights is not None and is_bounded:
+        at_least = sum(weights[name] * (part.at_least or 0.0) for name, part in parts.items())
+        at_most = at_least + sum(
+            weights[name] * (1.0 if name not in parts else (parts[name].at_most or 0.0) - (parts[name].at_least or 0.0))
+            for name in names
+        )
+        at_most = min(1.0, at_most)
+    return AggregateScore(
+        aggregate.name,
+        sum(part.num for part in parts.values()),
+        None,
+        None,
+        None,
+        is_partial=True,
+        at_least=at_least,
+        at_most=at_most,
+        missing=missing,
+        note=_note(names, parts, missing, at_least, at_most),
+    )
+
+
+def _note(
+    names: tuple[str, ...],
+    parts: Mapping[str, _Part],
+    missing: tuple[str, ...],
+    at_least: float | None,
+    at_most: float | None,
+) -> str:
+    """One sentence for people, such as "partial: 1 of 5 groups (NON_LIVE), at most 0.10 ..."."""
+    whole = [name for name in names if name not in missing]
+    kinds = {part.is_group for part in parts.values()}
+    word = "groups" if kinds == {True} else "subsets" if kinds == {False} else "parts"
+    text = f"partial: {len(whole)} of {len(names)} {word}"
+    if whole:
+        shown = ", ".join(whole[:3])
+        text += f" ({shown}, ...)" if len(whole) > 3 else f" ({shown})"
+    incomplete = [name for name in missing if name in parts]
+    if incomplete:
+        text += (
+            f", {len(incomplete)} more incomplete ({', '.join(incomplete[:3])}{', ...' if len(incomplete) > 3 else ''})"
+        )
+    if at_least is not None and at_most is not None:
+        # What is known makes up this share of the whole: the highest number that the parts run could reach.
+        share = 1.0 - (at_most - at_least)
+        text += f", at most {share:.2f} with the missing counted as 0"
+        text += f"; the whole is between {at_least:.4f} and {at_most:.4f}"
+    return text
+
+
+def _parts(name: str, of: Sequence[str] | None) -> tuple[str, ...] | None:
+    if of is None:
+        return None
+    parts = tuple(of)
+    if not parts or len(set(parts)) != len(parts):
+        raise ValueError(f"aggregate {name}: expected one or more different parts, found {list(parts)}")
+    return parts

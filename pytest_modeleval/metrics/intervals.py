@@ -1,0 +1,113 @@
+"""Confidence intervals of a score: of a proportion, and of the mean over questions.
+
+Nothing heavy is imported: the normal quantile comes from the standard library, Student's t from scipy.special, at
+first use (scipy.stats would cost half a second at the end of every run).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from math import sqrt
+from statistics import NormalDist
+from typing import NamedTuple
+
+
+class Interval(NamedTuple):
+    """Both ends of an interval, from 0 to 1, and the name of the method that made it."""
+
+    low: float
+    high: float
+    method: str
+
+
+@lru_cache(maxsize=32)
+def normal_quantile(confidence: float) -> float:
+    """The two-sided quantile z of the standard normal distribution, 1.96 for 0.95."""
+    _check_confidence(confidence)
+    return NormalDist().inv_cdf(0.5 + confidence / 2)
+
+
+@lru_cache(maxsize=256)
+def t_quantile(confidence: float, freedom: int) -> float:
+    """The two-sided quantile of Student's t distribution with that many degrees of freedom."""
+    # Imported here: scipy is not needed by runs whose every score is a proportion.
+    from scipy.special import stdtrit  # noqa: PLC0415
+
+    _check_confidence(confidence)
+    return float(stdtrit(freedom, 0.5 + confidence / 2))
+
+
+def wilson(successes: float, n: int, *, confidence: float = 0.95) -> tuple[float, float]:
+    """The score interval of a proportion (Wilson 1927, JASA 22:209), without continuity correction.
+
+    successes: from 0 to n; a sum of partial credits is accepted, which makes the interval a little too wide.
+    Always holds successes / n. Raises ValueError where n < 1 or successes lie outside 0..n.
+    """
+    if n < 1 or not 0 <= successes <= n:
+        raise ValueError(f"expected n of at least 1 and successes between 0 and n, found {successes!r} of {n!r}")
+    z = normal_quantile(confidence)
+    share = successes / n
+    spread = z * z / n
+    centre = (share + spread / 2) / (1 + spread)
+    half = z / (1 + spread) * sqrt(share * (1 - share) / n + spread / (4 * n))
+    # The outer min and max mend the last bit: at 0 and at n the closed form misses the end by 1e-17.
+    return max(0.0, min(centre - half, share)), min(1.0, max(centre + half, share))
+
+
+def mean_interval(
+    values_by_question: Sequence[float], clusters: Sequence[str] | None = None, *, confidence: float = 0.95
+) -> Interval | None:
+    """The interval of a mean over questions, from the spread between questions, clipped to 0..1.
+
+    values_by_question: one value from 0 to 1 for each question; a question asked several times enters as the mean of
+    its repeats, and so carries the noise of sampling as well (Miller 2024, "Adding Error Bars to Evals",
+    arXiv:2411.00640, section 2).
+    clusters: one name for each question; questions with the same non-empty name share a passage or template, and
+    their errors are summed before they are squared (the same paper, section 2.2). With G clusters the variance is
+    multiplied by G / (G - 1) and Student's t has G - 1 degrees of freedom, which for clusters of one question is the
+    plain t interval.
+
+    Where there is no spread at all (every value the same), a t interval would have no width, which lies: then the
+    Wilson interval on G units is given, method "wilson".
+    None where there are fewer than two questions, or fewer than two clusters.
+    """
+    n = len(values_by_question)
+    if clusters is not None and len(clusters) != n:
+        raise ValueError(f"expected one cluster name for each of {n} questions, found {len(clusters)}")
+    if n < 2:
+        return None
+    mean = sum(values_by_question) / n
+    errors: dict[object, float] = {}
+    for position, value in enumerate(values_by_question):
+        # A question without a cluster stands alone; its position is a key that no name can collide with.
+        unit: object = (clusters[position] if clusters else "") or position
+        errors[unit] = errors.get(unit, 0.0) + (value - mean)
+    units = len(errors)
+    if units < 2:
+        return None
+    squares = sum(error * error for error in errors.values())
+    if squares < 1e-18 * n:
+        # Rounding leaves errors of about 1e-17; no real difference between questions is that small.
+        low, high = wilson(min(max(mean * units, 0.0), float(units)), units, confidence=confidence)
+        return Interval(min(low, mean), max(high, mean), "wilson")
+    half = t_quantile(confidence, units - 1) * sqrt(squares * units / (units - 1)) / n
+    method = "t" if units == n else "clustered t"
+    return Interval(max(0.0, mean - half), min(1.0, mean + half), method)
+
+
+def running_score(total_value: float, n: int) -> tuple[float, float] | None:
+    """Mean and half-width so far, for the line that is shown while a run goes on; None before the first grade.
+
+    Half the width of the Wilson interval on n grades: cheap, and honest at both ends. The final interval may differ,
+    since it knows of repeats and clusters.
+    """
+    if n < 1:
+        return None
+    low, high = wilson(min(max(total_value, 0.0), float(n)), n)
+    return total_value / n, (high - low) / 2
+
+
+def _check_confidence(confidence: float) -> None:
+    if not 0.0 < confidence < 1.0:
+        raise ValueError(f"expected a confidence between 0 and 1, such as 0.95, found {confidence!r}")
