@@ -1,0 +1,243 @@
+"""Opening a subset (counting rows, taking ids; cached) and reading the rows that were selected."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from pytest_modeleval.datasets.files import count_records, read_records
+from pytest_modeleval.datasets.manifest import Manifest, Stamp, find_local_file
+from pytest_modeleval.datasets.rows import Row
+from pytest_modeleval.errors import DataError
+from pytest_modeleval.fetch.cache import sha256_of, write_whole
+from pytest_modeleval.fetch.obtain import obtain_first
+from pytest_modeleval.fetch.source import SILENT, Progress
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_modeleval.datasets.sources import Dataset, SubsetOf
+
+SCHEMA = 1
+SampleId = Callable[[Row], str]
+
+
+def open_manifest(
+    dataset: Dataset,
+    subset: str,
+    *,
+    benchmark: str,
+    version: str,
+    data_dir: Path | None,
+    cache_dir: Path,
+    sample_id: SampleId | None,
+    is_offline: bool = False,
+    progress: Progress = SILENT,
+) -> Manifest:
+    """What collection needs of one subset; a second call reads one small file.
+
+    data_dir: where given, only this folder is looked at, and no network is asked. Otherwise the data is taken from
+    the cache, or fetched (not where is_offline).
+    sample_id: gives each row's id; without it rows are only counted.
+    Raises DataError: file missing or damaged, a row that sample_id cannot name, an id that comes twice.
+    """
+    if dataset.inline is not None:
+        return _open_inline(dataset, subset, benchmark, sample_id)
+    revision: str | None = None
+    expected_sha256: str | None = None
+    if data_dir is not None:
+        path, file = find_local_file(dataset, subset, data_dir.absolute())
+        origin = file
+    elif dataset.remotes:
+        fetched = obtain_first(dataset.remotes, subset, cache_dir=cache_dir, progress=progress, is_offline=is_offline)
+        path, origin, revision, expected_sha256 = fetched.path, fetched.origin, fetched.revision, fetched.sha256
+        file = f"{origin.split(' ', 1)[-1]}/{path.name}"
+    else:
+        raise DataError(
+            f"expected a folder of data for {benchmark}, found none named; its rows are files of yours "
+            f"({', '.join(dataset.locals)} with an ending such as .jsonl): name their folder with --eval-data DIR"
+        )
+    common = (benchmark, version, str(path), _fingerprint(sample_id), _fingerprint(dataset.subset_of))
+    kept = _kept_path(cache_dir, subset, common)
+    stamp = Stamp.of(path)
+    content = _read_kept(kept, stamp)
+    if content is None:
+        indexed = _index(path, file, subset, sample_id, dataset.subset_of)
+        if Stamp.of(path) != stamp:
+            raise DataError(f"expected a file that stays as it is, found one being written, at {path}; start again")
+        for name, part in indexed.items():
+            part |= {"schema": SCHEMA, "stamp": asdict(stamp)}
+            # A cache that cannot be written costs time, not the run: the rows are there.
+            with suppress(DataError):
+                write_whole(_kept_path(cache_dir, name, common), _dump(part))
+        content = indexed[subset]
+    if expected_sha256 is not None and content["sha256"] != expected_sha256:
+        raise DataError(
+            f"expected the data that was fetched from {origin} (sha256 {expected_sha256}), found sha256 "
+            f"{content['sha256']}: the file was changed in the cache, at {path}; delete it to fetch it again"
+        )
+    ids, ordinals = content["ids"], content["ordinals"]
+    return Manifest(
+        subset=subset,
+        rows=content["rows"],
+        ids=None if ids is None else tuple(ids),
+        sha256=content["sha256"],
+        origin=origin,
+        revision=revision,
+        file=file,
+        path=path,
+        stamp=stamp,
+        ordinals=None if ordinals is None else tuple(ordinals),
+    )
+
+
+def read_rows(manifest: Manifest, dataset: Dataset, indices: Sequence[int]) -> list[Row]:
+    """The rows with these indices, in the order of the indices; the same index may come again.
+
+    Raises DataError: a line that is no row (with file and line), or a file that changed since it was collected.
+    """
+    if not indices:
+        return []
+    outside = [index for index in indices if not 0 <= index < manifest.rows]
+    if outside:
+        raise IndexError(f"{manifest.file} has {manifest.rows} rows for {manifest.subset}; index {outside[0]} is none")
+    if manifest.path is None:
+        every = _inline_rows(dataset, manifest.subset)
+        return [
+            Row(every[index], subset=manifest.subset, index=index, file=manifest.file, line=index + 1)
+            for index in indices
+        ]
+    if not manifest.path.is_file() or Stamp.of(manifest.path) != manifest.stamp:
+        raise DataError(
+            f"expected the file as it was when the tests were collected, found it changed, at {manifest.path}; "
+            "run again"
+        )
+    ordinals = manifest.ordinals
+    places = {index if ordinals is None else ordinals[index]: index for index in indices}
+    rows = {
+        places[ordinal]: Row(fields, subset=manifest.subset, index=places[ordinal], file=manifest.file, line=line)
+        for ordinal, line, fields in read_records(manifest.path, manifest.file, set(places))
+    }
+    return [rows[index] for index in indices]
+
+
+def _open_inline(dataset: Dataset, subset: str, benchmark: str, sample_id: SampleId | None) -> Manifest:
+    fields = _inline_rows(dataset, subset)
+    file = f"{benchmark} (inline rows)"
+    rows = [Row(part, subset=subset, index=n, file=file, line=n + 1) for n, part in enumerate(fields)]
+    return Manifest(
+        subset=subset,
+        rows=len(rows),
+        ids=None if sample_id is None else tuple(_distinct_ids(rows, sample_id)),
+        sha256=hashlib.sha256(_dump(list(fields))).hexdigest(),
+        origin=file,
+        revision=None,
+        file=file,
+    )
+
+
+def _inline_rows(dataset: Dataset, subset: str) -> Sequence[Mapping[str, Any]]:
+    assert dataset.inline is not None  # noqa: S101 (only reached for inline datasets)
+    every = dataset.inline()
+    if subset not in every:
+        raise DataError(f"expected inline rows for subset {subset!r}, found rows for {', '.join(every) or 'none'}")
+    return every[subset]
+
+
+def _index(
+    path: Path, file: str, subset: str, sample_id: SampleId | None, subset_of: SubsetOf | None
+) -> dict[str, dict[str, Any]]:
+    """Rows, ids and places, from the file itself; of every subset in it, so that the next one reads no file again."""
+    try:
+        sha256 = sha256_of(path)
+    except OSError as error:
+        raise DataError(f"expected a file that can be read, found {error.strerror or error}, at {path}") from error
+    if subset_of is None:
+        if sample_id is None:
+            return {subset: {"sha256": sha256, "rows": count_records(path, file), "ids": None, "ordinals": None}}
+        records = read_records(path, file)
+        rows = [Row(fields, subset=subset, index=n, file=file, line=line) for n, line, fields in records]
+        ids = _distinct_ids(rows, sample_id)
+        return {subset: {"sha256": sha256, "rows": len(rows), "ids": ids, "ordinals": None}}
+    parts: dict[str, tuple[list[Row], list[int]]] = {}
+    for ordinal, line, fields in read_records(path, file):
+        row = Row(fields, subset="", index=ordinal, file=file, line=line)
+        row.subset = subset_of(row)
+        part_rows, ordinals = parts.setdefault(row.subset, ([], []))
+        row.index = len(part_rows)
+        part_rows.append(row)
+        ordinals.append(ordinal)
+    if subset not in parts:
+        names = list(parts)
+        shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+        raise DataError(f"expected rows of subset {subset!r}, found rows of {shown or 'none'}, in {file}")
+    return {
+        name: {
+            "sha256": sha256,
+            "rows": len(part_rows),
+            "ids": None if sample_id is None else _distinct_ids(part_rows, sample_id),
+            "ordinals": ordinals,
+        }
+        for name, (part_rows, ordinals) in parts.items()
+    }
+
+
+def _distinct_ids(rows: Iterable[Row], sample_id: SampleId) -> list[str]:
+    first: dict[str, Row] = {}
+    for row in rows:
+        name = sample_id(row)
+        if not isinstance(name, str) or not name:
+            raise DataError(f"expected sample_id to give text, found {name!r}, for {row.where}")
+        before = first.setdefault(name, row)
+        if before is not row:
+            raise DataError(
+                f"expected every sample to have its own id, found {name!r} twice: {before.where} and {row.where}; "
+                "mend the data, or give the benchmark a sample_id that tells the rows apart"
+            )
+    return list(first)
+
+
+def _kept_path(cache_dir: Path, subset: str, common: tuple[str, ...]) -> Path:
+    key = hashlib.sha256("\0".join((subset, *common)).encode()).hexdigest()
+    return cache_dir / "manifests" / f"{common[0]}-{key[:32]}.json"
+
+
+def _read_kept(kept: Path, stamp: Stamp) -> dict[str, Any] | None:
+    """The manifest made earlier; None where there is none, it is damaged, or the file is another one now."""
+    import orjson  # noqa: PLC0415 (paid by those who open data)
+
+    try:
+        content = orjson.loads(kept.read_bytes())
+        is_current = content["schema"] == SCHEMA and Stamp(**content["stamp"]) == stamp
+        return content if is_current and {"sha256", "rows", "ids", "ordinals"} <= content.keys() else None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def _dump(content: Any) -> bytes:
+    import orjson  # noqa: PLC0415
+
+    try:
+        return orjson.dumps(content, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    except TypeError as error:
+        raise DataError(f"expected inline rows of JSON values, found {error}") from error
+
+
+def _fingerprint(function: Callable[..., Any] | None) -> str:
+    """Another text when the function's own code is another one, so that ids follow an edited sample_id at once."""
+    if function is None:
+        return ""
+    name = f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', '')}"
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return name
+    # Sorted: the order of a set differs between processes. Inner code objects are told by their address, so left out.
+    constants = [
+        sorted(map(repr, constant)) if isinstance(constant, frozenset) else repr(constant)
+        for constant in code.co_consts
+        if not hasattr(constant, "co_code")
+    ]
+    return f"{name} {code.co_code.hex()} {code.co_names} {constants}"

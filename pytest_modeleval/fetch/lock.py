@@ -1,0 +1,101 @@
+"""The lock: id, exact revision and sha256 of every file that was ever fetched into a cache folder.
+
+`datasets.lock.json` pins a branch name such as "main" to the commit it meant at the first fetch, so that the same
+cache folder gives the same rows for ever. Deleting an entry (or the file) accepts whatever the source has now.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from pytest_modeleval.errors import DataError
+from pytest_modeleval.fetch.cache import hold, write_whole
+from pytest_modeleval.fetch.source import Fetched
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+FILE_NAME = "datasets.lock.json"
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """The lock file of one cache folder. Nothing is kept in memory: each call reads the file."""
+
+    cache_dir: Path
+
+    @property
+    def path(self) -> Path:
+        """The lock file."""
+        return self.cache_dir / FILE_NAME
+
+    def get(self, key: str) -> Fetched | None:
+        """What was fetched under this key; the path may not exist any more."""
+        entry = self._entries().get(key)
+        if entry is None:
+            return None
+        try:
+            return Fetched(
+                path=self.cache_dir / str(entry["path"]),  # An absolute path stays as it is.
+                origin=str(entry["origin"]),
+                revision=str(entry["revision"]),
+                sha256=str(entry["sha256"]),
+                archive_sha256=str(entry.get("archive_sha256", "")),
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise self._corrupt(f"entry {key!r} without a usable {error}") from error
+
+    def record(self, key: str, fetched: Fetched) -> None:
+        """Add or confirm an entry.
+
+        Raises DataError where the same key and revision gave other bytes before: a tag that was moved, a file that
+        was replaced in place, or a damaged download.
+        """
+        with hold(self.path.with_name(f".{FILE_NAME}.held")):
+            entries = dict(self._entries())
+            before = entries.get(key)
+            if before is not None and before.get("sha256") != fetched.sha256:
+                raise DataError(
+                    f"expected the data of {fetched.origin} as it was fetched on {before.get('fetched')}: "
+                    f"sha256 {before.get('sha256')} at revision {before.get('revision')}\n"
+                    f"found sha256 {fetched.sha256} at revision {fetched.revision}, in {fetched.path}\n"
+                    f"scores over the two do not compare; to accept the new data, delete the entry {key!r} "
+                    f"from {self.path}"
+                )
+            path = fetched.path
+            entries[key] = {
+                "origin": fetched.origin,
+                "revision": fetched.revision,
+                "sha256": fetched.sha256,
+                "path": str(path.relative_to(self.cache_dir) if path.is_relative_to(self.cache_dir) else path),
+                "fetched": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            }
+            if fetched.archive_sha256:
+                entries[key]["archive_sha256"] = fetched.archive_sha256
+            content = {"schema": SCHEMA, "entries": dict(sorted(entries.items()))}
+            write_whole(self.path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+
+    def _entries(self) -> Mapping[str, Any]:
+        try:
+            content = json.loads(self.path.read_bytes())
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise self._corrupt(str(error)) from error
+        if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+            raise self._corrupt("another schema")
+        entries = content.get("entries")
+        if not isinstance(entries, dict):
+            raise self._corrupt("no entries")
+        return entries
+
+    def _corrupt(self, found: str) -> DataError:
+        return DataError(
+            f"expected a lock file of schema {SCHEMA}, found {found}, at {self.path}; "
+            "delete the file to pin the data anew at the next fetch"
+        )
