@@ -1,0 +1,10 @@
+"""Graders: (sample, response) -> grade. No HTTP; every parse is bounded in size and time.
+
+Whatever a model says, no grader raises because of it, but for the failures that are no verdict at all (Ungraded).
+"""
+
+from pytest_modeleval.graders.choice import extract_choice, grade_choice
+from pytest_modeleval.graders.math import grade_math
+from pytest_modeleval.graders.text import grade_contains, grade_exact
+
+__all__ = ["extract_choice", "grade_choice", "grade_contains", "grade_exact", "grade_math"]
