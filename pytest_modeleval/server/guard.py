@@ -24,7 +24,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence  # noqa: TC003 (importing typing only for this would cost more)
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 MARK = "MODELEVAL_SERVER_MARK"
@@ -94,8 +94,8 @@ def end_all(group: int, mark: str, patience_s: float, *, reap: Callable[[], None
 
 
 def _members(group: int, mark: str) -> list[int]:
-    if not _PROC.is_dir() or not (_PROC / "self").exists():
-        return [group] if _group_exists(group) else []
+    if not _has_proc():
+        return [group] if group > 1 and _group_exists(group) else []
     running = (pid for pid in marked(mark) if (state := process_state(pid)) and state[0] not in "ZX")
     return sorted({*running, *in_group(group)} - {os.getpid()})
 
@@ -118,11 +118,15 @@ def _signal_all(group: int, pids: Sequence[int], number: int) -> None:
             os.kill(pid, signal.SIGCONT)
         except (ProcessLookupError, PermissionError):
             continue
-    if not pids or not _PROC.is_dir():
+    if group > 1 and not _has_proc():
         try:
             os.killpg(group, number)
         except (ProcessLookupError, PermissionError):
             return
+
+
+def _has_proc() -> bool:
+    return (_PROC / "self").exists()
 
 
 def _numbered() -> list[int]:
@@ -193,38 +197,42 @@ class Guard:
             self._say({"error": f"{self._command[0]}: {error.strerror}"})
             return 127
         self._say({"pid": server.pid})
-        status, patience_s = self._watch(server.pid)
-        is_over = status is not None
-        if not is_over and self._abort_url:
+        patience_s = self._watch(server.pid)
+        if patience_s is None:
+            # Told before the cleaning, so that pytest learns of a death at once.
+            self._say({"exit": self._exit_status(server.pid)})
+            end_all(server.pid, self._mark, 0.0, reap=self._reap)
+            return self._exit_status(server.pid)
+        if self._abort_url:
             _abort(self._abort_url)
-        end_all(server.pid, self._mark, 0.0 if is_over else patience_s, reap=self._reap)
-        if status is None:
-            status = self._last_status(server.pid)
-        code = os.waitstatus_to_exitcode(status)
-        self._say({"exit": code})
-        return code if code >= 0 else 128 - code
+        end_all(server.pid, self._mark, patience_s, reap=self._reap)
+        status = self._exit_status(server.pid)
+        self._say({"exit": status})
+        return status
 
-    def _watch(self, pid: int) -> tuple[int | None, float]:
-        """Until the server ends (its wait status) or is to be ended (None and how much patience to have)."""
+    def _watch(self, pid: int) -> float | None:
+        """Until the server ends (None) or is to be ended (how much patience to have, in seconds)."""
         while True:
             self._reap()
             if pid in self._statuses:
-                return self._statuses[pid], 0.0
+                return None
             if self._is_told_to_stop or os.getppid() != self._owner:
-                return None, self._stop_s
+                return self._stop_s
             ready, _, _ = select.select([sys.stdin.fileno(), self._wakeup], [], [], 1.0)
             if self._wakeup in ready:
                 os.read(self._wakeup, 4096)
             if sys.stdin.fileno() in ready:
                 order = os.read(sys.stdin.fileno(), 4096).split()
-                return None, float(order[1]) if len(order) > 1 else self._stop_s
+                return float(order[1]) if len(order) > 1 else self._stop_s
 
-    def _last_status(self, pid: int) -> int:
+    def _exit_status(self, pid: int) -> int:
+        """The server's exit status, 128 + N where signal N ended it."""
         deadline = time.monotonic() + _KILL_S
         while pid not in self._statuses and time.monotonic() < deadline:
             self._reap()
             time.sleep(_TICK_S)
-        return self._statuses.get(pid, signal.SIGKILL)
+        code = os.waitstatus_to_exitcode(self._statuses.get(pid, signal.SIGKILL))
+        return code if code >= 0 else 128 - code
 
     def _reap(self) -> None:
         """Collect every child that ended, adopted ones too."""
@@ -255,11 +263,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--stop-s", type=float, default=5.0)
     parser.add_argument("--abort-url", default="")
     parser.add_argument("--owner", type=int, default=0)
-    parser.add_argument("command", nargs="+")
-    options = parser.parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    at = given.index("--")
+    options = parser.parse_args(given[:at])
     os.set_inheritable(options.status_fd, False)
     guard = Guard(
-        options.command,
+        given[at + 1 :],
         mark=options.mark,
         status_fd=options.status_fd,
         stop_s=options.stop_s,

@@ -31,7 +31,15 @@ _MOST_MODELS_SHOWN = 12
 
 
 class UnreachableError(ConnectError):
-    """Nothing answers at the address, or not yet. The one refusal after which a server may be launched."""
+    """Nothing answers at the address, or not yet.
+
+    is_somebody_there: a program does listen there (a time-out, 503), most likely a server that is still loading.
+    Only where it is False may a server be launched instead.
+    """
+
+    def __init__(self, message: str, *, is_somebody_there: bool) -> None:
+        super().__init__(message)
+        self.is_somebody_there = is_somebody_there
 
 
 def identify(
@@ -43,11 +51,13 @@ def identify(
     key_env: str | None = None,
     client: httpx.Client | None = None,
     timeout_s: float = 10.0,
+    version: str = "",
 ) -> ServerFacts:
     """What the servers at `urls` serve; all of them must serve the same.
 
     model, served_names: what is accepted, see `served_id`. key: sent as a bearer token, never shown. key_env: the
     variable it came from, for messages. client: for tests; timeout_s: for each of a handful of small requests.
+    version: what is recorded where the server does not say (the package that we launched).
     Raises UnreachableError where nothing answers, ConnectError where something else does; one message each.
     """
     import httpx  # noqa: PLC0415 (the plugin imports this module in runs that ask no server)
@@ -58,11 +68,11 @@ def identify(
     found: list[ServerFacts] = []
     for base in bases:
         if client is not None:
-            found.append(_Inquiry(client, base, key, key_env).facts(model, served_names))
+            found.append(_Inquiry(client, base, key, key_env, version).facts(model, served_names))
             continue
         # A proxy meant for the internet would answer for this machine's own ports.
         with httpx.Client(timeout=timeout_s, trust_env=not is_loopback(base), follow_redirects=True) as own:
-            found.append(_Inquiry(own, base, key, key_env).facts(model, served_names))
+            found.append(_Inquiry(own, base, key, key_env, version).facts(model, served_names))
     first = found[0]
     for base, facts in zip(bases[1:], found[1:], strict=True):
         if facts.identity != first.identity:
@@ -101,7 +111,8 @@ def _described(facts: ServerFacts) -> str:
 class _Inquiry:
     """The questions to one server."""
 
-    def __init__(self, client: httpx.Client, base: str, key: str | None, key_env: str | None) -> None:
+    def __init__(self, client: httpx.Client, base: str, key: str | None, key_env: str | None, version: str) -> None:
+        self._version = version
         self._client = client
         self._base = base
         self._headers = {"Accept": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
@@ -122,7 +133,8 @@ class _Inquiry:
         name = served_id(model, served_names, list(by_id))
         if name is None:
             raise ConnectError(self._wrong_model(model, list(by_id)))
-        return self._completed(facts_of_model(by_id[name]))
+        facts = self._completed(facts_of_model(by_id[name]))
+        return replace(facts, version=facts.version or self._version)
 
     def _without_list(self, model: str) -> ServerFacts:
         note = f"{self._base}/models does not exist there, so nobody could check that {model} is what is served"
@@ -172,17 +184,23 @@ class _Inquiry:
                     raw += part
                     if len(raw) > _MOST_BYTES:
                         return response.status_code, None
-        except httpx.TimeoutException as error:
+        except (httpx.ReadTimeout, httpx.WriteTimeout) as error:
             raise UnreachableError(
-                f"expected a model server at {self._base}, found no answer to {url} in time; is it still loading, or "
-                f"is a firewall between? See its log, or give another --model-url"
+                f"expected a model server at {self._base}, found one that does not answer {url} in time; is it still "
+                f"loading? See its log, wait, or give another --model-url",
+                is_somebody_there=True,
             ) from error
         except (httpx.TransportError, httpx.TooManyRedirects, httpx.InvalidURL) as error:
-            is_certificate = "certificate" in str(error).lower()
-            hint = "its certificate is not trusted" if is_certificate else f"{error}".strip() or type(error).__name__
-            raise (ConnectError if is_certificate else UnreachableError)(
-                f"expected a model server at {self._base}, found: {hint}. Check the address and that the server runs; "
-                f"curl {self._base}/models must list its models"
+            said = str(error).strip() or type(error).__name__
+            if "certificate" in said.lower():
+                raise ConnectError(
+                    f"expected a trusted certificate at {self._base}, found: {said}. Add the authority to the file "
+                    f"that SSL_CERT_FILE names"
+                ) from error
+            raise UnreachableError(
+                f"expected a model server at {self._base}, found: {said}. Check the address and that the server runs; "
+                f"curl {self._base}/models must list its models",
+                is_somebody_there=not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout),
             ) from error
         try:
             return response.status_code, json.loads(raw)
@@ -200,7 +218,8 @@ class _Inquiry:
         if status in (502, 503, 504):
             raise UnreachableError(
                 f"expected a ready model server at {self._base}, found HTTP {status}: it is still starting, or the "
-                f"gateway before it has nothing behind. Wait until curl {self._base}/models answers"
+                f"gateway before it has nothing behind. Wait until curl {self._base}/models answers",
+                is_somebody_there=True,
             )
         if status != 200:
             raise ConnectError(

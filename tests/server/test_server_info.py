@@ -1,0 +1,150 @@
+"""What servers tell of themselves is read from real answers, and keys never get out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_modeleval.server.server_info import (
+    ServerFacts,
+    command_without_keys,
+    facts_of_model,
+    with_llama_cpp,
+    with_sglang,
+    with_vllm,
+)
+
+SGLANG_ENTRY = {
+    "id": "MiniMaxAI/MiniMax-M2",
+    "object": "model",
+    "owned_by": "sglang",
+    "root": "MiniMaxAI/MiniMax-M2",
+    "max_model_len": 196608,
+}
+SGLANG_MODEL = {
+    "model_path": "/data/models/MiniMax-M2",
+    "weight_version": "default",
+    "reasoning_parser": "minimax-append-think",
+    "tool_call_parser": "minimax-m2",
+}
+SGLANG_SERVER = {
+    "version": "0.5.23",
+    "quantization": "fp8",
+    "api_key": "sk-secret",
+    "allow_auto_truncate": False,
+    "sampling_defaults": "model",
+    "max_running_requests": 128,
+    "launch_command": "python -m sglang.launch_server --api-key sk-secret --port 8000",
+}
+
+
+def test_sglang_facts_come_from_both_endpoints() -> None:
+    """Parsers, version, limits and the context length are read."""
+    facts = with_sglang(facts_of_model(SGLANG_ENTRY), SGLANG_MODEL, SGLANG_SERVER)
+    assert (facts.kind, facts.version, facts.root) == ("sglang", "0.5.23", "MiniMax-M2")
+    assert (facts.context_tokens, facts.quantization, facts.max_running_requests) == (196608, "fp8", 128)
+    assert (facts.reasoning_parser, facts.tool_call_parser) == ("minimax-append-think", "minimax-m2")
+    assert facts.is_auto_truncating is False
+
+
+def test_old_sglang_reports_its_parsers_among_the_arguments() -> None:
+    """0.5.5 tells the parsers in its server facts only; a parser that is null is not set, which is known."""
+    old_model = {"model_path": "MiniMaxAI/MiniMax-M2", "weight_version": "default"}
+    facts = with_sglang(
+        facts_of_model(SGLANG_ENTRY),
+        old_model,
+        {**SGLANG_SERVER, "reasoning_parser": "minimax", "tool_call_parser": None},
+    )
+    assert (facts.reasoning_parser, facts.tool_call_parser) == ("minimax", "")
+    unknown = with_sglang(facts_of_model(SGLANG_ENTRY), old_model, {})
+    assert unknown.tool_call_parser is None
+
+
+def test_llama_cpp_facts() -> None:
+    """Context per slot, slots and quantisation are read; a build without a number is no version."""
+    entry = {"id": "SmolLM2-135M-Instruct", "owned_by": "llamacpp", "meta": {"n_ctx": 2048, "ftype": "Q4_1"}}
+    props = {
+        "default_generation_settings": {"n_ctx": 2048},
+        "total_slots": 8,
+        "model_path": "/home/me/.cache/x/SmolLM2.gguf",
+        "chat_template": "{% for %}",
+        "build_info": "b0-unknown",
+    }
+    facts = with_llama_cpp(facts_of_model(entry), props)
+    assert (facts.kind, facts.version, facts.root) == ("llama.cpp", "", "SmolLM2.gguf")
+    assert (facts.context_tokens, facts.max_running_requests, facts.quantization) == (2048, 8, "Q4_1")
+
+
+def test_vllm_facts() -> None:
+    """VLLM tells its version at an endpoint of its own."""
+    facts = with_vllm(facts_of_model({"id": "m", "owned_by": "vllm", "max_model_len": 4096}), {"version": "0.11.0"})
+    assert (facts.kind, facts.version, facts.context_tokens) == ("vllm", "0.11.0", 4096)
+
+
+def test_no_key_leaves_in_any_fact() -> None:
+    """A server that reports its own key does not get it into our records."""
+    facts = with_sglang(facts_of_model(SGLANG_ENTRY), SGLANG_MODEL, SGLANG_SERVER)
+    assert "sk-secret" not in json.dumps(facts.as_json())
+    assert "--port 8000" in facts.launch_command
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("x --api-key sk-1 --port 1", "x --api-key *** --port 1"),
+        ("x --api-key=sk-1", "x --api-key=***"),
+        ("x --hf-token='a b' --y", "x --hf-token=*** --y"),
+        (["x", "--admin-api-key", "sk-1"], "x --admin-api-key ***"),
+        ("x --tokenizer-path t --max-total-tokens 5", "x --tokenizer-path t --max-total-tokens 5"),
+        (None, ""),
+    ],
+)
+def test_command_is_shown_without_keys(command: Any, shown: str) -> None:
+    """Only flags whose name holds the whole word key, token, secret or password lose their value."""
+    assert command_without_keys(command) == shown
+
+
+def test_identity_knows_the_model_and_not_the_place() -> None:
+    """Address, host path, port and time leave the identity alone; weights, version and quantisation do not."""
+    facts = with_sglang(facts_of_model(SGLANG_ENTRY), SGLANG_MODEL, SGLANG_SERVER)
+    elsewhere = with_sglang(
+        facts_of_model({**SGLANG_ENTRY, "created": 7}),
+        {**SGLANG_MODEL, "model_path": "/mnt/other/MiniMax-M2/"},
+        {**SGLANG_SERVER, "launch_command": "other", "startup_time": 3},
+    )
+    assert replace(elsewhere, urls=("http://b/v1",)).identity == facts.identity
+    for other in (
+        replace(facts, quantization="int8"),
+        replace(facts, version="0.5.24"),
+        replace(facts, root="MiniMax-M2.5"),
+        replace(facts, weight_version="2"),
+    ):
+        assert other.identity != facts.identity
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+KEYS = sorted(
+    {*SGLANG_MODEL, *SGLANG_SERVER, "default_generation_settings", "chat_template", "total_slots", "meta", "id"}
+)
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), JSON), st.dictionaries(st.sampled_from(KEYS), JSON))
+def test_any_answer_gives_facts(first: dict[str, Any], second: dict[str, Any]) -> None:
+    """However odd the answers, facts come out, of the promised types."""
+    for facts in (
+        with_sglang(facts_of_model(first), first, second),
+        with_llama_cpp(facts_of_model(first), second),
+        with_vllm(facts_of_model(first), second),
+    ):
+        assert isinstance(facts, ServerFacts)
+        assert len(facts.identity) == 64
+        assert facts.context_tokens is None or facts.context_tokens > 0
