@@ -1,0 +1,26 @@
+"""Grading function calls: replies -> decoded calls -> verdicts equal to BFCL's, without running anything.
+
+`grade_tool_calls` reads a response's tool calls, `grade_text_calls` calls written as text. What a sample must hold is
+said there.
+"""
+
+from pytest_modeleval.graders.calls.check import check_calls
+from pytest_modeleval.graders.calls.grade import grade_text_calls, grade_tool_calls
+from pytest_modeleval.graders.calls.native import decode_tool_calls
+from pytest_modeleval.graders.calls.other_text import decode_text
+from pytest_modeleval.graders.calls.python_text import decode_python_text
+from pytest_modeleval.graders.calls.records import Call, Language, Mismatch, NotCalls, Wanted
+
+__all__ = [
+    "Call",
+    "Language",
+    "Mismatch",
+    "NotCalls",
+    "Wanted",
+    "check_calls",
+    "decode_python_text",
+    "decode_text",
+    "decode_tool_calls",
+    "grade_text_calls",
+    "grade_tool_calls",
+]

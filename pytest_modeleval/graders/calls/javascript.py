@@ -1,0 +1,164 @@
+"""JavaScript source text of one argument -> a Python value, as BFCL reads it.
+
+Rules of bfcl-eval 2025.10.27.1. Text that is no literal of the described type stays text. Known oddities, kept for
+equal verdicts: a Bigint needs its n; lists are split at every comma, also inside strings; an object ends at its first
+closing brace.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+MAX_LITERAL_CHARS = 4096
+
+TYPES: Mapping[str, type] = {
+    "String": str,
+    "integer": int,
+    "float": float,
+    "Bigint": int,
+    "Boolean": bool,
+    "dict": dict,
+    "array": list,
+    "any": str,
+}
+
+_WHOLE = re.compile(r"-?\d+$")
+_BIG = re.compile(r"-?\d+n$")
+_DECIMAL = re.compile(r"-?\d+(\.\d+)?$")
+_ROW = re.compile(r"\[(.*?)\]")
+_LIST = re.compile(r"\[(.*?)\]|\bnew\s+Array\((.*?)\)")
+_ROWS_BRACKET = re.compile(r"\[\s*\[")
+_ROWS_NEW = re.compile(r"new\s+Array\(\s*\[")
+_NEXT_ROW = re.compile(r"\s*,\s*\[")
+_OBJECT = re.compile(r"\{(.*?)\}")
+_PAIR = re.compile(r"([^:]+):\s*(.*?)(?:,\s*(?=[^,]+:)|$)")
+_BLANKS = re.compile(r"\s*")
+
+
+def read(text: str, described: str, element: str | None = None) -> Any:
+    """The value of source text that should be of the described JavaScript type; the text itself where it is not.
+
+    element: the described type of the elements of an array.
+    """
+    if len(text) > MAX_LITERAL_CHARS:
+        return text
+    try:
+        return _read(text, described, element)
+    except (ValueError, KeyError):
+        # More digits than Python turns into an integer, or elements of a type that has no literals.
+        return text
+
+
+def _read(text: str, described: str, element: str | None) -> Any:
+    if described == "String":
+        return text[1:-1] if _is_quoted(text) else text
+    if described == "integer":
+        return int(text) if _WHOLE.match(text) else text
+    if described == "float":
+        return float(text) if _DECIMAL.match(text) else text
+    if described == "Bigint":
+        return int(text.rstrip("\n")[:-1]) if _BIG.match(text) else text
+    if described == "Boolean":
+        return {"true": True, "false": False}.get(text, text)
+    if described == "array":
+        return _read_list(text.strip(), element)
+    if described == "dict":
+        return _read_object(text.strip())
+    if described == "any":
+        return text
+    raise KeyError(described)
+
+
+def _is_quoted(text: str) -> bool:
+    return (text.startswith('"') and text.endswith('"')) or (text.startswith("'") and text.endswith("'"))
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",")]
+
+
+def _read_list(code: str, element: str | None) -> Any:
+    rows = _rows(code)
+    if rows is not None:
+        return [[_guess(part) for part in _split(row)] for row in rows]
+    found = _LIST.match(code)
+    if found is None:
+        return code
+    inside = (found.group(1) if found.group(1) is not None else found.group(2)).strip()
+    if not inside:
+        return []
+    try:
+        return [_read(part, element, None) if element else _guess(part) for part in _split(inside)]
+    except (ValueError, KeyError):
+        return code
+
+
+def _rows(code: str) -> list[str] | None:
+    """The inner texts of a list of lists; None if the code is none.
+
+    Upstream's pattern for this takes exponential time on text like "[[1],[2],[3],..." without an end. The same
+    language is read here in one pass from right to left: `ends[i]` is where the whole list ends if the row that closes
+    at i is read as a row.
+    """
+    for head, close in ((_ROWS_BRACKET, "]"), (_ROWS_NEW, ")")):
+        opened = head.match(code)
+        if opened is None:
+            continue
+        ends: dict[int, int] = {}
+        nearest: list[int | None] = [None] * (len(code) + 1)
+        for position in range(len(code) - 1, opened.end() - 1, -1):
+            nearest[position] = None if code[position] == "\n" else nearest[position + 1]
+            if code[position] != "]":
+                continue
+            after = position + 1
+            row = _NEXT_ROW.match(code, after)
+            closing = nearest[row.end()] if row else None
+            blanks = _BLANKS.match(code, after)
+            place = blanks.end() if blanks else after
+            if closing is not None:
+                ends[position] = ends[closing]
+            elif code.startswith(close, place):
+                ends[position] = place + 1
+            if position in ends:
+                nearest[position] = position
+        first = nearest[opened.end()]
+        if first is None:
+            continue
+        inner = [row.strip() for row in _ROW.findall(code[: ends[first]])]
+        # The first match begins at the outer bracket and so takes the inner one with it.
+        return [inner[0].removeprefix("["), *inner[1:]]
+    return None
+
+
+def _read_object(code: str) -> Any:
+    if code == "{}":
+        return {}
+    found = _OBJECT.match(code)
+    if found is None:
+        return code
+    return {key.strip().strip("'\""): _member(value.strip()) for key, value in _PAIR.findall(found.group(1))}
+
+
+def _member(value: str) -> Any:
+    if value.startswith("[") and value.endswith("]"):
+        return _read_list(value, None)
+    if value.startswith("{") and value.endswith("}"):
+        return _read_object(value)
+    return _guess(value.strip("'\""))
+
+
+def _guess(text: str) -> Any:
+    """The value of a literal of unknown type."""
+    text = text.strip()
+    if text in ("true", "false"):
+        return text == "true"
+    if _is_quoted(text):
+        return text[1:-1]
+    for number in (int, float):
+        try:
+            return number(text)
+        except ValueError:
+            continue
+    return text

@@ -1,0 +1,182 @@
+"""Calls written as Python text, `[f(a=1), g.h(b="x")]`, -> decoded calls.
+
+The text is parsed, never run: the syntax tree is read node by node, and what is no literal is refused or kept as its
+own source text. Only arithmetic on number literals is done, by hand (upstream evaluates any expression there).
+
+What a reply means follows bfcl-eval 2025.10.27.1: positional arguments are dropped; a bare name is its own text; any
+unary operator negates its number; a call without keywords, or a subscript, as an argument is its own source text.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pytest_modeleval.graders.calls.native import check_depth
+from pytest_modeleval.graders.calls.records import Call, NotCalls, shown
+
+MAX_TEXT_CHARS = 200_000
+_STATEMENT = re.compile(r"\[?\s*(?:import|from)\s+\w")
+_BACKSLASH = re.compile(r"\\([\s\S])")
+_KNOWN_ESCAPES = frozenset("\n\\'\"abfnrtvxuUN01234567")
+_RAW_STRING = re.compile(r"\b(?:[rR][bB]?|[bB][rR])['\"]")
+_ARITHMETIC: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+}
+_LARGEST_NUMBER_BITS = 256
+
+
+def decode_python_text(text: str) -> tuple[Call, ...]:
+    """The calls of a reply in the Python form.
+
+    Raises NotCalls; cause "text_too_large", "import_statement", "python_expression" (an argument that would have to be
+    evaluated), "arguments_too_deep" or "text_instead_of_call" (everything else that is no list of calls).
+    """
+    text = bracketed(text)
+    if _STATEMENT.match(text):
+        raise NotCalls("import_statement", f"the reply is a statement: {shown(text)}")
+    return parse_calls(text.strip().strip("'"))
+
+
+def bracketed(text: str) -> str:
+    """The reply without code marks, in square brackets. A fence with a language name stays, and is refused later."""
+    text = text.strip("`\n ")
+    return ("" if text.startswith("[") else "[") + text + ("" if text.endswith("]") else "]")
+
+
+def parse_calls(text: str) -> tuple[Call, ...]:
+    """Calls from `[f(a=1), g(b=2)]` or `f(a=1)`. Raises NotCalls as `decode_python_text` does."""
+    body = _parse(text)
+    nodes = [body] if isinstance(body, ast.Call) else getattr(body, "elts", None)
+    if nodes is None:
+        raise NotCalls("text_instead_of_call", f"no list of calls: {shown(text)}")
+    return tuple(_call(node) for node in nodes)
+
+
+def parse_call(text: str) -> tuple[str, list[Any], dict[str, Any]]:
+    """Name, positional and keyword arguments of one call whose arguments are all literals. Raises NotCalls.
+
+    For the ground truth of multi-turn questions, which now and then passes arguments by position.
+    """
+    body = _parse(text)
+    if not isinstance(body, ast.Call):
+        raise NotCalls("text_instead_of_call", f"no call: {shown(text)}")
+    return (
+        _name(body),
+        [_value(node) for node in body.args],
+        {str(word.arg): _value(word.value) for word in body.keywords},
+    )
+
+
+def _parse(text: str) -> ast.expr:
+    if len(text) > MAX_TEXT_CHARS:
+        raise NotCalls("text_too_large", f"{len(text)} characters; more than {MAX_TEXT_CHARS} are not read")
+    text = without_odd_escapes(text)
+    try:
+        return ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+        # MemoryError is how the parser says that the nesting is too deep; ValueError, that there are null characters.
+        raise NotCalls("text_instead_of_call", f"no list of calls: {type(error).__name__} in {shown(text)}") from None
+
+
+def without_odd_escapes(text: str) -> str:
+    """Python text with unknown escapes spelled out: the same value, without a warning that might become an error."""
+    if "\\" not in text or _RAW_STRING.search(text):
+        return text
+    return _BACKSLASH.sub(lambda found: found[0] if found[1] in _KNOWN_ESCAPES else "\\" + found[0], text)
+
+
+def _call(node: ast.expr) -> Call:
+    if not isinstance(node, ast.Call):
+        raise NotCalls("text_instead_of_call", f"no call: {_source(node)}")
+    try:
+        arguments = _keywords(node)
+    except RecursionError:
+        raise NotCalls("arguments_too_deep", f"the arguments of {_name(node)} are nested too deeply") from None
+    check_depth(arguments)
+    return Call(_name(node), arguments)
+
+
+def _name(node: ast.Call) -> str:
+    parts = []
+    place = node.func
+    while isinstance(place, ast.Attribute):
+        parts.append(place.attr)
+        place = place.value
+    if not isinstance(place, ast.Name):
+        raise NotCalls("illegal_name", f"what is called is no name: {_source(node.func)}")
+    return ".".join([place.id, *reversed(parts)])
+
+
+def _keywords(node: ast.Call) -> dict[Any, Any]:
+    # `**rest` has no name; upstream files it under None, where it is an unexpected argument.
+    return {word.arg: _value(word.value) for word in node.keywords}
+
+
+def _value(node: ast.expr | None) -> Any:
+    match node:
+        case ast.Constant():
+            return "..." if node.value is Ellipsis else node.value
+        case ast.UnaryOp(operand=ast.Constant(value=int() | float() | complex() as number)):
+            return -number
+        case ast.List():
+            return [_value(part) for part in node.elts]
+        case ast.Tuple():
+            return tuple(_value(part) for part in node.elts)
+        case ast.Dict():
+            return _dict(node)
+        case ast.Name():
+            return node.id
+        case ast.BinOp():
+            return _arithmetic(node)
+        case ast.Call():
+            return {_name(node): _keywords(node)} if node.keywords else _source(node)
+        case ast.Subscript():
+            return f"{_source(node.value)}[{_source(node.slice)}]"
+    raise _expression(node)
+
+
+def _dict(node: ast.Dict) -> dict[Any, Any]:
+    try:
+        return {_value(key): _value(part) for key, part in zip(node.keys, node.values, strict=True)}
+    except TypeError:
+        raise _expression(node) from None
+
+
+def _arithmetic(node: ast.expr) -> int | float:
+    match node:
+        case ast.Constant(value=int() | float() as number):
+            result: int | float = number
+        case ast.UnaryOp(op=ast.USub()):
+            result = -_arithmetic(node.operand)
+        case ast.BinOp(op=kind) if type(kind) in _ARITHMETIC:
+            try:
+                result = _ARITHMETIC[type(kind)](_arithmetic(node.left), _arithmetic(node.right))
+            except (ZeroDivisionError, OverflowError):
+                raise _expression(node) from None
+        case _:
+            raise _expression(node)
+    if isinstance(result, int) and result.bit_length() > _LARGEST_NUMBER_BITS:
+        raise _expression(node)
+    return result
+
+
+def _expression(node: ast.AST | None) -> NotCalls:
+    return NotCalls("python_expression", f"an argument is an expression, not a literal: {_source(node)}")
+
+
+def _source(node: ast.AST | None) -> str:
+    if node is None:
+        return "**"
+    try:
+        return ast.unparse(node)
+    except (RecursionError, ValueError):
+        return type(node).__name__
