@@ -184,7 +184,9 @@ class Grade:
         return cls(0.0, Kind.NO_ANSWER, None, cause, explanation)
 
     @classmethod
-    def partial(cls, value: float, answer: str | None = None, *, cause: str = "partial", explanation: str = "") -> Grade:
+    def partial(
+        cls, value: float, answer: str | None = None, *, cause: str = "partial", explanation: str = ""
+    ) -> Grade:
         """Some credit: right at 1, wrong below."""
         return cls(value, Kind.RIGHT if value >= 1.0 else Kind.WRONG, answer, cause if value < 1.0 else "", explanation)
 

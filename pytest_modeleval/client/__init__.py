@@ -1,0 +1,1 @@
+"""One request over HTTP: encode, stream, decode, classify errors. Knows no benchmark and no pytest."""

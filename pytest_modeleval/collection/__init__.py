@@ -1,0 +1,1 @@
+"""From a declared test function to pytest items, without loading a row."""

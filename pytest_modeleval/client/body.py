@@ -1,0 +1,69 @@
+"""A Request becomes the body of POST /chat/completions. Pure: the same input gives the same bytes, everywhere.
+
+Format: the OpenAI chat completions API as SGLang and vLLM speak it. Everything is sent explicitly, because an unset
+field means the server's own default, which an upgrade may change without a word.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from pytest_modeleval.records import ItemKey, Request
+
+# Greedy and complete, unless the profile, the benchmark or the user says otherwise.
+SHIPPED_PARAMS: Mapping[str, Any] = {"temperature": 0.0, "top_p": 1.0, "max_tokens": 16384, "stream": True}
+
+
+def effective_params(
+    *, benchmark: Mapping[str, Any], profile: Mapping[str, Any], user: Mapping[str, Any], context_tokens: int | None
+) -> dict[str, Any]:
+    """The generation parameters of a benchmark's requests: shipped < benchmark < profile < user.
+
+    A max_tokens that leaves no room for the prompt would be refused with status 400 by every server; it is lowered to
+    three quarters of the context. The caller tells the user (see `max_tokens_note`).
+    """
+    params = {**SHIPPED_PARAMS, **benchmark, **profile, **user}
+    limit = params.get("max_tokens")
+    if context_tokens and isinstance(limit, int) and limit > context_tokens * 3 // 4:
+        params["max_tokens"] = max(1, context_tokens * 3 // 4)
+    return {name: value for name, value in params.items() if value is not None}
+
+
+def seed_of(key: ItemKey) -> int:
+    """The seed of an item, 0 to 2**31 - 1, from the sample's id and the repeat alone.
+
+    Repeats are separate requests with seeds of their own: n > 1 shares one seed on some servers, and then
+    all n answers are the same one.
+    """
+    text = f"{key.benchmark}\x00{key.sample}\x00{key.repeat}".encode()
+    return int.from_bytes(hashlib.sha256(text).digest()[:4], "big") & 0x7FFFFFFF
+
+
+def encode_body(request: Request, *, model: str, params: Mapping[str, Any], seed: int) -> bytes:
+    """The JSON body, keys sorted. request.params wins over params."""
+    body: dict[str, Any] = {"model": model, "messages": list(request.messages), "seed": seed, **params}
+    if request.tools:
+        body["tools"] = list(request.tools)
+        body["tool_choice"] = request.tool_choice or "auto"
+    if request.response_format is not None:
+        body["response_format"] = request.response_format
+    if request.params:
+        body.update(request.params)
+        body = {name: value for name, value in body.items() if value is not None}
+    if body.get("stream"):
+        body.setdefault("stream_options", {"include_usage": True})
+    return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+
+
+def request_key(body: bytes, *, repeat: int, occurrence: int, identity: str) -> str:
+    """The journal key: sha256 (64 hex digits) of body, repeat, and the identity of the model.
+
+    occurrence counts the same body asked again within one item (a check that asks twice on purpose), from 0.
+    """
+    digest = hashlib.sha256(body)
+    digest.update(f"\x00{repeat}\x00{occurrence}\x00{identity}".encode())
+    return digest.hexdigest()

@@ -1,0 +1,127 @@
+"""Makes items of declared benchmarks: which subsets, how many rows, which ids. Loads no row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_modeleval.collection.items import SampleItem
+from pytest_modeleval.collection.keyword import may_match, words
+from pytest_modeleval.datasets import find_subsets, open_manifest
+from pytest_modeleval.declaration import Benchmark, Subset
+from pytest_modeleval.errors import SettingsError, UserMistake
+from pytest_modeleval.evaluation.plan import BenchmarkPlan, PlannedItem, sample_ids
+from pytest_modeleval.records import ItemKey
+from pytest_modeleval.settings import Settings
+
+_ID_ALPHABET = re.compile(r"[\d\-\[\]r]+")
+
+
+class BenchmarkCollector:
+    """Collects the benchmarks of one run.
+
+    only: if given, the items that are taken; all others are left out (--eval-only).
+    mistake: the first thing the user has to mend; kept, because an exception during collection would be shown as a
+    fault of the test module, and would not end with exit status 4.
+    """
+
+    def __init__(self, settings: Settings, *, cache_dir: Path, only: Callable[[ItemKey], bool] | None = None) -> None:
+        self._settings = settings
+        self._cache_dir = cache_dir
+        self._only = only
+        self._places: dict[str, str] = {}
+        self.mistake: UserMistake | None = None
+        self.left_out: list[str] = []
+
+    def collect(
+        self, collector: pytest.Module | pytest.Class, name: str, function: Callable[..., Any], declared: Benchmark
+    ) -> list[SampleItem]:
+        """The items of one benchmark; none if -k excludes it or something has to be mended."""
+        try:
+            return list(self._items(collector, name, function, declared))
+        except UserMistake as mistake:
+            self.mistake = self.mistake or mistake
+            return []
+
+    def _items(
+        self, collector: pytest.Module | pytest.Class, name: str, function: Callable[..., Any], declared: Benchmark
+    ) -> Iterator[SampleItem]:
+        place = f"{collector.path.name}::{name}"
+        if not isinstance(collector, pytest.Module):
+            raise SettingsError(
+                f"{place}: expected a benchmark to be a function of a module, found a method of a class"
+            )
+        probe = pytest.Function.from_parent(collector, name=name, callobj=function)
+        if any(mark.name == "parametrize" for mark in probe.iter_markers()):
+            raise SettingsError(f"{place}: a benchmark cannot be parametrized; declare two benchmarks, or subsets")
+        subsets = self._wanted_subsets(declared, probe)
+        if not subsets:
+            self.left_out.append(declared.name)
+            return
+        where = f"{collector.path}::{name}"
+        if self._places.setdefault(declared.name, where) != where:
+            raise SettingsError(
+                f"two benchmarks are named {declared.name}: {self._places[declared.name]} and {where}; rename one, "
+                "or select one by its path"
+            )
+        all_subsets = declared.subsets or tuple(subsets)
+        plan = BenchmarkPlan(declared, all_subsets, {})
+        info = probe._fixtureinfo
+        location = probe.reportinfo()
+        for subset in subsets:
+            for planned in self._planned(plan, subset.name):
+                suffix = f"-r{planned.key.repeat}" if self._settings.repeats > 1 else ""
+                item: SampleItem = SampleItem.from_parent(
+                    collector, name=f"{name}[{planned.key.sample}{suffix}]", callobj=function, fixtureinfo=info
+                )
+                item.planned = planned
+                item.shared_location = location
+                if subset.name not in planned.key.sample:
+                    item.extra_keyword_matches.add(subset.name)
+                yield item
+
+    def _planned(self, plan: BenchmarkPlan, subset: str) -> Iterator[PlannedItem]:
+        declared, settings = plan.benchmark, self._settings
+        manifest = open_manifest(
+            declared.dataset,
+            subset,
+            benchmark=declared.name,
+            version=declared.version,
+            data_dir=settings.data_dir,
+            cache_dir=self._cache_dir,
+            sample_id=declared.sample_id,
+        )
+        plan.manifests[subset] = manifest
+        id_of = sample_ids(manifest)
+        for row in range(settings.limit.of(manifest.rows)):
+            for repeat in range(settings.repeats):
+                key = ItemKey(declared.name, subset, id_of(row), repeat)
+                if self._only is None or self._only(key):
+                    yield PlannedItem(key, row, plan)
+
+    def _wanted_subsets(self, declared: Benchmark, probe: pytest.Function) -> list[Subset]:
+        """The subsets that may have a matching item."""
+        expression = self._settings.keyword
+        names = [node.name for node in probe.listchain()[1:] if not isinstance(node, pytest.Dir)]
+        names += [mark.name for mark in probe.iter_markers()]
+        names += list(probe.listextrakeywords())
+        found = [Subset(subset) for subset in find_subsets(declared.dataset, self._settings.data_dir)]
+        asked = {word.lower() for word in words(expression)}
+        wanted = []
+        for subset in declared.subsets or found:
+            if subset.is_optional and subset.name.lower() not in asked:
+                continue
+
+            def could_be_in_id(word: str, name: str = subset.name) -> bool:
+                lowered, own = word.lower(), name.lower()
+                return (
+                    bool(_ID_ALPHABET.fullmatch(lowered)) or lowered in f"{probe.name}[{own}-".lower() or own in lowered
+                )
+
+            if may_match(expression, names=names, could_be_in_id=could_be_in_id):
+                wanted.append(subset)
+        return wanted

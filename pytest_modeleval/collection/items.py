@@ -1,0 +1,118 @@
+"""The pytest items: one per sample and repeat, ordinary functions with an ordinary protocol.
+
+They are lighter than parametrized ones: the fixture information is computed once per benchmark, and an item carries a
+reference to the plan instead of a call specification.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_modeleval.errors import EngineStopped, Ungraded, UserMistake
+from pytest_modeleval.evaluation.asking import Answered, ModelFacts
+from pytest_modeleval.evaluation.plan import PlannedItem
+from pytest_modeleval.records import Grade, Sample
+
+if TYPE_CHECKING:
+    from _pytest._code.code import ExceptionInfo, TerminalRepr
+
+    Location = tuple[os.PathLike[str] | str, int | None, str]
+
+ANSWER_FIXTURES = ("sample", "response", "grade", "model")
+
+
+class SampleItem(pytest.Function):
+    """One question asked once. `planned` says which; `arrival` brings the answer before the item is set up."""
+
+    planned: PlannedItem
+    plan_index: int
+    model_facts: ModelFacts | None = None
+    shared_location: Location
+    # Gives the answer, or raises what stands for it; set for each item just before it runs, and let go after it.
+    arrival: Callable[[], Answered] | None = None
+    answered: Answered | None = None
+    grade: Grade | None = None
+    is_wrong: bool = False
+    failure_line: str = ""
+
+    def reportinfo(self) -> Location:
+        """Where the function stands; looked up once per benchmark."""
+        path, line, _ = self.shared_location
+        return path, line, self.name
+
+    def setup(self) -> None:
+        """Fetch the answer, grade it, and fill the fixtures that the test asks for."""
+        if self.arrival is not None:
+            self.answered = answered = self.arrival()
+            sample = self.planned.sample
+            if answered.grade_error is not None:
+                raise answered.grade_error
+            self.grade = answered.grade if answered.grade is not None else self._graded(sample, answered.value)
+            # Filled in here because resolving fixtures costs 80 us a test; the fixtures exist all the same, for
+            # other fixtures that build on them.
+            for name in ANSWER_FIXTURES:
+                if name in self._fixtureinfo.argnames and not self._is_overridden(name):
+                    self.funcargs[name] = self.fixture_value(name)
+        super().setup()
+
+    def fixture_value(self, name: str) -> Any:
+        """What the fixture `sample`, `response`, `grade` or `model` gives in this item."""
+        if name == "sample":
+            return self.planned.sample
+        if name == "model":
+            return self.model_facts
+        if self.answered is None:
+            raise UserMistake(f"the fixture {name} exists only while a sample runs")
+        if name == "response":
+            return self.answered.value
+        if self.planned.plan.benchmark.grade is None:
+            raise UserMistake(
+                f"the test asks for the fixture grade, but benchmark {self.planned.key.benchmark} declares no grade="
+            )
+        return self.grade
+
+    def let_go(self) -> None:
+        """Forget the answer: at 20,000 items they would fill the memory."""
+        self.arrival = None
+        self.answered = None
+        self.grade = None
+
+    def repr_failure(self, excinfo: ExceptionInfo[BaseException], style: Any = None) -> str | TerminalRepr:
+        """One line for an answer that is wrong and for a sample without a grade; a traceback for faults of code."""
+        if self.is_wrong or isinstance(excinfo.value, Ungraded | EngineStopped):
+            return self.failure_line
+        if isinstance(excinfo.value, UserMistake):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+    def _graded(self, sample: Sample, value: Any) -> Grade | None:
+        grader = self.planned.plan.benchmark.grade
+        if grader is None:
+            return None
+        made = grader(sample, value)
+        if not isinstance(made, Grade):
+            raise TypeError(
+                f"the grader of {self.planned.key.benchmark} returned {type(made).__name__}; expected a Grade"
+            )
+        return made
+
+    def _is_overridden(self, name: str) -> bool:
+        """A project may define a fixture of the same name; its own wins, as everywhere in pytest."""
+        definitions = self._fixtureinfo.name2fixturedefs.get(name, ())
+        return len(definitions) > 1
+
+
+class UnaskedItem(pytest.Item):
+    """Stands for a benchmark in a run without --model: skipped, with the reason."""
+
+    def runtest(self) -> None:
+        """Skip, and say how to run it."""
+        pytest.skip("no model to evaluate: name one with --model NAME (or --model embedded)")
+
+    def reportinfo(self) -> Location:
+        """The file; a skip has no line of interest."""
+        return self.path, None, self.name

@@ -1,0 +1,90 @@
+"""Could an item of this benchmark match -k? Asked before its rows are known, so with three answers.
+
+A word of the expression is true if it is part of a name that every item has (module, function, marker), unknown if it
+could be part of an id that we do not know yet, and false otherwise. Only a benchmark for which the whole expression is
+false is left alone: `-k aime25` never touches the data of another benchmark. Anything odd counts as unknown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+Tribool = bool | None
+_TOKEN = re.compile(r"\s*(?:(?P<bracket>[()])|(?P<word>(?:[^\s()]+)))")
+
+
+def may_match(expression: str, *, names: Sequence[str], could_be_in_id: Callable[[str], bool]) -> bool:
+    """True unless no item can match.
+
+    names: what every item carries. could_be_in_id: whether a word might occur in an item's own id.
+    """
+    if not expression.strip():
+        return True
+    known = [name.lower() for name in names]
+
+    def value(word: str) -> Tribool:
+        lowered = word.lower()
+        if any(lowered in name for name in known):
+            return True
+        return None if could_be_in_id(word) else False
+
+    try:
+        result, rest = _any_of(_tokens(expression), value)
+    except ValueError:
+        return True
+    return result is not False or bool(rest)
+
+
+def words(expression: str) -> set[str]:
+    """The words of an expression, without operators."""
+    try:
+        return {token for token in _tokens(expression) if token not in ("(", ")", "and", "or", "not")}
+    except ValueError:
+        return set()
+
+
+def _tokens(expression: str) -> list[str]:
+    tokens, position, text = [], 0, expression.strip()
+    while position < len(text):
+        found = _TOKEN.match(text, position)
+        if found is None:
+            raise ValueError(text)
+        tokens.append(found.group("bracket") or found.group("word"))
+        position = found.end()
+        while position < len(text) and text[position].isspace():
+            position += 1
+    return tokens
+
+
+def _any_of(tokens: list[str], value: Callable[[str], Tribool]) -> tuple[Tribool, list[str]]:
+    result, rest = _all_of(tokens, value)
+    while rest and rest[0] == "or":
+        right, rest = _all_of(rest[1:], value)
+        result = True if result is True or right is True else None if result is None or right is None else False
+    return result, rest
+
+
+def _all_of(tokens: list[str], value: Callable[[str], Tribool]) -> tuple[Tribool, list[str]]:
+    result, rest = _not(tokens, value)
+    while rest and rest[0] == "and":
+        right, rest = _not(rest[1:], value)
+        result = False if result is False or right is False else None if result is None or right is None else True
+    return result, rest
+
+
+def _not(tokens: list[str], value: Callable[[str], Tribool]) -> tuple[Tribool, list[str]]:
+    if not tokens:
+        raise ValueError("the expression ends too early")
+    head, rest = tokens[0], tokens[1:]
+    if head == "not":
+        inner, rest = _not(rest, value)
+        return (None if inner is None else not inner), rest
+    if head == "(":
+        inner, rest = _any_of(rest, value)
+        if not rest or rest[0] != ")":
+            raise ValueError("a bracket is not closed")
+        return inner, rest[1:]
+    if head in (")", "and", "or"):
+        raise ValueError(head)
+    return value(head), rest

@@ -1,0 +1,184 @@
+"""The asyncio thread: works on items ahead of the tests, in order, many at once; the tests fetch what is ready.
+
+    pytest's thread                      engine's thread
+    add(indices) ──────────────────────► queue ─► `width` workers ─► work(index)
+    result(index) ◄── Condition ──────── done[index]
+
+pytest runs one test at a time and a server wants hundreds of requests; this is where the two meet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pytest_modeleval.errors import EngineStopped
+
+CLOSE_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What came of one item: a value, or the exception that took its place."""
+
+    value: Any = None
+    error: Exception | None = None
+
+
+class Worksite(Protocol):
+    """What the engine runs. `fatal` names exceptions after which going on would lose data."""
+
+    fatal: tuple[type[Exception], ...]
+
+    async def open(self) -> None:
+        """Called once in the engine's loop, before the first item."""
+
+    async def work(self, index: int) -> Any:
+        """Do one item."""
+
+    async def watch(self) -> None:
+        """Runs beside the workers until cancelled."""
+
+    async def close(self) -> None:
+        """Called once in the engine's loop, at the end."""
+
+
+class Engine:
+    """Runs a Worksite in a thread of its own. All public methods are called from other threads."""
+
+    def __init__(self, site: Worksite, *, width: int) -> None:
+        self._site = site
+        self._width = width
+        self._queue: deque[int] = deque()
+        self._known: set[int] = set()
+        self._done: dict[int, Done] = {}
+        self._changed = threading.Condition()
+        self._wake: Callable[[], None] | None = None
+        self._stop: Callable[[], None] | None = None
+        self._failure: BaseException | None = None
+        self._is_over = False
+        self._thread = threading.Thread(target=self._main, name="modeleval-engine", daemon=True)
+
+    def start(self) -> None:
+        """Begin to work on what was added."""
+        self._thread.start()
+
+    def add(self, indices: Iterable[int], *, is_urgent: bool = False) -> None:
+        """Queue items, in order. An item is worked on once, however often it is added."""
+        with self._changed:
+            fresh = [index for index in dict.fromkeys(indices) if index not in self._known]
+            self._known.update(fresh)
+            if is_urgent:
+                self._queue.extendleft(reversed(fresh))
+            else:
+                self._queue.extend(fresh)
+            wake = self._wake
+        if wake is not None and fresh:
+            wake()
+
+    def result(self, index: int, *, tick: Callable[[], None], tick_s: float = 0.25) -> Done:
+        """Wait for an item; `tick` is called about every tick_s while waiting. Fetched once, then forgotten.
+
+        Raises EngineStopped if the engine ended first.
+        """
+        self.add([index], is_urgent=True)
+        while True:
+            with self._changed:
+                if index in self._done:
+                    return self._done.pop(index)
+                if self._is_over:
+                    reason = f": {self._failure}" if self._failure is not None else ""
+                    raise EngineStopped(f"asking has stopped{reason}") from self._failure
+                self._changed.wait(tick_s)
+                if index in self._done:
+                    return self._done.pop(index)
+            tick()
+
+    def close(self) -> None:
+        """Cancel what is left, wait for it at most CLOSE_S seconds. Safe to call twice."""
+        with self._changed:
+            stop = self._stop
+        if stop is not None:
+            stop()
+        if self._thread.ident is not None:
+            self._thread.join(CLOSE_S)
+
+    @property
+    def failure(self) -> BaseException | None:
+        """Why the engine ended early, if it did."""
+        return self._failure
+
+    def _main(self) -> None:
+        try:
+            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+                runner.run(self._run())
+        except asyncio.CancelledError:
+            pass
+        except BaseException as error:  # noqa: BLE001 - handed to whoever waits; a thread has no caller
+            self._failure = error
+        finally:
+            with self._changed:
+                self._is_over = True
+                self._wake = self._stop = None
+                self._changed.notify_all()
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        main = asyncio.current_task()
+        assert main is not None
+        more = asyncio.Event()
+
+        def from_outside(action: Callable[[], Any]) -> Callable[[], None]:
+            def call() -> None:
+                # The loop may close between the look and the call: then nobody needs to be woken.
+                with contextlib.suppress(RuntimeError):
+                    loop.call_soon_threadsafe(action)
+
+            return call
+
+        with self._changed:
+            self._wake = from_outside(more.set)
+            self._stop = from_outside(main.cancel)
+        await self._site.open()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._site.watch())
+                for _ in range(self._width):
+                    group.create_task(self._worker(more))
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        finally:
+            await self._site.close()
+
+    async def _worker(self, more: asyncio.Event) -> None:
+        while True:
+            try:
+                index = self._queue.popleft()
+            except IndexError:
+                more.clear()
+                if not self._queue:
+                    await more.wait()
+                continue
+            try:
+                done = Done(value=await self._site.work(index))
+            except self._site.fatal:
+                raise
+            except Exception as error:  # noqa: BLE001 - of the benchmark's own code; becomes this item's outcome
+                done = Done(error=error)
+            with self._changed:
+                self._done[index] = done
+                self._changed.notify()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        import uvloop  # noqa: PLC0415 - absent on some platforms
+    except ImportError:
+        return asyncio.new_event_loop
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory

@@ -1,0 +1,231 @@
+"""The work on one item, inside the engine: make the request, look in the journal, ask, write, grade ahead if asked."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from pytest_modeleval.client.body import encode_body, request_key, seed_of
+from pytest_modeleval.client.reply import response_from_reply
+from pytest_modeleval.dispatch.dispatcher import Call, Dispatcher
+from pytest_modeleval.dispatch.silence import sample_limit_s
+from pytest_modeleval.errors import AttemptFailed, Ungraded
+from pytest_modeleval.evaluation.plan import PlannedItem
+from pytest_modeleval.evaluation.verdict import grade_of
+from pytest_modeleval.records import Grade, ItemKey, JsonObject, Kind, Outcome, Request, Response
+from pytest_modeleval.store.journal import Contents, JournalError, JournalWriter, Place, read_place, utc_now
+
+# Answers that wait for their test are held in memory up to this size; beyond it they are read back from the journal.
+HOLD_BYTES = 128 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """The model as asked: for the `model` fixture, the journal's keys, and run.json.
+
+    name: as the user says it. served: as the server says it, sent with every request. identity: see
+    server.identify.ServerFacts.
+    """
+
+    name: str
+    served: str
+    identity: str
+    urls: tuple[str, ...] = ()
+    kind: str = ""
+    version: str = ""
+    context_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An item whose asking is over.
+
+    value: the Response, or what solve returned; None where it was let go to save memory (read it back by request_key).
+    last: the last response that was asked for. grade: if the grader ran ahead.
+    """
+
+    value: Any
+    last: Response | None
+    request_key: str
+    grade: Grade | None = None
+    grade_error: Exception | None = None
+
+
+class ItemModel:
+    """What `solve` gets, and what a single request uses: one item's way to the model."""
+
+    def __init__(self, site: AskingSite, item: PlannedItem) -> None:
+        self._site = site
+        self._item = item
+        self._occurrences: dict[bytes, int] = {}
+        self.last: Response | None = None
+        self.last_key = ""
+
+    @property
+    def name(self) -> str:
+        """The model, as the user names it."""
+        return self._site.model.name
+
+    @property
+    def context_tokens(self) -> int | None:
+        """Prompt and answer together may have so many tokens; None if the server does not say."""
+        return self._site.model.context_tokens
+
+    async def ask(self, request: Request) -> Response:
+        """One answer, from the journal if it is there. Raises Ungraded if none comes."""
+        site, key = self._site, self._item.key
+        body = encode_body(request, model=site.model.served, params=self._item.plan.params, seed=seed_of(key))
+        occurrence = self._occurrences.get(body, 0)
+        self._occurrences[body] = occurrence + 1
+        journal_key = request_key(body, repeat=key.repeat, occurrence=occurrence, identity=site.model.identity)
+        reply = site.stored(journal_key)
+        if reply is None:
+            limit_s = sample_limit_s(_max_tokens(request, self._item.plan.params), fixed_s=site.sample_timeout_s)
+            reply = await site.ask(Call(journal_key, body, key.benchmark, limit_s), self._item.key)
+        response = response_from_reply(reply)
+        self.last, self.last_key = response, journal_key
+        return response
+
+
+@dataclass(slots=True)
+class AskingSite:
+    """The engine's Worksite: see dispatch.engine.
+
+    make_dispatcher: called in the engine's loop; None where no server may be asked (rescoring).
+    stored_outcomes: earlier outcomes whose grades may be used again by graders that run ahead.
+    """
+
+    items: Sequence[PlannedItem]
+    model: ModelFacts
+    contents: Contents
+    journal: JournalWriter
+    make_dispatcher: Callable[[], Dispatcher] | None
+    sample_timeout_s: float | None = None
+    stored_outcomes: Mapping[ItemKey, Outcome] = field(default_factory=dict)
+    fatal: tuple[type[Exception], ...] = (JournalError,)
+    dispatcher: Dispatcher | None = None
+    held_bytes: int = 0
+    reused: int = 0
+
+    async def open(self) -> None:
+        """See Worksite."""
+        if self.make_dispatcher is not None:
+            self.dispatcher = self.make_dispatcher()
+
+    async def watch(self) -> None:
+        """See Worksite."""
+        if self.dispatcher is not None:
+            await self.dispatcher.watch()
+
+    async def close(self) -> None:
+        """See Worksite."""
+        if self.dispatcher is not None:
+            await self.dispatcher.close()
+
+    async def work(self, index: int) -> Answered:
+        """Ask for one item; its Answered, or the exception that stands for it."""
+        item = self.items[index]
+        benchmark, sample = item.plan.benchmark, item.sample
+        model = ItemModel(self, item)
+        if benchmark.request is not None:
+            value: Any = await model.ask(benchmark.request(sample))
+        else:
+            assert benchmark.solve is not None
+            value = await benchmark.solve(sample, model)
+        grade, grade_error = await self._grade_ahead(item, value, model.last_key)
+        if benchmark.request is not None:
+            self.held_bytes += _size(value)
+            if self.held_bytes > HOLD_BYTES:
+                self.held_bytes -= _size(value)
+                value = None
+        return Answered(value, model.last if value is not None else None, model.last_key, grade, grade_error)
+
+    def fetched(self, answered: Answered) -> Answered:
+        """The test's side: the answer is taken over, or read back if it was let go."""
+        if isinstance(answered.value, Response):
+            self.held_bytes -= _size(answered.value)
+        if answered.value is None and answered.request_key and answered.last is None:
+            reply = self.stored(answered.request_key)
+            if reply is not None:
+                response = response_from_reply(reply)
+                return Answered(response, response, answered.request_key, answered.grade, answered.grade_error)
+        return answered
+
+    def stored(self, journal_key: str) -> JsonObject | None:
+        """A reply of the journal; None if it has none under this key."""
+        place = self.contents.responses.get(journal_key)
+        if place is None:
+            return None
+        self.reused += 1
+        return _reply_at(place)
+
+    async def ask(self, call: Call, key: ItemKey) -> JsonObject:
+        """A reply of the server, journaled before anybody sees it."""
+        if self.dispatcher is None:
+            raise Ungraded(
+                "the stored run has no answer to this very request (was the prompt or a parameter changed since?)",
+                kind=Kind.NOT_RUN,
+                cause="not_stored",
+            )
+        reply, attempts = await self.dispatcher.ask(call, key)
+        line = {
+            "type": "response",
+            "key": call.key,
+            **about(key),
+            "attempts": attempts,
+            "time": utc_now(),
+            "request": orjson.Fragment(call.body),
+            "reply": reply,
+        }
+        self.contents.responses[call.key] = self.journal.write(line)
+        return reply
+
+    def failed(self, call: Call, key: ItemKey, attempt: int, failure: AttemptFailed) -> None:
+        """A failed attempt goes to the journal, as an attempt and never as an answer."""
+        self.journal.write(
+            {
+                "type": "attempt",
+                "key": call.key,
+                **about(key),
+                "attempt": attempt,
+                "kind": failure.kind.value,
+                "cause": failure.cause,
+                "message": str(failure)[:500],
+                "time": utc_now(),
+            }
+        )
+
+    async def _grade_ahead(self, item: PlannedItem, value: Any, key: str) -> tuple[Grade | None, Exception | None]:
+        """Run a grader that is a coroutine function (code execution, a judge model) ahead of the test."""
+        grade = item.plan.benchmark.grade
+        if grade is None or not inspect.iscoroutinefunction(grade):
+            return None, None
+        known = self.stored_outcomes.get(item.key)
+        if known is not None and known.kind.is_verdict and known.request_key == key:
+            return grade_of(known), None
+        try:
+            return await grade(item.sample, value), None
+        except Exception as error:  # noqa: BLE001 - the grader's own fault becomes grader_error, never a score
+            return None, error
+
+
+def about(key: ItemKey) -> JsonObject:
+    """Which item a journal line is about."""
+    return {"benchmark": key.benchmark, "subset": key.subset, "sample": key.sample, "repeat": key.repeat}
+
+
+def _max_tokens(request: Request, params: Mapping[str, Any]) -> Any:
+    return request.params.get("max_tokens", params.get("max_tokens"))
+
+
+def _size(response: Response) -> int:
+    return 600 + 2 * (len(response.content) + len(response.reasoning_content))
+
+
+def _reply_at(place: Place) -> JsonObject | None:
+    reply = read_place(place).get("reply")
+    return reply if isinstance(reply, dict) else None

@@ -1,0 +1,198 @@
+"""The evaluation of one process: it owns the run folder's journal, the engine, and the outcomes.
+
+Life: plan() after collection, start(), then for every item answer() and finish(), at the end close() and summary().
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pytest_modeleval.client.chat import ChatClient
+from pytest_modeleval.client.transport import AiohttpTransport, Transport
+from pytest_modeleval.dispatch.dispatcher import Dispatcher, Figures
+from pytest_modeleval.dispatch.engine import Engine
+from pytest_modeleval.errors import RunFolderError
+from pytest_modeleval.evaluation.asking import Answered, AskingSite, ModelFacts
+from pytest_modeleval.evaluation.plan import BenchmarkPlan, PlannedItem, differences, plan_line
+from pytest_modeleval.evaluation.summary import merge_plans, planned_keys, summarize
+from pytest_modeleval.records import Kind, Outcome
+from pytest_modeleval.results import RunSummary
+from pytest_modeleval.store.journal import JournalReader, JournalWriter, outcome_line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskingOptions:
+    """How the server is asked. in_flight: requests at once in this process. key: the API key, kept in memory only.
+
+    abort: tells a server to drop a request, given its base URL and request id.
+    """
+
+    in_flight: int = 64
+    idle_timeout_s: float | None = None
+    sample_timeout_s: float | None = None
+    key: str | None = None
+    transport: Transport | None = None
+    abort: Callable[[str, str], Any] | None = None
+    is_offline: bool = False
+    repeats: int = 1
+
+
+@dataclass(slots=True)
+class Tally:
+    """Outcomes of this process, for the live line."""
+
+    counts: dict[tuple[str, Kind], int] = field(default_factory=dict)
+    credit: dict[str, float] = field(default_factory=dict)
+
+    def take(self, outcome: Outcome) -> None:
+        """Count one outcome."""
+        at = outcome.key.benchmark, outcome.kind
+        self.counts[at] = self.counts.get(at, 0) + 1
+        if outcome.kind.is_verdict:
+            self.credit[outcome.key.benchmark] = self.credit.get(outcome.key.benchmark, 0.0) + outcome.value
+
+
+class Evaluation:
+    """See the module. journal_path: this process's own journal; reader: all journals of the run folder."""
+
+    def __init__(
+        self, *, model: ModelFacts, reader: JournalReader, journal_path: Path, options: AskingOptions, is_rescore: bool
+    ) -> None:
+        self.model = model
+        self._reader = reader
+        self._options = options
+        self._is_rescore = is_rescore
+        self._contents = reader.refresh()
+        self._journal = JournalWriter(journal_path)
+        reader.leave_out(journal_path)
+        self.items: list[PlannedItem] = []
+        self.tally = Tally()
+        self._engine: Engine | None = None
+        self._site: AskingSite | None = None
+
+    def plan(self, plans: Sequence[BenchmarkPlan], items: Sequence[PlannedItem]) -> None:
+        """Fix what is asked. Raises RunFolderError if the folder holds another experiment; nothing is written then."""
+        repeats = self._options.repeats
+        stored = {plan["benchmark"]: plan for plan in merge_plans(self._contents.plans)}
+        lines = []
+        for plan in plans:
+            line = plan_line(plan, [item for item in items if item.plan is plan], repeats=repeats)
+            old = stored.get(plan.benchmark.name)
+            if old is not None and not self._is_rescore:
+                found = differences(old, line)
+                if found:
+                    raise RunFolderError(
+                        f"{self._journal.path.parent} holds another experiment with {plan.benchmark.name}: "
+                        f"{'; '.join(found)}. Name another folder with --eval-run"
+                    )
+            if line not in self._contents.plans:
+                lines.append(line)
+        for line in lines:
+            self._journal.write(line)
+        self._contents.plans.extend(lines)
+        self.items = list(items)
+        for item in items:
+            known = self._contents.outcomes.get(item.key)
+            if known is not None and not known.kind.is_verdict:
+                # It is tried again now; until then it has no outcome, so that an interrupt leaves it not_run.
+                del self._contents.outcomes[item.key]
+
+    def start(self, indices: Iterable[int] | None = None) -> None:
+        """Begin to ask: for all items, or for those that are handed over with `extend`."""
+        options = self._options
+        self._site = AskingSite(
+            items=self.items,
+            model=self.model,
+            contents=self._contents,
+            journal=self._journal,
+            make_dispatcher=None if options.is_offline else self._dispatcher,
+            sample_timeout_s=options.sample_timeout_s,
+            stored_outcomes={} if self._is_rescore else dict(self._contents.outcomes),
+        )
+        # Twice as many workers as slots: those whose request waits out a back-off, or whose grader runs, hold no slot.
+        self._engine = Engine(self._site, width=2 * options.in_flight)
+        self._engine.add(range(len(self.items)) if indices is None else indices)
+        self._engine.start()
+
+    def extend(self, indices: Iterable[int]) -> None:
+        """More items for this process (xdist). Answers that other processes journaled meanwhile are taken up."""
+        self._reader.refresh()
+        if self._engine is not None:
+            self._engine.add(indices)
+
+    def answer(self, index: int, *, tick: Callable[[], None]) -> Answered:
+        """Wait for an item's answer. Raises what stands for it: Ungraded, EngineStopped, the benchmark's own error."""
+        assert self._engine is not None
+        assert self._site is not None
+        done = self._engine.result(index, tick=tick)
+        if done.error is not None:
+            raise done.error
+        return self._site.fetched(done.value)
+
+    def finish(self, item: PlannedItem, outcome: Outcome) -> None:
+        """Enter an item's outcome, once: into the journal, the tally and the scores."""
+        self.tally.take(outcome)
+        if self._contents.outcomes.get(item.key) != outcome:
+            line = outcome_line(outcome, version=item.plan.benchmark.version)
+            self._journal.write(line)
+            self._contents.enter(outcome, line["time"])
+
+    def close(self) -> None:
+        """Stop asking; keep what is journaled."""
+        if self._engine is not None:
+            self._engine.close()
+        self._journal.close()
+
+    @property
+    def figures(self) -> Figures:
+        """Counts of the asking so far."""
+        dispatcher = self._site.dispatcher if self._site is not None else None
+        return dispatcher.figures if dispatcher is not None else Figures()
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that the server is answering now."""
+        dispatcher = self._site.dispatcher if self._site is not None else None
+        return dispatcher.state().in_flight if dispatcher is not None else 0
+
+    @property
+    def failure(self) -> BaseException | None:
+        """Why asking ended early, if it did (the journal could not be written)."""
+        return self._engine.failure if self._engine is not None else None
+
+    def _dispatcher(self) -> Dispatcher:
+        options = self._options
+        assert self._site is not None
+        client = ChatClient(options.transport or AiohttpTransport(), key=options.key)
+        return Dispatcher(
+            client,
+            self.model.urls,
+            in_flight=options.in_flight,
+            idle_timeout_s=options.idle_timeout_s,
+            on_failure=self._site.failed,
+            abort=options.abort,
+        )
+
+
+def run_summary(
+    reader: JournalReader,
+    *,
+    model: str,
+    may_be_ungraded: Callable[[int, int], bool],
+    facts: Mapping[str, Any],
+) -> RunSummary:
+    """The summary of a run folder, from its journals alone. may_be_ungraded(count, total): within the user's limit."""
+    contents = reader.refresh()
+    plans = merge_plans(contents.plans)
+    keys = {key for plan in plans for key in planned_keys(plan)}
+    benchmarks = summarize(plans, contents.outcomes)
+    graded = sum(1 for key in keys if key in contents.outcomes and contents.outcomes[key].kind.is_verdict)
+    return RunSummary(
+        model=model,
+        is_complete=bool(keys) and may_be_ungraded(len(keys) - graded, len(keys)),
+        benchmarks=benchmarks,
+        facts=facts,
+    )

@@ -1,0 +1,127 @@
+"""The plan: which items of which benchmarks are asked, with the samples they need."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from pytest_modeleval.datasets import Manifest, Row, read_rows
+from pytest_modeleval.declaration import Benchmark, Subset
+from pytest_modeleval.errors import DataError
+from pytest_modeleval.metrics import Aggregate
+from pytest_modeleval.records import ItemKey, JsonObject, Sample
+
+
+@dataclass(slots=True)
+class BenchmarkPlan:
+    """A benchmark as it is run here.
+
+    subsets: all it has, in the order of the table. manifests: those whose rows are known. params: effective
+    generation parameters. samples: loaded after selection, by (subset, row index).
+    """
+
+    benchmark: Benchmark
+    subsets: tuple[Subset, ...]
+    manifests: dict[str, Manifest]
+    params: dict[str, Any] = field(default_factory=dict)
+    samples: dict[tuple[str, int], Sample] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlannedItem:
+    """One item: which sample, which repeat."""
+
+    key: ItemKey
+    row_index: int
+    plan: BenchmarkPlan
+
+    @property
+    def sample(self) -> Sample:
+        """The sample; loaded by load_samples."""
+        return self.plan.samples[self.key.subset, self.row_index]
+
+
+def sample_ids(manifest: Manifest) -> Callable[[int], str]:
+    """Row index -> sample id: from the data if it carries ids, else "<subset>-0000" counted from 0."""
+    if manifest.ids is not None:
+        return manifest.ids.__getitem__
+    name = manifest.subset
+    return lambda index: f"{name}-{index:04d}"
+
+
+def load_samples(items: Iterable[PlannedItem]) -> None:
+    """Read the rows of the selected items and make samples of them. Raises DataError naming file, line and field."""
+    wanted: dict[tuple[int, str], tuple[BenchmarkPlan, dict[int, str]]] = {}
+    for item in items:
+        _, rows = wanted.setdefault((id(item.plan), item.key.subset), (item.plan, {}))
+        rows[item.row_index] = item.key.sample
+    for (_, subset), (plan, ids) in wanted.items():
+        indices = sorted(index for index in ids if (subset, index) not in plan.samples)
+        for row in read_rows(plan.manifests[subset], plan.benchmark.dataset, indices):
+            plan.samples[subset, row.index] = _sample(plan.benchmark, row, subset, ids[row.index])
+
+
+def _sample(benchmark: Benchmark, row: Row, subset: str, sample_id: str) -> Sample:
+    try:
+        made = benchmark.sample(row)
+    except DataError:
+        raise
+    except Exception as error:
+        raise DataError(
+            f"{row.where}: benchmark {benchmark.name} cannot make a sample of this row "
+            f"({type(error).__name__}: {error}); mend the row or the benchmark's sample function"
+        ) from error
+    return dataclasses.replace(made, id=sample_id, subset=subset)
+
+
+def plan_line(plan: BenchmarkPlan, items: Sequence[PlannedItem], *, repeats: int) -> JsonObject:
+    """What the journal keeps of a plan: everything that the summary needs, so that it can be made without pytest."""
+    ids: dict[str, dict[str, None]] = {}
+    for item in items:
+        ids.setdefault(item.key.subset, {})[item.key.sample] = None
+    benchmark = plan.benchmark
+    line = {
+        "type": "plan",
+        "benchmark": benchmark.name,
+        "version": benchmark.version,
+        "metric": benchmark.metric,
+        "subsets": [{"name": part.name, "optional": part.is_optional} for part in plan.subsets],
+        "aggregates": [dataclasses.asdict(aggregate) for aggregate in benchmark.aggregates],
+        "advice": dict(benchmark.advice),
+        "params": plan.params,
+        "data": {name: plan.manifests[name].lock_entry() for name in ids},
+        "repeats": repeats,
+        "items": {name: list(samples) for name, samples in ids.items()},
+    }
+    # Through JSON and back, so that a plan equals itself as it is read from a journal.
+    same: JsonObject = orjson.loads(orjson.dumps(line))
+    return same
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Why two plans of one benchmark are not the same experiment: sentences, empty if they are."""
+    found = []
+    if old["version"] != new["version"]:
+        found.append(f"benchmark version {old['version']} there, {new['version']} here")
+    for name in sorted({*old["params"], *new["params"]}):
+        before, now = old["params"].get(name), new["params"].get(name)
+        if before != now:
+            found.append(f"{name} {before!r} there, {now!r} here")
+    for subset in sorted({*old["data"]} & {*new["data"]}):
+        before, now = old["data"][subset].get("sha256"), new["data"][subset].get("sha256")
+        if before != now:
+            found.append(f"other rows in subset {subset} (sha256 {str(before)[:12]} there, {str(now)[:12]} here)")
+    return found
+
+
+def aggregate_from_json(entry: Mapping[str, Any]) -> Aggregate:
+    """The reverse of dataclasses.asdict for an Aggregate (JSON turns its tuples into lists)."""
+    return Aggregate(**{name: _tuples(value) for name, value in entry.items()})
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(part) for part in value) if isinstance(value, list) else value

@@ -1,0 +1,67 @@
+"""From plans and outcomes to the summary. Pure: the same journals give the same summary, whoever wrote them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pytest_modeleval.evaluation.plan import aggregate_from_json
+from pytest_modeleval.metrics import combine, score_subset
+from pytest_modeleval.records import ItemKey, JsonObject, Kind, Outcome
+from pytest_modeleval.results import BenchmarkSummary
+
+
+def merge_plans(lines: Iterable[Mapping[str, Any]]) -> list[JsonObject]:
+    """One plan per benchmark: the latest declaration, the union of the items, the most repeats."""
+    merged: dict[str, JsonObject] = {}
+    for line in lines:
+        known = merged.get(line["benchmark"])
+        if known is None:
+            merged[line["benchmark"]] = {**line, "items": {name: list(ids) for name, ids in line["items"].items()}}
+            continue
+        items = known["items"]
+        for subset, ids in line["items"].items():
+            items[subset] = list(dict.fromkeys([*items.get(subset, ()), *ids]))
+        merged[line["benchmark"]] = {
+            **line,
+            "items": items,
+            "repeats": max(known["repeats"], line["repeats"]),
+            "data": {**known["data"], **line["data"]},
+        }
+    return list(merged.values())
+
+
+def planned_keys(plan: Mapping[str, Any]) -> list[ItemKey]:
+    """Every item of a merged plan."""
+    return [
+        ItemKey(plan["benchmark"], subset, sample, repeat)
+        for subset, ids in plan["items"].items()
+        for sample in ids
+        for repeat in range(plan["repeats"])
+    ]
+
+
+def summarize(plans: Sequence[Mapping[str, Any]], outcomes: Mapping[ItemKey, Outcome]) -> tuple[BenchmarkSummary, ...]:
+    """The scores of every planned benchmark. A planned item without an outcome is not_run."""
+    return tuple(_benchmark(plan, outcomes) for plan in plans)
+
+
+def _benchmark(plan: Mapping[str, Any], outcomes: Mapping[ItemKey, Outcome]) -> BenchmarkSummary:
+    by_subset: dict[str, list[Outcome]] = {}
+    for key in planned_keys(plan):
+        by_subset.setdefault(key.subset, []).append(outcomes.get(key) or Outcome(key=key, kind=Kind.NOT_RUN))
+    order = [part["name"] for part in plan["subsets"]]
+    scores = tuple(
+        score_subset(name, by_subset[name], len(plan["items"][name]), metric=plan["metric"])
+        for name in [*order, *(name for name in by_subset if name not in order)]
+        if name in by_subset
+    )
+    regular = [part["name"] for part in plan["subsets"] if not part["optional"]]
+    return BenchmarkSummary(
+        benchmark=plan["benchmark"],
+        version=plan["version"],
+        metric=plan["metric"],
+        subsets=scores,
+        aggregates=combine([aggregate_from_json(entry) for entry in plan["aggregates"]], scores, regular),
+        advice=plan.get("advice") or {},
+    )

@@ -1,0 +1,89 @@
+"""What became of an item: pure rules from grade, assertion and response to an Outcome (design 4, docs/kinds.md)."""
+
+from __future__ import annotations
+
+from pytest_modeleval.errors import EngineStopped, Ungraded
+from pytest_modeleval.records import Grade, ItemKey, Kind, Outcome, Response
+
+MAX_TEXT = 500
+
+
+def judged(
+    key: ItemKey,
+    *,
+    has_passed: bool,
+    grade: Grade | None,
+    response: Response | None,
+    is_single_request: bool,
+    failure: str = "",
+    cluster: str = "",
+    request_key: str = "",
+) -> Outcome:
+    """The outcome of an item whose test body ran to its end or failed an assertion.
+
+    has_passed: the body raised nothing. failure: the first line of the failed assertion.
+    is_single_request: a reply that was cut then explains a lost sample; with several requests only the grader knows.
+    """
+    kind, value = _kind_and_value(has_passed, grade, response, is_single_request)
+    cause = grade.cause if grade is not None else ""
+    if kind is not Kind.RIGHT and not cause:
+        cause = (response.missing_cause if response is not None else "") or (
+            "truncated" if kind is Kind.TRUNCATED else "assertion"
+        )
+    usage = response.usage if response is not None else None
+    return Outcome(
+        key=key,
+        kind=kind,
+        value=value,
+        answer=short(grade.answer) if grade is not None and grade.answer is not None else None,
+        cause="" if kind is Kind.RIGHT else cause,
+        explanation=short((grade.explanation if grade is not None else "") or failure),
+        cluster=cluster,
+        finish_reason=response.finish_reason if response is not None else None,
+        completion_tokens=usage.completion_tokens if usage is not None else None,
+        total_s=response.total_s if response is not None else None,
+        request_key=request_key,
+    )
+
+
+def _kind_and_value(
+    has_passed: bool, grade: Grade | None, response: Response | None, is_single_request: bool
+) -> tuple[Kind, float]:
+    if has_passed and (grade is None or grade.value > 0):
+        return Kind.RIGHT, 1.0 if grade is None else grade.value
+    # A body that passes with a grade of 0 asserts nothing: the grade decides, or the table would show it as right.
+    is_cut = response is not None and response.is_truncated
+    is_answer_missing = (
+        grade.kind is Kind.NO_ANSWER if grade is not None else response is not None and response.is_empty
+    )
+    if is_cut and (is_single_request or is_answer_missing):
+        return Kind.TRUNCATED, 0.0
+    # Full credit and a failed assertion contradict each other; the assertion is the author's last word.
+    value = grade.value if grade is not None and grade.value < 1.0 else 0.0
+    return (Kind.NO_ANSWER, 0.0) if is_answer_missing else (Kind.WRONG, value)
+
+
+def unjudged(key: ItemKey, error: BaseException, *, request_key: str = "") -> Outcome:
+    """The outcome of an item that ended in an exception other than a failed assertion. Never a score."""
+    if isinstance(error, Ungraded):
+        kind, cause = error.kind, error.cause
+    elif isinstance(error, EngineStopped):
+        kind, cause = Kind.NOT_RUN, "stopped"
+    else:
+        kind, cause = Kind.GRADER_ERROR, type(error).__name__
+    return Outcome(key=key, kind=kind, cause=cause, explanation=short(str(error)), request_key=request_key)
+
+
+def short(text: str) -> str:
+    """At most MAX_TEXT characters: the journal's outcome is an index, the response line has the whole."""
+    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 3] + "..."
+
+
+def grade_of(outcome: Outcome) -> Grade:
+    """The grade behind a stored outcome with a verdict, for graders that are too costly to run twice."""
+    if outcome.kind is Kind.NO_ANSWER:
+        return Grade.no_answer(cause=outcome.cause, explanation=outcome.explanation)
+    if outcome.kind is Kind.RIGHT:
+        # A pass with partial credit keeps its value; its kind is decided again by the test body.
+        return Grade(outcome.value, Kind.RIGHT, outcome.answer, "", outcome.explanation)
+    return Grade(outcome.value, Kind.WRONG, outcome.answer, outcome.cause, outcome.explanation)

@@ -1,0 +1,74 @@
+"""pytest's way in. Loaded in every pytest run where the package is installed, so it imports next to nothing.
+
+Without --model (and without --eval-rescore) it declares its options and does no more; a benchmark's test function is
+then collected as one skipped item that says how to run it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_modeleval import hookspecs, options
+
+PACKAGE = Path(__file__).parent
+MARKER = "modeleval: a benchmark sample, asked of the model that --model names"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options of docs/options.md."""
+    options.add_options(parser)
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Declare our own hooks."""
+    pluginmanager.add_hookspecs(hookspecs)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Decide whether this run evaluates a model, and register what does it."""
+    if not options.is_active(config):
+        config.pluginmanager.register(Unasked(), "modeleval-unasked")
+        return
+    from pytest_modeleval.errors import UserMistake  # noqa: PLC0415 - an unused plugin must cost nothing
+    from pytest_modeleval.session import start  # noqa: PLC0415
+
+    config.addinivalue_line("markers", MARKER)
+    if not hasattr(config, "workerinput"):
+        collect_benchmarks(config)
+    try:
+        start.start(config)
+    except UserMistake as mistake:
+        raise pytest.UsageError(str(mistake)) from None
+
+
+def collect_benchmarks(config: pytest.Config) -> None:
+    """Without paths on the command line, the shipped benchmarks are collected too."""
+    if config.args_source is pytest.Config.ArgsSource.ARGS:
+        return
+    shipped = shipped_benchmarks()
+    given = [Path(config.invocation_params.dir, arg.partition("::")[0]).resolve() for arg in config.args]
+    if not any(shipped.is_relative_to(path) for path in given):
+        config.args = [*config.args, str(shipped)]
+
+
+def shipped_benchmarks() -> Path:
+    """The folder of the benchmarks that come with the package: inside the wheel, or at the top of the repository."""
+    inside = PACKAGE / "shipped_benchmarks"
+    return inside if inside.is_dir() else PACKAGE.parent / "benchmarks"
+
+
+class Unasked:
+    """A run without a model: benchmarks are skipped, everything else is left as it is."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pycollect_makeitem(self, collector: Any, name: str, obj: object) -> Any:
+        """One skipped item for a benchmark; None for everything else."""
+        # The attribute's name stands here once more so that nothing has to be imported to look for it.
+        if not hasattr(obj, "pytest_modeleval_benchmark") or not callable(obj):
+            return None
+        from pytest_modeleval.collection.items import UnaskedItem  # noqa: PLC0415
+
+        return [UnaskedItem.from_parent(collector, name=name)]

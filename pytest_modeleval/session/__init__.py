@@ -1,0 +1,1 @@
+"""pytest's side of an evaluation: hooks, outcomes on reports, the live line, xdist."""

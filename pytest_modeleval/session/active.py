@@ -1,0 +1,289 @@
+"""The plugin object of an active run, in one process or in a worker of xdist: hooks that hand over to the rooms."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_modeleval.client.body import effective_params
+from pytest_modeleval.client.transport import HttpxTransport
+from pytest_modeleval.collection.collect import BenchmarkCollector
+from pytest_modeleval.collection.items import SampleItem
+from pytest_modeleval.datasets import default_cache_dir
+from pytest_modeleval.declaration import declared_benchmark
+from pytest_modeleval.errors import EngineStopped, UserMistake
+from pytest_modeleval.evaluation.asking import Answered
+from pytest_modeleval.evaluation.evaluation import AskingOptions, Evaluation
+from pytest_modeleval.evaluation.plan import BenchmarkPlan, load_samples
+from pytest_modeleval.session import run as runs
+from pytest_modeleval.session.connect import Connection
+from pytest_modeleval.session.outcomes import line_of, outcome_of, properties_of, shape_report
+from pytest_modeleval.session.owner import Owner
+from pytest_modeleval.settings import Settings
+
+# pytest's thread and the engine's share the interpreter; at the default of 5 ms an answer would often wait that long.
+SWITCH_INTERVAL_S = 0.001
+
+
+class ActiveSession:
+    """Collects, asks, judges. A subclass says where the connection and the run folder come from."""
+
+    def __init__(self, config: pytest.Config, settings: Settings, *, earlier: Path | None) -> None:
+        self.config = config
+        self.settings = settings
+        only = runs.earlier_items(settings, earlier) if earlier is not None else None
+        self.collector = BenchmarkCollector(settings, cache_dir=default_cache_dir(), only=only)
+        self.connection: Connection | None = None
+        self.evaluation: Evaluation | None = None
+        self.items: list[SampleItem] = []
+        self.stop_reason = ""
+
+    # Where things come from; other in a worker of xdist.
+
+    def say(self, text: str) -> None:
+        """Tell the user something, now."""
+
+    def tick(self) -> None:
+        """Called often while items run."""
+
+    def while_waiting(self) -> None:
+        """Called often while an item waits for its answer. May raise EngineStopped."""
+        self.tick()
+
+    def get_connection(self) -> Connection:
+        """The model, reached."""
+        raise NotImplementedError
+
+    def get_evaluation(self, connection: Connection, options: AskingOptions) -> Evaluation:
+        """The evaluation of this process, over its run folder."""
+        raise NotImplementedError
+
+    def experiment_is_known(self) -> None:
+        """Called when the run folder was found to hold no other experiment: from here on it may be written."""
+
+    def in_flight(self, connection: Connection) -> int:
+        """Requests at once in this process."""
+        return connection.in_flight
+
+    def first_indices(self) -> range | None:
+        """Which items are asked for from the start."""
+        return range(len(self.items))
+
+    # Collection
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pycollect_makeitem(self, collector: Any, name: str, obj: object) -> list[SampleItem] | None:
+        """A declared benchmark becomes its samples."""
+        declared = declared_benchmark(obj)
+        if declared is None or not callable(obj):
+            return None
+        return self.collector.collect(collector, name, obj, declared)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_collection(self) -> Generator[None, Any, Any]:
+        """Items are made by the ten thousand and none of them is garbage: looking for some is wasted time."""
+        was_enabled = gc.isenabled()
+        gc.disable()
+        try:
+            return (yield)
+        finally:
+            if was_enabled:
+                gc.enable()
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """What is selected is known: load its rows, reach the model, open the run folder."""
+        try:
+            self.prepare(session)
+        except UserMistake as mistake:
+            self.refuse(session, mistake)
+
+    def refuse(self, session: pytest.Session, mistake: UserMistake) -> None:
+        """Something has to be mended by the user, before the first request."""
+        raise pytest.UsageError(str(mistake)) from None
+
+    def prepare(self, session: pytest.Session) -> None:
+        """See pytest_collection_finish. Raises UserMistake."""
+        if self.collector.mistake is not None:
+            raise self.collector.mistake
+        self.items = [item for item in session.items if isinstance(item, SampleItem)]
+        if not self.items or self.settings.is_collect_only:
+            return
+        load_samples(item.planned for item in self.items)
+        plans = list({id(item.planned.plan): item.planned.plan for item in self.items}.values())
+        self.connection = connection = self.get_connection()
+        self._set_params(plans, connection)
+        options = AskingOptions(
+            in_flight=self.in_flight(connection),
+            idle_timeout_s=self.settings.idle_timeout_s,
+            sample_timeout_s=self.settings.sample_timeout_s,
+            key=self.settings.key,
+            transport=self._own_transport(),
+            is_offline=self.settings.rescore_dir is not None,
+            repeats=self.settings.repeats,
+        )
+        evaluation = self.get_evaluation(connection, options)
+        try:
+            evaluation.plan(plans, [item.planned for item in self.items])
+            self.experiment_is_known()
+        except BaseException:
+            evaluation.close()
+            raise
+        self.evaluation = evaluation
+        for index, item in enumerate(self.items):
+            item.plan_index = index
+            item.model_facts = connection.model
+
+    def _set_params(self, plans: list[BenchmarkPlan], connection: Connection) -> None:
+        stored = runs.stored_params(self.settings.rescore_dir) if self.settings.rescore_dir is not None else {}
+        for plan in plans:
+            name = plan.benchmark.name
+            if name in stored:
+                plan.params = stored[name]
+                continue
+            wished: dict[str, Any] = {**plan.benchmark.defaults, **connection.params, **self.settings.params}
+            plan.params = effective_params(
+                benchmark=plan.benchmark.defaults,
+                profile=connection.params,
+                user=self.settings.params,
+                context_tokens=connection.model.context_tokens,
+            )
+            if "max_tokens" in wished and wished["max_tokens"] != plan.params.get("max_tokens"):
+                self.say(
+                    f"{name}: max_tokens is {plan.params.get('max_tokens')} instead of {wished['max_tokens']}, because "
+                    f"the server's context is {connection.model.context_tokens} tokens"
+                )
+
+    def _own_transport(self) -> HttpxTransport | None:
+        client = self.config.hook.pytest_modeleval_http_client(settings=self.settings)
+        return HttpxTransport(client) if client is not None else None
+
+    # Running
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, Any, Any]:
+        """The engine runs for as long as the items do."""
+        if self.evaluation is None:
+            return (yield)
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        # The items live until the end; the collector need not look at them again and again.
+        gc.freeze()
+        self.evaluation.start(self.first_indices())
+        try:
+            return (yield)
+        finally:
+            self.evaluation.close()
+            gc.unfreeze()
+            sys.setswitchinterval(interval)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        """Wait for the answer here, where output is not captured; the item's own phases then find it ready."""
+        if not isinstance(item, SampleItem) or self.evaluation is None:
+            return (yield)
+        self.before_item(item)
+        item.arrival = self._arrival(item)
+        try:
+            return (yield)
+        finally:
+            item.let_go()
+            self.tick()
+
+    def before_item(self, item: SampleItem) -> None:
+        """Called before pytest announces the item."""
+
+    def _arrival(self, item: SampleItem) -> Callable[[], Answered]:
+        assert self.evaluation is not None
+        try:
+            answered = self.evaluation.answer(item.plan_index, tick=self.while_waiting)
+        except EngineStopped as stopped:
+            if not self.stop_reason:
+                self.stop_reason = str(stopped)
+                item.session.shouldstop = str(stopped)
+            return _raising(stopped)
+        except Exception as error:  # noqa: BLE001 - raised again inside the item's own setup, where pytest reports it
+            return _raising(error)
+        return lambda: answered
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """The item's phase is over: judge it, journal it, shape its report."""
+        outcome = None
+        if isinstance(item, SampleItem) and item.arrival is not None and self.evaluation is not None:
+            outcome = outcome_of(item, call)
+        if outcome is None:
+            return (yield)
+        assert isinstance(item, SampleItem)
+        assert self.evaluation is not None
+        item.is_wrong = outcome.kind.is_verdict
+        item.failure_line = line_of(outcome)
+        # Before the report is made: JUnit reads them from there.
+        item.user_properties.extend(properties_of(outcome))
+        self.evaluation.finish(item.planned, outcome)
+        report = yield
+        shape_report(report, outcome, is_strict=self.settings.is_strict)
+        return report
+
+
+class SingleSession(ActiveSession):
+    """One process does it all: the owner reaches the model, this object asks and judges."""
+
+    def __init__(self, config: pytest.Config, settings: Settings, owner: Owner) -> None:
+        super().__init__(config, settings, earlier=runs.earlier_folder(settings))
+        self._owner = owner
+
+    def say(self, text: str) -> None:
+        """See ActiveSession."""
+        self._owner.say(text)
+
+    def tick(self) -> None:
+        """See ActiveSession."""
+        self._owner.tick()
+
+    def before_item(self, item: SampleItem) -> None:
+        """See ActiveSession."""
+        self._owner.hush(item.path)
+
+    def get_connection(self) -> Connection:
+        """See ActiveSession."""
+        return self._owner.reach()
+
+    def get_evaluation(self, connection: Connection, options: AskingOptions) -> Evaluation:
+        """See ActiveSession."""
+        folder = self._owner.folder
+        assert folder is not None
+        evaluation = Evaluation(
+            model=connection.model,
+            reader=folder.reader,
+            journal_path=folder.path / "journal.jsonl",
+            options=options,
+            is_rescore=self.settings.rescore_dir is not None,
+        )
+        self._owner.figures = lambda: (evaluation.in_flight, evaluation.figures.completion_tokens)
+        return evaluation
+
+    def experiment_is_known(self) -> None:
+        """See ActiveSession."""
+        self._owner.begin(len(self.items), self._totals())
+
+    def _totals(self) -> dict[str, int]:
+        totals: dict[str, int] = {}
+        for item in self.items:
+            name = item.planned.key.benchmark
+            totals[name] = totals.get(name, 0) + 1
+        return totals
+
+
+def _raising(error: Exception) -> Callable[[], Answered]:
+    def arrive() -> Answered:
+        raise error
+
+    return arrive

@@ -1,0 +1,133 @@
+"""From --model and --model-url to a server that answers, or a sentence that says why not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_modeleval.errors import RunFolderError, SettingsError
+from pytest_modeleval.evaluation.asking import ModelFacts
+from pytest_modeleval.records import JsonObject
+from pytest_modeleval.settings import Settings
+from pytest_modeleval.store.run_folder import read_run
+
+if TYPE_CHECKING:
+    from pytest_modeleval.server.launch import LaunchedServer
+    from pytest_modeleval.server.profiles import Profile
+
+DEFAULT_IN_FLIGHT = 64
+
+
+@dataclass(slots=True)
+class Connection:
+    """The model as it is reached.
+
+    server: what run.json keeps about the server. params: the profile's request parameters. launched: the server that
+    we started ourselves, if we did. notes: for people.
+    """
+
+    model: ModelFacts
+    server: JsonObject = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
+    in_flight: int = DEFAULT_IN_FLIGHT
+    launched: LaunchedServer | None = None
+    notes: tuple[str, ...] = ()
+
+    def as_json(self) -> JsonObject:
+        """For the workers of xdist, which connect to what the controller found."""
+        model = self.model
+        return {
+            "model": [model.name, model.served, model.identity, list(model.urls), model.kind, model.version],
+            "context_tokens": model.context_tokens,
+            "server": self.server,
+            "params": dict(self.params),
+            "in_flight": self.in_flight,
+        }
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Connection:
+        """The reverse of as_json."""
+        name, served, identity, urls, kind, version = found["model"]
+        facts = ModelFacts(name, served, identity, tuple(urls), kind, version, found["context_tokens"])
+        return cls(facts, found["server"], found["params"], found["in_flight"])
+
+
+def find_profile(settings: Settings) -> Profile | None:
+    """The profile of --model. Raises SettingsError if there is neither a profile nor a URL."""
+    from pytest_modeleval.server import profiles  # noqa: PLC0415 - only where a model is named
+
+    profile = profiles.load_profile(settings.model, project_dir=settings.project_dir)
+    if profile is None and not settings.urls:
+        known = ", ".join(profiles.profile_names(settings.project_dir))
+        near = profiles.closest_profile(settings.model, project_dir=settings.project_dir)
+        hint = f"; did you mean {near}?" if near else ""
+        raise SettingsError(
+            f"--model: no profile is named {settings.model!r}{hint} Profiles: {known}. To evaluate a running server, "
+            "add --model-url URL; to describe one, add a profile to models.toml"
+        )
+    return profile
+
+
+def connect(settings: Settings, profile: Profile | None, *, log_file: Path, say: Callable[[str], None]) -> Connection:
+    """Find out what is served; launch it if nothing answers and the profile can. Raises ConnectError or LaunchError."""
+    from pytest_modeleval.server.identify import UnreachableError, identify  # noqa: PLC0415
+    from pytest_modeleval.server.launch import LaunchedServer  # noqa: PLC0415
+
+    served_names = profile.served_names if profile is not None else ()
+    urls = settings.urls or (profile.urls if profile is not None else ())
+    launched: LaunchedServer | None = None
+
+    def ask(at: tuple[str, ...]) -> Any:
+        return identify(at, model=settings.model, served_names=served_names, key=settings.key, key_env=settings.key_env)
+
+    facts = None
+    if urls:
+        try:
+            facts = ask(tuple(urls))
+        except UnreachableError:
+            if settings.urls or profile is None or profile.launch is None:
+                raise
+    elif profile is None or profile.launch is None:
+        raise SettingsError(
+            f"--model: the profile {settings.model!r} has neither a URL nor a launch command; add --model-url URL"
+        )
+    if facts is None:
+        assert profile is not None
+        launched = LaunchedServer(profile, log_file=log_file, say=say)
+        try:
+            launched.wait_ready()
+            facts = ask((launched.url,))
+        except BaseException:
+            launched.stop()
+            raise
+    context = facts.context_tokens
+    if profile is not None and profile.context_tokens is not None:
+        context = min(profile.context_tokens, context) if context else profile.context_tokens
+    model = ModelFacts(
+        settings.model, facts.model, facts.identity, tuple(facts.urls), facts.kind, facts.version, context
+    )
+    own = profile.in_flight if profile is not None else None
+    return Connection(
+        model=model,
+        server=facts.as_json(),
+        params=profile.params if profile is not None else {},
+        in_flight=settings.in_flight or own or DEFAULT_IN_FLIGHT,
+        launched=launched,
+        notes=tuple(facts.notes),
+    )
+
+
+def stored_connection(folder: Path, settings: Settings) -> Connection:
+    """The model of a stored run, for --eval-rescore: nothing is asked."""
+    run = read_run(folder)
+    if run is None:
+        raise RunFolderError(f"--eval-rescore: expected a run folder with a run.json, but {folder} has none")
+    if settings.model and settings.model != run["model"]:
+        raise RunFolderError(f"--eval-rescore: {folder} holds a run of {run['model']}, not of {settings.model}")
+    server = run.get("server") or {}
+    facts = ModelFacts(
+        run["model"], run["served"], run["identity"], (), server.get("kind", ""), server.get("version", "")
+    )
+    return Connection(facts, server, run.get("profile_params") or {}, 1)

@@ -1,0 +1,97 @@
+"""The controller of xdist: owns server, limit and run folder; hands out batches; collects and asks nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from pytest_modeleval.errors import UserMistake
+from pytest_modeleval.evaluation.summary import merge_plans, planned_keys
+from pytest_modeleval.session import run as runs
+from pytest_modeleval.session.owner import Owner
+from pytest_modeleval.settings import Settings
+
+INPUT = "modeleval"
+MISTAKE = "modeleval_mistake"
+STOPPED = "modeleval_stopped"
+
+
+def share_of(worker: int, *, in_flight: int, workers: int) -> int:
+    """How many requests a worker may have in flight, so that all together have in_flight; at least one."""
+    worker %= workers
+    return max(1, in_flight // workers + (worker < in_flight % workers))
+
+
+class Controller:
+    """Plugin object of the main process under xdist."""
+
+    def __init__(self, config: pytest.Config, settings: Settings, owner: Owner) -> None:
+        self._config = config
+        self._settings = settings
+        self._owner = owner
+        self._workers = len(config.getoption("tx", None) or ()) or 1
+        self._has_plan = False
+        self._tokens = 0
+        self._stopped = ""
+        # Looked up now: the run that begins here would else be the last one itself.
+        self._earlier = runs.earlier_folder(settings)
+        owner.figures = lambda: (None, self._tokens)
+        owner.stop_reason = lambda: self._stopped
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        """Reach the model before any worker starts. A mistake of the user ends the run here."""
+        try:
+            self._owner.reach()
+        except UserMistake as mistake:
+            raise pytest.UsageError(str(mistake)) from None
+
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell a worker, also one that replaces another, what it needs."""
+        owner = self._owner
+        assert owner.connection is not None
+        assert owner.folder is not None
+        number = int("".join(filter(str.isdigit, str(node.gateway.id))) or 0)
+        node.workerinput[INPUT] = {
+            "connection": owner.connection.as_json(),
+            "folder": str(owner.folder.path),
+            "in_flight": share_of(number, in_flight=owner.connection.in_flight, workers=self._workers),
+            "earlier": str(self._earlier) if self._earlier is not None else None,
+            "has_paths": self._config.args_source is pytest.Config.ArgsSource.ARGS,
+        }
+
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+        """Our own batches, where the user did not choose another way to distribute."""
+        if config.getoption("dist") not in ("load", "worksteal"):
+            return None
+        from pytest_modeleval.session.batches import BatchScheduling  # noqa: PLC0415 - only where xdist runs
+
+        assert self._owner.connection is not None
+        share = share_of(0, in_flight=self._owner.connection.in_flight, workers=self._workers)
+        return BatchScheduling(config, log, in_flight=share)
+
+    def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
+        """The first worker has the plan in its journal: read it there."""
+        folder = self._owner.folder
+        if self._has_plan or not ids or folder is None:
+            return
+        totals = {plan["benchmark"]: len(planned_keys(plan)) for plan in merge_plans(folder.reader.refresh().plans)}
+        if totals:
+            self._has_plan = True
+            self._owner.begin(sum(totals.values()), totals)
+
+    def pytest_testnodedown(self, node: Any) -> None:
+        """A worker ended: was something the user's to mend, or did it stop asking?"""
+        output = getattr(node, "workeroutput", None) or {}
+        self._owner.mistake = self._owner.mistake or output.get(MISTAKE, "")
+        self._stopped = self._stopped or output.get(STOPPED, "")
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Count tokens, and let the live line move."""
+        facts = getattr(report, "modeleval", None)
+        if facts is not None:
+            self._tokens += facts.get("completion_tokens") or 0
+        self._owner.tick()

@@ -1,0 +1,118 @@
+"""How an item's outcome rides on pytest's reports, and how pytest counts it.
+
+A wrong answer is reported as an expected failure is (outcome skipped, wasxfail set): every reporting plugin then
+counts it apart and nothing turns red, as design 4 asks; under --eval-strict it is an ordinary failure.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pytest_modeleval.collection.items import SampleItem
+from pytest_modeleval.evaluation.verdict import judged, unjudged
+from pytest_modeleval.records import JsonObject, Kind, Outcome
+from pytest_modeleval.reports.text import visible
+
+ATTRIBUTE = "modeleval"
+LETTERS = {Kind.WRONG: "w", Kind.NO_ANSWER: "n", Kind.TRUNCATED: "t"}
+MAX_LINE = 300
+
+
+def outcome_of(item: SampleItem, call: pytest.CallInfo[None]) -> Outcome | None:
+    """What this phase says about the item: None if nothing (a passed setup, a skip, a teardown)."""
+    if call.when not in ("setup", "call"):
+        return None
+    error = call.excinfo.value if call.excinfo is not None else None
+    if isinstance(error, pytest.skip.Exception):
+        return None
+    key = item.planned.key
+    answered = item.answered
+    request_key = answered.request_key if answered is not None else ""
+    is_wrong = isinstance(error, AssertionError | pytest.fail.Exception)
+    if call.when == "setup" and error is None:
+        return None
+    if call.when == "setup" or (error is not None and not is_wrong):
+        assert error is not None
+        return unjudged(key, error, request_key=request_key)
+    return judged(
+        key,
+        has_passed=error is None,
+        grade=item.grade,
+        response=answered.last if answered is not None else None,
+        is_single_request=item.planned.plan.benchmark.request is not None,
+        failure=str(error).partition("\n")[0] if error is not None else "",
+        cluster=item.planned.sample.cluster,
+        request_key=request_key,
+    )
+
+
+def line_of(outcome: Outcome) -> str:
+    """One line for people. The model's words in it are made harmless for a terminal."""
+    text = visible(outcome.explanation or outcome.cause or "").replace("\n", " ")
+    line = f"{outcome.kind.label}: {text}" if text else outcome.kind.label
+    return line if len(line) <= MAX_LINE else line[: MAX_LINE - 3] + "..."
+
+
+def properties_of(outcome: Outcome) -> list[tuple[str, object]]:
+    """What JUnit and other reporters keep about the item."""
+    key = outcome.key
+    found: list[tuple[str, object]] = [
+        ("benchmark", key.benchmark),
+        ("subset", key.subset),
+        ("sample", key.sample),
+        ("repeat", key.repeat),
+        ("kind", outcome.kind.value),
+    ]
+    if outcome.kind.is_verdict:
+        found.append(("grade", outcome.value))
+    if outcome.cause:
+        found.append(("cause", outcome.cause))
+    return found
+
+
+def facts_of(outcome: Outcome) -> JsonObject:
+    """What the report carries to the controller and to report tables: small, JSON."""
+    key = outcome.key
+    return {
+        "benchmark": key.benchmark,
+        "subset": key.subset,
+        "sample": key.sample,
+        "repeat": key.repeat,
+        "kind": outcome.kind.value,
+        "value": outcome.value,
+        "cause": outcome.cause,
+        "answer": visible(outcome.answer)[:120] if outcome.answer else None,
+        "completion_tokens": outcome.completion_tokens,
+        "total_s": outcome.total_s,
+    }
+
+
+def shape_report(report: pytest.TestReport, outcome: Outcome, *, is_strict: bool) -> None:
+    """Make the report say what became of the item."""
+    setattr(report, ATTRIBUTE, facts_of(outcome))
+    if not outcome.kind.is_verdict or outcome.kind is Kind.RIGHT:
+        return
+    report.longrepr = line_of(outcome)
+    if is_strict:
+        report.outcome = "failed"
+    else:
+        report.outcome = "skipped"
+        report.wasxfail = line_of(outcome)
+
+
+def status_of(report: Any, *, is_verbose: bool) -> tuple[str, str, Any] | None:
+    """Category, letter and word of a sample's report; letters only where one line per item is wanted."""
+    facts = getattr(report, ATTRIBUTE, None)
+    if facts is None or getattr(report, "when", None) == "teardown":
+        return None
+    kind = Kind(facts["kind"])
+    if kind is Kind.RIGHT and report.passed:
+        return "passed", "." if is_verbose else "", "PASSED" if is_verbose else ""
+    if kind.is_verdict and report.skipped:
+        word = (kind.label.upper(), {"yellow": True})
+        return kind.label, LETTERS[kind] if is_verbose else "", word if is_verbose else ""
+    if kind.is_verdict:
+        return "failed", "F" if is_verbose else "", ("FAILED", {"red": True}) if is_verbose else ""
+    return "error", "E" if is_verbose else "", ("ERROR", {"red": True}) if is_verbose else ""

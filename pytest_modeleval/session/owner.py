@@ -1,0 +1,226 @@
+"""What exists once per run, in the main process: connection, server, run folder, summary, exit status."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_modeleval.evaluation.evaluation import Tally
+from pytest_modeleval.records import ItemKey, Kind, Outcome
+from pytest_modeleval.reports.terminal import summary_parts
+from pytest_modeleval.results import RunSummary
+from pytest_modeleval.session import run as runs
+from pytest_modeleval.session.connect import Connection, connect, find_profile, stored_connection
+from pytest_modeleval.session.display import Display
+from pytest_modeleval.session.exit_status import exit_status
+from pytest_modeleval.session.outcomes import ATTRIBUTE, status_of
+from pytest_modeleval.session.termination import TerminationSignal
+from pytest_modeleval.settings import Settings
+from pytest_modeleval.store.journal import read_place
+from pytest_modeleval.store.run_folder import RunFolder
+
+RAW_REPLIES = 3
+
+
+class Owner:
+    """Plugin object of the main process, whether or not it runs the items itself.
+
+    figures(): requests in flight (None if not known here) and completion tokens so far.
+    mistake: what a worker of xdist found wrong; it ends the run with exit status 4.
+    """
+
+    def __init__(self, config: pytest.Config, settings: Settings) -> None:
+        self.config = config
+        self.settings = settings
+        self.profile = find_profile(settings) if settings.rescore_dir is None else None
+        self.connection: Connection | None = None
+        self.folder: RunFolder | None = None
+        self.summary: RunSummary | None = None
+        self.tally = Tally()
+        self.figures: Callable[[], tuple[int | None, int]] = lambda: (None, 0)
+        self.stop_reason: Callable[[], str] = lambda: ""
+        self.mistake = ""
+        self._display: Display | None = None
+        self._ordinary_failures = 0
+        self._has_begun = False
+        self._termination = TerminationSignal()
+        self._termination.install()
+
+    # For those who run items
+
+    def say(self, text: str) -> None:
+        """A line for the user, now."""
+        reporter: Any = self.config.pluginmanager.getplugin("terminalreporter")
+        if self._display is not None:
+            self._display.clear()
+        if reporter is not None:
+            reporter.ensure_newline()
+            reporter.write_line(text)
+
+    def tick(self) -> None:
+        """Time for the live line, perhaps."""
+        if self._display is not None:
+            self._display.tick()
+
+    def hush(self, path: Path) -> None:
+        """Keep pytest from printing the name of a file of samples; the live line says more."""
+        reporter: Any = self.config.pluginmanager.getplugin("terminalreporter")
+        if reporter is not None and reporter.verbosity <= 0:
+            reporter.currentfspath = path
+
+    def reach(self) -> Connection:
+        """The model and an open run folder. Raises UserMistake before anything was sent."""
+        if self.settings.rescore_dir is not None:
+            self.connection = stored_connection(self.settings.rescore_dir, self.settings)
+        else:
+            log = runs.log_file_for(self.settings, self.settings.model)
+            try:
+                self.connection = connect(self.settings, self.profile, log_file=log, say=self.say)
+                self._open()
+                if log.exists():
+                    assert self.folder is not None
+                    runs.keep_log(log, self.folder.path)
+            finally:
+                runs.drop_log(log)
+            for note in self.connection.notes:
+                self.say(f"warning: {note}")
+        if self.folder is None:
+            self._open()
+        return self.connection
+
+    def _open(self) -> None:
+        assert self.connection is not None
+        self.folder, is_resumed = runs.open_folder(self.settings, self.connection)
+        if is_resumed:
+            stored = len(self.folder.reader.refresh().responses)
+            what = "grading" if self.settings.rescore_dir is not None else "taking up"
+            self.say(f"{what} {shown_path(self.folder.path)} again: {stored:,} answers are there already")
+
+    def begin(self, items: int, totals: Mapping[str, int]) -> None:
+        """The plan stands and the folder holds no other experiment: from here on it is written."""
+        assert self.folder is not None
+        assert self.connection is not None
+        self.folder.save()
+        self._has_begun = True
+        model = self.connection.model
+        at = f" at {', '.join(model.urls)}" if model.urls else " (stored run)"
+        self.say(
+            f"modeleval: {items:,} samples for {model.name}{at}, {self.connection.in_flight} in flight, "
+            f"run folder {shown_path(self.folder.path)}"
+        )
+        self._display = Display(self.config, self.tally, totals, lambda: self.figures())  # noqa: PLW0108 - replaced later
+
+    # Hooks
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Count samples for the live line, and failures that are none of a sample's ungraded ends."""
+        facts = getattr(report, ATTRIBUTE, None)
+        if facts is not None:
+            key = ItemKey(facts["benchmark"], facts["subset"], facts["sample"], facts["repeat"])
+            self.tally.take(Outcome(key=key, kind=Kind(facts["kind"]), value=facts["value"]))
+        if report.failed and (facts is None or Kind(facts["kind"]).is_verdict):
+            self._ordinary_failures += 1
+        if self._display is not None and report.failed:
+            self._display.clear()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: Any, config: pytest.Config) -> tuple[str, str, Any] | None:
+        """Categories of samples: passed, wrong, no answer, truncated, error."""
+        return status_of(report, is_verbose=config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES) > 0)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write the summary and set the exit status; independent of the terminal."""
+        if self._display is not None:
+            self._display.clear()
+            self._display = None
+        if self.mistake:
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+            return
+        if self.folder is None or not self._has_begun or self.connection is None:
+            return
+        self.summary = runs.finish_run(self.folder, self.settings, self.connection.model.name)
+        session.exitstatus = exit_status(
+            int(session.exitstatus),
+            has_plan=bool(self.summary.benchmarks),
+            ordinary_failures=self._ordinary_failures,
+            is_complete=self.summary.is_complete,
+            gates=tuple(gate.verdict for gate in self.summary.gates),
+            was_stopped=bool(self.stop_reason()),
+        )
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Table, notes, gates, places."""
+        if self.mistake:
+            terminalreporter.write_line(f"ERROR: {self.mistake}", red=True)
+        if self.summary is None or self.folder is None:
+            return
+        terminalreporter.section("model evaluation")
+        if self.stop_reason():
+            terminalreporter.write_line(f"stopped early: {self.stop_reason()}", red=True)
+        width = max(64, terminalreporter._tw.fullwidth - 1)
+        for text, markup in summary_parts(
+            self.summary, width=width, replies=self._raw_replies(self.summary), places=self._places(self.summary)
+        ):
+            terminalreporter.write_line(text, **markup)
+
+    def pytest_unconfigure(self) -> None:
+        """Give back what is held: the server that we started, the folder's lock, the signal."""
+        if self.connection is not None and self.connection.launched is not None:
+            self.connection.launched.stop()
+        if self.folder is not None:
+            self.folder.close()
+        self._termination.remove()
+
+    def _places(self, summary: RunSummary) -> list[tuple[str, str]]:
+        assert self.folder is not None
+        folder = shown_path(self.folder.path)
+        places = [("run folder", folder)]
+        if (self.folder.path / "report.html").exists():
+            places.append(("report", f"{folder}/report.html"))
+        kinds = dict.fromkeys(Kind, 0)
+        for entry in summary.benchmarks:
+            for score in entry.subsets:
+                for kind, count in score.counts.items():
+                    kinds[kind] += count
+        lost = [kind.value for kind in (Kind.WRONG, Kind.NO_ANSWER, Kind.TRUNCATED) if kinds[kind]]
+        if lost:
+            places.append(("show the lost ones", f"pytest --eval-rescore {folder} --eval-only {','.join(lost)} -v"))
+        if not summary.is_complete:
+            places.append(("go on", "run the same command again: nothing that was answered is asked twice"))
+        return places
+
+    def _raw_replies(self, summary: RunSummary) -> dict[tuple[str, str], list[str]]:
+        """Up to three replies of each suspicious subset, as they came over the wire."""
+        assert self.folder is not None
+        contents = self.folder.reader.contents
+        wanted = {
+            (entry.benchmark, score.subset): []
+            for entry in summary.benchmarks
+            for score in entry.subsets
+            if score.is_suspicious
+        }
+        found: dict[tuple[str, str], list[str]] = dict(wanted)
+        if not found:
+            return found
+        for key, outcome in contents.outcomes.items():
+            replies = found.get((key.benchmark, key.subset))
+            place = contents.responses.get(outcome.request_key)
+            if replies is not None and place is not None and len(replies) < RAW_REPLIES:
+                reply = read_place(place).get("reply") or {}
+                calls = reply.get("tool_calls")
+                replies.append((reply.get("content") or "") + (f" [tool calls: {calls}]" if calls else ""))
+        return found
+
+
+def shown_path(path: Path) -> str:
+    """A path as short as it can be given from here."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

@@ -1,0 +1,183 @@
+"""The run as a whole: which folder, what is in run.json, what the earlier run says, the summary at the end."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from pytest_modeleval.errors import RunFolderError, SettingsError
+from pytest_modeleval.evaluation.evaluation import run_summary
+from pytest_modeleval.evaluation.summary import merge_plans, planned_keys
+from pytest_modeleval.records import UNGRADED, ItemKey, JsonObject, Kind
+from pytest_modeleval.results import RunSummary
+from pytest_modeleval.session.connect import Connection
+from pytest_modeleval.settings import Settings
+from pytest_modeleval.store.journal import JournalReader, utc_now
+from pytest_modeleval.store.run_folder import (
+    RunFolder,
+    find_resumable,
+    last_run,
+    new_path,
+    open_run,
+    read_run,
+    runs_of,
+    without_keys,
+)
+from pytest_modeleval.store.summary_file import write_summary
+
+SERVER_LOG = "server.log"
+
+
+def resume_key(settings: Settings, identity: str) -> str:
+    """Equal for the same command against the same model: an unfinished run with this key goes on."""
+    parts = {
+        "model": settings.model,
+        "identity": identity,
+        "params": dict(settings.params),
+        "limit": str(settings.limit),
+        "repeats": settings.repeats,
+        "data": str(settings.data_dir),
+        "only": sorted(settings.only),
+        "keyword": settings.keyword,
+        "markers": settings.markers,
+        "selected": list(settings.selected),
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def open_folder(settings: Settings, connection: Connection) -> tuple[RunFolder, bool]:
+    """The run folder, locked, and whether it is taken up again."""
+    model = connection.model
+    key = resume_key(settings, model.identity)
+    runs = runs_of(settings.invocation_dir, model.name)
+    if settings.rescore_dir is not None:
+        path = settings.rescore_dir
+    elif settings.run_dir is not None:
+        path = settings.run_dir
+    else:
+        path = find_resumable(runs, key) or new_path(runs)
+    is_known = read_run(path) is not None
+    secrets = [settings.key] if settings.key else []
+    facts = {
+        "model": model.name,
+        "served": model.served,
+        "identity": model.identity,
+        "resume_key": key,
+        "urls": [_without_password(url) for url in model.urls],
+        "server": connection.server,
+        "profile_params": dict(connection.params),
+        "user_params": dict(settings.params),
+        "limit": str(settings.limit) if settings.limit.rows or settings.limit.fraction else None,
+        "repeats": settings.repeats,
+    }
+    if settings.rescore_dir is not None:
+        # A rescored run stays what it is; only its grades are made anew.
+        known = read_run(path) or {}
+        facts = {name: known.get(name, value) for name, value in facts.items()}
+    folder = open_run(path, facts=facts, command=without_keys(sys.argv, secrets), project_dir=settings.project_dir)
+    return folder, is_known
+
+
+def log_file_for(settings: Settings, model: str) -> Path:
+    """Where a server that we start writes its log before the run folder exists."""
+    runs = runs_of(settings.invocation_dir, model)
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=".server-", dir=runs)) / SERVER_LOG
+    except OSError as error:
+        raise RunFolderError(f"cannot write below {runs}: {error.strerror}; start pytest in another folder") from error
+
+
+def keep_log(log: Path, folder: Path) -> None:
+    """Move the server's log into the run folder; the server goes on writing to the same file."""
+    target = folder / SERVER_LOG
+    number = 1
+    while target.exists():
+        number += 1
+        target = folder / f"server-{number}.log"
+    log.rename(target)
+    log.parent.rmdir()
+
+
+def drop_log(log: Path) -> None:
+    """Remove what is left of log_file_for: the log is kept where starting failed, since it says why."""
+    if not log.exists() and log.parent.exists():
+        log.parent.rmdir()
+
+
+def earlier_folder(settings: Settings) -> Path | None:
+    """The stored run that --eval-only and --eval-rescore look at; None without them. Raises UserMistake."""
+    if settings.rescore_dir is not None:
+        return settings.rescore_dir
+    if not settings.only:
+        return None
+    if settings.run_dir is not None and read_run(settings.run_dir) is not None:
+        raise SettingsError(
+            "--eval-only asks again, so it needs a run of its own: leave --eval-run out, or name a new folder. "
+            "To grade stored answers again, use --eval-rescore DIR --eval-only KIND"
+        )
+    folder = last_run(runs_of(settings.invocation_dir, settings.model))
+    if folder is None:
+        raise SettingsError(f"--eval-only: no earlier run of {settings.model} below {settings.invocation_dir}")
+    return folder
+
+
+def earlier_items(settings: Settings, folder: Path) -> Callable[[ItemKey], bool]:
+    """Which items of a stored run are taken: all it planned, or those that had one of the kinds of --eval-only."""
+    contents = JournalReader(folder).refresh()
+    planned = {key for plan in merge_plans(contents.plans) for key in planned_keys(plan)}
+    if not settings.only:
+        return planned.__contains__
+    wanted = {
+        key
+        for key in planned
+        if (contents.outcomes[key].kind if key in contents.outcomes else Kind.NOT_RUN) in settings.only
+    }
+    return wanted.__contains__
+
+
+def stored_params(folder: Path) -> dict[str, JsonObject]:
+    """Benchmark -> effective parameters, as a stored run was asked."""
+    return {plan["benchmark"]: plan["params"] for plan in merge_plans(JournalReader(folder).refresh().plans)}
+
+
+def finish_run(folder: RunFolder, settings: Settings, model: str) -> RunSummary:
+    """The summary, written to the folder together with the last of run.json."""
+    plans = merge_plans(folder.reader.refresh().plans)
+    summary = run_summary(
+        folder.reader,
+        model=model,
+        may_be_ungraded=settings.max_ungraded.allows,
+        facts={
+            "served": folder.run.get("served"),
+            "server": {name: (folder.run.get("server") or {}).get(name) for name in ("kind", "version")},
+            "limit": folder.run.get("limit"),
+        },
+    )
+    write_summary(folder.path, summary, keep_old=settings.rescore_dir is not None)
+    folder.run["benchmarks"] = {
+        plan["benchmark"]: {name: plan[name] for name in ("version", "metric", "params", "data", "repeats")}
+        for plan in plans
+    }
+    folder.run["complete"] = summary.is_complete
+    folder.run["finished"] = utc_now()
+    folder.save()
+    return summary
+
+
+def ungraded_kinds(summary: RunSummary) -> dict[Kind, int]:
+    """How many items ended without a grade, by kind; kinds that did not occur are left out."""
+    counts = {
+        kind: sum(score.counts.get(kind, 0) for entry in summary.benchmarks for score in entry.subsets)
+        for kind in UNGRADED
+    }
+    return {kind: count for kind, count in counts.items() if count}
+
+
+def _without_password(url: str) -> str:
+    scheme, sign, rest = url.partition("://")
+    return f"{scheme}{sign}{rest.rpartition('@')[2]}" if sign else url

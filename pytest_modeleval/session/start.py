@@ -1,0 +1,46 @@
+"""Registers what an active run needs: one process, the controller of xdist, or one of its workers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_modeleval.session import fixtures
+from pytest_modeleval.session.active import SingleSession
+from pytest_modeleval.session.owner import Owner
+from pytest_modeleval.settings import read_settings
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def start(config: pytest.Config) -> None:
+    """Read the settings and register plugin objects. Raises UserMistake."""
+    register = config.pluginmanager.register
+    if hasattr(config, "workerinput"):
+        from pytest_modeleval.session.worker import WorkerSession  # noqa: PLC0415 - only where xdist runs
+
+        register(WorkerSession(config, read_settings(config)), "modeleval-session")
+        register(fixtures, "modeleval-fixtures")
+        return
+    settings = read_settings(config)
+    owner = Owner(config, settings)
+    register(owner, "modeleval-owner")
+    if is_distributed(config):
+        from pytest_modeleval.session.controller import Controller  # noqa: PLC0415
+
+        register(Controller(config, settings, owner), "modeleval-controller")
+        return
+    session = SingleSession(config, settings, owner)
+    owner.stop_reason = lambda: session.stop_reason
+    register(session, "modeleval-session")
+    register(fixtures, "modeleval-fixtures")
+
+
+def is_distributed(config: pytest.Config) -> bool:
+    """True in the controller of xdist (-n, --dist): it collects nothing and runs nothing itself."""
+    return (
+        config.pluginmanager.hasplugin("xdist")
+        and config.getoption("dist", "no") != "no"
+        and bool(config.getoption("tx", None))
+        and not config.getoption("collectonly", False)
+    )

@@ -1,0 +1,112 @@
+"""A worker of xdist: its own engine and journal, over the batches that the controller hands it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_modeleval.collection.items import SampleItem
+from pytest_modeleval.errors import EngineStopped, UserMistake
+from pytest_modeleval.evaluation.evaluation import AskingOptions, Evaluation
+from pytest_modeleval.session.active import ActiveSession
+from pytest_modeleval.session.connect import Connection
+from pytest_modeleval.session.controller import INPUT, MISTAKE, STOPPED
+from pytest_modeleval.settings import Settings
+from pytest_modeleval.store.journal import JournalReader
+
+
+class WorkerSession(ActiveSession):
+    """Plugin object of a worker."""
+
+    def __init__(self, config: pytest.Config, settings: Settings) -> None:
+        self._config: Any = config
+        self._given: dict[str, Any] = config.workerinput[INPUT]  # type: ignore[attr-defined]
+        self._name: str = config.workerinput["workerid"]  # type: ignore[attr-defined]
+        self._is_told_to_stop = False
+        self._plan_index: dict[int, int] = {}
+        earlier = self._given["earlier"]
+        super().__init__(config, settings, earlier=Path(earlier) if earlier else None)
+
+    def get_connection(self) -> Connection:
+        """See ActiveSession: what the controller found."""
+        return Connection.from_json(self._given["connection"])
+
+    def get_evaluation(self, connection: Connection, options: AskingOptions) -> Evaluation:
+        """See ActiveSession."""
+        folder = Path(self._given["folder"])
+        return Evaluation(
+            model=connection.model,
+            reader=JournalReader(folder),
+            journal_path=folder / f"journal-{self._name}.jsonl",
+            options=options,
+            is_rescore=self.settings.rescore_dir is not None,
+        )
+
+    def in_flight(self, connection: Connection) -> int:
+        """See ActiveSession: this worker's share."""
+        return int(self._given["in_flight"])
+
+    def refuse(self, session: pytest.Session, mistake: UserMistake) -> None:
+        """See ActiveSession: the controller says it, once, and ends with status 4."""
+        self._config.workeroutput[MISTAKE] = str(mistake)
+        session.items[:] = []
+
+    def first_indices(self) -> range | None:
+        """See ActiveSession: nothing until a batch comes."""
+        return range(0)
+
+    def while_waiting(self) -> None:
+        """See ActiveSession."""
+        if self._is_told_to_stop:
+            raise EngineStopped("the controller told this worker to stop")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Before xdist tells the controller which items there are."""
+        super().pytest_collection_finish(session)
+        self._plan_index = {
+            index: item.plan_index
+            for index, item in enumerate(session.items)
+            if isinstance(item, SampleItem) and self.evaluation is not None
+        }
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Any:
+        """Look over xdist's shoulder: what is queued for this worker is asked ahead."""
+        queue = _queue_of(self._config)
+        if queue is not None:
+            self._watch(queue, session)
+        result = yield from super().pytest_runtestloop(session)
+        if self.stop_reason:
+            self._config.workeroutput[STOPPED] = self.stop_reason
+        return result
+
+    def _watch(self, queue: Any, session: pytest.Session) -> None:
+        put = queue.put
+
+        def watched_put(item: Any) -> None:
+            if isinstance(item, int):
+                put(item)
+                if item in self._plan_index and self.evaluation is not None:
+                    self.evaluation.extend([self._plan_index[item]])
+                return
+            with queue.lock() as waiting:
+                if any(isinstance(index, int) for index in waiting):
+                    # Told to end while items are waiting: that is -x or an interrupt, not the end of the work.
+                    waiting.clear()
+                    self._is_told_to_stop = True
+                    session.shouldstop = "the controller stopped the run"
+            put(item)
+
+        queue.put = watched_put
+
+
+def _queue_of(config: pytest.Config) -> Any:
+    """The queue of xdist's worker loop: `torun` of its WorkerInteractor (xdist 3.7 and later)."""
+    for plugin in config.pluginmanager.get_plugins():
+        queue = getattr(plugin, "torun", None)
+        if queue is not None and hasattr(queue, "put") and hasattr(queue, "lock"):
+            return queue
+    return None

@@ -1,0 +1,230 @@
+"""Options, ini keys and environment variables become one frozen Settings, checked once at start-up.
+
+Nobody else reads an option.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_modeleval.errors import SettingsError
+from pytest_modeleval.options import value_of, values_of
+from pytest_modeleval.records import UNGRADED, Kind
+
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A number of rows, or a fraction of them."""
+
+    rows: int | None = None
+    fraction: float | None = None
+
+    def of(self, rows: int) -> int:
+        """How many of `rows` are taken: at least one where there is one."""
+        if self.rows is not None:
+            return min(rows, self.rows)
+        if self.fraction is None:
+            return rows
+        return min(rows, max(1, round(rows * self.fraction))) if rows else 0
+
+    def allows(self, count: int, total: int) -> bool:
+        """True if `count` of `total` stays within the limit."""
+        bound = self.rows if self.rows is not None else (self.fraction or 0.0) * total
+        return count <= bound
+
+    def __str__(self) -> str:
+        return str(self.rows if self.rows is not None else self.fraction)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything the user asked for. Times in seconds; directories absolute."""
+
+    model: str
+    urls: tuple[str, ...] = ()
+    key_env: str | None = None
+    in_flight: int | None = None
+    limit: Limit = Limit()
+    repeats: int = 1
+    params: Mapping[str, Any] = field(default_factory=dict)
+    data_dir: Path | None = None
+    run_dir: Path | None = None
+    rescore_dir: Path | None = None
+    gates_file: Path | None = None
+    baseline_file: Path | None = None
+    bless_file: Path | None = None
+    only: frozenset[Kind] = frozenset()
+    is_strict: bool = False
+    max_ungraded: Limit = Limit(rows=0)
+    idle_timeout_s: float | None = None
+    sample_timeout_s: float | None = None
+    project_dir: Path = Path()
+    invocation_dir: Path = Path()
+    keyword: str = ""
+    markers: str = ""
+    selected: tuple[str, ...] = ()
+    is_collect_only: bool = False
+
+    @property
+    def key(self) -> str | None:
+        """The API key, read when it is needed and kept nowhere."""
+        return os.environ.get(self.key_env) if self.key_env else None
+
+
+def read_settings(config: pytest.Config) -> Settings:
+    """All settings, checked. Raises SettingsError that names the option and the accepted form."""
+    root = config.invocation_params.dir
+
+    def directory(flag: str) -> Path | None:
+        text = value_of(config, flag)
+        return (root / Path(text).expanduser()).resolve() if text else None
+
+    def existing(flag: str, what: str) -> Path | None:
+        path = directory(flag)
+        if path is not None and not path.exists():
+            raise SettingsError(f"{flag}: expected {what}, but {path} does not exist")
+        return path
+
+    data_dir = existing("--eval-data", "a folder with dataset rows")
+    if data_dir is not None and not data_dir.is_dir():
+        raise SettingsError(f"--eval-data: expected a folder, found a file: {data_dir}")
+    key_env = value_of(config, "--model-key-env") or None
+    if key_env is not None:
+        _check_key_env(key_env)
+    in_flight = value_of(config, "--eval-in-flight")
+    return Settings(
+        model=value_of(config, "--model"),
+        urls=tuple(values_of(config, "--model-url")),
+        key_env=key_env,
+        in_flight=_whole("--eval-in-flight", in_flight, least=1) if in_flight else None,
+        limit=_limit("--eval-limit", value_of(config, "--eval-limit")),
+        repeats=_whole("--eval-repeats", value_of(config, "--eval-repeats") or "1", least=1),
+        params=_params(values_of(config, "--eval-param")),
+        data_dir=data_dir,
+        run_dir=directory("--eval-run"),
+        rescore_dir=existing("--eval-rescore", "the folder of an earlier run"),
+        gates_file=existing("--eval-gates", "a gates file (TOML)"),
+        baseline_file=directory("--eval-baseline"),
+        bless_file=directory("--eval-bless"),
+        only=_kinds(value_of(config, "--eval-only")),
+        is_strict=_switch("--eval-strict", config),
+        max_ungraded=_limit("--eval-max-ungraded", value_of(config, "--eval-max-ungraded") or "0", allow_zero=True),
+        idle_timeout_s=_seconds("--eval-idle-timeout", value_of(config, "--eval-idle-timeout")),
+        sample_timeout_s=_seconds("--eval-sample-timeout", value_of(config, "--eval-sample-timeout")),
+        project_dir=config.rootpath,
+        invocation_dir=root,
+        keyword=config.getoption("keyword", "") or "",
+        markers=config.getoption("markexpr", "") or "",
+        selected=tuple(str(arg) for arg in config.args),
+        is_collect_only=bool(config.getoption("collectonly", False)),
+    )
+
+
+def _switch(flag: str, config: pytest.Config) -> bool:
+    text = value_of(config, flag).lower()
+    if text in ("", "0", "false", "no", "off"):
+        return False
+    if text in ("1", "true", "yes", "on"):
+        return True
+    raise SettingsError(f"{flag}: expected true or false, found {text!r}")
+
+
+def _whole(flag: str, text: str, *, least: int) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = least - 1
+    if number < least:
+        raise SettingsError(f"{flag}: expected a whole number of at least {least}, found {text!r}")
+    return number
+
+
+def _seconds(flag: str, text: str) -> float | None:
+    if not text:
+        return None
+    try:
+        seconds = float(text.removesuffix("s"))
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise SettingsError(f"{flag}: expected a number of seconds above 0, such as 30 or 0.5, found {text!r}")
+    return seconds
+
+
+def _limit(flag: str, text: str, *, allow_zero: bool = False) -> Limit:
+    if not text:
+        return Limit()
+    try:
+        if re.fullmatch(r"[+-]?\d+", text):
+            rows = int(text)
+            if rows > 0 or (allow_zero and rows == 0):
+                return Limit(rows=rows)
+        else:
+            fraction = float(text)
+            if 0 < fraction <= 1:
+                return Limit(fraction=fraction)
+    except ValueError:
+        pass
+    least = "0 or more" if allow_zero else "at least 1"
+    raise SettingsError(
+        f"{flag}: expected a whole number of {least} or a fraction above 0 and up to 1.0, such as 0.1, found {text!r}"
+    )
+
+
+def _params(pairs: Sequence[str]) -> dict[str, Any]:
+    params: dict[str, Any] = {}
+    for pair in pairs:
+        name, sign, text = pair.partition("=")
+        if not sign or not _ENV_NAME.match(name):
+            raise SettingsError(f"--eval-param: expected KEY=VALUE, such as temperature=0.6, found {pair!r}")
+        if name in ("model", "messages"):
+            raise SettingsError(f"--eval-param: {name} is not a generation parameter; see --model and the benchmark")
+        params[name] = _json_or_text(text)
+    return params
+
+
+def _json_or_text(text: str) -> Any:
+    refuse: Callable[[str], Any] = _no_constant
+    try:
+        return json.loads(text, parse_constant=refuse)
+    except ValueError:
+        return text
+
+
+def _no_constant(name: str) -> Any:
+    # NaN and Infinity are no JSON; a server would refuse them with an error that names nothing.
+    raise SettingsError(f"--eval-param: expected a JSON value or a text, found {name}")
+
+
+def _kinds(text: str) -> frozenset[Kind]:
+    kinds: set[Kind] = set()
+    for word in filter(None, (part.strip() for part in text.split(","))):
+        if word == "ungraded":
+            kinds.update(UNGRADED)
+        elif word in set(Kind) and word != Kind.RIGHT:
+            kinds.add(Kind(word))
+        else:
+            accepted = ", ".join(kind for kind in Kind if kind is not Kind.RIGHT)
+            raise SettingsError(f"--eval-only: expected ungraded or some of {accepted}; found {word!r}")
+    return frozenset(kinds)
+
+
+def _check_key_env(name: str) -> None:
+    # Someone who pastes the key itself must not see it repeated in a message or a log.
+    if not _ENV_NAME.match(name) or (len(name) > 30 and not name.isupper()):
+        raise SettingsError(
+            "--model-key-env: expected the name of an environment variable, such as OPENAI_API_KEY; "
+            "found something else (not repeated here, in case it is the key). Put the key into a variable and name that"
+        )
+    if not os.environ.get(name):
+        raise SettingsError(f"--model-key-env: the environment variable {name} is not set or empty; export it first")

@@ -1,0 +1,205 @@
+"""The journal: what was asked, what came back, what it was worth. Append-only JSON Lines, one file per process.
+
+A line is written in one go, when the thing happens, so that a process can be killed at any moment. A torn last line
+(power cut, full disk) is fenced off by a line break at the next start and passed over when reading.
+
+Line types (docs/run-folder.md): plan, response, attempt (failed), grade, ungraded.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from pytest_modeleval.errors import ModelEvalError
+from pytest_modeleval.records import ItemKey, JsonObject, Kind, Outcome
+
+
+class JournalError(ModelEvalError):
+    """The journal cannot be written. Going on would lose answers, so the run stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a line stands: file, byte offset, length in bytes."""
+
+    path: Path
+    offset: int
+    length: int
+
+
+@dataclass(slots=True)
+class Contents:
+    """What the journals of a run folder hold.
+
+    responses: request key -> place of its line. outcomes: the latest of each item, times: when it was entered.
+    plans: as written.
+    """
+
+    responses: dict[str, Place] = field(default_factory=dict)
+    outcomes: dict[ItemKey, Outcome] = field(default_factory=dict)
+    times: dict[ItemKey, str] = field(default_factory=dict)
+    plans: list[JsonObject] = field(default_factory=list)
+    attempts: int = 0
+
+    def enter(self, outcome: Outcome, time: str) -> None:
+        """Keep an outcome unless a later one is known: the journals of several processes are read one after another."""
+        if time >= self.times.get(outcome.key, ""):
+            self.outcomes[outcome.key] = outcome
+            self.times[outcome.key] = time
+
+
+def utc_now() -> str:
+    """The time as every file of ours has it: UTC, ISO 8601, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class JournalWriter:
+    """Appends to one journal file. Safe to use from several threads."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        try:
+            self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._end = os.lseek(self._file, 0, os.SEEK_END)
+            if self._end and os.pread(self._file, 1, self._end - 1) != b"\n":
+                self._end += os.write(self._file, b"\n")
+        except OSError as error:
+            raise JournalError(f"cannot write the journal {path}: {error.strerror}") from error
+
+    def write(self, line: Mapping[str, Any]) -> Place:
+        """Append one line. Raises JournalError if not all of it reached the file."""
+        data = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+        with self._lock:
+            try:
+                written = os.write(self._file, data)
+            except OSError as error:
+                raise JournalError(f"cannot write the journal {self.path}: {error.strerror}") from error
+            place = Place(self.path, self._end, len(data))
+            self._end += written
+        if written != len(data):
+            raise JournalError(f"cannot write the journal {self.path}: only {written} of {len(data)} bytes fit")
+        return place
+
+    def close(self) -> None:
+        """Make it last, and let go of the file."""
+        with self._lock:
+            if self._file >= 0:
+                os.fsync(self._file)
+                os.close(self._file)
+                self._file = -1
+
+
+class JournalReader:
+    """Reads the journals of a folder, again and again as they grow."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._read_to: dict[Path, int] = {}
+        self._own: Path | None = None
+        self.contents = Contents()
+
+    def leave_out(self, path: Path) -> None:
+        """Do not read this journal from now on: whoever writes it keeps contents up to date."""
+        self._own = path
+
+    def refresh(self) -> Contents:
+        """Take in all whole lines that were added since the last call."""
+        for path in sorted(self._folder.glob("journal*.jsonl")):
+            if path == self._own:
+                continue
+            start = self._read_to.get(path, 0)
+            if path.stat().st_size > start:
+                end = start
+                for offset, line in _lines(path, start):
+                    end = offset + len(line)
+                    take_line(self.contents, line, Place(path, offset, len(line)))
+                self._read_to[path] = end
+        return self.contents
+
+
+def take_line(contents: Contents, line: bytes, place: Place) -> None:
+    """Enter one journal line into contents. A line that is no JSON (torn) says nothing."""
+    try:
+        entry = orjson.loads(line)
+        kind = entry["type"]
+        if kind == "response":
+            contents.responses.setdefault(entry["key"], place)
+        elif kind in ("grade", "ungraded"):
+            contents.enter(outcome_from_line(entry), entry["time"])
+        elif kind == "plan":
+            contents.plans.append(entry)
+        elif kind == "attempt":
+            contents.attempts += 1
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+        return
+
+
+def read_place(place: Place) -> JsonObject:
+    """The line at a place."""
+    with place.path.open("rb") as file:
+        data = os.pread(file.fileno(), place.length, place.offset)
+    found: JsonObject = orjson.loads(data)
+    return found
+
+
+def outcome_line(outcome: Outcome, *, version: str) -> JsonObject:
+    """A grade or ungraded line. version: the benchmark's."""
+    key = outcome.key
+    line: JsonObject = {
+        "type": "grade" if outcome.kind.is_verdict else "ungraded",
+        "key": outcome.request_key,
+        "benchmark": key.benchmark,
+        "subset": key.subset,
+        "sample": key.sample,
+        "repeat": key.repeat,
+        "kind": outcome.kind.value,
+        "value": outcome.value,
+        "answer": outcome.answer,
+        "cause": outcome.cause,
+        "explanation": outcome.explanation,
+        "version": version,
+        "time": utc_now(),
+    }
+    for name in ("cluster", "finish_reason", "completion_tokens", "total_s"):
+        value = getattr(outcome, name)
+        if value not in (None, ""):
+            line[name] = value
+    return line
+
+
+def outcome_from_line(line: Mapping[str, Any]) -> Outcome:
+    """The reverse of outcome_line."""
+    return Outcome(
+        key=ItemKey(line["benchmark"], line["subset"], line["sample"], int(line["repeat"])),
+        kind=Kind(line["kind"]),
+        value=float(line["value"]),
+        answer=line.get("answer"),
+        cause=line.get("cause") or "",
+        explanation=line.get("explanation") or "",
+        cluster=line.get("cluster") or "",
+        finish_reason=line.get("finish_reason"),
+        completion_tokens=line.get("completion_tokens"),
+        total_s=line.get("total_s"),
+        request_key=line.get("key") or "",
+    )
+
+
+def _lines(path: Path, start: int) -> Iterator[tuple[int, bytes]]:
+    """(offset, line with its line break) of every whole line from `start` on."""
+    with path.open("rb") as file:
+        file.seek(start)
+        offset = start
+        for line in file:
+            if not line.endswith(b"\n"):
+                return
+            yield offset, line
+            offset += len(line)

@@ -1,0 +1,209 @@
+"""The run folder: where it is, whether it may be used, and run.json (docs/run-folder.md)."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from pytest_modeleval.errors import RunFolderError
+from pytest_modeleval.records import JsonObject
+from pytest_modeleval.store.files import write_json
+from pytest_modeleval.store.journal import JournalReader, utc_now
+
+RUNS = "modeleval-runs"
+RUN_FILE = "run.json"
+PACKAGES = ("pytest-modeleval", "pytest", "pytest-xdist", "pytest-html", "aiohttp", "httpx", "datasets", "math-verify")
+
+
+class RunFolder:
+    """An open run folder, locked against other runs until closed."""
+
+    def __init__(self, path: Path, run: JsonObject, lock: int) -> None:
+        self.path = path
+        self.run = run
+        self.reader = JournalReader(path)
+        self._lock = lock
+
+    def save(self) -> None:
+        """Write run.json. Raises RunFolderError."""
+        try:
+            write_json(self.path / RUN_FILE, self.run)
+        except OSError as error:
+            raise RunFolderError(f"cannot write the run folder {self.path}: {error.strerror}") from error
+
+    def close(self) -> None:
+        """Let other runs have the folder."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+
+def runs_of(base: Path, model: str) -> Path:
+    """The folder that holds the runs of a model: base/modeleval-runs/<model>."""
+    return base / RUNS / (re.sub(r"[^\w.+-]+", "_", model.strip("/")).strip("._") or "model")
+
+
+def new_path(runs: Path, *, now: datetime | None = None) -> Path:
+    """A folder name that is not taken: the UTC time."""
+    stamp = (now or datetime.now(UTC)).strftime("%Y-%m-%dT%H-%M-%SZ")
+    path, count = runs / stamp, 1
+    while path.exists():
+        count += 1
+        path = runs / f"{stamp}-{count}"
+    return path
+
+
+def find_resumable(runs: Path, resume_key: str) -> Path | None:
+    """The newest unfinished run of the same command, if nobody is working on it."""
+    for path in _newest_first(runs):
+        run = read_run(path)
+        if run is not None and run.get("resume_key") == resume_key:
+            # A complete run ends the search: what is older was superseded by it.
+            return None if run.get("complete") or _is_locked(path) else path
+    return None
+
+
+def last_run(runs: Path) -> Path | None:
+    """The newest run of a model that has a run.json."""
+    return next((path for path in _newest_first(runs) if read_run(path) is not None), None)
+
+
+def read_run(path: Path) -> JsonObject | None:
+    """run.json of a folder; None if it has none or it is damaged."""
+    try:
+        found = orjson.loads((path / RUN_FILE).read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def open_run(path: Path, *, facts: Mapping[str, Any], command: Sequence[str], project_dir: Path) -> RunFolder:
+    """Make the folder or take it up again.
+
+    facts: what identifies the experiment ("model", "identity", "server", "resume_key", ...). Raises RunFolderError if
+    the folder cannot be written, is in use, is no run folder, or holds another model's run; nothing is changed then. The
+    caller saves run.json once it knows that the experiment is the same.
+    """
+    run = read_run(path)
+    if run is None and path.exists() and (not path.is_dir() or any(not _is_ours(entry) for entry in path.iterdir())):
+        raise RunFolderError(
+            f"--eval-run: expected a run folder or an empty or new one, but {path} holds something else; name another"
+        )
+    if run is not None and run.get("identity") != facts["identity"]:
+        raise RunFolderError(
+            f"{path} holds a run of another model: {_who(run)}; this is {_who(facts)}. "
+            "Name another folder with --eval-run"
+        )
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if path.parent.parent.name == RUNS:
+            _keep_out_of_git(path.parent.parent)
+        lock = os.open(path / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise RunFolderError(
+            f"cannot write the run folder {path}: {error.strerror}; name another with --eval-run"
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        raise RunFolderError(f"the run folder {path} is in use by another run; wait for it or name another") from None
+    fresh: JsonObject = run or {"schema": 1, "started": utc_now(), "invocations": [], "benchmarks": {}}
+    fresh.update(facts)
+    fresh["complete"] = False
+    fresh["invocations"] = [
+        *fresh.get("invocations", []),
+        {
+            "time": utc_now(),
+            "command": list(command),
+            "python": sys.version.split()[0],
+            "packages": package_versions(),
+            "git_commit": git_commit(project_dir),
+        },
+    ]
+    return RunFolder(path, fresh, lock)
+
+
+def package_versions() -> dict[str, str]:
+    """Installed versions of the packages that a score may depend on."""
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def git_commit(folder: Path) -> str | None:
+    """The commit of the user's repository, with "-dirty" where files differ from it; None outside of git."""
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"],  # noqa: S607
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return found.stdout.strip() or None if found.returncode == 0 else None
+
+
+def without_keys(command: Sequence[str], secrets: Sequence[str]) -> list[str]:
+    """A command line with every secret replaced, in case somebody passed one after all."""
+    cleaned = []
+    for word in command:
+        for secret in secrets:
+            if len(secret) >= 4:
+                word = word.replace(secret, "***")  # noqa: PLW2901
+        cleaned.append(word)
+    return cleaned
+
+
+def _is_ours(entry: Path) -> bool:
+    """True for files that a run leaves before it has a run.json, when it is ended in its first moment."""
+    return entry.name in ("run.lock", "server.log") or entry.name.startswith("journal")
+
+
+def _newest_first(runs: Path) -> list[Path]:
+    try:
+        return sorted((path for path in runs.iterdir() if path.is_dir()), key=lambda path: path.name, reverse=True)
+    except OSError:
+        return []
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        lock = os.open(path / "run.lock", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
+def _keep_out_of_git(runs: Path) -> None:
+    ignore = runs / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("# Runs are large and belong to one machine; bless a baseline to keep a result.\n*\n")
+
+
+def _who(run: Mapping[str, Any]) -> str:
+    server = run.get("server") or {}
+    version = f" {server['version']}" if server.get("version") else ""
+    return f"{run.get('model')} on {server.get('kind', 'a server')}{version}"

@@ -1,0 +1,77 @@
+"""summary.json: a RunSummary for machines. Schema 1, described in docs/run-folder.md and summary.schema.json."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pytest_modeleval.records import JsonObject
+from pytest_modeleval.results import AggregateScore, RunSummary, Score
+from pytest_modeleval.store.files import write_json
+
+SUMMARY_FILE = "summary.json"
+SCHEMA_FILE = Path(__file__).with_name("summary.schema.json")
+
+
+def summary_json(summary: RunSummary) -> JsonObject:
+    """The summary as JSON. Scores are not rounded."""
+    return {
+        "schema": 1,
+        "model": summary.model,
+        "complete": summary.is_complete,
+        "benchmarks": [
+            {
+                "benchmark": entry.benchmark,
+                "version": entry.version,
+                "metric": entry.metric,
+                "subsets": [_subset(score) for score in entry.subsets],
+                "aggregates": [_aggregate(score) for score in entry.aggregates],
+            }
+            for entry in summary.benchmarks
+        ],
+        "gates": [{"name": gate.name, "verdict": gate.verdict, "reason": gate.reason} for gate in summary.gates],
+        "run": dict(summary.facts),
+    }
+
+
+def write_summary(folder: Path, summary: RunSummary, *, keep_old: bool = False) -> Path:
+    """Write summary.json. keep_old: an existing one is first moved to summary.1.json, summary.2.json, ..."""
+    path = folder / SUMMARY_FILE
+    if keep_old and path.exists():
+        number = 1
+        while (folder / f"summary.{number}.json").exists():
+            number += 1
+        path.rename(folder / f"summary.{number}.json")
+    write_json(path, summary_json(summary))
+    return path
+
+
+def _subset(score: Score) -> JsonObject:
+    return {
+        "subset": score.subset,
+        "num": score.num,
+        "planned": score.planned,
+        "repeats": score.repeats,
+        "score": score.score,
+        "low": score.low,
+        "high": score.high,
+        "interval": score.method,
+        "counts": {kind.value: count for kind, count in score.counts.items()},
+        "if_ungraded_wrong": score.if_ungraded_wrong,
+        "if_ungraded_right": score.if_ungraded_right,
+        "suspicious": score.is_suspicious,
+    }
+
+
+def _aggregate(score: AggregateScore) -> JsonObject:
+    return {
+        "name": score.name,
+        "num": score.num,
+        "score": score.score,
+        "low": score.low,
+        "high": score.high,
+        "partial": score.is_partial,
+        "at_least": score.at_least,
+        "at_most": score.at_most,
+        "missing": list(score.missing),
+        "note": score.note,
+    }
