@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,27 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 SampleId = Callable[[Row], str]
+
+
+class _Part:
+    """One subset while its file is read: where its rows are, and at which line each id stood first."""
+
+    __slots__ = ("ordinals", "places")
+
+    def __init__(self) -> None:
+        self.ordinals: list[int] = []
+        self.places: dict[str, int] = {}
+
+    def add(self, name: object, row: Row) -> None:
+        """Take a row's id. Raises DataError if it is no text, or another row of the subset has it."""
+        if not isinstance(name, str) or not name:
+            raise DataError(f"expected sample_id to give text, found {name!r}, for {row.where}")
+        before = self.places.setdefault(name, row.line)
+        if before != row.line:
+            raise DataError(
+                f"expected every sample to have its own id, found {name!r} twice: at line {before} and in {row.where}; "
+                "mend the data, or give the benchmark a sample_id that tells the rows apart"
+            )
 
 
 def open_manifest(
@@ -127,11 +148,15 @@ def read_rows(manifest: Manifest, dataset: Dataset, indices: Sequence[int]) -> l
 def _open_inline(dataset: Dataset, subset: str, benchmark: str, sample_id: SampleId | None) -> Manifest:
     fields = _inline_rows(dataset, subset)
     file = f"{benchmark} (inline rows)"
-    rows = [Row(part, subset=subset, index=n, file=file, line=n + 1) for n, part in enumerate(fields)]
+    part = _Part()
+    for index, row_fields in enumerate(fields):
+        if sample_id is not None:
+            row = Row(row_fields, subset=subset, index=index, file=file, line=index + 1)
+            part.add(sample_id(row), row)
     return Manifest(
         subset=subset,
-        rows=len(rows),
-        ids=None if sample_id is None else tuple(_distinct_ids(rows, sample_id)),
+        rows=len(fields),
+        ids=None if sample_id is None else tuple(part.places),
         sha256=hashlib.sha256(_dump(list(fields))).hexdigest(),
         origin=file,
         revision=None,
@@ -155,21 +180,19 @@ def _index(
         sha256 = sha256_of(path)
     except OSError as error:
         raise DataError(f"expected a file that can be read, found {error.strerror or error}, at {path}") from error
-    if subset_of is None:
-        if sample_id is None:
-            return {subset: {"sha256": sha256, "rows": count_records(path, file), "ids": None, "ordinals": None}}
-        records = read_records(path, file)
-        rows = [Row(fields, subset=subset, index=n, file=file, line=line) for n, line, fields in records]
-        ids = _distinct_ids(rows, sample_id)
-        return {subset: {"sha256": sha256, "rows": len(rows), "ids": ids, "ordinals": None}}
-    parts: dict[str, tuple[list[Row], list[int]]] = {}
+    if subset_of is None and sample_id is None:
+        return {subset: {"sha256": sha256, "rows": count_records(path, file), "ids": None, "ordinals": None}}
+    # One row lives at a time: a file may be larger than memory.
+    parts: dict[str, _Part] = {} if subset_of is not None else {subset: _Part()}
     for ordinal, line, fields in read_records(path, file):
-        row = Row(fields, subset="", index=ordinal, file=file, line=line)
-        row.subset = subset_of(row)
-        part_rows, ordinals = parts.setdefault(row.subset, ([], []))
-        row.index = len(part_rows)
-        part_rows.append(row)
-        ordinals.append(ordinal)
+        row = Row(fields, subset=subset, index=ordinal, file=file, line=line)
+        if subset_of is not None:
+            row.subset = subset_of(row)
+        part = parts.setdefault(row.subset, _Part())
+        row.index = len(part.ordinals)
+        part.ordinals.append(ordinal)
+        if sample_id is not None:
+            part.add(sample_id(row), row)
     if subset not in parts:
         names = list(parts)
         shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
@@ -177,27 +200,12 @@ def _index(
     return {
         name: {
             "sha256": sha256,
-            "rows": len(part_rows),
-            "ids": None if sample_id is None else _distinct_ids(part_rows, sample_id),
-            "ordinals": ordinals,
+            "rows": len(part.ordinals),
+            "ids": None if sample_id is None else list(part.places),
+            "ordinals": None if subset_of is None else part.ordinals,
         }
-        for name, (part_rows, ordinals) in parts.items()
+        for name, part in parts.items()
     }
-
-
-def _distinct_ids(rows: Iterable[Row], sample_id: SampleId) -> list[str]:
-    first: dict[str, Row] = {}
-    for row in rows:
-        name = sample_id(row)
-        if not isinstance(name, str) or not name:
-            raise DataError(f"expected sample_id to give text, found {name!r}, for {row.where}")
-        before = first.setdefault(name, row)
-        if before is not row:
-            raise DataError(
-                f"expected every sample to have its own id, found {name!r} twice: {before.where} and {row.where}; "
-                "mend the data, or give the benchmark a sample_id that tells the rows apart"
-            )
-    return list(first)
 
 
 def _kept_path(cache_dir: Path, subset: str, common: tuple[str, ...]) -> Path:

@@ -10,23 +10,18 @@ import json
 import os
 import subprocess
 import sys
-import time
 import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.fetch.cache import sha256_of, whole_file
 from pytest_modeleval.fetch.source import Fetched, FetchError, Progress, as_commit, fill, local_advice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-_T = TypeVar("_T")
-# Seconds between attempts where the hub answers 429 or 5xx; then it is told to the user.
-_PAUSES_S = (1.0, 3.0)
+    from collections.abc import Iterator
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +31,6 @@ class HubFile:
     repo: str
     file: str
     revision: str = "main"
-    pause: Callable[[float], None] = field(default=time.sleep, compare=False, repr=False)
 
     def key(self, subset: str) -> str:
         """See Source."""
@@ -68,16 +62,14 @@ class HubFile:
         with _mapped(repo, file, pinned or self.revision), _quiet():
             from huggingface_hub import hf_hub_download  # noqa: PLC0415 (0.5 s of import)
 
-            found = _patiently(
-                lambda: hf_hub_download(
-                    repo,
-                    file,
-                    repo_type="dataset",
-                    revision=pinned or self.revision,
-                    endpoint=os.environ.get("HF_ENDPOINT") or None,
-                    local_files_only=is_local,
-                ),
-                self.pause,
+            # The client itself tries again where the hub is busy, and falls back to its cache where it is gone.
+            found = hf_hub_download(
+                repo,
+                file,
+                repo_type="dataset",
+                revision=pinned or self.revision,
+                endpoint=os.environ.get("HF_ENDPOINT") or None,
+                local_files_only=is_local,
             )
         path = Path(found)
         return Fetched(path, self.origin(subset), _commit_of(path, pinned or self.revision), sha256_of(path))
@@ -95,7 +87,6 @@ class HubTable:
     config: str | None
     split: str
     revision: str = "main"
-    pause: Callable[[float], None] = field(default=time.sleep, compare=False, repr=False)
 
     def key(self, subset: str) -> str:
         """See Source."""
@@ -132,9 +123,10 @@ class HubTable:
             done = subprocess.run(child, input=json.dumps(asked), capture_output=True, text=True, check=False)
             if done.returncode != 0:
                 reason = done.stdout.strip() or done.stderr.strip().rpartition("\n")[2] or f"exit {done.returncode}"
+                step = "accept its terms there and set HF_TOKEN" if "gated" in reason else "check the names on the hub"
                 raise FetchError(
                     f"expected {name} (config/split) of {self.origin(subset)}, revision {commit}, "
-                    f"found: {reason[:600]}; check the names on the hub, {local_advice('the rows as JSONL')}"
+                    f"found: {reason[:600]}; {step}, {local_advice('the rows as JSONL')}"
                 )
         return Fetched(path, self.origin(subset), commit, sha256_of(path))
 
@@ -149,24 +141,11 @@ class HubTable:
 
             try:
                 api = HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None)
-                info = _patiently(lambda: api.dataset_info(repo, revision=self.revision, timeout=30), self.pause)
+                info = api.dataset_info(repo, revision=self.revision, timeout=30)
             except OfflineModeIsEnabled:
                 # HF_HUB_OFFLINE is set: the datasets library may still have the table in its own cache.
                 return self.revision
             return as_commit(info.sha, self.revision)
-
-
-def _patiently(ask: Callable[[], _T], pause: Callable[[float], None]) -> _T:
-    """`ask()`, once more after each pause while the hub answers that it is busy or broken."""
-    for seconds in _PAUSES_S:
-        try:
-            return ask()
-        except Exception as error:
-            status = _status_of(error)
-            if status is None or (status != 429 and status < 500):
-                raise
-            pause(seconds)
-    return ask()
 
 
 def _status_of(error: BaseException | None) -> int | None:

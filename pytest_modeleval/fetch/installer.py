@@ -8,24 +8,37 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_modeleval.fetch.archive import ENDINGS
-from pytest_modeleval.fetch.cache import unwritable
+from pytest_modeleval.fetch.cache import sha256_of, unwritable
 from pytest_modeleval.fetch.source import FetchError, Progress
 
 _TIMEOUT_S = 3600
+# Beside an archive that was packed again: the sha256 of the original, as the installer checked it.
+_TOLD = ".sha256"
 
 
-def bring_archive(name: str, version: str, sha256: str | None, folder: Path, progress: Progress) -> Path:
-    """The archive of name==version in `folder`: the one that lies there, else fetched.
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """A wheel or sdist on disk. sha256: of the archive as the index has it; "" if that is not known."""
 
+    path: Path
+    sha256: str
+
+
+def bring_archive(name: str, version: str, sha256: str | None, folder: Path, progress: Progress) -> Archive:
+    """The archive of name==version in `folder`: the one that lies there (put by hand, too), else fetched.
+
+    sha256: a hint, of the archive or of something in it; the caller checks it.
     Wheels are taken first. An sdist is taken only if its sha256 is named (or none is): pip runs its build code.
     Raises FetchError with what the installer said, and the command to do it by hand.
     """
     for found in sorted(folder.glob("*")) if folder.is_dir() else []:
         if found.is_file() and found.name.endswith(ENDINGS) and not found.name.startswith("."):
-            return found
+            told = found.with_name(found.name + _TOLD)
+            return Archive(found, told.read_text("ascii") if told.is_file() else sha256_of(found))
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -35,14 +48,15 @@ def bring_archive(name: str, version: str, sha256: str | None, folder: Path, pro
         here = Path(temporary)
         if importlib.util.find_spec("pip") is not None:
             found = _with_pip(name, version, sha256, here, folder)
-        elif (uv := shutil.which("uv")) is not None:
-            found = _with_uv(uv, name, version, here, folder)
-        else:
-            raise FetchError(
-                f"expected pip or uv to fetch {name} {version}, found neither for {sys.executable}; "
-                f"{_by_hand(name, version, folder)}"
-            )
-        return found.replace(folder / found.name)
+            return Archive(found.replace(folder / found.name), sha256_of(folder / found.name))
+        if (uv := shutil.which("uv")) is not None:
+            found, verified = _with_uv(uv, name, version, sha256, here=here, folder=folder)
+            (folder / (found.name + _TOLD)).write_text(verified, "ascii")
+            return Archive(found.replace(folder / found.name), verified)
+    raise FetchError(
+        f"expected pip or uv to fetch {name} {version}, found neither for {sys.executable}; "
+        f"{_by_hand(name, version, folder)}"
+    )
 
 
 def _with_pip(name: str, version: str, sha256: str | None, here: Path, folder: Path) -> Path:
@@ -69,15 +83,22 @@ def _with_pip(name: str, version: str, sha256: str | None, here: Path, folder: P
     return found[0]
 
 
-def _with_uv(uv: str, name: str, version: str, here: Path, folder: Path) -> Path:
-    """Uv has no download command: it unpacks a wheel to a folder, which is packed again as it is.
+def _with_uv(uv: str, name: str, version: str, sha256: str | None, *, here: Path, folder: Path) -> tuple[Path, str]:
+    """The wheel's files, packed again, and the wheel's sha256 if uv has checked it.
 
-    So only the member's sha256 can be checked afterwards; uv itself checks the archive against the index.
+    uv has no download command, it only unpacks wheels to a folder; but it compares a wheel with a hash it is given.
     """
     tree = here / "tree"
     command = [uv, "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:"]
-    said = _run([*command, "--python", sys.executable, "--target", str(tree), f"{name}=={version}"])
-    if said is not None:
+    command += ["--python", sys.executable, "--target", str(tree)]
+    verified = ""
+    if sha256:
+        wanted = here / "wanted.txt"
+        wanted.write_text(f"{name}=={version} --hash=sha256:{sha256}\n", encoding="utf-8")
+        if _run([*command, "--require-hashes", "-r", str(wanted)]) is None:
+            verified = sha256
+    # Otherwise the hash may be that of a file inside, which the caller compares.
+    if not verified and (said := _run([*command, f"{name}=={version}"])) is not None:
         raise FetchError(
             f"expected a wheel of {name} {version} on the package index, found: {said}; "
             f"check the network and uv's configuration, {_by_hand(name, version, folder)}"
@@ -87,7 +108,7 @@ def _with_uv(uv: str, name: str, version: str, here: Path, folder: Path) -> Path
         for path in sorted(tree.rglob("*")):
             if path.is_file() and not path.is_symlink():
                 archive.write(path, path.relative_to(tree).as_posix())
-    return packed
+    return packed, verified
 
 
 def _run(command: list[str]) -> str | None:
@@ -107,8 +128,9 @@ def _run(command: list[str]) -> str | None:
     if done.returncode == 0:
         return None
     lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-    told = [line for line in lines if line.lower().startswith(("error", "×", "╰"))] or lines[-2:]
-    return " ".join(told)[-500:] or f"exit status {done.returncode}"
+    # The last error of several is the one that says it in short.
+    told = [line for line in lines if line.lower().startswith("error")] or lines
+    return told[-1][:300] if told else f"exit status {done.returncode}"
 
 
 def _by_hand(name: str, version: str, folder: Path) -> str:

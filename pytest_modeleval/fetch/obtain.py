@@ -36,13 +36,14 @@ def obtain(
             return fetched
         known = lock.get(key)
         pinned = known.revision if known is not None else None
-        fetched = source.find_elsewhere(subset, pinned=pinned)
-        if fetched is None:
-            if is_offline:
+        if is_offline:
+            fetched = source.find_elsewhere(subset, pinned=pinned)
+            if fetched is None:
                 raise FetchError(
                     f"expected {key} in the cache {cache_dir}, found nothing, and the run is offline; "
                     "run once with network, or name prepared data with --eval-data DIR"
                 )
+        else:
             try:
                 fetched = source.fetch(subset, pinned=pinned, cache_dir=cache_dir, progress=progress)
             except FetchError as error:

