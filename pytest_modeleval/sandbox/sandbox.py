@@ -71,7 +71,7 @@ class Sandbox:
         files = [_memory_file(source), _memory_file(), _memory_file()]
         try:
             self._start({"do": "load", "warm": mentioned, "limits": asdict(limits)}, tuple(files))
-            return self._report(limits, output=-1, error=files[2], result=-1)
+            return self._report(limits, output=files[1], error=files[2], result=-1)
         finally:
             _close(files)
 
