@@ -41,8 +41,8 @@ def extract_choice(text: str, letters: Sequence[str]) -> str | None:
 
     A marker is `ANSWER:`, `Answer:`, `The answer is:`, `答案：`, `答案是：`, with either colon, bold or not; or
     `\boxed{`. "答案是B" and "the answer is B", without a colon, are prose. The letter may stand in brackets, bold,
-    quotes, `$`, `\boxed{}`, after "Option", full-width, on the next line, and prose may follow ("ANSWER: B. The Nile").
-    A small letter counts if nothing follows it on its line. Several letters ("AC", "A, C", "A和C", "A or C") are several
+    quotes, `$`, `\boxed{}`, after "Option", full-width, on the next line; prose may follow ("ANSWER: B. The Nile").
+    A small letter counts if its line ends there. Several letters ("AC", "A, C", "A和C", "A or C") are several
     answers, never the first of them.
     The last marker followed by allowed letters wins; markers followed by anything else are passed over.
     """

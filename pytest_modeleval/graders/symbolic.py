@@ -16,6 +16,7 @@ import queue
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import IO
@@ -23,7 +24,8 @@ from typing import IO
 from pytest_modeleval.errors import Ungraded
 from pytest_modeleval.records import Kind
 
-_CHILD = Path(__file__).with_name("symbolic_child.py")
+# -P: the folder of the script holds a math.py, which must not hide the standard library's.
+_COMMAND = (sys.executable, "-P", str(Path(__file__).with_name("symbolic_child.py")))
 # All that Python needs to start and find its packages. API keys stay out.
 _ENVIRONMENT = frozenset(
     {"PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "SYSTEMROOT"}
@@ -42,9 +44,11 @@ class Comparer:
     """Keeps one child alive, asks it, kills it when it is late. Safe to share between threads.
 
     timeout_s: for one comparison. start_s: for the child's start, on a busy machine.
+    command: the program that is the child.
     """
 
-    def __init__(self, *, timeout_s: float = 10.0, start_s: float = 120.0) -> None:
+    def __init__(self, *, timeout_s: float = 10.0, start_s: float = 120.0, command: Sequence[str] = _COMMAND) -> None:
+        self._command = list(command)
         self._timeout_s = timeout_s
         self._start_s = start_s
         self._lock = threading.Lock()
@@ -78,9 +82,8 @@ class Comparer:
     def _start(self) -> subprocess.Popen[str]:
         self._stop()
         self._lines = queue.SimpleQueue()
-        # -P: the folder of the script holds a math.py, which must not hide the standard library's.
         self._process = subprocess.Popen(
-            [sys.executable, "-P", str(_CHILD)],
+            self._command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -107,8 +110,14 @@ class Comparer:
         if line is None:
             self._stop()
             raise _ungraded("its process ended, most likely out of memory", "math_error")
-        found = json.loads(line)
-        return found if isinstance(found, dict) else {}
+        try:
+            found = json.loads(line)
+        except ValueError:
+            found = None
+        if isinstance(found, dict):
+            return found
+        self._stop()
+        raise _ungraded(f"it printed {line[:80]!r}", "math_error")
 
     def _stop(self) -> None:
         process, self._process = self._process, None
