@@ -1,0 +1,104 @@
+"""Gates, a run and a baseline become verdicts. Pure.
+
+First every gate is measured by itself, to a p-value or a bare comparison; then Holm's adjustment looks at all of them
+together; only then is anything passed or failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pytest_modeleval.gates.early import EarlyStop
+from pytest_modeleval.gates.evidence import Baseline, Evidence
+from pytest_modeleval.gates.exact import holm
+from pytest_modeleval.gates.finding import Finding
+from pytest_modeleval.gates.gate import Gate, GateFile
+from pytest_modeleval.gates.measure import Outcomes, measure
+from pytest_modeleval.gates.sentences import reason
+from pytest_modeleval.results import GateVerdict
+
+PASSED, FAILED, CANNOT_JUDGE = "passed", "failed", "cannot judge"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict with the figures behind it.
+
+    p: of this gate alone; adjusted_p: after Holm; both None where nothing was tested. detectable: smallest drop (or
+    distance beyond the limit) that this gate finds four times in five, at the level alpha_each that it had; None
+    where it finds none, or where bare numbers were compared. n: questions judged.
+    is_undecided: more repeats or samples could turn "cannot judge" into a verdict.
+    """
+
+    gate: Gate
+    verdict: str
+    reason: str
+    n: int
+    p: float | None = None
+    adjusted_p: float | None = None
+    alpha_each: float | None = None
+    detectable: float | None = None
+    is_undecided: bool = False
+
+
+def judge(
+    gates: GateFile,
+    results: Evidence,
+    baseline: Baseline | None,
+    *,
+    max_ungraded: float = 0,
+    early: EarlyStop | None = None,
+    looks: int = 1,
+) -> tuple[GateVerdict, ...]:
+    """The verdict of every gate, in the order of the file; see judge_in_detail."""
+    detailed = judge_in_detail(gates, results, baseline, max_ungraded=max_ungraded, early=early, looks=looks)
+    return tuple(GateVerdict(entry.gate.name, entry.verdict, entry.reason) for entry in detailed)
+
+
+def judge_in_detail(
+    gates: GateFile,
+    results: Evidence,
+    baseline: Baseline | None,
+    *,
+    max_ungraded: float = 0,
+    early: EarlyStop | None = None,
+    looks: int = 1,
+) -> tuple[Judgement, ...]:
+    """The verdict of every gate with its figures.
+
+    max_ungraded: items without a verdict that a gate may have and still be judged: a number of items, or below 1 a
+    share of them. early: what a run that stopped early has seen; its anytime p-values then take the place of the
+    fixed tests. looks: how often these gates are judged on a growing run (--eval-repeat-until-decided K); alpha is
+    shared out over the looks, so that all of them together raise a false alarm with a chance of at most alpha.
+    """
+    outcomes = Outcomes.of(results, baseline)
+    findings = [
+        measure(gate, results, baseline, outcomes, max_ungraded=max_ungraded, early=early) for gate in gates.gates
+    ]
+    tests = {found.gate.name: found.p for found in findings if found.p is not None}
+    adjusted = holm(tests) if gates.is_holm else tests
+    family = len(tests) if gates.is_holm else 1
+    return tuple(_decide(found, adjusted, family, looks, baseline) for found in findings)
+
+
+def _decide(
+    found: Finding, adjusted: Mapping[str, float], family: int, looks: int, baseline: Baseline | None
+) -> Judgement:
+    gate = found.gate
+    if found.obstacle:
+        return Judgement(gate, CANNOT_JUDGE, found.obstacle, found.n, is_undecided=found.is_undecided)
+    if found.p is None:
+        verdict = FAILED if found.is_beyond else PASSED
+        return Judgement(gate, verdict, reason(found, verdict, baseline), found.n)
+    alpha = gate.alpha / looks
+    each = alpha / max(1, family)
+    p = adjusted[gate.name]
+    detectable = found.detectable(each)
+    verdict, is_undecided = FAILED if p <= alpha else PASSED, False
+    if verdict == PASSED and (detectable is None or detectable > found.most_detectable):
+        verdict, is_undecided, detectable = CANNOT_JUDGE, True, None
+    elif verdict == PASSED and gate.detect is not None and detectable is not None and detectable > gate.detect:
+        verdict, is_undecided = CANNOT_JUDGE, True
+    text = reason(found, verdict, baseline, p=p, alpha=alpha, family=family, looks=looks, detectable=detectable)
+    return Judgement(gate, verdict, text, found.n, found.p, p, each, detectable, is_undecided)

@@ -1,0 +1,230 @@
+"""How small a drop a gate can see: power, and the drop that is found four times in five. Pure and seeded.
+
+The drop that is looked for: some share of the questions, drawn at random, is lost outright, and all others go on
+flipping at the rate at which an unchanged deployment flips. The textbook shortcut (z_alpha + z_power) sqrt(flips / n)
+falls short for exact tests at every n, so the exact test itself is solved for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from statistics import NormalDist
+
+import numpy as np
+
+from pytest_modeleval.gates.betting import log_growth, log_wealth
+from pytest_modeleval.gates.exact import Floats, at_least, at_most, bounded_mean, lattice, sign_flip_many
+from pytest_modeleval.gates.margin import chance, rejection_region
+
+POWER = 0.80
+_SEED = 20260101
+_DRAWS = 600
+_LOOKS = 250
+_NORMAL = NormalDist()
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """How far question values move between two runs of an unchanged deployment.
+
+    sizes: possible absolute differences of a question's value, each > 0 and <= 1; shares: how often each occurs. What
+    is left of 1 is the share of questions that do not move. For single right/wrong answers: sizes (1.0,) and shares
+    (flip rate,).
+    """
+
+    sizes: tuple[float, ...] = (1.0,)
+    shares: tuple[float, ...] = (0.0,)
+
+    @classmethod
+    def of(cls, differences: Floats) -> Noise:
+        """The noise that these differences show, were there no drop: their absolute values, either sign alike."""
+        if not len(differences):
+            return cls()
+        sizes, counts = np.unique(np.round(np.abs(differences), 6), return_counts=True)
+        is_move = sizes > 0
+        shares = counts[is_move] / len(differences)
+        return cls(tuple(map(float, sizes[is_move])), tuple(map(float, shares))) if is_move.any() else cls()
+
+    @property
+    def flip_rate(self) -> float:
+        """Mean absolute movement of a question, which for single answers is the flip rate."""
+        return float(sum(size * share for size, share in zip(self.sizes, self.shares, strict=True)))
+
+
+@lru_cache(maxsize=256)
+def detectable_drop(
+    n: int, flip_rate: float, *, alpha: float, margin: float = 0.0, power: float = POWER
+) -> float | None:
+    """Smallest true drop that the exact test on n single answers finds with this power; None if it finds none.
+
+    flip_rate: share of samples that change between two runs of an unchanged deployment. margin: see margin_test.
+    """
+    if n < 1:
+        return None
+    needed = np.asarray(rejection_region(n, margin, alpha), dtype=np.int64)
+
+    def power_at(drop: float) -> float:
+        noise = (1.0 - drop) * flip_rate / 2.0
+        return chance(n, drop + noise, noise, needed)
+
+    return _solve(power_at, margin, power)
+
+
+@lru_cache(maxsize=256)
+def detectable_shortfall(n: int, limit: float, *, alpha: float, is_floor: bool, power: float = POWER) -> float | None:
+    """How far beyond a floor or ceiling the true share must lie for the exact binomial test to say so.
+
+    limit: the floor or ceiling, a fraction. None where not even the furthest share is found with this power.
+    """
+    if n < 1:
+        return None
+    counts = np.arange(n + 1)
+    if is_floor:
+        critical = int(np.sum(np.asarray(at_most(counts, n, limit)) <= alpha)) - 1
+        return _solve(lambda gap: float(at_most(critical, n, limit - gap)), 0.0, power, most=limit)
+    critical = n + 1 - int(np.sum(np.asarray(at_least(counts, n, limit)) <= alpha))
+    return _solve(lambda gap: float(at_least(critical, n, limit + gap)), 0.0, power, most=1.0 - limit)
+
+
+def detectable_shortfall_of_mean(values: Floats, floor: float, *, alpha: float, power: float = POWER) -> float | None:
+    """The same for a floor on values between 0 and 1 (repeats, partial credit), tested by `bounded_mean`.
+
+    Solved with the normal distribution and the spread that these values would have at the lower mean.
+    """
+    n = len(values)
+    if not n:
+        return None
+    low, high = 0.0, n * floor
+    for _ in range(50):
+        middle = (low + high) / 2.0
+        low, high = (middle, high) if bounded_mean(middle, n, floor) <= alpha else (low, middle)
+    if bounded_mean(0.0, n, floor) > alpha:
+        return None
+    mean, square = float(np.mean(values)), float(np.mean(values**2))
+
+    def power_at(gap: float) -> float:
+        true = floor - gap
+        # The values as seen, a share of them lost (or won) so that their mean is the one asked for.
+        share = true / mean if true <= mean and mean > 0 else (1.0 - true) / max(1.0 - mean, 1e-12)
+        second = share * square + (0.0 if true <= mean else 1.0 - share)
+        spread = np.sqrt(max(second - true**2, 1e-12) * n)
+        return _NORMAL.cdf((low - n * true) / spread)
+
+    return _solve(power_at, 0.0, power, most=floor)
+
+
+@lru_cache(maxsize=256)
+def detectable_drop_of_means(
+    n: int, noise: Noise, *, alpha: float, margin: float = 0.0, is_early: bool = False, power: float = POWER
+) -> float | None:
+    """Smallest true drop that a test on n question means finds, by seeded simulation; None if it finds none.
+
+    Tests: sign flips without a margin, betting with one. is_early: the betting test that is looked at after every
+    sample (here: at no more than 250 looks, which understates its power a little).
+    """
+    values = np.asarray([*noise.sizes, *(-size for size in noise.sizes), 1.0, 0.0])
+    moving = np.asarray([*noise.shares, *noise.shares]) / 2.0
+    steps = lattice(values)
+    sizes = np.unique(np.abs(steps[steps != 0]))
+    growth = log_growth(values - margin, 1.0 + margin)
+    rng = np.random.default_rng(_SEED)
+
+    def power_at(drop: float) -> float:
+        kept = (1.0 - drop) * moving
+        shares = np.asarray([*kept, drop, max(0.0, 1.0 - drop - kept.sum())])
+        shares /= shares.sum()
+        if is_early:
+            return _wins(n, shares, growth, alpha, rng)
+        seen = rng.multinomial(n, shares, size=_DRAWS)
+        if margin > 0.0:
+            return float(np.mean(np.asarray(log_wealth(seen @ growth)) >= -np.log(alpha)))
+        counts = np.stack([seen[:, np.abs(steps) == size].sum(axis=1) for size in sizes], axis=1)
+        return float(np.mean(sign_flip_many(sizes, counts, seen @ steps) <= alpha))
+
+    return _solve_noisy(power_at, margin, power)
+
+
+@lru_cache(maxsize=256)
+def detectable_shortfall_early(
+    n: int, limit: float, *, alpha: float, is_floor: bool, power: float = POWER
+) -> float | None:
+    """detectable_shortfall for the betting test that is looked at after every sample; right/wrong values."""
+    allowed = 1.0 - limit if is_floor else limit
+    growth = log_growth(np.asarray([1.0 - allowed, -allowed]), max(allowed, 1e-9))
+    rng = np.random.default_rng(_SEED)
+
+    def power_at(gap: float) -> float:
+        bad = min(1.0, allowed + gap)
+        return _wins(n, np.asarray([bad, 1.0 - bad]), growth, alpha, rng)
+
+    return _solve_noisy(power_at, 0.0, power, most=1.0 - allowed)
+
+
+def _wins(n: int, shares: Floats, growth: Floats, alpha: float, rng: np.random.Generator) -> float:
+    """How often the bettor reaches 1 / alpha within n samples that fall into categories with these shares."""
+    looks = min(n, _LOOKS)
+    blocks = np.full(looks, n // looks) + (np.arange(looks) < n % looks)
+    seen = rng.multinomial(blocks, shares, size=(_DRAWS, looks)).cumsum(axis=1)
+    return float(np.mean(np.asarray(log_wealth(seen @ growth)).max(axis=1) >= -np.log(alpha)))
+
+
+def detectable_drop_of_units(
+    differences: Floats,
+    weights: Floats,
+    *,
+    alpha: float,
+    margin: float = 0.0,
+    is_betting: bool = False,
+    power: float = POWER,
+) -> float | None:
+    """The same where questions carry different weights or come in clusters: a normal approximation.
+
+    differences: weighted sums of each independent unit; weights: summed weight of each unit, their mean over
+    questions being 1. Smallest drop whose mean exceeds the critical value by z_power standard deviations. A betting
+    test (is_betting) is given the threshold of the best single bet, sqrt(2 ln(1 / alpha)), and so a little too much.
+    """
+    total = float(weights.sum())
+    if not len(differences) or total <= 0.0:
+        return None
+    spread = float(np.sum(differences**2))
+    threshold = np.sqrt(-2.0 * np.log(alpha)) if is_betting else _NORMAL.inv_cdf(1.0 - alpha)
+
+    def power_at(drop: float) -> float:
+        # A lost share of a unit's weight adds to what the signs are flipped over.
+        null = spread * (1.0 - drop) + float(np.sum(weights**2)) * drop
+        deviation = np.sqrt(max(null - float(np.sum((weights * drop) ** 2)), 1e-12))
+        return _NORMAL.cdf((total * (drop - margin) - threshold * np.sqrt(null)) / deviation)
+
+    return _solve(power_at, margin, power)
+
+
+def _solve(power_at: Callable[[float], float], least: float, power: float, *, most: float = 1.0) -> float | None:
+    """The effect at which a rising power is reached; None where it never is."""
+    if power_at(most) < power:
+        return None
+    low, high = least, most
+    for _ in range(40):
+        middle = (low + high) / 2.0
+        low, high = (low, middle) if power_at(middle) >= power else (middle, high)
+    return high
+
+
+def _solve_noisy(power_at: Callable[[float], float], least: float, power: float, *, most: float = 1.0) -> float | None:
+    """The same for a simulated power: bisection to the neighbourhood, then a straight line through probits."""
+    if power_at(most) < power:
+        return None
+    low, high = least, most
+    for _ in range(11):
+        middle = (low + high) / 2.0
+        low, high = (low, middle) if power_at(middle) >= power else (middle, high)
+    centre = (low + high) / 2.0
+    width = max(2.0 * (high - low), 0.1 * (centre - least))
+    drops = np.clip(centre + width * np.linspace(-1.5, 1.5, 9), least, most)
+    powers = np.clip([power_at(float(drop)) for drop in drops], 0.02, 0.98)
+    probits = np.asarray([_NORMAL.inv_cdf(float(value)) for value in powers])
+    slope, start = np.polyfit(drops, probits, 1)
+    if slope <= 0.0:
+        return centre
+    return float(np.clip((_NORMAL.inv_cdf(power) - start) / slope, least, most))
