@@ -10,6 +10,8 @@ Errors of the layer below are mapped here, once, to AttemptFailed.
 
 from __future__ import annotations
 
+import urllib.parse
+import urllib.request
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol
@@ -62,6 +64,16 @@ def lost(error: BaseException) -> AttemptFailed:
     )
 
 
+def proxy_of(url: str) -> str | None:
+    """The proxy of HTTP_PROXY, HTTPS_PROXY or ALL_PROXY for a URL; None for this machine and for NO_PROXY."""
+    parts = urllib.parse.urlsplit(url)
+    host = parts.hostname or ""
+    if host == "localhost" or host.startswith("127.") or host == "::1" or urllib.request.proxy_bypass(host):
+        return None
+    proxies = urllib.request.getproxies()
+    return proxies.get(parts.scheme) or proxies.get("all")
+
+
 class AiohttpTransport:
     """aiohttp, with a pool as large as it needs to be: the dispatcher bounds the number of requests."""
 
@@ -70,6 +82,16 @@ class AiohttpTransport:
 
         self._aiohttp = aiohttp
         self._session: aiohttp.ClientSession | None = None
+        self._proxies: dict[str, str | None] = {}
+
+    def _proxy_for(self, url: str) -> str | None:
+        """The proxy that the environment names for this URL, looked up once.
+
+        aiohttp's own look-up (trust_env) reads the .netrc file in another thread for every single request.
+        """
+        if url not in self._proxies:
+            self._proxies[url] = proxy_of(url)
+        return self._proxies[url]
 
     def _open(self) -> aiohttp.ClientSession:
         aiohttp = self._aiohttp
@@ -80,7 +102,6 @@ class AiohttpTransport:
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 read_bufsize=READ_BYTES,
-                trust_env=True,
             )
         return self._session
 
@@ -89,7 +110,9 @@ class AiohttpTransport:
         """See Transport."""
         aiohttp = self._aiohttp
         try:
-            async with self._open().post(url, data=body, headers=headers, allow_redirects=False) as answer:
+            async with self._open().post(
+                url, data=body, headers=headers, allow_redirects=False, proxy=self._proxy_for(url)
+            ) as answer:
                 yield _AiohttpReply(answer)
         except aiohttp.ClientError as error:
             raise lost(error) from error

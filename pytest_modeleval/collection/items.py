@@ -57,6 +57,8 @@ class SampleItem(pytest.Function):
             for name in ANSWER_FIXTURES:
                 if name in self._fixtureinfo.argnames and not self._is_overridden(name):
                     self.funcargs[name] = self.fixture_value(name)
+            # Our fixtures ask for `request`; resolving it anew would inspect a signature for every item.
+            self.funcargs["request"] = self._request
         super().setup()
 
     def fixture_value(self, name: str) -> Any:

@@ -36,6 +36,7 @@ class BatchScheduling(LoadScheduling):  # type: ignore[misc] # xdist's classes a
 
     def __init__(self, config: pytest.Config, log: Any, *, in_flight: int) -> None:
         super().__init__(config, log)
+        self.collection: list[str] | None = None
         self._in_flight = in_flight
         self._crashes: dict[int, int] = {}
 
@@ -61,9 +62,10 @@ class BatchScheduling(LoadScheduling):  # type: ignore[misc] # xdist's classes a
             if not self._check_nodes_have_same_collection():
                 self.log("**Different tests collected, aborting run**")
                 return
-            self.collection = next(iter(self.node2collection.values()))
-            self.pending[:] = range(len(self.collection))
-            if not self.collection:
+            collection = list(next(iter(self.node2collection.values())))
+            self.collection = collection
+            self.pending[:] = range(len(collection))
+            if not collection:
                 return
         for node in self.nodes:
             self.check_schedule(node)

@@ -83,7 +83,7 @@ class Controller:
             self._owner.begin(sum(totals.values()), totals)
 
     def pytest_testnodedown(self, node: Any) -> None:
-        """A worker ended: was something the user's to mend, or did it stop asking?"""
+        """A worker ended: take over what it says was wrong, or why it stopped."""
         output = getattr(node, "workeroutput", None) or {}
         self._owner.mistake = self._owner.mistake or output.get(MISTAKE, "")
         self._stopped = self._stopped or output.get(STOPPED, "")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_modeleval.evaluation.evaluation import Tally
+from pytest_modeleval.metrics import wilson
 from pytest_modeleval.records import Kind
 from pytest_modeleval.reports.live import BenchmarkProgress, LiveDisplay, live_lines, log_line
 
@@ -34,6 +35,7 @@ class Display:
         self._figures = figures
         self._start_s = time.monotonic()
         self._shown_s = self._start_s
+        self._started_s: dict[str, float] = {}
         self._reporter: Any = config.pluginmanager.getplugin("terminalreporter")
         verbosity = config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES)
         is_quiet = self._reporter is None or verbosity != 0 or config.get_verbosity() < 0
@@ -49,8 +51,7 @@ class Display:
             self._live.show(live_lines(self._states(now), width=self._width()))
         elif self._is_log and now - self._shown_s >= LOG_EVERY_S:
             self._shown_s = now
-            for state in self._states(now):
-                self._reporter.write_line(log_line(state, width=self._width()))
+            self._reporter.write_line(log_line(self._states(now)))
 
     def clear(self) -> None:
         """Take the live lines away, so that others can write."""
@@ -58,38 +59,33 @@ class Display:
             self._live.clear()
 
     def _states(self, now: float) -> list[BenchmarkProgress]:
-        elapsed = now - self._start_s
+        """What was begun, and from the first second on the benchmark whose turn it is."""
         in_flight, tokens = self._figures()
-        states = []
+        states: list[BenchmarkProgress] = []
         for name, total in self._totals.items():
-            counts = {kind: self._tally.counts.get((name, kind), 0) for kind in Kind}
-            done = sum(counts.values())
-            is_told = done == total and len(self._totals) > 1 and self._is_log
-            if is_told or (done == 0 and not self._is_only_waiting(name)):
+            done = sum(self._tally.counts.get((name, kind), 0) for kind in Kind)
+            is_turn = done < total and not any(state.done < state.total for state in states)
+            if not done and not is_turn:
                 continue
-            graded = sum(count for kind, count in counts.items() if kind.is_verdict)
+            started = self._started_s.setdefault(name, now)
+            graded = sum(self._tally.counts.get((name, kind), 0) for kind in Kind if kind.is_verdict)
+            credit = self._tally.credit.get(name, 0.0)
+            low, high = wilson(credit, graded) if graded else (0.0, 1.0)
             states.append(
-                BenchmarkProgress.of(
-                    name,
+                BenchmarkProgress(
+                    benchmark=name,
                     done=done,
                     total=total,
-                    graded=graded,
-                    credit=self._tally.credit.get(name, 0.0),
+                    score=credit / graded if graded else None,
+                    half_width=(high - low) / 2 if graded else None,
+                    # The engine counts over all benchmarks; the one whose turn it is has nearly all of them.
+                    in_flight=in_flight or 0 if is_turn else 0,
+                    tokens_per_s=tokens / (now - self._start_s) if is_turn and tokens and now > self._start_s else None,
                     errors=done - graded,
-                    in_flight=in_flight,
-                    tokens=tokens,
-                    elapsed_s=elapsed,
+                    elapsed_s=now - started,
                 )
             )
         return states
-
-    def _is_only_waiting(self, name: str) -> bool:
-        """True for the first benchmark that has nothing yet: something is shown from the first second on."""
-        for other, total in self._totals.items():
-            done = sum(self._tally.counts.get((other, kind), 0) for kind in Kind)
-            if done < total:
-                return other == name
-        return False
 
     def _width(self) -> int:
         return int(self._reporter._tw.fullwidth)

@@ -199,13 +199,12 @@ class Owner:
         """Up to three replies of each suspicious subset, as they came over the wire."""
         assert self.folder is not None
         contents = self.folder.reader.contents
-        wanted = {
+        found: dict[tuple[str, str], list[str]] = {
             (entry.benchmark, score.subset): []
             for entry in summary.benchmarks
             for score in entry.subsets
             if score.is_suspicious
         }
-        found: dict[tuple[str, str], list[str]] = dict(wanted)
         if not found:
             return found
         for key, outcome in contents.outcomes.items():

@@ -90,7 +90,7 @@ def read_run(path: Path) -> JsonObject | None:
 def open_run(path: Path, *, facts: Mapping[str, Any], command: Sequence[str], project_dir: Path) -> RunFolder:
     """Make the folder or take it up again.
 
-    facts: what identifies the experiment ("model", "identity", "server", "resume_key", ...). Raises RunFolderError if
+    facts: what identifies the experiment ("model", "identity", "resume_key", ...). Raises RunFolderError if
     the folder cannot be written, is in use, is no run folder, or holds another model's run; nothing is changed then. The
     caller saves run.json once it knows that the experiment is the same.
     """

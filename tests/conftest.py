@@ -1,0 +1,22 @@
+"""Fixtures of the project's own tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from loopback import LoopbackServer, loopback
+from suites import Suite, key_answer
+
+
+@pytest.fixture
+def suite(pytester: pytest.Pytester) -> Suite:
+    """A small project with one benchmark."""
+    return Suite(pytester)
+
+
+@pytest.fixture
+def server() -> Iterator[LoopbackServer]:
+    """A server that answers with the key in the prompt; its script may be replaced."""
+    with loopback(key_answer) as running:
+        yield running
