@@ -2,13 +2,15 @@
 
 Makes a virtual environment with bfcl-eval (--venv DIR, default .conformance-bfcl in the cache folder), asks it about
 every question of the twelve AST categories with about 40 answers each, about random Java and JavaScript literals, and
-about calls written as Python text. Exit status 0 only if every verdict is equal. A case on which the official checker
+about calls written as Python text, about the form of tools, and about 800 multi-turn questions with 13 answers each.
+Exit status 0 only if every verdict is equal. A case on which the official checker
 fails with an exception has no official verdict; ours must then not be "right".
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import math
 import os
@@ -24,8 +26,12 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import made_answers as making
+import made_turns
 import official_venv
 
+from pytest_modeleval.bfcl.offering import tools, with_hints
+from pytest_modeleval.bfcl.package import functions_of
+from pytest_modeleval.bfcl.simulation import Simulations
 from pytest_modeleval.graders.calls import (
     Call,
     Language,
@@ -36,6 +42,7 @@ from pytest_modeleval.graders.calls import (
     java,
     javascript,
 )
+from pytest_modeleval.graders.calls.python_text import parse_call
 
 WANTED = {
     "simple_python": Wanted.ONE, "simple_java": Wanted.ONE, "simple_javascript": Wanted.ONE, "live_simple": Wanted.ONE,
@@ -107,11 +114,72 @@ def _written(name: str, args: dict[str, Any]) -> str:
     return f"{name}({', '.join(f'{key}={value!r}' for key, value in args.items())})"
 
 
+TURN_CATEGORIES = ("multi_turn_base", "multi_turn_miss_func", "multi_turn_miss_param", "multi_turn_long_context")
+
+
+def turn_entries(data: Path, limit: int | None) -> Iterator[dict[str, Any]]:
+    """Every multi-turn question with its true calls."""
+    for category in TURN_CATEGORIES:
+        name = f"BFCL_v4_{category}.json"
+        known = {row["id"]: row["ground_truth"] for row in map(json.loads, (data / "possible_answer" / name).open())}
+        for row in [json.loads(line) for line in (data / name).open()][:limit]:
+            yield {**row, "kind": "entry", "category": category, "accepted": known[row["id"]]}
+
+
+def turn_cases(entry: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Each answer to one multi-turn question."""
+    parameters = {
+        function["name"]: list(function["parameters"]["properties"])
+        for name in entry["involved_classes"]
+        for function in functions_of(name, official_venv.VERSION)
+    }
+    turns = made_turns.true_turns(entry["accepted"], parameters)
+    for number, (label, answer) in enumerate(made_turns.variants(entry["id"], turns)):
+        number_text = f"{entry['id']}_{number}"
+        yield {"kind": "turns", "id": entry["id"], "label": label, "turns": answer, "number": number_text}
+
+
+async def our_turns(cases: list[dict[str, Any]], known: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Our verdicts on multi-turn answers, many at once and in an order of their own."""
+    simulations = Simulations(official_venv.VERSION)
+    places = asyncio.Semaphore(100)
+
+    async def one(case: dict[str, Any]) -> dict[str, Any]:
+        entry = known[case["id"]]
+        turns = [[[Call(name, keywords) for name, keywords in step] for step in turn] for turn in case["turns"]]
+        truth = [[parse_call(text) for text in turn] for turn in entry["accepted"]]
+        async with (
+            places,
+            simulations.session(
+                entry["involved_classes"], entry["initial_config"], has_long_context="long_context" in entry["id"]
+            ) as session,
+        ):
+            cause, _ = await session.check(turns, truth)
+        return {"valid": not cause, "cause": cause}
+
+    order = list(range(len(cases)))
+    random.Random(1).shuffle(order)
+    found = await asyncio.gather(*(one(cases[place]) for place in order))
+    simulations.close()
+    answers = dict(zip(order, found, strict=True))
+    return [answers[place] for place in range(len(cases))]
+
+
+def _bare(value: Any) -> Any:
+    """Tools without the sentences that both sides put in their own words."""
+    if isinstance(value, dict):
+        return {key: _bare(part) for key, part in value.items() if key != "description" or not isinstance(part, str)}
+    return [_bare(part) for part in value] if isinstance(value, list) else value
+
+
 def ours(case: dict[str, Any], known: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Our answer to a case, in the form of `official`."""
     if case["kind"] == "literal":
         read = java.read if case["language"] == "java" else javascript.read
         return {"value": repr(read(case["text"], case["described"], case["element"]))}
+    if case["kind"] == "tools":
+        entry = known[case["id"]]
+        return {"value": tools(with_hints(entry["function"], Language(entry["language"])))}
     if case["kind"] == "text":
         try:
             return {"value": repr([{call.name: dict(call.arguments)} for call in decode_python_text(case["text"])])}
@@ -143,6 +211,10 @@ def main() -> int:
     cases = [case for entry in known.values() for case in ast_cases(entry)]
     cases += literal_cases(source)
     cases += [case for entry in known.values() if entry["language"] == "python" for case in text_cases(entry, source)]
+    cases += [{"kind": "tools", "id": identifier} for identifier in known]
+    turning = {entry["id"]: entry for entry in turn_entries(official_venv.data_folder(python), options.limit)}
+    known |= turning
+    cases += [case for entry in turning.values() for case in turn_cases(entry)]
     lines = "".join(json.dumps(case) + "\n" for case in [*known.values(), *cases])
     started = time.perf_counter()
     run = subprocess.run(
@@ -154,7 +226,9 @@ def main() -> int:
         return 3
     theirs = [json.loads(line) for line in run.stdout.splitlines()]
     between = time.perf_counter()
-    mine = [_ours_or_crash(case, known) for case in cases]
+    conversations = [case for case in cases if case["kind"] == "turns"]
+    mine = [_ours_or_crash(case, known) for case in cases if case["kind"] != "turns"]
+    mine += asyncio.run(our_turns(conversations, known))
     print(f"official {between - started:.1f} s with its import, ours {time.perf_counter() - between:.1f} s")
     return report(cases, theirs, mine, known)
 
@@ -177,13 +251,15 @@ def report(
     causes: Counter[tuple[str, str]] = Counter()
     shown = 0
     for case, official, our in zip(cases, theirs, mine, strict=True):
-        group = known[case["id"]]["category"] if case["kind"] == "ast" else case["kind"]
+        group = known[case["id"]]["category"] if case["kind"] in ("ast", "turns") else case["kind"]
         total[group] += 1
         right[group] += bool(official.get("valid", "value" in official))
-        if case["kind"] == "ast" and "crash" in official:
+        if case["kind"] in ("ast", "turns") and "crash" in official:
             crashed[group] += 1
             is_equal = not our.get("valid", False)
-        elif case["kind"] == "ast":
+        elif case["kind"] == "tools":
+            is_equal = _bare(official["value"]) == _bare(our.get("value"))
+        elif case["kind"] in ("ast", "turns"):
             is_equal = official["valid"] is our.get("valid")
             if not official["valid"]:
                 causes[official["cause"], our.get("cause", "?")] += 1

@@ -29,6 +29,11 @@ class Wanted(StrEnum):
     NONE = "none"
     ANY = "any"
 
+    @property
+    def has_answers(self) -> bool:
+        """True if the data lists accepted calls."""
+        return self not in (Wanted.NONE, Wanted.ANY)
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -46,7 +51,7 @@ class Mismatch:
     explanation: str
 
 
-class NotCalls(Exception):  # noqa: N818 - it says what the reply is not, which is no fault of the program
+class NotCalls(Exception):
     """A reply cannot be read as calls. cause is machine-readable; the text is one sentence for people."""
 
     def __init__(self, cause: str, explanation: str) -> None:

@@ -1,0 +1,28 @@
+"""BFCL V4, asked as text: for models without tools. See ../bfcl_v4/card.md; scores are not comparable with bfcl_v4's.
+
+Name the subsets: `-k "bfcl_text_v4 and (simple_python or multiple)"`.
+"""
+
+from __future__ import annotations
+
+from pytest_modeleval import Grade, benchmark
+from pytest_modeleval.bfcl import AGGREGATES, CATEGORIES, Asking, Style, dataset, grade, sample_id, solver, to_sample
+from pytest_modeleval.declaration import Subset
+
+ASKED = [name for name, part in CATEGORIES.items() if part.style in (Style.SINGLE, Style.TURNS)]
+
+
+@benchmark(
+    name="bfcl_text_v4",
+    version="1",
+    metric="acc",
+    dataset=dataset(),
+    subsets=[Subset(name, is_optional=True) for name in ASKED],
+    sample=to_sample,
+    sample_id=sample_id,
+    solve=solver(Asking.TEXT),
+    grade=grade,
+    aggregates=AGGREGATES,
+)
+def test_bfcl_text_v4(grade: Grade) -> None:
+    assert grade, grade.explanation

@@ -1,0 +1,30 @@
+"""BFCL V4: function calling, asked with native tools. See card.md."""
+
+from __future__ import annotations
+
+import os
+
+from pytest_modeleval import Grade, benchmark
+from pytest_modeleval.bfcl import AGGREGATES, CATEGORIES, Style, dataset, grade, sample_id, solver, to_sample
+from pytest_modeleval.bfcl.package import DEFAULT_VERSION
+
+# MODELEVAL_BFCL=2026.3.23 asks the newest questions; a score of one version says nothing about the other's.
+DATA = os.environ.get("MODELEVAL_BFCL", DEFAULT_VERSION)
+PARSER = "calls that come as text mean that the server has no tool parser: is --tool-call-parser set?"
+
+
+@benchmark(
+    name="bfcl_v4",
+    version="1" if DATA == DEFAULT_VERSION else f"1+{DATA}",
+    metric="acc",
+    dataset=dataset(DATA),
+    subsets=[name for name, category in CATEGORIES.items() if category.style in (Style.SINGLE, Style.TURNS)],
+    sample=to_sample,
+    sample_id=sample_id,
+    solve=solver(version=DATA),
+    grade=grade,
+    aggregates=AGGREGATES,
+    advice={name: PARSER for name in CATEGORIES if "irrelevance" not in name},
+)
+def test_bfcl_v4(grade: Grade) -> None:
+    assert grade, grade.explanation

@@ -1,0 +1,74 @@
+"""Rows of BFCL's files -> samples. Ids are the official ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pytest_modeleval.bfcl.categories import CATEGORIES, Category, Style
+from pytest_modeleval.bfcl.package import DEFAULT_VERSION, NAME, WHEELS
+from pytest_modeleval.datasets import Dataset, Row, pypi
+from pytest_modeleval.errors import DataError
+from pytest_modeleval.records import Sample
+
+
+def dataset(version: str = DEFAULT_VERSION) -> Dataset:
+    """Questions and accepted answers of one bfcl-eval wheel, joined by id; or bfcl_v4/ below --eval-data."""
+    return pypi(
+        NAME,
+        version,
+        sha256=WHEELS[version],
+        local="bfcl_v4/{subset}",
+        file="bfcl_eval/data/BFCL_v4_{subset}.json",
+        join="bfcl_eval/data/possible_answer/BFCL_v4_{subset}.json",
+    )
+
+
+def sample_id(row: Row) -> str:
+    """The official id. Memory and web search: the data names the file, which serves several subsets."""
+    identifier = row.text("id")
+    file = CATEGORIES[row.subset].file
+    return identifier.replace(file, row.subset, 1) if file else identifier
+
+
+def to_sample(row: Row) -> Sample:
+    """One question.
+
+    data: category, messages (one list per turn), functions where the row has them, and what the graders of function
+    calls need; for questions in several turns also classes, config and held_back (turn -> function names).
+    """
+    category = CATEGORIES.get(row.subset)
+    if category is None:
+        raise DataError(f"expected a category of BFCL V4, found {row.subset!r}, in {row.where}")
+    turns = row["question"]
+    if not isinstance(turns, list) or not all(isinstance(turn, list) for turn in turns):
+        raise DataError(f"expected 'question' to be a list of turns, each a list of messages, in {row.where}")
+    return Sample(question=_last_text(turns), target=_target(row, category), data=_data(row, category, turns))
+
+
+def _target(row: Row, category: Category) -> Any:
+    if category.style is Style.SINGLE and not category.wanted.has_answers:
+        return None
+    return row["ground_truth"]
+
+
+def _data(row: Row, category: Category, turns: Sequence[Any]) -> dict[str, Any]:
+    data: dict[str, Any] = {"category": category.name, "messages": turns}
+    if category.style is Style.SINGLE:
+        return data | {
+            "functions": row["function"],
+            "wanted": category.wanted.value,
+            "language": category.language.value,
+        }
+    held_back: Mapping[str, Any] = row.get("missed_function") or {}
+    return data | {
+        "classes": tuple(row["involved_classes"]),
+        "config": row.get("initial_config") or {},
+        "held_back": {int(turn): tuple(names) for turn, names in held_back.items()},
+        "scenario": row.get("scenario") or "",
+    }
+
+
+def _last_text(turns: Sequence[Sequence[Mapping[str, Any]]]) -> str:
+    texts = [message.get("content") for turn in turns for message in turn]
+    return str(texts[-1]) if texts else ""

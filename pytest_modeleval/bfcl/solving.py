@@ -1,0 +1,141 @@
+"""One question of BFCL, asked and judged: `solver(asking)` gives the `solve` of a benchmark, `grade` its grader."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from pytest_modeleval.bfcl.categories import CATEGORIES, Style
+from pytest_modeleval.bfcl.conversation import Conversation, converse
+from pytest_modeleval.bfcl.dialect import TextDialect, ToolDialect
+from pytest_modeleval.bfcl.offering import tools, with_hints
+from pytest_modeleval.bfcl.package import DEFAULT_VERSION, functions_of
+from pytest_modeleval.bfcl.simulation import Exhausted, Session, Simulations
+from pytest_modeleval.bfcl.text_asking import system_text, with_system
+from pytest_modeleval.declaration import Model
+from pytest_modeleval.graders.calls import Call, Language, grade_text_calls, grade_tool_calls
+from pytest_modeleval.graders.calls.python_text import parse_call
+from pytest_modeleval.records import Grade, Request, Response, Sample
+
+
+class Asking(StrEnum):
+    """Ways of asking for calls: as native tools, or as text. Their scores are not comparable."""
+
+    TOOLS = "tools"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """What came of one question. asking: how it was asked; response: of a single request; else conversation.
+
+    cause, explanation: what the check of the conversation found; "" if all is well.
+    """
+
+    asking: Asking
+    response: Response | None = None
+    conversation: Conversation | None = None
+    cause: str = ""
+    explanation: str = ""
+
+
+def solver(
+    asking: Asking = Asking.TOOLS, *, version: str = DEFAULT_VERSION
+) -> Callable[[Sample, Model], Awaitable[Solved]]:
+    """The `solve` of a benchmark over the given bfcl-eval version."""
+
+    async def solve(sample: Sample, model: Model) -> Solved:
+        style = CATEGORIES[sample.data["category"]].style
+        if style is Style.SINGLE:
+            return Solved(asking, response=await model.ask(single_request(sample, asking)))
+        return await _in_turns(sample, model, asking, version)
+
+    return solve
+
+
+def single_request(sample: Sample, asking: Asking) -> Request:
+    """The request of a single-turn question: the messages as they are in the data, functions with language hints."""
+    data = sample.data
+    functions = with_hints(data["functions"], Language(data["language"]))
+    messages = data["messages"][0]
+    if asking is Asking.TEXT:
+        return Request(with_system(messages, system_text(functions)))
+    return Request(messages, tools=tools(functions))
+
+
+def grade(sample: Sample, solved: Solved) -> Grade:
+    """The grade of a question, from what `solve` returned."""
+    if solved.response is not None:
+        grader = grade_text_calls if solved.asking is Asking.TEXT else grade_tool_calls
+        return grader(sample, solved.response)
+    assert solved.conversation is not None
+    return grade_turns(solved.conversation, solved.cause, solved.explanation)
+
+
+def grade_turns(conversation: Conversation, cause: str, explanation: str) -> Grade:
+    """The grade of a conversation in turns, given the verdict of the state and response checks."""
+    made = "; ".join(f"{place + 1}: {_written(rounds)}" for place, rounds in enumerate(conversation.turns))
+    if not cause:
+        return Grade.right(made, "every turn left the expected state and gave the expected results")
+    if conversation.is_silent and cause != "simulation_exhausted":
+        silent = "call_in_text" if conversation.has_unparsed_calls else next(iter(conversation.unread), "no_call")
+        return Grade.no_answer(cause=silent, explanation=f"no call was made in {len(conversation.turns)} turns")
+    if conversation.is_cut:
+        explanation += " (a reply was cut at its token limit)"
+    return Grade.wrong(made, cause=cause, explanation=explanation)
+
+
+def _written(rounds: Sequence[Sequence[Call]]) -> str:
+    return ", ".join(call.name for calls in rounds for call in calls) or "-"
+
+
+async def _in_turns(sample: Sample, model: Model, asking: Asking, version: str) -> Solved:
+    data = sample.data
+    functions, held_back = await asyncio.to_thread(_offered, data, version)
+    dialect = TextDialect() if asking is Asking.TEXT else ToolDialect()
+    has_long_context = "long_context" in data["category"]
+    session = simulations(version).session(data["classes"], data["config"], has_long_context=has_long_context)
+    async with session:
+        try:
+            said = await converse(model, dialect, data["messages"], functions, session.call, held_back=held_back)
+            cause, explanation = await _checked(session, said, sample.target)
+        except Exhausted as limit:
+            said, cause, explanation = Conversation(()), "simulation_exhausted", str(limit)
+    return Solved(asking, conversation=said, cause=cause, explanation=explanation)
+
+
+async def _checked(session: Session, said: Conversation, truth: Sequence[Sequence[str]]) -> tuple[str, str]:
+    if said.is_stopped:
+        return "too_many_rounds", f"turn {len(said.turns)} went on after 20 rounds of calls"
+    return await session.check(said.turns, [[parse_call(text) for text in turn] for turn in truth])
+
+
+def _offered(
+    data: Mapping[str, Any], version: str
+) -> tuple[list[Mapping[str, Any]], dict[int, list[Mapping[str, Any]]]]:
+    """The functions of the first turn, and those that come later."""
+    every = [function for name in data["classes"] for function in functions_of(name, version)]
+    missing = {name for names in data["held_back"].values() for name in names}
+    later = {
+        turn: [function for name in names for function in every if function["name"] == name]
+        for turn, names in data["held_back"].items()
+    }
+    hinted = {turn: with_hints(functions, Language.PYTHON) for turn, functions in later.items()}
+    return (
+        list(with_hints([function for function in every if function["name"] not in missing], Language.PYTHON)),
+        {turn: list(functions) for turn, functions in hinted.items()},
+    )
+
+
+# Processes belong to the engine that asks: one loop, one set of simulated APIs, gone with it.
+_BY_LOOP: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Simulations]] = weakref.WeakKeyDictionary()
+
+
+def simulations(version: str) -> Simulations:
+    """The simulated APIs of the running loop."""
+    known = _BY_LOOP.setdefault(asyncio.get_running_loop(), {})
+    return known.setdefault(version, Simulations(version))
