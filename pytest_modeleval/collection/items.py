@@ -45,21 +45,30 @@ class SampleItem(pytest.Function):
         return path, line, self.name
 
     def setup(self) -> None:
-        """Fetch the answer, grade it, and fill the fixtures that the test asks for."""
-        if self.arrival is not None:
-            self.answered = answered = self.arrival()
-            sample = self.planned.sample
-            if answered.grade_error is not None:
-                raise answered.grade_error
-            self.grade = answered.grade if answered.grade is not None else self._graded(sample, answered.value)
-            # Filled in here because resolving fixtures costs 80 us a test; the fixtures exist all the same, for
-            # other fixtures that build on them.
-            for name in ANSWER_FIXTURES:
-                if name in self._fixtureinfo.argnames and not self._is_overridden(name):
-                    self.funcargs[name] = self.fixture_value(name)
-            # Our fixtures ask for `request`; resolving it anew would inspect a signature for every item.
-            self.funcargs["request"] = self._request
+        """Fill the fixtures that the test asks for, then those that are not ours."""
+        self.fill()
         super().setup()
+
+    def fill(self) -> None:
+        """Fetch the answer, grade it, and put both where the test finds them. Raises what stands for the answer."""
+        if self.arrival is None or self.answered is not None:
+            return
+        answered = self.arrival()
+        if answered.grade_error is not None:
+            raise answered.grade_error
+        self.grade = answered.grade if answered.grade is not None else self._graded(self.planned.sample, answered.value)
+        self.answered = answered
+        # Filled in here because resolving fixtures costs 80 us a test; the fixtures exist all the same, for
+        # other fixtures that build on them.
+        for name in ANSWER_FIXTURES:
+            if name in self._fixtureinfo.argnames and not self._is_overridden(name):
+                self.funcargs[name] = self.fixture_value(name)
+        # Our fixtures ask for `request`; resolving it anew would inspect a signature for every item.
+        self.funcargs["request"] = self._request
+
+    def run_body(self) -> None:
+        """The test function itself, without hooks (session.lane)."""
+        self.obj(**{name: self.funcargs[name] for name in self._fixtureinfo.argnames})
 
     def fixture_value(self, name: str) -> Any:
         """What the fixture `sample`, `response`, `grade` or `model` gives in this item."""

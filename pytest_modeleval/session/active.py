@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -22,6 +23,7 @@ from pytest_modeleval.evaluation.evaluation import AskingOptions, Evaluation
 from pytest_modeleval.evaluation.plan import BenchmarkPlan, load_samples
 from pytest_modeleval.session import run as runs
 from pytest_modeleval.session.connect import Connection
+from pytest_modeleval.session.lane import ShortWay
 from pytest_modeleval.session.outcomes import line_of, outcome_of, properties_of, shape_report
 from pytest_modeleval.session.owner import Owner
 from pytest_modeleval.settings import Settings
@@ -172,14 +174,16 @@ class ActiveSession:
             return (yield)
         interval = sys.getswitchinterval()
         sys.setswitchinterval(SWITCH_INTERVAL_S)
-        # The items live until the end; the collector need not look at them again and again.
-        gc.freeze()
+        self.config.pluginmanager.register(ShortWay(self.config), "modeleval-short-way")
+        # The items live until the end, and are given back by the end of the process; the garbage collector need not
+        # look at them again and again. (Not in a pytest inside a pytest, which outlives its items.)
+        if "PYTEST_CURRENT_TEST" not in os.environ:
+            gc.freeze()
         self.evaluation.start(self.first_indices())
         try:
             return (yield)
         finally:
             self.evaluation.close()
-            gc.unfreeze()
             sys.setswitchinterval(interval)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

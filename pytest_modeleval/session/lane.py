@@ -1,0 +1,129 @@
+"""The short way through pytest for a sample that needs nothing special.
+
+pytest's protocol costs about half a millisecond an item, most of it spent on capturing output, on log handlers and
+on fixtures; a good server gives an answer every millisecond. A sample whose answer is there, whose fixtures are all
+ours, and in whose way no plugin stands, is therefore run and reported directly: its test body, then
+`pytest_runtest_makereport` and `pytest_runtest_logreport` as ever. Everything else goes the ordinary way: errors,
+--pdb, -v, marks, fixtures of the project, plugins that look at the phases of an item. See docs/decisions.md.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pytest_modeleval.collection.items import ANSWER_FIXTURES, SampleItem
+
+# Hooks of an item's phases, and who of pytest itself implements them. What these do for a phase (capture output, add
+# log handlers, look for warnings and unraisable exceptions, evaluate skip marks) a short way item does without.
+PHASE_HOOKS = ("pytest_runtest_setup", "pytest_runtest_call", "pytest_runtest_teardown", "pytest_pyfunc_call")
+PASSED_OVER = frozenset(
+    {
+        "_pytest.capture",
+        "_pytest.logging",
+        "_pytest.runner",
+        "_pytest.skipping",
+        "_pytest.python",
+        "_pytest.unittest",
+        "_pytest.threadexception",
+        "_pytest.unraisableexception",
+        "_pytest.warnings",
+        "_pytest.faulthandler",
+        "_pytest.pastebin",
+        "_pytest.setuponly",
+        "_pytest.setupplan",
+        "anyio.pytest_plugin",
+        "xdist.remote",
+        "__channelexec__",
+    }
+)
+# Who needs no report of a setup and a teardown that passed.
+CALL_IS_ENOUGH = frozenset(
+    {
+        "_pytest.terminal",
+        "_pytest.main",
+        "_pytest.runner",
+        "_pytest.cacheprovider",
+        "_pytest.stepwise",
+        "_pytest.subtests",
+        "_pytest.faulthandler",
+        "pytest_modeleval.session.owner",
+    }
+)
+SPECIAL_OPTIONS = ("usepdb", "trace", "setuponly", "setupshow", "setupplan", "runxfail")
+SPECIAL_MARKS = frozenset({"skip", "skipif", "xfail", "usefixtures", "filterwarnings"})
+
+
+class ShortWay:
+    """Decides once per run and once per benchmark who may go the short way, and walks it."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        hooks = config.pluginmanager
+        self._is_open = (
+            config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES) <= 0
+            and not any(config.getoption(option, False) for option in SPECIAL_OPTIONS)
+            and all(_owners(hooks, name) <= PASSED_OVER for name in PHASE_HOOKS)
+        )
+        self._needs_phases = hasattr(config, "workerinput") or not (
+            _owners(hooks, "pytest_runtest_logreport") <= CALL_IS_ENOUGH
+        )
+        self._allowed: dict[int, bool] = {}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
+        """Take the item, or leave it to pytest."""
+        if not isinstance(item, SampleItem) or item.arrival is None or not self._takes(item):
+            return None
+        try:
+            item.fill()
+        except Exception:  # noqa: BLE001 - raised again, and reported, in the item's ordinary setup
+            return None
+        self._walk(item)
+        return True
+
+    def _takes(self, item: SampleItem) -> bool:
+        """True if nothing about this item needs the ordinary way."""
+        if not self._is_open:
+            return False
+        info = item._fixtureinfo  # shared by all items of a benchmark, see collection.items
+        is_allowed = self._allowed.get(id(info))
+        if is_allowed is None:
+            ours = {*ANSWER_FIXTURES, "request"}
+            is_allowed = self._allowed[id(info)] = (
+                set(info.names_closure) <= ours
+                and all(len(info.name2fixturedefs.get(name, ())) <= 1 for name in ANSWER_FIXTURES)
+                and not any(mark.name in SPECIAL_MARKS for mark in item.iter_markers())
+            )
+        return is_allowed
+
+    def _walk(self, item: SampleItem) -> None:
+        """Run the body and report it. The item is filled already (`SampleItem.fill`)."""
+        hook = item.ihook
+        hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        if self._needs_phases:
+            hook.pytest_runtest_logreport(report=_passed(item, "setup"))
+        call = pytest.CallInfo.from_call(item.run_body, when="call", reraise=(pytest.exit.Exception, KeyboardInterrupt))
+        report = hook.pytest_runtest_makereport(item=item, call=call)
+        hook.pytest_runtest_logreport(report=report)
+        if self._needs_phases:
+            hook.pytest_runtest_logreport(report=_passed(item, "teardown"))
+        hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+
+
+def _owners(manager: pytest.PytestPluginManager, hook: str) -> set[str]:
+    """The modules that implement a hook."""
+    caller: Any = getattr(manager.hook, hook)
+    return {impl.function.__module__ for impl in caller.get_hookimpls()}
+
+
+def _passed(item: SampleItem, when: Any) -> pytest.TestReport:
+    return pytest.TestReport(
+        nodeid=item.nodeid,
+        location=item.location,
+        keywords={},
+        outcome="passed",
+        longrepr=None,
+        when=when,
+        user_properties=item.user_properties,
+    )

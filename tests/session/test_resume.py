@@ -1,0 +1,189 @@
+"""Nothing is lost: kill -9, Ctrl-C, SIGTERM, resuming, rescoring, other experiments."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from loopback import Act, Answer, LoopbackServer
+from suites import BENCHMARK, Suite, key_answer, kill_group
+from waiting import until
+
+
+def _slow(body: dict[str, Any], attempt: int) -> Answer:
+    return Answer(text=key_answer(body, attempt).text, delay_s=0.05)
+
+
+def _without_times(summary: dict[str, Any] | None) -> str:
+    return json.dumps(summary, sort_keys=True)
+
+
+@pytest.mark.parametrize("moment", range(4))
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["single", "xdist"])
+def test_kill_and_run_again(suite: Suite, server: LoopbackServer, moment: int, workers: list[str]) -> None:
+    """After kill -9 the same command ends with the summary of an undisturbed run and asks nothing twice."""
+    suite.write_rows(200)
+    server.script = _slow
+    wanted = random.Random(moment).randrange(10, 190)
+    arguments = suite.arguments(server.url, "--eval-in-flight", "8", *workers, run=False)
+    with suite.start(*arguments) as process:
+        until(lambda: len(server.seen.prompts) >= wanted)
+        kill_group(process)
+    until(lambda: server.seen.in_flight == 0)
+    before = dict(server.seen.prompts)
+    result = suite.command(*arguments)
+    assert result.status == 0, result.out
+    assert result.subset()["score"] == 0.75
+    assert result.subset()["num"] == 200
+    twice = [prompt for prompt, count in server.seen.prompts.items() if count > 1]
+    # Those that were in flight when the process died.
+    assert len(twice) <= 8
+    assert len(before) < 200
+    assert len(server.seen.prompts) == 200
+    fresh = suite.run(server.url)
+    assert _without_times(fresh.summary) == _without_times(result.summary)
+
+
+def test_a_torn_line_is_survived(suite: Suite, server: LoopbackServer) -> None:
+    """A journal whose last line was cut loses that line and nothing else."""
+    suite.write_rows(40)
+    whole = suite.run(server.url)
+    journal = suite.run_dir / "journal.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    last = max(index for index, line in enumerate(lines) if b'"type":"response"' in line)
+    journal.write_bytes(b"".join(lines[:last]) + lines[last][:100])
+    server.seen.prompts.clear()
+    again = suite.run(server.url)
+    assert again.status == 0, again.out
+    assert len(server.seen.prompts) == 1
+    assert _without_times(again.summary) == _without_times(whole.summary)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_run_and_keeps_the_answers(suite: Suite, server: LoopbackServer, number: int) -> None:
+    """Ctrl-C and SIGTERM: status 2, summary written as incomplete, requests cancelled, nothing asked twice later."""
+    suite.write_rows(100)
+    server.script = lambda body, attempt: (
+        Answer(text=key_answer(body, attempt).text, delay_s=0.02 if len(server.seen.prompts) < 30 else 60.0)
+    )
+    with suite.start(*suite.arguments(server.url, "--eval-in-flight", "8")) as process:
+        until(lambda: server.seen.in_flight == 8 and len(server.seen.prompts) >= 30)
+        kill_group(process, number)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 2, out + err
+    summary = suite.summary()
+    assert summary is not None
+    assert summary["complete"] is False
+    counts = summary["benchmarks"][0]["subsets"][0]["counts"]
+    assert counts["not_run"] > 50
+    assert counts["right"] > 10
+    until(lambda: server.seen.in_flight == 0)
+    asked = dict(server.seen.prompts)
+    server.script = key_answer
+    result = suite.run(server.url)
+    assert result.status == 0, result.out
+    assert result.subset()["score"] == 0.75
+    twice = [prompt for prompt in asked if server.seen.prompts[prompt] > 1]
+    assert len(twice) <= 8
+
+
+def test_rescoring_asks_nothing_and_grades_anew(suite: Suite, server: LoopbackServer) -> None:
+    """--eval-rescore reads the answers of a stored run and grades them with the benchmark as it is now."""
+    suite.write_rows(40)
+    suite.run(server.url)
+    asked = server.seen.paths.copy()
+    kinder = BENCHMARK.replace("grade=grade_choice", "grade=kind").replace(
+        "def to_request", "from pytest_modeleval import Grade\ndef kind(s, r):\n    return Grade.right('x')\ndef to_request"
+    )
+    suite.write_benchmark(kinder.replace('version="1"', 'version="2"'))
+    result = suite.command(
+        "-p", "no:cacheprovider", "--eval-rescore", str(suite.run_dir), "--eval-data", "data", "test_quiz.py"
+    )
+    assert result.status == 0, result.out + result.err
+    assert result.subset()["score"] == 1.0
+    assert server.seen.paths == asked
+    assert (suite.run_dir / "summary.1.json").exists()
+
+
+def test_only_wrong_ones_are_graded_or_asked_again(suite: Suite, server: LoopbackServer) -> None:
+    """--eval-only wrong takes just the samples that were wrong in the last run: rescored, or asked in a new run."""
+    suite.write_rows(40)
+    suite.run(server.url, run=False)
+    first = next(suite.path.glob("modeleval-runs/*/*"))
+    shown = suite.command(
+        *("-p", "no:cacheprovider", "--eval-rescore", str(first), "--eval-only", "wrong", "-v"),
+        *("--eval-data", "data", "test_quiz.py"),
+    )
+    assert shown.out.count("WRONG") == 10, shown.out
+    assert shown.status == 0
+    server.seen.prompts.clear()
+    again = suite.run(server.url, "--eval-only", "wrong", run=False)
+    assert again.status == 0, again.out
+    assert len(server.seen.prompts) == 10
+    assert len(list(suite.path.glob("modeleval-runs/*/*/run.json"))) == 2
+
+
+def test_more_of_the_same_reuses_what_is_there(suite: Suite, server: LoopbackServer) -> None:
+    """A run folder taken up with a higher limit and more repeats asks only what is new."""
+    suite.write_rows(30)
+    suite.run(server.url, "--eval-limit", "10")
+    assert sum(server.seen.prompts.values()) == 10
+    result = suite.run(server.url, "--eval-limit", "20", "--eval-repeats", "2")
+    assert result.status == 0, result.out
+    assert sum(server.seen.prompts.values()) == 40
+    assert result.subset()["num"] == 20
+    assert result.subset()["repeats"] == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (["--eval-param", "temperature=0.5"], "temperature 0.0 there, 0.5 here"),
+        (["--rows"], "other rows in subset part"),
+        (["--version"], "benchmark version 1 there, 2 here"),
+    ],
+)
+def test_another_experiment_is_refused(suite: Suite, server: LoopbackServer, change: list[str], word: str) -> None:
+    """A run folder with other parameters, data or benchmark version: status 4, the difference named, all untouched."""
+    suite.write_rows(10)
+    suite.run(server.url)
+    if change == ["--rows"]:
+        suite.write_rows(11)
+        change = []
+    if change == ["--version"]:
+        suite.write_benchmark(BENCHMARK.replace('version="1"', 'version="2"'))
+        change = []
+    before = _contents(suite.run_dir)
+    asked = sum(server.seen.prompts.values())
+    result = suite.run(server.url, *change)
+    assert result.status == 4
+    assert word in result.err, result.err
+    assert "--eval-run" in result.err
+    assert _contents(suite.run_dir) == before
+    assert sum(server.seen.prompts.values()) == asked
+
+
+def test_two_runs_at_once_keep_apart(suite: Suite, server: LoopbackServer) -> None:
+    """The same command started while it runs gets a folder of its own; a named folder in use is refused."""
+    suite.write_rows(20)
+    gate: dict[str, Act] = {}
+
+    def held(body: dict[str, Any], attempt: int) -> Act:
+        return gate.get("open") or Answer(delay_s=30.0)
+
+    server.script = held
+    arguments = suite.arguments(server.url)
+    with suite.start(*arguments) as process:
+        until(lambda: server.seen.in_flight == 20)
+        result = suite.command(*arguments)
+        assert result.status == 4
+        assert "in use by another run" in result.err
+        kill_group(process)
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "run.lock"}

@@ -1,0 +1,16 @@
+"""Waiting for something to become true, with a limit."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+
+def until(condition: Callable[[], bool], *, limit_s: float = 60.0) -> None:
+    """Return as soon as the condition holds; fail the test after limit_s."""
+    deadline = time.monotonic() + limit_s
+    pause = threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline, f"not true within {limit_s} s"
+        pause.wait(0.01)
