@@ -1,0 +1,35 @@
+"""Your own questions with short answers: DIR/general_qa/<subset>.jsonl, each file a subset. See card.md."""
+
+from __future__ import annotations
+
+from pytest_modeleval import Grade, Request, Sample, benchmark
+from pytest_modeleval.datasets import Row, local
+from pytest_modeleval.graders import grade_exact
+from pytest_modeleval.prompts import qa_prompt, user
+
+CHINESE = (
+    "请回答下面的问题。先逐步推理，再在回答的最后单独写一行，格式为：`答案：X`，"
+    "其中 X 只写最终答案；若问的是数字，不写单位。\n\n问题：\n"
+)
+
+
+def to_sample(row: Row) -> Sample:
+    return Sample(question=row.text("query"), target=row.text("response"))
+
+
+def to_request(sample: Sample) -> Request:
+    if any("\u4e00" <= character <= "\u9fff" for character in sample.question):
+        return Request(user(CHINESE + sample.question))
+    return Request(user(qa_prompt(sample.question)))
+
+
+@benchmark(
+    name="general_qa",
+    version="1",
+    dataset=local("general_qa/{subset}"),
+    sample=to_sample,
+    request=to_request,
+    grade=grade_exact,
+)
+def test_general_qa(grade: Grade) -> None:
+    assert grade, grade.explanation
