@@ -9,8 +9,17 @@ from pytest_modeleval.records import Response
 
 # Capitals or not, bold or not, half- or full-width colon; "is" and its Chinese forms only before a colon: prose such
 # as "if the answer is B, then" marks nothing.
-_MARKER = re.compile(
-    r"(?:(?<![A-Za-z])[Aa](?i:nswer)(?:\s{1,3}(?i:is))?|答案(?:是|为|為)?)[*_`\s]{0,6}[:：]",
+#
+# Three patterns rather than one, each with a word in front, because the search for a plain word is twenty times as fast
+# as that for alternatives (a reply has tens of thousands of characters, and this reads every one).
+_BEFORE_COLON = r"[*_`\s]{0,6}[:：]"
+_MARKERS = tuple(
+    re.compile(pattern + _BEFORE_COLON)
+    for pattern in (
+        r"NSWER(?<=[Aa]NSWER)(?<![A-Za-z][Aa]NSWER)(?:\s{1,3}(?i:is))?",
+        r"nswer(?<=[Aa]nswer)(?<![A-Za-z][Aa]nswer)(?:\s{1,3}(?i:is))?",
+        r"答案(?:是|为|為)?",
+    )
 )
 # More markers than that are no answer but a loop; the last ones decide in any case.
 MAX_MARKERS = 500
@@ -25,8 +34,10 @@ def tail(text: str) -> str:
 
 def marker_ends(text: str) -> list[int]:
     """The positions right after the colons of all markers, the last one first."""
-    ends = deque((found.end() for found in _MARKER.finditer(text)), maxlen=MAX_MARKERS)
-    return list(reversed(ends))
+    ends: list[int] = []
+    for marker in _MARKERS:
+        ends.extend(deque((found.end() for found in marker.finditer(text)), maxlen=MAX_MARKERS))
+    return sorted(ends, reverse=True)[:MAX_MARKERS]
 
 
 def marked_line(text: str) -> str | None:

@@ -62,7 +62,7 @@ class Comparer:
             process = self._process if self._process and self._process.poll() is None else self._start()
             question = json.dumps({"target": target, "answer": answer, "alarm_s": int(self._timeout_s) + 5})
             try:
-                assert process.stdin is not None  # noqa: S101 - a pipe was asked for
+                assert process.stdin is not None
                 process.stdin.write(question + "\n")
                 process.stdin.flush()
             except OSError as error:

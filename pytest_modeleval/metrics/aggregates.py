@@ -114,7 +114,7 @@ def _combine_one(
     weights = _weights(aggregate, names, parts, sizes, is_whole=not missing)
     if missing:
         return _partial(aggregate, names, parts, missing=missing, weights=weights)
-    assert weights is not None  # noqa: S101 - a whole aggregate knows the size of every part
+    assert weights is not None
     score = sum(weights[name] * (part.score or 0.0) for name, part in parts.items())
     # The last bit: a mean of ones may come out as 1.0000000000000002.
     score = min(max(score, 0.0), 1.0)

@@ -46,7 +46,8 @@ def score_subset(subset: str, outcomes: Sequence[Outcome], planned_samples: int,
     Interval: Wilson where every value is 0 or 1, each question was asked once, and none are clustered; otherwise
     `mean_interval` over questions. None where that has none.
     Bounds: the score over all planned items if everything ungraded were wrong, and if it were right; both equal the
-    score where all is graded. None where the metric needs more repeats than are asked.
+    score where all is graded, and enclose it, save that pass@k leaves a question with fewer than k graded repeats out
+    of the score but not out of the bounds. None where the metric needs more repeats than are asked.
     """
     pass_k = _pass_k(metric)
     counts = dict.fromkeys(Kind, 0)

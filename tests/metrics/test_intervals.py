@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pytest_modeleval.metrics import mean_interval, running_score, wilson
+from pytest_modeleval.metrics.intervals import t_quantile
 
 CONFIDENCE = st.sampled_from([0.5, 0.8, 0.9, 0.95, 0.99])
 VALUES = st.lists(st.floats(0, 1), min_size=2, max_size=40)
@@ -37,6 +38,17 @@ def test_wilson_refuses_nonsense(successes: float, n: int) -> None:
     """Rather than give an interval of nothing."""
     with pytest.raises(ValueError, match="expected n of at least 1"):
         wilson(successes, n)
+
+
+@given(st.one_of(st.integers(1, 400), st.integers(1, 10**6)), CONFIDENCE)
+@example(1, 0.99)
+@example(2, 0.95)
+@example(299, 0.99)
+@example(300, 0.99)
+def test_t_quantile_agrees_with_scipy(freedom: int, confidence: float) -> None:
+    """To 1e-9 of its size, below and above the place where the method changes."""
+    expected = float(stats.t.ppf(0.5 + confidence / 2, freedom))
+    assert t_quantile(confidence, freedom) == pytest.approx(expected, rel=1e-9)
 
 
 @given(VALUES, CONFIDENCE)
@@ -139,6 +151,9 @@ def test_running_score_before_the_first_grade() -> None:
 
 
 def test_importing_metrics_is_light() -> None:
-    """Neither scipy nor numpy comes with it: collection imports this room in every pytest run."""
-    program = "import sys, pytest_modeleval.metrics; print(sorted({'scipy', 'numpy'} & set(sys.modules)))"
+    """Neither scipy nor numpy comes with it or its use, and not even `statistics` with its import."""
+    program = (
+        "import sys, pytest_modeleval.metrics as metrics; assert 'statistics' not in sys.modules; "
+        "metrics.mean_interval([0.1, 0.9]); print(sorted({'scipy', 'numpy'} & set(sys.modules)))"
+    )
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -104,7 +104,10 @@ def test_score_lies_in_its_interval_and_its_bounds(items: Any, metric: str, neve
     if found.score is None:
         return
     assert 0.0 <= found.score <= 1.0
-    assert known(found.if_ungraded_wrong) - 1e-12 <= found.score <= known(found.if_ungraded_right) + 1e-12
+    # A question with a few repeats, but not k of them, enters the bounds of pass@k and not its score.
+    needed = int(metric.partition("@")[2] or 1)
+    if not any(0 < len(credits_of(repeats)) < needed for repeats in items):
+        assert known(found.if_ungraded_wrong) - 1e-12 <= found.score <= known(found.if_ungraded_right) + 1e-12
     if found.low is not None:
         assert found.low - 1e-12 <= found.score <= known(found.high) + 1e-12
         assert found.low < known(found.high)
