@@ -1,0 +1,76 @@
+"""GitHub Actions: a Markdown page for GITHUB_STEP_SUMMARY, and an annotation for each gate that did not pass.
+
+Never one annotation per sample: GitHub shows ten of a step, and the gate is what failed.
+"""
+
+# No `from __future__ import annotations` here: it would take the name of `annotations` below.
+import re
+from html import escape
+
+from pytest_modeleval.reports.remarks import remarks
+from pytest_modeleval.reports.rows import NONE, counts_sentence, score_rows
+from pytest_modeleval.reports.text import one_line, sentences
+from pytest_modeleval.results import GateVerdict, RunSummary
+
+# Characters that GitHub's Markdown gives a meaning inside a line or a table cell; a list mark only begins one.
+_SPECIAL = re.compile(r"[\\`*_\[\]#|~$]|^[-+]")
+# What would become a mention or a link even where it is escaped: a comment in between breaks it up.
+_LINKS = re.compile(r"@(?=\w)|:(?=//)|www(?=\.)", re.IGNORECASE)
+_MARKS = {"passed": "**passed**", "failed": "**FAILED**", "cannot judge": "**cannot judge**"}
+_COMMANDS = {"failed": "error", "cannot judge": "warning"}
+
+
+def step_summary(summary: RunSummary) -> str:
+    """The run as GitHub-flavoured Markdown: gates, table of scores, counts, remarks. Ends with a line break."""
+    state = "complete" if summary.is_complete else "incomplete"
+    blocks = [f"## {_text(summary.model)}: {state} run"]
+    if summary.gates:
+        blocks.append("\n".join(_gate(gate) for gate in summary.gates))
+    rows = score_rows(summary)
+    if rows:
+        heads = ["Dataset", "Metric", "Subset", "Num", "Score", "95 % interval", "Truncated", "No answer", "Ungraded"]
+        lines = [_line(heads), _line(["---"] * 3 + ["---:"] * 6)]
+        for row in rows:
+            counts = [NONE if count is None else str(count) for count in (row.truncated, row.no_answer, row.ungraded)]
+            score = f"**{row.score}**" if row.is_aggregate else row.score
+            names = [_text(row.dataset), _text(row.metric), _text(row.subset)]
+            lines.append(_line([*names, str(row.num), score, row.interval, *counts]))
+        blocks += ["\n".join(lines), _text(counts_sentence(summary))]
+    said = [f"- {_text(remark.text)}" for remark in remarks(summary)]
+    if said:
+        blocks.append("\n".join(said))
+    return "\n\n".join(blocks) + "\n"
+
+
+def annotations(summary: RunSummary) -> list[str]:
+    """Workflow commands: `::error` for each failed gate, `::warning` for each that cannot be judged."""
+    return [
+        f"::{_COMMANDS[gate.verdict]} title={_property(f'gate {gate.verdict}: {one_line(gate.name)}')}"
+        f"::{_message(sentences(one_line(gate.reason)))}"
+        for gate in summary.gates
+        if gate.verdict in _COMMANDS
+    ]
+
+
+def _gate(gate: GateVerdict) -> str:
+    verdict = _MARKS.get(gate.verdict, _text(gate.verdict))
+    return f"- {verdict} {_text(gate.name)}: {_text(sentences(gate.reason))}"
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _text(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    escaped = _SPECIAL.sub(r"\\\g<0>", escape(one_line(text), quote=False))
+    return _LINKS.sub(r"\g<0><!-- -->", escaped)
+
+
+def _message(text: str) -> str:
+    """The data of a workflow command, escaped as the runner reads it back."""
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _message(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,218 @@
+"""A running evaluation: a live line for each benchmark on a terminal, a plain line now and then in a log.
+
+`live_lines` and `log_line` are pure; `LiveDisplay` knows what it wrote and takes it back. Nobody here owns a thread
+or reads a clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pytest_modeleval.reports.text import display_width, one_line, pad, shorten
+
+_UP = "\x1b[1A"
+_CLEAR_LINE = "\r\x1b[2K"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchmarkProgress:
+    """Where one benchmark stands.
+
+    done, total: items (samples x repeats) that have ended, with a verdict or without; that are planned.
+    score, half_width: running score and half of its 95 % interval, from 0 to 1; None while there is none.
+    in_flight: requests under way. tokens_per_s: completion tokens, None if not known. errors: items without a verdict.
+    elapsed_s: since the first request of this benchmark in this process. reused: how many of done were answered by an
+    earlier run; they cost no time, so that the rate leaves them out.
+    """
+
+    benchmark: str
+    done: int
+    total: int
+    score: float | None = None
+    half_width: float | None = None
+    in_flight: int = 0
+    tokens_per_s: float | None = None
+    errors: int = 0
+    elapsed_s: float = 0.0
+    reused: int = 0
+
+    @property
+    def left_s(self) -> float | None:
+        """Seconds still to go at the present rate; None before anything was answered, 0 at the end."""
+        if self.done >= self.total:
+            return 0.0
+        answered = self.done - self.reused
+        if answered <= 0 or self.elapsed_s <= 0:
+            return None
+        return (self.total - self.done) * self.elapsed_s / answered
+
+
+def live_lines(
+    states: Sequence[BenchmarkProgress], *, width: int, max_lines: int = 8, ascii_only: bool = False
+) -> list[str]:
+    """One line for each benchmark, figures under one another, none wider than width.
+
+    max_lines: the terminal must be higher than this, else what scrolled away could not be erased; what does not fit is
+    summed up in the last line. ascii_only: for terminals that cannot write "±".
+    Where space is short, per cent, tokens/s, requests in flight, time left and then the interval give way, in this
+    order; at last the name is shortened.
+    """
+    shown = list(states) if len(states) <= max_lines else list(states[: max(0, max_lines - 1)])
+    sign = "+-" if ascii_only else "±"
+    table = [_fields(state, sign) for state in shown]
+    hidden = states[len(shown) :]
+    for dropped in (*_DROP_ORDER, None):
+        sizes = {name: max((display_width(row[name]) for row in table), default=0) for name in _FIELDS}
+        lines = [_line(row, sizes) for row in table]
+        if all(display_width(line) <= width for line in lines) or dropped is None:
+            break
+        for row in table:
+            row[dropped] = ""
+    excess = max((display_width(line) - width for line in lines), default=0)
+    if excess > 0:
+        room = max(4, sizes["name"] - excess)
+        for row in table:
+            row["name"] = shorten(row["name"], room)
+        sizes["name"] = room
+        lines = [_line(row, sizes) for row in table]
+    if hidden and max_lines > 0:
+        done, total = sum(state.done for state in hidden), sum(state.total for state in hidden)
+        lines.append(f"... and {len(hidden)} more benchmarks: {done}/{total}")
+    return [shorten(line, width) for line in lines]
+
+
+def log_line(states: Sequence[BenchmarkProgress], *, width: int | None = None) -> str:
+    """All benchmarks in one ASCII line for a log, at most width columns if that is given.
+
+    "modeleval: 84/120 (70 %), iquiz 0.7000 +-0.0820, 64 in flight, 2345 tokens/s, 3 errors, 1:23 left"
+    """
+    done, total = sum(state.done for state in states), sum(state.total for state in states)
+    whole = BenchmarkProgress(
+        benchmark="",
+        done=done,
+        total=total,
+        in_flight=sum(state.in_flight for state in states),
+        errors=sum(state.errors for state in states),
+        elapsed_s=max((state.elapsed_s for state in states), default=0.0),
+        reused=sum(state.reused for state in states),
+    )
+    rates = [state.tokens_per_s for state in states if state.tokens_per_s is not None]
+    begun = [state for state in states if state.done or state.in_flight]
+    scores = [f"{_name(state)} {_score(state, '+-')}".rstrip() for state in begun[:3]]
+    if len(begun) > 3:
+        scores.append(f"{len(begun) - 3} more benchmarks")
+    parts = [
+        f"{done}/{total}" + (f" ({_percent(whole)})" if total else ""),
+        *scores,
+        f"{whole.in_flight} in flight",
+        f"{sum(rates):.0f} tokens/s" if rates else "",
+        f"{whole.errors} errors" if whole.errors != 1 else "1 error",
+        _time_left(whole),
+    ]
+    text = "modeleval: " + ", ".join(part for part in parts if part)
+    text = text.encode("ascii", "backslashreplace").decode("ascii")
+    return text if width is None else shorten(text, width)
+
+
+def duration_text(seconds: float) -> str:
+    """A time for people: "0:42", "12:40", "3:04:10", "2 d 3 h"."""
+    whole = max(0, round(seconds))
+    minutes, hours, days = whole // 60, whole // 3600, whole // 86400
+    if days:
+        return f"{days} d {hours % 24} h"
+    return f"{hours}:{minutes % 60:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+class LiveDisplay:
+    """A block of lines at the bottom of a terminal that can be written again and taken back.
+
+    write: puts text on the terminal at once (and flushes). Each change is a single call, so that nothing flickers.
+    Whoever else writes calls `clear` first. Lines must be no wider, and fewer, than the terminal.
+    """
+
+    def __init__(self, write: Callable[[str], object]) -> None:
+        self._write = write
+        self._lines: tuple[str, ...] = ()
+        self._column = 0
+
+    @property
+    def is_shown(self) -> bool:
+        """True while there is a block on the terminal."""
+        return bool(self._lines)
+
+    def show(self, lines: Sequence[str], *, column: int = 0) -> None:
+        """Put these lines in place of the block.
+
+        column: where the cursor stands in a line of somebody else's (pytest's row of dots), 0 if at a line's start.
+        The block then goes below that line, and `clear` returns to the column. Ignored while a block is shown.
+        """
+        if tuple(lines) == self._lines:
+            return
+        erase = self._erasure()
+        if not self._lines:
+            self._column = column
+        self._lines = tuple(lines)
+        if not lines:
+            self._write(erase)
+            return
+        self._write(erase + ("\r\n" if self._column else "\r") + "\r\n".join(lines))
+
+    def clear(self) -> None:
+        """Take the block off the terminal; the cursor returns to where it was. Does nothing if there is none."""
+        erase = self._erasure()
+        if erase:
+            self._write(erase)
+        self._lines = ()
+
+    def _erasure(self) -> str:
+        if not self._lines:
+            return ""
+        text = _CLEAR_LINE + (_UP + _CLEAR_LINE) * (len(self._lines) - 1)
+        if self._column:
+            text += f"{_UP}\r\x1b[{self._column}C"
+        return text
+
+
+_FIELDS = ("name", "done", "percent", "score", "half_width", "in_flight", "tokens", "errors", "left")
+_DROP_ORDER = ("percent", "tokens", "in_flight", "left", "half_width", "errors")
+_LEFT_ALIGNED = ("name", "half_width")
+
+
+def _fields(state: BenchmarkProgress, sign: str) -> dict[str, str]:
+    return {
+        "name": _name(state),
+        "done": f"{state.done}/{state.total}",
+        "percent": _percent(state),
+        "score": f"{state.score:.3f}" if state.score is not None else "",
+        "half_width": f"{sign}{state.half_width:.3f}" if state.half_width is not None else "",
+        "in_flight": f"{state.in_flight} in flight",
+        "tokens": f"{state.tokens_per_s:.0f} tok/s" if state.tokens_per_s is not None else "",
+        "errors": "" if not state.errors else "1 error" if state.errors == 1 else f"{state.errors} errors",
+        "left": _time_left(state),
+    }
+
+
+def _line(row: dict[str, str], sizes: dict[str, int]) -> str:
+    cells = [pad(row[name], sizes[name], right=name not in _LEFT_ALIGNED) for name in _FIELDS if sizes[name]]
+    return "  ".join(cells).rstrip()
+
+
+def _name(state: BenchmarkProgress) -> str:
+    return one_line(state.benchmark)
+
+
+def _percent(state: BenchmarkProgress) -> str:
+    # Rounded down: 100 % is said when nothing is left.
+    return f"{state.done * 100 // state.total} %" if state.total > 0 else ""
+
+
+def _score(state: BenchmarkProgress, sign: str) -> str:
+    if state.score is None:
+        return ""
+    return f"{state.score:.4f}" + (f" {sign}{state.half_width:.4f}" if state.half_width is not None else "")
+
+
+def _time_left(state: BenchmarkProgress) -> str:
+    left = state.left_s
+    return "" if left is None or state.done >= state.total else f"{duration_text(left)} left"

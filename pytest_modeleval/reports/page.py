@@ -1,0 +1,224 @@
+"""report.html of a run folder: one page without scripts or remote resources that shows what went wrong and why.
+
+Everything a model, a data file or a server said is hostile here. Three walls stand in its way, each enough by itself:
+every value is escaped (jinja2's autoescape), the page holds no script, and its content security policy allows nothing
+but the one style sheet, by its hash. Characters that reorder or hide text are shown by their escapes.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_modeleval.records import ItemKey, Kind, ToolCall
+from pytest_modeleval.reports.page_parts import (
+    Selection,
+    axis_ticks,
+    chart,
+    count_bar,
+    run_sections,
+    select_samples,
+)
+from pytest_modeleval.reports.remarks import Replies, remarks
+from pytest_modeleval.reports.rows import counts_sentence, run_counts, score_rows
+from pytest_modeleval.reports.text import HIDDEN, escape_of, sentences, visible
+from pytest_modeleval.results import RunSummary
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+MAX_SHOWN = 500
+_FOLDER = Path(__file__).parent
+# Characters of one text from its beginning and its end. The end is where answers stand. 500 items at these sizes make
+# a page of a few megabytes, which opens at once.
+_HEAD, _TAIL = 2500, 1500
+_EXCERPT = 400
+_REPLY_EXCERPT = 1500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleView:
+    """One item as a reader sees it: an outcome with what was asked and what came back.
+
+    target: the expected answer, any JSON value. request_messages: chat messages as sent. content, reasoning: as they
+    came over the wire. tool_calls: ToolCall records, or mappings in the wire's form. tokens: completion tokens.
+    """
+
+    key: ItemKey
+    kind: Kind
+    value: float = 0.0
+    answer: str | None = None
+    cause: str = ""
+    explanation: str = ""
+    target: Any = None
+    request_messages: Sequence[Mapping[str, Any]] = ()
+    content: str = ""
+    reasoning: str = ""
+    tool_calls: Sequence[Any] = ()
+    finish_reason: str | None = None
+    tokens: int | None = None
+    total_s: float | None = None
+
+    @property
+    def name(self) -> str:
+        """The sample's id, with -r2 for the third repeat, as in the item's id."""
+        return self.key.sample + (f"-r{self.key.repeat}" if self.key.repeat else "")
+
+
+def report_page(
+    summary: RunSummary,
+    *,
+    run: Mapping[str, Any],
+    samples: Iterable[SampleView],
+    title: str,
+    replies: Replies | None = None,
+    max_shown: int = MAX_SHOWN,
+) -> str:
+    """The whole page, UTF-8 text without lone surrogates.
+
+    run: run.json, for "what was sent". samples: every item of the run, read once and not kept, but for those that are
+    shown: the ones that are not right, at most max_shown, shared out fairly between subsets.
+    replies: raw replies of suspicious subsets; without them, their shown items serve.
+    """
+    from markupsafe import Markup  # noqa: PLC0415 - jinja2 and its kin are needed by this one report only
+
+    selection = select_samples(samples, max_shown)
+    css = (_FOLDER / "report.css").read_text(encoding="utf-8")
+    template = _environment().from_string((_FOLDER / "report.html.j2").read_text(encoding="utf-8"))
+    counts = run_counts(summary)
+    rows = score_rows(summary)
+    kinds = [kind for kind in Kind if kind.is_verdict and (counts[kind] or kind in (Kind.RIGHT, Kind.WRONG))]
+    return template.render(
+        title=visible(title),
+        summary=summary,
+        css=Markup(css),  # noqa: S704 - our own file, not a value
+        csp=_policy(css),
+        gates=[(gate.verdict, gate.name, sentences(gate.reason)) for gate in summary.gates],
+        rows=[(row, chart(row), selection.anchor(row.dataset, row.subset)) for row in rows],
+        kinds=kinds,
+        has_ungraded=any(row.ungraded for row in rows),
+        ticks=axis_ticks(),
+        counts=counts,
+        bar=count_bar(counts),
+        counts_sentence=counts_sentence(summary),
+        remarks=remarks(summary, replies if replies is not None else _replies(summary, selection)),
+        sections=run_sections(run),
+        selection=selection,
+        shown_kinds=[kind for kind in Kind if selection.shown_of(kind)],
+    )
+
+
+def _replies(summary: RunSummary, selection: Selection) -> dict[tuple[str, str], list[str]]:
+    found = {}
+    for entry in summary.benchmarks:
+        for score in entry.subsets:
+            if score.is_suspicious:
+                views = selection.samples_of(entry.benchmark, score.subset)
+                found[entry.benchmark, score.subset] = [view.content for view in views if view.kind.is_verdict]
+    return found
+
+
+def _policy(css: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
+    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+
+
+def _environment() -> Environment:
+    from jinja2 import Environment, StrictUndefined  # noqa: PLC0415 - see report_page
+
+    # finalize sees every printed value before it is escaped: no value can be forgotten in the template.
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_marked
+    )
+    environment.filters.update(
+        clip=_clip,
+        excerpt=lambda text: _clip(text, _EXCERPT, 0),
+        reply=lambda text: _clip(text, _REPLY_EXCERPT, 0),
+        words=_words,
+        breakable=_breakable,
+        question=_question,
+        message=_message,
+        call=_call,
+    )
+    return environment
+
+
+def _marked(value: Any) -> Any:
+    """A value as safe HTML: escaped, hidden characters as small marks with their escape. None is empty."""
+    from markupsafe import Markup, escape  # noqa: PLC0415
+
+    if value is None:
+        return ""
+    if isinstance(value, Markup):
+        return value
+    text = str(value).replace("\r\n", "\n")
+    if not HIDDEN.search(text):
+        return text
+    pieces, end = [], 0
+    for found in HIDDEN.finditer(text):
+        mark = Markup('<span class="hidden-char">{}</span>').format(escape_of(found.group()))
+        pieces += [escape(text[end : found.start()]), mark]
+        end = found.end()
+    return Markup("").join([*pieces, escape(text[end:])])
+
+
+def _breakable(name: str) -> Any:
+    """A name that a narrow column may break after an underscore, dash or slash."""
+    from markupsafe import Markup  # noqa: PLC0415
+
+    pieces = re.split(r"(?<=[_/-])", name)
+    return Markup("<wbr>").join(_marked(piece) for piece in pieces if piece)
+
+
+def _clip(text: str, head: int = _HEAD, tail: int = _TAIL) -> str:
+    left = len(text) - head - tail
+    if left <= 0:
+        return text
+    note = f"[... {left:,} characters are not shown; the journal has them ...]"
+    return f"{text[:head]}\n{note}\n{text[-tail:]}" if tail else f"{text[:head]} [...]"
+
+
+def _words(value: Any) -> str:
+    """An expected answer as text: a text as it is, anything else as JSON."""
+    if isinstance(value, str):
+        return value
+    try:
+        return json.dumps(value, ensure_ascii=False, default=str)
+    except (ValueError, RecursionError):
+        # Circular, or nested deeper than the encoder goes.
+        return f"a {type(value).__name__} that cannot be shown"
+
+
+def _question(messages: Sequence[Mapping[str, Any]]) -> str:
+    """The text of the last message of the user."""
+    for message in reversed(messages):
+        if message.get("role") == "user":
+            return _message(message)
+    return ""
+
+
+def _message(message: Mapping[str, Any]) -> str:
+    content = message.get("content")
+    parts = content if isinstance(content, Sequence) and not isinstance(content, str) else [content]
+    texts = [
+        str(part["text"]) if isinstance(part, Mapping) and "text" in part else _words(part)
+        for part in parts
+        if part is not None
+    ]
+    texts += [_call(call) for call in message.get("tool_calls") or ()]
+    return "\n".join(texts)
+
+
+def _call(call: Any) -> str:
+    if isinstance(call, ToolCall):
+        return f"{call.name}({call.arguments})"
+    function = call.get("function") if isinstance(call, Mapping) else None
+    if isinstance(function, Mapping):
+        return f"{function.get('name')}({_words(function.get('arguments', ''))})"
+    return _words(call)

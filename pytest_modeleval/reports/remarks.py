@@ -1,0 +1,203 @@
+"""What a reader must know to believe a score: partial, ungraded, truncated, suspicious, limited. One sentence each.
+
+Every report says these in the same words: terminal, page, pytest-html, GitHub.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_modeleval.records import Kind
+from pytest_modeleval.reports.rows import score_text, ungraded_of, ungraded_parts, unrecorded_of
+from pytest_modeleval.reports.text import counted, one_line, sentences
+from pytest_modeleval.results import RunSummary, Score
+
+# (benchmark, subset) -> replies of the model as they came over the wire.
+Replies = Mapping[tuple[str, str], Sequence[str]]
+
+MAX_REPLIES = 3
+_TRUNCATION_WARNING = 0.01
+# A fault of the whole run would otherwise be told once for each of fifty-seven subsets.
+_CASES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """One sentence or two below the table of scores.
+
+    topic: "limit", "suspicious", "partial", "ungraded", "truncated", "advice", "repeats" or "interval".
+    is_warning: the score does not mean what it seems to mean. replies: raw replies that belong to the sentence.
+    """
+
+    topic: str
+    text: str
+    is_warning: bool = True
+    replies: tuple[str, ...] = ()
+
+
+def remarks(summary: RunSummary, replies: Replies | None = None) -> list[Remark]:
+    """Everything that qualifies the scores, weightiest first; empty if nothing does.
+
+    summary.facts["limit"]: what --eval-limit was: a number of rows, a fraction below 1, or None.
+    replies: up to three raw replies of each suspicious subset.
+    """
+    if not summary.benchmarks:
+        return []
+    return [
+        *_limit(summary.facts.get("limit")),
+        *_suspicious(summary, replies or {}),
+        *_partial(summary),
+        *_ungraded(summary),
+        *_truncated(summary),
+        *_advice(summary),
+        *_repeats(summary),
+        *_interval(summary),
+    ]
+
+
+def _scores(summary: RunSummary) -> Iterator[tuple[str, Score]]:
+    for entry in summary.benchmarks:
+        for score in entry.subsets:
+            yield one_line(f"{entry.benchmark} {score.subset}"), score
+
+
+def _limit(limit: Any) -> Iterator[Remark]:
+    text = str(limit).strip() if limit is not None else ""
+    slice_note = "a slice, not the benchmark's score."
+    if text.isdecimal():
+        yield Remark("limit", f"Only the first {counted(int(text), 'row')} of each subset: {slice_note}")
+        return
+    try:
+        fraction = float(text)
+    except ValueError:
+        return
+    if 0.0 < fraction < 1.0:
+        yield Remark("limit", f"Only the first {_percent(fraction)} of the rows of each subset: {slice_note}")
+
+
+def _suspicious(summary: RunSummary, replies: Replies) -> Iterator[Remark]:
+    found = []
+    for entry in summary.benchmarks:
+        for score in entry.subsets:
+            if not score.is_suspicious:
+                continue
+            graded = score.items - score.ungraded
+            is_silent = score.counts.get(Kind.NO_ANSWER, 0) == graded
+            what = "hold no answer in the asked form" if is_silent else "are wrong or hold no answer"
+            shown = tuple(replies.get((entry.benchmark, score.subset), ()))[:MAX_REPLIES]
+            text = (
+                f"{one_line(f'{entry.benchmark} {score.subset}')} is suspicious: all {counted(graded, 'graded item')} "
+                f"{what}, which looks like a harness or wiring fault, not like a model."
+            )
+            if shown:
+                text += f" {'Its first raw reply' if len(shown) == 1 else f'Its first {len(shown)} raw replies'}:"
+            found.append(Remark("suspicious", text, replies=shown))
+    yield from _first_cases(found, "suspicious")
+
+
+def _partial(summary: RunSummary) -> Iterator[Remark]:
+    for entry in summary.benchmarks:
+        for score in entry.aggregates:
+            name = one_line(f"{entry.benchmark} {score.name}")
+            if score.is_partial:
+                note = one_line(score.note) or _partial_note(score.missing, score.at_least, score.at_most)
+                yield Remark("partial", sentences(note if note.startswith(name) else f"{name} {note}"))
+            elif score.note:
+                yield Remark("partial", sentences(f"{name}: {one_line(score.note)}"), is_warning=False)
+
+
+def _partial_note(missing: Sequence[str], at_least: float | None, at_most: float | None) -> str:
+    note = f"partial: without {_listed(missing)}" if missing else "partial"
+    if at_least is not None and at_most is not None:
+        note += f", the whole is between {score_text(at_least)} and {score_text(at_most)}"
+    return note
+
+
+def _ungraded(summary: RunSummary) -> Iterator[Remark]:
+    found = []
+    for name, score in _scores(summary):
+        ungraded, lost = ungraded_of(score), unrecorded_of(score)
+        if not ungraded:
+            continue
+        why = ungraded_parts(score.counts, lost)
+        text = f"{name}: {ungraded:,} of {counted(score.items + lost, 'item')} ungraded ({why})"
+        if score.if_ungraded_wrong is not None and score.if_ungraded_right is not None:
+            text += (
+                f"; with them the score lies between {score_text(score.if_ungraded_wrong)} (all ungraded wrong) and "
+                f"{score_text(score.if_ungraded_right)} (all ungraded right)"
+            )
+        found.append(Remark("ungraded", text + "."))
+    yield from _first_cases(found, "with ungraded items")
+    if found and not summary.is_complete:
+        yield Remark("ungraded", "The run is incomplete: the same command again asks only for what is missing.")
+
+
+def _truncated(summary: RunSummary) -> Iterator[Remark]:
+    found = []
+    for name, score in _scores(summary):
+        cut = score.counts.get(Kind.TRUNCATED, 0)
+        graded = score.items - score.ungraded
+        if graded and cut / graded > _TRUNCATION_WARNING:
+            found.append(
+                Remark(
+                    "truncated",
+                    f"{name}: {cut:,} of {graded:,} replies ({_percent(cut / graded)}) were cut at the token limit and "
+                    f"count as 0; raise it with --eval-param max_tokens=N.",
+                )
+            )
+    yield from _first_cases(found, "with more than 1 % of replies cut")
+
+
+def _advice(summary: RunSummary) -> Iterator[Remark]:
+    for entry in summary.benchmarks:
+        failing: dict[str, list[str]] = {}
+        for score in entry.subsets:
+            advice = entry.advice.get(score.subset, "")
+            if advice and score.score is not None and score.score < 1.0:
+                failing.setdefault(advice, []).append(score.subset)
+        for advice, subsets in failing.items():
+            names = one_line(f"{entry.benchmark} {_listed(subsets)}")
+            yield Remark("advice", f"{names}: {sentences(one_line(advice))}", is_warning=False)
+
+
+def _repeats(summary: RunSummary) -> Iterator[Remark]:
+    repeats = sorted({score.repeats for _, score in _scores(summary) if score.repeats > 1})
+    if repeats:
+        times = " or ".join(str(number) for number in repeats)
+        yield Remark(
+            "repeats",
+            f"Each sample was asked {times} times: Num counts samples, all other counts are items (samples x repeats).",
+            is_warning=False,
+        )
+
+
+def _interval(summary: RunSummary) -> Iterator[Remark]:
+    small = [
+        f"{name} ({score.num:,})"
+        for name, score in _scores(summary)
+        if score.score is not None and (score.low is None or score.high is None)
+    ]
+    if small:
+        yield Remark("interval", f"Too few samples for an interval: {_listed(small)}.", is_warning=False)
+
+
+def _first_cases(found: Sequence[Remark], what: str) -> Iterator[Remark]:
+    """The first cases in full, the rest as a number."""
+    shown = found if len(found) <= _CASES + 1 else found[:_CASES]
+    yield from shown
+    left = len(found) - len(shown)
+    if left:
+        yield Remark(found[0].topic, f"... and {left} more subsets {what}; summary.json has them all.")
+
+
+def _listed(names: Iterable[str]) -> str:
+    every = [one_line(name) for name in names]
+    if len(every) <= _CASES + 1:
+        return ", ".join(every)
+    return f"{', '.join(every[:_CASES])} and {len(every) - _CASES} more"
+
+
+def _percent(fraction: float) -> str:
+    return f"{fraction * 100:.3g} %"

@@ -1,0 +1,68 @@
+"""A finished summary as coloured terminal lines: (text, markup) pairs that the plugin hands to pytest's reporter.
+
+Imports no pytest: `for text, markup in summary_parts(...): terminalreporter.write_line(text, **markup)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from pytest_modeleval.reports.remarks import Replies
+from pytest_modeleval.reports.table import gate_text, note_lines, score_table
+from pytest_modeleval.results import RunSummary
+
+# Text, and keyword arguments of TerminalWriter.line: {"red": True, "bold": True}.
+Part = tuple[str, dict[str, bool]]
+
+VERDICT_MARKUP = {"passed": {"green": True}, "failed": {"red": True, "bold": True}, "cannot judge": {"yellow": True}}
+
+
+def summary_parts(
+    summary: RunSummary,
+    *,
+    width: int,
+    replies: Replies | None = None,
+    places: Sequence[tuple[str, str]] = (),
+    model_column: bool = True,
+) -> Iterator[Part]:
+    """Table, counts and notes, gates, places, with an empty line between them. Nothing for a run without benchmarks.
+
+    width: columns. replies: raw replies of suspicious subsets, up to three are shown.
+    places: (what, where) pairs for the end, such as ("report", path) or ("show the wrong ones", command); never
+    broken or shortened, so that they can be copied.
+    """
+    blocks = [
+        _table(summary, width, model_column=model_column),
+        _notes(summary, width, replies),
+        [
+            (line, dict(VERDICT_MARKUP.get(gate.verdict, {})))
+            for gate in summary.gates
+            for line in gate_text(gate, width=width)
+        ],
+        _places(places),
+    ]
+    is_first = True
+    for block in blocks:
+        if block and not is_first:
+            yield "", {}
+        is_first = is_first and not block
+        yield from block
+
+
+def _table(summary: RunSummary, width: int, *, model_column: bool) -> list[Part]:
+    lines = score_table(summary, width=width, model_column=model_column)
+    # Header and rules are light, rows are plain: the figures are what is read.
+    return [(line, {"bold": True} if "Dataset" in line and "Metric" in line else {}) for line in lines]
+
+
+def _notes(summary: RunSummary, width: int, replies: Replies | None) -> list[Part]:
+    found: list[Part] = []
+    for line, remark in note_lines(summary, width=width, replies=replies):
+        is_raw = line.startswith(("  | ", "  : "))
+        found.append((line, {"yellow": True} if remark is not None and remark.is_warning and not is_raw else {}))
+    return found
+
+
+def _places(places: Sequence[tuple[str, str]]) -> list[Part]:
+    size = max((len(what) for what, _ in places), default=0)
+    return [(f"{what + ':':<{size + 1}} {where}", {}) for what, where in places]
