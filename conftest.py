@@ -1,3 +1,15 @@
-"""Of the whole repository: the project's own tests run other pytests."""
+"""Of the whole repository: say how to begin, where nothing was said about a model."""
 
-pytest_plugins = ["pytester"]
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """A hint for `pytest` alone, at the top of this repository."""
+    has_model = config.getoption("model", None) or config.getoption("eval_rescore", None)
+    if has_model or config.rootpath != Path(__file__).parent or config.args_source is pytest.Config.ArgsSource.ARGS:
+        return None
+    return "no model named, so benchmarks are skipped; try: pytest --model embedded -k wiring (own tests: pytest tests)"

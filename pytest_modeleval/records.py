@@ -209,6 +209,7 @@ class Outcome:
     """What became of one item, as it enters the score.
 
     value: credit from 0 to 1; 0 and meaningless where kind is no verdict.
+    target: what was expected, as a short text for reports; None if it has no short form.
     request_key: the journal key of the (last) response that was graded, "" if there is none.
     """
 
@@ -218,6 +219,7 @@ class Outcome:
     answer: str | None = None
     cause: str = ""
     explanation: str = ""
+    target: str | None = None
     cluster: str = ""
     finish_reason: str | None = None
     completion_tokens: int | None = None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pytest_modeleval.errors import EngineStopped, Ungraded
 from pytest_modeleval.records import Grade, ItemKey, Kind, Outcome, Response
 
 MAX_TEXT = 500
+MAX_TARGET = 200
 
 
 def judged(
@@ -16,6 +19,7 @@ def judged(
     response: Response | None,
     is_single_request: bool,
     failure: str = "",
+    target: Any = None,
     cluster: str = "",
     request_key: str = "",
 ) -> Outcome:
@@ -38,6 +42,7 @@ def judged(
         answer=short(grade.answer) if grade is not None and grade.answer is not None else None,
         cause="" if kind is Kind.RIGHT else cause,
         explanation=short((grade.explanation if grade is not None else "") or failure),
+        target=target_text(target),
         cluster=cluster,
         finish_reason=response.finish_reason if response is not None else None,
         completion_tokens=usage.completion_tokens if usage is not None else None,
@@ -72,6 +77,15 @@ def unjudged(key: ItemKey, error: BaseException, *, request_key: str = "") -> Ou
     else:
         kind, cause = Kind.GRADER_ERROR, type(error).__name__
     return Outcome(key=key, kind=kind, cause=cause, explanation=short(str(error)), request_key=request_key)
+
+
+def target_text(target: Any) -> str | None:
+    """A target as reports show it: texts, numbers and short lists of them; None for anything longer or deeper."""
+    if isinstance(target, list | tuple) and len(target) <= 8 and all(isinstance(part, str) for part in target):
+        target = ", ".join(target)
+    if isinstance(target, str | int | float) and len(str(target)) <= MAX_TARGET:
+        return str(target)
+    return None
 
 
 def short(text: str) -> str:

@@ -9,7 +9,7 @@ ours, and in whose way no plugin stands, is therefore run and reported directly:
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -33,15 +33,17 @@ PASSED_OVER = frozenset(
         "_pytest.pastebin",
         "_pytest.setuponly",
         "_pytest.setupplan",
+        "_hypothesis_pytestplugin",
         "anyio.pytest_plugin",
         "xdist.remote",
         "__channelexec__",
     }
 )
-# Who needs no report of a setup and a teardown that passed.
+# Who needs neither an announcement of the item nor reports of a setup and a teardown that passed.
 CALL_IS_ENOUGH = frozenset(
     {
         "_pytest.terminal",
+        "_pytest.logging",
         "_pytest.main",
         "_pytest.runner",
         "_pytest.cacheprovider",
@@ -63,7 +65,11 @@ class ShortWay:
         self._is_open = (
             config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES) <= 0
             and not any(config.getoption(option, False) for option in SPECIAL_OPTIONS)
+            and not config.getini("log_cli")
             and all(_owners(hooks, name) <= PASSED_OVER for name in PHASE_HOOKS)
+        )
+        self._is_announced = not (
+            _owners(hooks, "pytest_runtest_logstart") | _owners(hooks, "pytest_runtest_logfinish") <= CALL_IS_ENOUGH
         )
         self._needs_phases = hasattr(config, "workerinput") or not (
             _owners(hooks, "pytest_runtest_logreport") <= CALL_IS_ENOUGH
@@ -100,7 +106,8 @@ class ShortWay:
     def _walk(self, item: SampleItem) -> None:
         """Run the body and report it. The item is filled already (`SampleItem.fill`)."""
         hook = item.ihook
-        hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        if self._is_announced:
+            hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         if self._needs_phases:
             hook.pytest_runtest_logreport(report=_passed(item, "setup"))
         call = pytest.CallInfo.from_call(item.run_body, when="call", reraise=(pytest.exit.Exception, KeyboardInterrupt))
@@ -108,7 +115,8 @@ class ShortWay:
         hook.pytest_runtest_logreport(report=report)
         if self._needs_phases:
             hook.pytest_runtest_logreport(report=_passed(item, "teardown"))
-        hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        if self._is_announced:
+            hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
 
 
 def _owners(manager: pytest.PytestPluginManager, hook: str) -> set[str]:
@@ -117,13 +125,9 @@ def _owners(manager: pytest.PytestPluginManager, hook: str) -> set[str]:
     return {impl.function.__module__ for impl in caller.get_hookimpls()}
 
 
-def _passed(item: SampleItem, when: Any) -> pytest.TestReport:
-    return pytest.TestReport(
-        nodeid=item.nodeid,
-        location=item.location,
-        keywords={},
-        outcome="passed",
-        longrepr=None,
-        when=when,
-        user_properties=item.user_properties,
-    )
+def _passed(item: SampleItem, when: Literal["setup", "teardown"]) -> pytest.TestReport:
+    return pytest.TestReport.from_item_and_call(item, pytest.CallInfo.from_call(_nothing, when=when))
+
+
+def _nothing() -> None:
+    """What is done in a setup and a teardown that have nothing to do."""

@@ -43,6 +43,7 @@ def outcome_of(item: SampleItem, call: pytest.CallInfo[None]) -> Outcome | None:
         response=answered.last if answered is not None else None,
         is_single_request=item.planned.plan.benchmark.request is not None,
         failure=str(error).partition("\n")[0] if error is not None else "",
+        target=item.planned.sample.target,
         cluster=item.planned.sample.cluster,
         request_key=request_key,
     )

@@ -17,6 +17,7 @@ from pytest_modeleval.session.connect import Connection, connect, find_profile, 
 from pytest_modeleval.session.display import Display
 from pytest_modeleval.session.exit_status import exit_status
 from pytest_modeleval.session.outcomes import ATTRIBUTE, status_of
+from pytest_modeleval.session.pages import REPORT_FILE, HtmlColumns, write_for_github, write_report
 from pytest_modeleval.session.termination import TerminationSignal
 from pytest_modeleval.settings import Settings
 from pytest_modeleval.store.journal import read_place
@@ -46,6 +47,9 @@ class Owner:
         self._display: Display | None = None
         self._ordinary_failures = 0
         self._has_begun = False
+        self._annotations: list[str] = []
+        if config.getoption("htmlpath", None):
+            config.pluginmanager.register(HtmlColumns(lambda: self.summary), "modeleval-html")
         self._termination = TerminationSignal()
         self._termination.install()
 
@@ -144,6 +148,8 @@ class Owner:
         if self.folder is None or not self._has_begun or self.connection is None:
             return
         self.summary = runs.finish_run(self.folder, self.settings, self.connection.model.name)
+        write_report(self.folder, self.summary)
+        self._annotations = write_for_github(self.summary)
         session.exitstatus = exit_status(
             int(session.exitstatus),
             has_plan=bool(self.summary.benchmarks),
@@ -168,6 +174,8 @@ class Owner:
             self.summary, width=width, replies=self._raw_replies(self.summary), places=self._places(self.summary)
         ):
             terminalreporter.write_line(text, **markup)
+        for line in self._annotations:
+            terminalreporter.write_line(line)
 
     def pytest_unconfigure(self) -> None:
         """Give back what is held: the server that we started, the folder's lock, the signal."""
@@ -181,8 +189,8 @@ class Owner:
         assert self.folder is not None
         folder = shown_path(self.folder.path)
         places = [("run folder", folder)]
-        if (self.folder.path / "report.html").exists():
-            places.append(("report", f"{folder}/report.html"))
+        if (self.folder.path / REPORT_FILE).exists():
+            places.append(("report", f"{folder}/{REPORT_FILE}"))
         kinds = dict.fromkeys(Kind, 0)
         for entry in summary.benchmarks:
             for score in entry.subsets:

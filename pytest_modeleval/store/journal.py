@@ -169,7 +169,7 @@ def outcome_line(outcome: Outcome, *, version: str) -> JsonObject:
         "version": version,
         "time": utc_now(),
     }
-    for name in ("cluster", "finish_reason", "completion_tokens", "total_s"):
+    for name in ("target", "cluster", "finish_reason", "completion_tokens", "total_s"):
         value = getattr(outcome, name)
         if value not in (None, ""):
             line[name] = value
@@ -185,6 +185,7 @@ def outcome_from_line(line: Mapping[str, Any]) -> Outcome:
         answer=line.get("answer"),
         cause=line.get("cause") or "",
         explanation=line.get("explanation") or "",
+        target=line.get("target"),
         cluster=line.get("cluster") or "",
         finish_reason=line.get("finish_reason"),
         completion_tokens=line.get("completion_tokens"),

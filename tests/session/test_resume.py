@@ -97,7 +97,8 @@ def test_rescoring_asks_nothing_and_grades_anew(suite: Suite, server: LoopbackSe
     suite.run(server.url)
     asked = server.seen.paths.copy()
     kinder = BENCHMARK.replace("grade=grade_choice", "grade=kind").replace(
-        "def to_request", "from pytest_modeleval import Grade\ndef kind(s, r):\n    return Grade.right('x')\ndef to_request"
+        "def to_request",
+        "from pytest_modeleval import Grade\ndef kind(s, r):\n    return Grade.right('x')\ndef to_request",
     )
     suite.write_benchmark(kinder.replace('version="1"', 'version="2"'))
     result = suite.command(
@@ -148,7 +149,7 @@ def test_more_of_the_same_reuses_what_is_there(suite: Suite, server: LoopbackSer
     ],
 )
 def test_another_experiment_is_refused(suite: Suite, server: LoopbackServer, change: list[str], word: str) -> None:
-    """A run folder with other parameters, data or benchmark version: status 4, the difference named, all untouched."""
+    """Other parameters, data or benchmark version: status 4, the difference named, the folder untouched."""
     suite.write_rows(10)
     suite.run(server.url)
     if change == ["--rows"]:
