@@ -25,6 +25,11 @@ class Failure:
 
 _TABLE: tuple[tuple[str, str, str], ...] = (
     (
+        r"unrecognized arguments|invalid choice|error: argument --|expected one argument",
+        "bad_flag",
+        "the command has a flag that this version does not know: compare the profile's [launch.flags] with --help",
+    ),
+    (
         r"not divisible by weight quantization block",
         "fp8_blocks",
         "the FP8 blocks cannot be split that often: keep --ep-size equal to --tp-size (8 and 8), or use --tp-size 4",
@@ -95,15 +100,10 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ),
     (
         r"Model architectures .* (?:are|is) not supported|model type .{1,60}(?:not recognized|not supported)"
-        r"|does not recognize this architecture|unknown model architecture|trust_remote_code=True|--trust-remote-code",
+        r"|does not recognize this architecture|unknown model architecture|(?:argument|option) `trust_remote_code",
         "unknown_architecture",
         "this version does not know the model: upgrade the server's package (MiniMax-M2 needs sglang 0.5.5 or newer) "
         "and keep trust-remote-code",
-    ),
-    (
-        r"unrecognized arguments|invalid choice|error: argument --|expected one argument",
-        "bad_flag",
-        "the command has a flag that this version does not know: compare the profile's [launch.flags] with --help",
     ),
     (
         r"No module named ['\"]?sglang|No module named ['\"]?vllm|command not found"
@@ -147,13 +147,16 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
         "the server's packages do not fit together: install them into a fresh environment",
     ),
 )
+# The command line, its echo in the log, and a usage text name every flag, such as --watchdog-timeout: no failures.
+_ECHO = re.compile(r"^\$ |ServerArgs\(|server_args=|non-default args|Namespace\(|\[--[\w-]+")
 _PATTERNS = tuple((re.compile(pattern, re.IGNORECASE), cause, advice) for pattern, cause, advice in _TABLE)
 
 
 def failure_of(lines: Sequence[str]) -> Failure | None:
     """The most telling failure among the last lines of a log; None if nothing is recognised."""
+    telling = [line for line in reversed(lines) if not _ECHO.search(line)]
     for pattern, cause, advice in _PATTERNS:
-        for line in reversed(lines):
+        for line in telling:
             if pattern.search(line):
                 return Failure(cause, advice, line.strip())
     return None

@@ -61,18 +61,18 @@ def in_group(group: int) -> list[int]:
     return found
 
 
-def process_state(pid: int) -> tuple[str, int, int] | None:
-    """(state letter, process group, start time in clock ticks since boot) of a process; None if there is none."""
+def process_state(pid: int) -> tuple[str, int, int, int] | None:
+    """(state letter, process group, start time in clock ticks since boot, parent) of a process; None if none."""
     try:
         text = (_PROC / str(pid) / "stat").read_text(errors="replace")
     except OSError:
         return None
     # The name stands in brackets and may itself hold spaces and brackets.
     fields = text.rpartition(")")[2].split()
-    return fields[0], int(fields[2]), int(fields[19])
+    return fields[0], int(fields[2]), int(fields[19]), int(fields[1])
 
 
-def end_all(group: int, mark: str, patience_s: float, *, reap: Callable[[], None] = lambda: None) -> list[int]:
+def end_all(group: int, mark: str, patience_s: float, *, reap: Callable[[], object] = lambda: None) -> list[int]:
     """SIGTERM to the group and everything marked, then SIGKILL to what is left after patience_s.
 
     reap: collects ended children, where they are ours. Gives the processes that even so remain (none, unless the
@@ -98,6 +98,10 @@ def _members(group: int, mark: str) -> list[int]:
         return [group] if group > 1 and _group_exists(group) else []
     running = (pid for pid in marked(mark) if (state := process_state(pid)) and state[0] not in "ZX")
     return sorted({*running, *in_group(group)} - {os.getpid()})
+
+
+def _children(parent: int) -> list[int]:
+    return [pid for pid in _numbered() if (state := process_state(pid)) and state[3] == parent]
 
 
 def _group_exists(group: int) -> bool:
@@ -155,7 +159,7 @@ def _abort(url: str) -> None:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         opener.open(request, timeout=_ABORT_S).close()
-    except (OSError, ValueError):
+    except Exception:  # noqa: BLE001 (a server that is broken may answer anything; the guard must live on)
         return
 
 
@@ -197,18 +201,31 @@ class Guard:
             self._say({"error": f"{self._command[0]}: {error.strerror}"})
             return 127
         self._say({"pid": server.pid})
-        patience_s = self._watch(server.pid)
-        if patience_s is None:
-            # Told before the cleaning, so that pytest learns of a death at once.
-            self._say({"exit": self._exit_status(server.pid)})
-            end_all(server.pid, self._mark, 0.0, reap=self._reap)
-            return self._exit_status(server.pid)
-        if self._abort_url:
-            _abort(self._abort_url)
-        end_all(server.pid, self._mark, patience_s, reap=self._reap)
+        patience_s = 0.0
+        try:
+            told = self._watch(server.pid)
+            if told is None:
+                # Told before the cleaning, so that pytest learns of a death at once.
+                self._say({"exit": self._exit_status(server.pid)})
+            else:
+                patience_s = told
+                if self._abort_url:
+                    _abort(self._abort_url)
+        finally:
+            # Whatever went wrong above, nothing may stay.
+            self._end(server.pid, patience_s)
         status = self._exit_status(server.pid)
-        self._say({"exit": status})
+        if told is not None:
+            self._say({"exit": status})
         return status
+
+    def _end(self, group: int, patience_s: float) -> None:
+        """End everything, adopted orphans too, whether or not they still carry the mark."""
+        end_all(group, self._mark, patience_s, reap=self._reap)
+        deadline = time.monotonic() + _KILL_S
+        while self._reap() and time.monotonic() < deadline:
+            _signal_all(group, _children(os.getpid()), signal.SIGKILL)
+            time.sleep(_TICK_S)
 
     def _watch(self, pid: int) -> float | None:
         """Until the server ends (None) or is to be ended (how much patience to have, in seconds)."""
@@ -234,15 +251,15 @@ class Guard:
         code = os.waitstatus_to_exitcode(self._statuses.get(pid, signal.SIGKILL))
         return code if code >= 0 else 128 - code
 
-    def _reap(self) -> None:
-        """Collect every child that ended, adopted ones too."""
+    def _reap(self) -> bool:
+        """Collect every child that ended, adopted ones too; True if others still run."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
-                return
+                return False
             if pid == 0:
-                return
+                return True
             self._statuses[pid] = status
 
     def _on_term(self, *_: object) -> None:

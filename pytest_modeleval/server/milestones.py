@@ -20,7 +20,7 @@ class Milestone:
 _TABLE: tuple[tuple[str, Milestone], ...] = (
     # SGLang
     (r"Init torch distributed begin", Milestone("process started", "the GPUs to find each other")),
-    (r"Init torch distributed ends", Milestone("GPUs connected", "the weights")),
+    (r"Init torch distributed ends", Milestone("GPUs connected", "the weights to load")),
     (r"Load weight begin", Milestone("GPUs connected", "the weights to load")),
     (r"Load weight end", Milestone("weights loaded", "the KV cache")),
     (r"KV cache (?:is )?allocated", Milestone("KV cache allocated", "the memory pool")),

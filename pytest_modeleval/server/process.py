@@ -72,7 +72,7 @@ class GuardedProcess:
             raise
         finally:
             os.close(status_write)
-        assert self._guard.stdin is not None  # noqa: S101 (for the type checker: it is a pipe)
+        assert self._guard.stdin is not None
         self._orders = self._guard.stdin
         self._status = os.fdopen(status_read, "rb", buffering=0)
         try:

@@ -102,7 +102,7 @@ def _launched(
     key_env: str | None,
     say: Callable[[str], None],
 ) -> ServerSession:
-    assert profile.launch is not None  # noqa: S101 (for the type checker)
+    assert profile.launch is not None
     for told in leftovers.clean(leftovers.state_dir()):
         say(told)
     servers: list[LaunchedServer] = []
