@@ -1,0 +1,91 @@
+"""Hostile programs: each is contained, each gets its kind, and the host stays as it was (docs/sandbox.md)."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hostile_programs import EXHAUSTING, LINGERING, LOOKS_ROUND, LYING, PROBING, Hostile
+
+from pytest_modeleval.graders.code_judge import Judge
+from pytest_modeleval.graders.code_problem import Case, JudgeResult, Problem, Verdict
+from pytest_modeleval.sandbox import Limits, Sandbox, SandboxUnavailable, Walls
+
+SECRET = "swordfish-4711"
+LIMITS = Limits(cpu_s=1.0, wall_s=12.0, memory_bytes=256 * 2**20, output_bytes=4 * 2**20)
+CASES = (Case("", "held\n"),)
+# Two limits (CPU, then beyond doubt), the wall as backstop, twice (beside others, then alone), and starting anew.
+MOST_S = 2 * LIMITS.wall_s + 10
+
+
+@pytest.fixture(scope="module", params=[Walls.BUBBLEWRAP, Walls.NAMESPACES], ids=str)
+def judge(request: pytest.FixtureRequest) -> Iterator[Judge]:
+    """A judge behind one kind of walls."""
+    walls = request.param
+    try:
+        Sandbox(walls).close()
+    except SandboxUnavailable as error:
+        pytest.skip(str(error).split(". ")[0])
+    judge = Judge(lambda: Sandbox(walls))
+    yield judge
+    judge.close()
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """What a program would find if it got out: a secret file, a secret in the environment, a listening server."""
+    secret_path = tmp_path_factory.mktemp("host") / "secret.txt"
+    secret_path.write_text(SECRET)
+    os.environ["MODELEVAL_TEST_SECRET"] = SECRET
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(socket.AF_UNIX) as abstract:
+        abstract.bind(b"\0" + SECRET.encode() + str(os.getpid()).encode())
+        abstract.listen()
+        server.settimeout(0)
+        facts = {
+            "{port}": str(server.getsockname()[1]),
+            "{secret}": SECRET,
+            "{secret_path}": str(secret_path),
+            "{host_pid}": str(os.getpid()),
+        }
+        yield facts
+        with pytest.raises(BlockingIOError):
+            server.accept()  # nobody connected
+    del os.environ["MODELEVAL_TEST_SECRET"]
+    assert secret_path.read_text() == SECRET
+
+
+def judged(judge: Judge, program: Hostile, facts: dict[str, str]) -> JudgeResult:
+    """The verdict on a program whose right answer is "held"."""
+    source = program.source
+    for mark, value in facts.items():
+        source = source.replace(mark, value)
+    return judge.judge(Problem(limits=LIMITS, cases=lambda: CASES), source)
+
+
+@pytest.mark.parametrize("program", [*EXHAUSTING, *LYING, *PROBING], ids=lambda program: program.name)
+def test_hostile_program_is_held_and_named(judge: Judge, host: dict[str, str], program: Hostile) -> None:
+    """Each hostile program gets a verdict that is right for it; a later harmless one is judged as ever."""
+    result = judged(judge, program, host)
+    assert result.verdict in program.verdicts, result.explanation
+    assert len(result.explanation) < 1000
+    assert judged(judge, Hostile("fine", "print('held')", ()), host).verdict is Verdict.PASSED
+
+
+def test_nothing_is_left_for_the_next_program(judge: Judge, host: dict[str, str]) -> None:
+    """Files and processes that one program leaves are gone when the next one looks."""
+    assert judged(judge, LINGERING, host).verdict is Verdict.PASSED
+    result = judged(judge, LOOKS_ROUND, host)
+    assert result.verdict is Verdict.PASSED, result.explanation
+
+
+def test_no_process_outlives_a_closed_sandbox(judge: Judge) -> None:
+    """Closing a sandbox ends every process in it, the sleeping ones too."""
+    marker = f"modeleval-{os.getpid()}-{id(judge)}"
+    source = f"import os\nif not os.fork():\n    os.execv('/usr/bin/sleep', ['{marker}', '1000'])\nwhile True: pass"
+    judge.judge(Problem(limits=LIMITS, cases=lambda: CASES), source)
+    judge.close()
+    command_lines = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+    assert not any(marker.encode() in line for line in command_lines)
