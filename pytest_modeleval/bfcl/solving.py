@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -45,7 +45,7 @@ class Solved:
 
 def solver(
     asking: Asking = Asking.TOOLS, *, version: str = DEFAULT_VERSION
-) -> Callable[[Sample, Model], Awaitable[Solved]]:
+) -> Callable[[Sample, Model], Coroutine[Any, Any, Solved]]:
     """The `solve` of a benchmark over the given bfcl-eval version."""
 
     async def solve(sample: Sample, model: Model) -> Solved:
