@@ -17,13 +17,14 @@ from .reading import NO_USAGE, Replies, reason_found, short, written
 def stops(expect: Mapping[str, Any], replies: Replies) -> Grade:
     """Nothing was written from the stop word on, the word itself included."""
     reply, text = replies[-1], written(replies[-1])
-    for word in expect["stop"]:
-        if text.endswith(word) and text.count(word) == 1:
+    places = [(text.index(word), word) for word in expect["stop"] if word in text]
+    if places:
+        place, word = min(places)
+        if text[place:] == word:
             return Grade.wrong(
                 short(text), cause="stop_included", explanation=f"the reply ends with its stop word {word!r}"
             )
-        if word in text:
-            return Grade.wrong(short(text), cause="stop_ignored", explanation=f"the reply goes on after {word!r}")
+        return Grade.wrong(short(text), cause="stop_ignored", explanation=f"the reply goes on after {word!r}")
     if reply.is_truncated:
         return Grade.no_answer(cause="stop_not_reached", explanation="the reply was cut before a stop word came")
     if reply.finish_reason != "stop":

@@ -70,7 +70,7 @@ def _fault_of(call: ToolCall, expect: Mapping[str, Any]) -> str:
 def conforms(expect: Mapping[str, Any], replies: Replies) -> Grade:
     """The answer is JSON of the demanded shape."""
     reply = replies[-1]
-    if lost := missing(reply):
+    if (lost := missing(reply)) is not None:
         return lost
     try:
         value = json.loads(reply.text)

@@ -28,7 +28,7 @@ _THINK_TAG = re.compile(
 def contains(expect: Mapping[str, Any], replies: Replies) -> Grade:
     """The answer holds one of the words."""
     answer = replies[-1].text
-    if lost := missing(replies[-1]):
+    if (lost := missing(replies[-1])) is not None:
         return lost
     if any(word in answer.casefold() for word in expect["words"]):
         return Grade.right(short(answer))
@@ -56,7 +56,7 @@ def thinks_apart(expect: Mapping[str, Any], replies: Replies) -> Grade:
         )
     if reply.text.strip():
         return Grade.right(short(reply.text), "with thinking" if reply.reasoning.strip() else "without thinking")
-    if lost := missing(reply):
+    if (lost := missing(reply)) is not None:
         return lost
     return Grade.no_answer(cause="empty")
 
@@ -117,7 +117,7 @@ def answers_apart(expect: Mapping[str, Any], replies: Replies) -> Grade:
 def chooses(expect: Mapping[str, Any], replies: Replies) -> Grade:
     """The answer is the right option: as the JSON string that was asked for, or as the only option in a free text."""
     reply = replies[-1]
-    if lost := missing(reply):
+    if (lost := missing(reply)) is not None:
         return lost
     try:
         value = json.loads(reply.text)

@@ -21,7 +21,7 @@ ANSWERS = {
     for part in (questions.ARITHMETIC, questions.LETTERS, questions.DECIMALS, questions.KNOWLEDGE)
     for question, answer, _ in part
 }
-WORDS = ["deep", "near", "blue", "wide", "salt", "tide", "reef", "whale", "pearl", "storm"]
+WORDS = ["deep", "near", "calm", "wide", "salt", "tide", "reef", "whale", "pearl", "storm"]
 
 
 class WiredModel:
@@ -131,7 +131,7 @@ class WiredModel:
         for cue, answer in (("your name", "Zorblax"), ("my dog", "Kestrel")):
             if cue in text:
                 return f"It is {answer}." if answer in known else "I do not know."
-        return text.split()[0] + " the sea: " + self._story(request.params)
+        return " ".join(text.split()[:1]) + " the sea: " + self._story(request.params)
 
     def _story(self, params: Mapping[str, Any]) -> str:
         temperature = params.get("temperature", 0)
