@@ -69,12 +69,13 @@ class Evidence:
 class Pairs:
     """Questions with a value in baseline and run, in the order of their ids.
 
-    drops: baseline minus run, per question. weights: of each question in the score, mean 1. clusters: "" where a
-    question stands alone. is_single: every value is one right/wrong answer. unpaired: questions of the run that the
-    baseline lacks or that have no value on one side. before, after: scores on the paired questions.
+    values: in the baseline, per question; drops: baseline minus run. weights: of each question in the score, mean 1.
+    clusters: "" where a question stands alone. is_single: every value is one right/wrong answer. unpaired: questions
+    of the run that the baseline lacks or that have no value on one side. before, after: scores on the paired questions.
     """
 
     keys: tuple[Question, ...]
+    values: Floats
     drops: Floats
     weights: Floats
     clusters: tuple[str, ...]
@@ -216,6 +217,7 @@ def pair(
     )
     return Pairs(
         keys,
+        first,
         np.round(first - second, 12),
         weights,
         tuple(after[key].cluster or before[key].cluster for key in keys),

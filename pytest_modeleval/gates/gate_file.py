@@ -194,7 +194,7 @@ class _Reader:
         limit = self._number(number, table, limit_key, default=0.0, low=0.0, high=float("inf") if is_figure else 1.0)
         if kind != "floor" and limit == 1.0 and not is_figure:
             self._mistake(number, limit_key, f"{limit_key}: expected a fraction below 1 (0.01 is one point), found 1")
-        if kind == "floor" and limit == 0.0 and limit_key in table:
+        if kind == "floor" and table.get(limit_key) == 0:
             self._mistake(number, limit_key, "floor: expected a fraction above 0; no score is below 0")
         gate = Gate(
             name=self._name(number, table, kind, of),

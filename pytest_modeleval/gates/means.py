@@ -77,6 +77,7 @@ def _against_limit(
     numbers = np.asarray([values[key].value for key in keys], dtype=np.float64)
     units = Pairs(
         keys=tuple(keys),
+        values=numbers,
         drops=np.zeros(len(keys)),
         weights=question_weights(keys, shares),
         clusters=tuple(values[key].cluster for key in keys),

@@ -113,7 +113,7 @@ def _sequential(found: Finding, early: EarlyStop) -> Finding:
             ),
         )
     pairs = found.pairs
-    noise = power.Noise.of(pairs.drops)
+    noise = power.Noise.of(pairs.drops, pairs.values)
     if pairs.is_single:
         known = gate.flip_rate if gate.flip_rate is not None else (pairs.losses + pairs.gains) / pairs.n
         noise = power.Noise((1.0,), (known,))

@@ -80,8 +80,8 @@ def paired_test(
         p = betting_p(np.round(drops - margin * weights, 12), float(weights.max()) * (1.0 + margin))
     else:
         p = sign_flip(drops)
-    noise = power.Noise.of(pairs.drops)
-    if pairs.is_plain and len(noise.sizes) <= _MOST_SIZES:
+    noise = power.Noise.of(pairs.drops, pairs.values)
+    if pairs.is_plain and len(noise.sizes) + len(noise.before) <= _MOST_SIZES:
         return p, lambda alpha: power.detectable_drop_of_means(pairs.n, noise, alpha=alpha, margin=margin)
     return p, lambda alpha: power.detectable_drop_of_units(
         drops, weights, alpha=alpha, margin=margin, is_betting=is_betting

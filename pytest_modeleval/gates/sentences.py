@@ -40,15 +40,23 @@ def reason(
 
 def _sensitivity(found: Finding, verdict: str, detectable: float | None) -> str:
     gate = found.gate
-    what = "drop" if gate.kind == "regression" else "distance beyond the limit"
     if detectable is None:
-        proves = "with so few questions it can prove nothing" if verdict == "cannot judge" else ""
+        what = "drop" if gate.kind == "regression" else "distance beyond the limit"
         missing = f"no {what}, however large, would be found four times in five"
-        return f"{missing}: {proves}" if proves else missing
-    found_text = f"the smallest true {what} found four times in five is {points(detectable)}"
+        return f"{missing}: so few questions prove nothing" if verdict == "cannot judge" else missing
+    size = points(detectable)
+    if gate.kind == "regression":
+        text = f"a true drop of {size} is the smallest found four times in five"
+    elif gate.kind == "floor":
+        text = f"a true score {size} below the floor is the nearest found four times in five"
+    elif gate.of in FIGURES:
+        share = 100.0 * (detectable + 1.0 - gate.quantile)
+        text = f"this is found four times in five once {share:.1f} % of the items are truly above the ceiling"
+    else:
+        text = f"a true share {size} above the ceiling is the nearest found four times in five"
     if verdict == "cannot judge" and gate.detect is not None:
-        found_text += f", more than the {points(gate.detect)} that it must find (detect): ask more questions or repeats"
-    return found_text
+        text += f", but it must find {points(gate.detect)} (detect): ask more questions or repeats"
+    return text
 
 
 def _regression(found: Finding, verdict: str, baseline: Baseline | None) -> str:
@@ -61,7 +69,7 @@ def _regression(found: Finding, verdict: str, baseline: Baseline | None) -> str:
     margin = f" the margin of {points(found.gate.limit)}" if found.gate.limit else ""
     if verdict == "failed":
         judged = f"{moved}, beyond{margin or ' chance'}"
-    elif verdict == "passed":
+    elif verdict == "passed" and pairs.drop > 5e-6:
         judged = f"{moved}, not shown to be beyond{margin or ' chance'}"
     else:
         judged = moved

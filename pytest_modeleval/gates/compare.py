@@ -1,0 +1,190 @@
+"""Any number of results side by side: scores, paired differences with intervals, flips. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from math import sqrt
+from statistics import NormalDist
+
+import numpy as np
+
+from pytest_modeleval.gates.evidence import Baseline, Pairs, Question, Values, incomparable, pair, question_values
+from pytest_modeleval.gates.exact import holm, mcnemar_two_sided, sign_flip_two_sided
+from pytest_modeleval.gates.margin import score_statistic
+from pytest_modeleval.gates.regression import paired_test
+from pytest_modeleval.records import ItemKey, Outcome
+
+# With more results than this every one is compared with the first only.
+_ALL_PAIRS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Two results on the questions that both answered; change is second minus first.
+
+    first, second: numbers of the sides. low, high: 95 % interval of the change (Tango 1998 for single answers,
+    cluster-robust t otherwise; None for fewer than two units). p: two-sided and exact (McNemar, sign flips);
+    adjusted_p: after Holm over all differences of the comparison. detectable: the smallest drop that a one-sided test
+    at 0.05 finds four times in five.
+    """
+
+    first: int
+    second: int
+    n: int
+    change: float
+    low: float | None
+    high: float | None
+    losses: int
+    gains: int
+    p: float
+    adjusted_p: float
+    detectable: float | None
+    flips: tuple[Question, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedScope:
+    """One benchmark or subset: the score of each side (None where it has none), and the differences.
+
+    obstacles: sentences on pairs that were not compared; remarks: on pairs that were, but were asked differently.
+    """
+
+    benchmark: str
+    subset: str
+    scores: tuple[float | None, ...]
+    questions: tuple[int, ...]
+    differences: tuple[Difference, ...]
+    obstacles: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+def compare(sides: Sequence[Baseline]) -> tuple[ComparedScope, ...]:
+    """Compare two or more results, runs and baselines alike; every pair of up to four, else each with the first.
+
+    Results that were made from other data or under another version of the benchmark are not compared; other
+    parameters and prompts are remarked upon, since comparing those may be the purpose.
+    """
+    names: dict[str, None] = {}
+    for side in sides:
+        names.update(dict.fromkeys(key.benchmark for key in side.outcomes))
+    grouped = [_by_benchmark(side.outcomes) for side in sides]
+    scopes: list[ComparedScope] = []
+    for benchmark in names:
+        metric = next(side.metrics[benchmark] for side in sides if benchmark in side.metrics)
+        values = [question_values(group.get(benchmark, ()), metric) for group in grouped]
+        subsets = list(dict.fromkeys(subset for found in values for subset, _ in found))
+        for subset in ([""] if len(subsets) > 1 else []) + subsets:
+            inside = [{q: v for q, v in found.items() if subset in ("", q[0])} for found in values]
+            scopes.append(_scope(sides, benchmark, subset, inside))
+    return _adjusted(scopes)
+
+
+def _by_benchmark(outcomes: Mapping[ItemKey, Outcome]) -> dict[str, list[Outcome]]:
+    grouped: dict[str, list[Outcome]] = {}
+    for key, outcome in outcomes.items():
+        grouped.setdefault(key.benchmark, []).append(outcome)
+    return grouped
+
+
+def _scope(
+    sides: Sequence[Baseline], benchmark: str, subset: str, values: Sequence[Mapping[Question, Values]]
+) -> ComparedScope:
+    pairs = list(combinations(range(len(sides)), 2)) if len(sides) <= _ALL_PAIRS else _with_first(len(sides))
+    differences: list[Difference] = []
+    obstacles: list[str] = []
+    remarks: list[str] = []
+    for first, second in pairs:
+        then, now = sides[first].identities.get(benchmark), sides[second].identities.get(benchmark)
+        names = f"{sides[first].label} and {sides[second].label}"
+        if then is not None and now is not None and (text := incomparable(then, now, benchmark)):
+            same = replace(now, params=then.params, prompt_sha256=then.prompt_sha256)
+            if incomparable(then, same, benchmark):
+                obstacles.append(f"{names} are not comparable: {text}")
+                continue
+            remarks.append(f"{names} were asked differently: {text}")
+        found = pair(values[first], values[second])
+        if found.n:
+            differences.append(_difference(first, second, found))
+        elif values[first] and values[second]:
+            obstacles.append(f"{names} have no question in common that both have a verdict on")
+    scored = [[v.value for v in found.values() if v.value is not None] for found in values]
+    return ComparedScope(
+        benchmark,
+        subset,
+        tuple(sum(numbers) / len(numbers) if numbers else None for numbers in scored),
+        tuple(len(numbers) for numbers in scored),
+        tuple(differences),
+        tuple(obstacles),
+        tuple(remarks),
+    )
+
+
+def _with_first(count: int) -> list[tuple[int, int]]:
+    return [(0, other) for other in range(1, count)]
+
+
+def _difference(first: int, second: int, pairs: Pairs) -> Difference:
+    if pairs.is_plain and pairs.is_single:
+        p = mcnemar_two_sided(pairs.losses, pairs.gains)
+        low, high = paired_interval(pairs.losses, pairs.gains, pairs.n)
+        interval: tuple[float | None, float | None] = (-high, -low)
+    else:
+        p = sign_flip_two_sided(pairs.units()[0])
+        interval = _unit_interval(pairs)
+    _, detectable = paired_test(pairs, 0.0)
+    flips = tuple(key for key, drop in zip(pairs.keys, pairs.drops, strict=True) if abs(drop) > 1e-12)
+    return Difference(
+        first, second, pairs.n, -pairs.drop, *interval, pairs.losses, pairs.gains, p, p, detectable(0.05), flips
+    )
+
+
+def paired_interval(losses: int, gains: int, n: int, *, confidence: float = 0.95) -> tuple[float, float]:
+    """Tango's score interval of (losses - gains) / n (1998, Statistics in Medicine 17), by bisection. n >= 1."""
+    quantile = NormalDist().inv_cdf(0.5 + confidence / 2.0)
+
+    def statistic(drop: float) -> float:
+        lost, won, edge, sign = (losses, gains, drop, 1.0) if drop >= 0 else (gains, losses, -drop, -1.0)
+        found = score_statistic(np.asarray(float(lost)), np.asarray(float(losses + gains)), n, min(edge, 1.0 - 1e-12))
+        return sign * float(found) if lost + won or edge else 0.0
+
+    observed = (losses - gains) / n
+    ends = []
+    for wanted, outer in ((quantile, -1.0), (-quantile, 1.0)):
+        inside, outside = observed, outer
+        for _ in range(60):
+            middle = (inside + outside) / 2.0
+            is_inside = abs(statistic(middle)) < abs(wanted)
+            inside, outside = (middle, outside) if is_inside else (inside, middle)
+        ends.append(inside)
+    return ends[0], ends[1]
+
+
+def _unit_interval(pairs: Pairs) -> tuple[float | None, float | None]:
+    """95 % t interval of the weighted mean change, over independent units (Miller 2024, arXiv:2411.00640)."""
+    from scipy.special import stdtrit  # noqa: PLC0415 - as in exact.py
+
+    drops, weights = pairs.units()
+    count, total = len(drops), float(weights.sum())
+    if count < 2:
+        return None, None
+    residuals = drops - pairs.drop * weights
+    error = sqrt(count / (count - 1) * float(np.sum(residuals**2))) / total
+    half = float(stdtrit(count - 1, 0.975)) * error
+    return max(-1.0, -pairs.drop - half), min(1.0, -pairs.drop + half)
+
+
+def _adjusted(scopes: Iterable[ComparedScope]) -> tuple[ComparedScope, ...]:
+    scopes = list(scopes)
+    tests = {f"{i} {j}": found.p for i, scope in enumerate(scopes) for j, found in enumerate(scope.differences)}
+    adjusted = holm(tests)
+    return tuple(
+        replace(
+            scope,
+            differences=tuple(
+                replace(found, adjusted_p=adjusted[f"{i} {j}"]) for j, found in enumerate(scope.differences)
+            ),
+        )
+        for i, scope in enumerate(scopes)
+    )
