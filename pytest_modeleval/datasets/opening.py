@@ -165,7 +165,7 @@ def _open_inline(dataset: Dataset, subset: str, benchmark: str, sample_id: Sampl
 
 
 def _inline_rows(dataset: Dataset, subset: str) -> Sequence[Mapping[str, Any]]:
-    assert dataset.inline is not None  # noqa: S101 (only reached for inline datasets)
+    assert dataset.inline is not None
     every = dataset.inline()
     if subset not in every:
         raise DataError(f"expected inline rows for subset {subset!r}, found rows for {', '.join(every) or 'none'}")

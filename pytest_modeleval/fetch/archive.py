@@ -73,7 +73,7 @@ def _opened(archive: Path, member: str) -> Iterator[IO[bytes]]:
                 entry = bundle.getmember(names[member])
                 _check_size(entry.size, archive, member)
                 unpacked = bundle.extractfile(entry)
-                assert unpacked is not None  # noqa: S101 (only regular files have names here)
+                assert unpacked is not None
                 with unpacked:
                     yield unpacked
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, NotImplementedError) as error:

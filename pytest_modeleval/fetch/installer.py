@@ -49,7 +49,9 @@ def bring_archive(name: str, version: str, sha256: str | None, folder: Path, pro
         if importlib.util.find_spec("pip") is not None:
             found = _with_pip(name, version, sha256, here, folder)
             return Archive(found.replace(folder / found.name), sha256_of(folder / found.name))
-        if (uv := shutil.which("uv")) is not None:
+        # Beside this Python as well: an environment's commands are not on the path unless it is activated.
+        uv = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
+        if uv is not None:
             found, verified = _with_uv(uv, name, version, sha256, here=here, folder=folder)
             (folder / (found.name + _TOLD)).write_text(verified, "ascii")
             return Archive(found.replace(folder / found.name), verified)

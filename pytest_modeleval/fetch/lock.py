@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pytest_modeleval.errors import DataError
-from pytest_modeleval.fetch.cache import hold, write_whole
+from pytest_modeleval.fetch.cache import hold, sha256_of, write_whole
 from pytest_modeleval.fetch.source import Fetched
 
 if TYPE_CHECKING:
@@ -35,10 +35,11 @@ class Lock:
         return self.cache_dir / FILE_NAME
 
     def get(self, key: str) -> Fetched | None:
-        """What was fetched under this key; the path may not exist any more."""
-        entry = self._entries().get(key)
-        if entry is None:
+        """What was fetched under this key; the file may not exist any more, or be another one."""
+        entries = self._entries()
+        if key not in entries:
             return None
+        entry = entries[key]
         try:
             return Fetched(
                 path=self.cache_dir / str(entry["path"]),  # An absolute path stays as it is.
@@ -49,6 +50,23 @@ class Lock:
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise self._corrupt(f"entry {key!r} without a usable {error}") from error
+
+    def find_intact(self, key: str) -> Fetched | None:
+        """The same, if its file is there with the bytes of then.
+
+        Size and time of change are compared; only where they differ (a copied cache) the file is hashed.
+        """
+        fetched = self.get(key)
+        if fetched is None:
+            return None
+        entry = self._entries()[key]
+        try:
+            found = fetched.path.stat()
+            if [found.st_size, found.st_mtime_ns] == [entry.get("size_bytes"), entry.get("mtime_ns")]:
+                return fetched
+            return fetched if sha256_of(fetched.path) == fetched.sha256 else None
+        except OSError:
+            return None
 
     def record(self, key: str, fetched: Fetched) -> None:
         """Add or confirm an entry.
@@ -64,15 +82,18 @@ class Lock:
                     f"expected the data of {fetched.origin} as it was fetched on {before.get('fetched')}: "
                     f"sha256 {before.get('sha256')} at revision {before.get('revision')}\n"
                     f"found sha256 {fetched.sha256} at revision {fetched.revision}, in {fetched.path}\n"
-                    f"scores over the two do not compare; to accept the new data, delete the entry {key!r} "
-                    f"from {self.path}"
+                    f"scores over the two do not compare; if that file was changed by hand, delete it to fetch it "
+                    f"again; to accept the new data, delete the entry {key!r} from {self.path}"
                 )
             path = fetched.path
+            found = path.stat()
             entries[key] = {
                 "origin": fetched.origin,
                 "revision": fetched.revision,
                 "sha256": fetched.sha256,
                 "path": str(path.relative_to(self.cache_dir) if path.is_relative_to(self.cache_dir) else path),
+                "size_bytes": found.st_size,
+                "mtime_ns": found.st_mtime_ns,
                 "fetched": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             }
             if fetched.archive_sha256:

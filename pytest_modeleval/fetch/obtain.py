@@ -79,6 +79,6 @@ def obtain_first(
 
 
 def find_cached(source: Source, subset: str, *, cache_dir: Path) -> Fetched | None:
-    """The file if it was fetched before and is still there; no network, and no more than one small file is read."""
-    fetched = Lock(cache_dir).get(source.key(subset))
-    return fetched if fetched is not None and fetched.path.is_file() and source.accepts(fetched) else None
+    """The file if it was fetched before and is there as it was; no network, and mostly one small file is read."""
+    fetched = Lock(cache_dir).find_intact(source.key(subset))
+    return fetched if fetched is not None and source.accepts(fetched) else None

@@ -1,0 +1,246 @@
+"""Whole files, one writer at a time, and the lock of what was fetched."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from hub_imitation import Hub
+
+from pytest_modeleval.errors import DataError
+from pytest_modeleval.fetch import Fetched, FetchError, Lock, Progress, obtain
+from pytest_modeleval.fetch.cache import hold, sha256_of, whole_file, write_whole
+from pytest_modeleval.fetch.modelscope import ScopeFile
+
+WAIT_S = 30
+
+
+@dataclass
+class FakeSource:
+    """A source that writes `content`, and counts how often it is asked."""
+
+    name: str
+    content: bytes = b"rows"
+    revision: str = "r1"
+    asked: list[str | None] = field(default_factory=list)
+
+    def key(self, subset: str) -> str:
+        """See Source."""
+        return f"fake:{self.name}/{subset}"
+
+    def origin(self, subset: str) -> str:
+        """See Source."""
+        return f"fake {self.name}"
+
+    def accepts(self, fetched: Fetched) -> bool:
+        """See Source."""
+        return True
+
+    def find_elsewhere(self, subset: str, *, pinned: str | None) -> Fetched | None:
+        """See Source."""
+        return None
+
+    def fetch(self, subset: str, *, pinned: str | None, cache_dir: Path, progress: Progress) -> Fetched:
+        """See Source."""
+        self.asked.append(pinned)
+        path = cache_dir / "fake" / self.name / subset
+        write_whole(path, self.content)
+        return Fetched(path, self.origin(subset), pinned or self.revision, sha256_of(path))
+
+
+def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    """A writer that fails half way leaves the old file and nothing else."""
+    path = tmp_path / "f"
+    write_whole(path, b"old")
+
+    def interrupted() -> None:
+        with whole_file(path) as temporary:
+            temporary.write_bytes(b"ne")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_cache_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    """A file where the folder should be: the path, and MODELEVAL_CACHE as the way out."""
+    (tmp_path / "cache").write_bytes(b"")
+    told = r"cache folder that can be written.*MODELEVAL_CACHE"
+    with pytest.raises(DataError, match=told):
+        write_whole(tmp_path / "cache" / "f", b"")
+    with pytest.raises(DataError, match=told), hold(tmp_path / "cache" / "f"):
+        pass
+
+
+def test_only_one_holds_at_a_time(tmp_path: Path) -> None:
+    """Threads that hold the same path never overlap, and each that had to wait said so once."""
+    inside, most, waited = 0, 0, []
+    guard = threading.Lock()
+    first_is_in, go_on = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        waited.append(1)
+        go_on.set()
+
+    def work() -> None:
+        nonlocal inside, most
+        with hold(tmp_path / "f.lock", wait):
+            with guard:
+                inside += 1
+                most = max(most, inside)
+            first_is_in.set()
+            assert go_on.wait(WAIT_S)
+            with guard:
+                inside -= 1
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    threads[0].start()
+    assert first_is_in.wait(WAIT_S)
+    for thread in threads[1:]:
+        thread.start()
+    for thread in threads:
+        thread.join(WAIT_S)
+    assert most == 1
+    assert 1 <= len(waited) <= 3
+
+
+def test_a_file_is_fetched_once_and_pinned(tmp_path: Path) -> None:
+    """The second call asks nothing; with the file gone the pinned revision is asked for."""
+    source = FakeSource("d")
+    first = obtain(source, "s", cache_dir=tmp_path)
+    assert obtain(source, "s", cache_dir=tmp_path) == first
+    assert source.asked == [None]
+    first.path.unlink()
+    source.revision = "r2"
+    assert obtain(source, "s", cache_dir=tmp_path).revision == "r1"
+    assert source.asked == [None, "r1"]
+
+
+def test_other_bytes_under_a_pinned_revision_are_refused(tmp_path: Path) -> None:
+    """Both hashes, the entry's key and the lock's path; deleting the entry accepts the new bytes."""
+    source = FakeSource("d")
+    old = obtain(source, "s", cache_dir=tmp_path)
+    old.path.unlink()
+    source.content = b"other rows"
+    for _ in range(2):
+        with pytest.raises(DataError) as caught:
+            obtain(source, "s", cache_dir=tmp_path)
+        new = sha256_of(old.path)
+        for part in (old.sha256, new, "'fake:d/s'", str(tmp_path / "datasets.lock.json"), "delete the entry"):
+            assert part in str(caught.value)
+        old.path.unlink()
+    content = json.loads(Lock(tmp_path).path.read_text())
+    del content["entries"]["fake:d/s"]
+    Lock(tmp_path).path.write_text(json.dumps(content))
+    assert obtain(source, "s", cache_dir=tmp_path).sha256 == new
+
+
+def test_a_refused_file_is_not_taken_for_the_old_one(tmp_path: Path) -> None:
+    """After a refusal the new bytes still lie in the cache; the next call must not hand them out as the old ones."""
+    source = FakeSource("d")
+    obtain(source, "s", cache_dir=tmp_path).path.unlink()
+    source.content = b"other rows"
+    with pytest.raises(DataError, match="delete the entry"):
+        obtain(source, "s", cache_dir=tmp_path)
+    with pytest.raises(DataError, match="delete the entry"):
+        obtain(source, "s", cache_dir=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b'{"schema": 2, "entries": {}}', b'{"schema": 1}', b'{"schema": 1, "entries": []}']
+)
+def test_a_damaged_lock_is_told(tmp_path: Path, content: bytes) -> None:
+    """A lock that cannot be read is an error with its path, never an unpinned fetch."""
+    Lock(tmp_path).path.write_bytes(content)
+    source = FakeSource("d")
+    with pytest.raises(DataError, match=r"lock file of schema 1.*datasets\.lock\.json; delete the file"):
+        obtain(source, "s", cache_dir=tmp_path)
+    assert source.asked == []
+
+
+def test_a_damaged_entry_is_told(tmp_path: Path) -> None:
+    """An entry without its fields names itself."""
+    entries: list[object] = [{}, [], {"path": "x"}, None, 3]
+    for entry in entries:
+        Lock(tmp_path).path.write_text(json.dumps({"schema": 1, "entries": {"fake:d/s": entry}}))
+        with pytest.raises(DataError, match="entry 'fake:d/s'"):
+            obtain(FakeSource("d"), "s", cache_dir=tmp_path)
+
+
+def test_the_cache_folder_may_move(tmp_path: Path) -> None:
+    """Paths below the cache are kept relative, so a cache can be copied to a machine without network."""
+    source = FakeSource("d")
+    obtain(source, "s", cache_dir=tmp_path / "here")
+    (tmp_path / "here").rename(tmp_path / "there")
+    found = obtain(source, "s", cache_dir=tmp_path / "there", is_offline=True)
+    assert found.path == tmp_path / "there" / "fake" / "d" / "s"
+    assert source.asked == [None]
+
+
+def test_a_copied_cache_is_still_its_own(tmp_path: Path) -> None:
+    """Other times of change, as after a copy, cost a hash and no fetch; other bytes are not taken."""
+    source = FakeSource("d")
+    first = obtain(source, "s", cache_dir=tmp_path)
+    os.utime(first.path, (1, 1))
+    assert obtain(source, "s", cache_dir=tmp_path) == first
+    assert source.asked == [None]
+    first.path.write_bytes(b"scribble")
+    assert obtain(source, "s", cache_dir=tmp_path) == first
+    assert first.path.read_bytes() == b"rows"
+    assert source.asked == [None, "r1"]
+
+
+def test_offline_without_the_file_is_told(tmp_path: Path) -> None:
+    """Offline, the source is not asked."""
+    source = FakeSource("d")
+    with pytest.raises(FetchError, match=r"offline.*--eval-data DIR"):
+        obtain(source, "s", cache_dir=tmp_path, is_offline=True)
+    assert source.asked == []
+
+
+def record_many(folder: str, name: str, count: int) -> None:
+    """Enter many files of one name into the lock."""
+    (Path(folder) / "f").touch()
+    for n in range(count):
+        Lock(Path(folder)).record(f"{name}{n}", Fetched(Path(folder) / "f", name, "r", "0" * 64))
+
+
+def test_entries_of_many_processes_all_stay(tmp_path: Path) -> None:
+    """Two processes that write the lock at once lose no entry of each other."""
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=record_many, args=(str(tmp_path), name, 40)) for name in "ab"]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(WAIT_S)
+    entries = json.loads(Lock(tmp_path).path.read_text())["entries"]
+    assert sorted(entries) == sorted(f"{name}{n}" for name in "ab" for n in range(40))
+
+
+def fetch_in_process(folder: str) -> None:
+    """One of several processes that want the same file."""
+    obtain(ScopeFile("o/d", "s.jsonl"), "", cache_dir=Path(folder))
+
+
+def test_processes_that_want_one_file_fetch_it_once(model_scope: Hub, tmp_path: Path) -> None:
+    """Three processes at once: one download, one whole file."""
+    content = b'{"q": "x"}\n' * 20_000
+    model_scope.add("o/d", {"s.jsonl": content})
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=fetch_in_process, args=(str(tmp_path),)) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(WAIT_S)
+    assert [worker.exitcode for worker in workers] == [0, 0, 0]
+    assert Counter("FilePath" in asked for asked in model_scope.asked)[True] == 1
+    (path,) = tmp_path.rglob("s.jsonl")
+    assert path.read_bytes() == content
