@@ -7,6 +7,7 @@ simulation_child). Conversations cannot touch each other, and none can outlive i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 import subprocess
@@ -46,12 +47,18 @@ class Session:
         """Start from a fresh state. Raises Ungraded if no process can be had."""
         ours = await self._simulations.connect()
         self._reader, self._writer = await asyncio.open_unix_connection(sock=ours, limit=MAX_ANSWER_BYTES)
-        await self._ask({"op": "open", **self._opened})
+        try:
+            await self._ask({"op": "open", **self._opened})
+        except BaseException:
+            await self.__aexit__()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
         if self._writer is not None:
             self._writer.close()
+            with contextlib.suppress(OSError):
+                await self._writer.wait_closed()
 
     async def call(self, calls: Sequence[Call]) -> list[str]:
         """The results of calls, in order, as text; a call that fails gives an error text. Raises Exhausted."""

@@ -8,20 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bfcl_gold import ScriptedModel, bfcl_folder, gold_calls
+from bfcl_gold import ScriptedModel, gold_calls
+from bfcl_gold import bfcl_samples as samples
 
-from pytest_modeleval.bfcl import AGGREGATES, CATEGORIES, Asking, Style, dataset, grade, sample_id, solver, to_sample
+from pytest_modeleval.bfcl import AGGREGATES, CATEGORIES, Asking, Style, grade, sample_id, solver, to_sample
 from pytest_modeleval.bfcl.offering import tools, with_hints
 from pytest_modeleval.bfcl.text_asking import all_forms, describe, system_text
-from pytest_modeleval.datasets import Row, open_manifest, read_rows
+from pytest_modeleval.datasets import Row
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.graders.calls import Language
 from pytest_modeleval.metrics import combine, score_subset
 from pytest_modeleval.records import ItemKey, Kind, Outcome, Request, Response, Sample
 
 SINGLE = [name for name, category in CATEGORIES.items() if category.style is Style.SINGLE]
-# What a model that follows the schemas reaches; the rest nobody can pass (Java arrays of mixed types, parameters that are
-# required but not accepted).
+# What a model that follows the schemas reaches; the rest nobody can pass (Java arrays of mixed types, parameters
+# that are required but not accepted).
 CEILINGS = {
     "simple_python": 400,
     "simple_java": 98,
@@ -33,20 +34,6 @@ CEILINGS = {
     "live_parallel": 16,
     "live_parallel_multiple": 24,
 }
-
-
-def samples(subset: str, cache: Path) -> list[Sample]:
-    """The questions of a subset, with ids."""
-    manifest = open_manifest(
-        dataset(),
-        subset,
-        benchmark="bfcl_v4",
-        version="1",
-        data_dir=bfcl_folder(),
-        cache_dir=cache,
-        sample_id=sample_id,
-    )
-    return [to_sample(row) for row in read_rows(manifest, dataset(), range(manifest.rows))]
 
 
 def solved(sample: Sample, response: Response, asking: Asking = Asking.TOOLS) -> Any:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pytest_modeleval.bfcl import dataset, sample_id, to_sample
+from pytest_modeleval.bfcl.package import DEFAULT_VERSION, functions_of, official_code
+from pytest_modeleval.datasets import open_manifest, read_rows
+from pytest_modeleval.errors import DataError
+from pytest_modeleval.graders.calls.python_text import parse_call
 from pytest_modeleval.records import Request, Response, Sample, ToolCall
 
 
@@ -91,3 +97,54 @@ class ScriptedModel:
         """One answer."""
         self.asked.append(request)
         return self._answer(request)
+
+
+def turn_samples(subset: str, limit: int, cache: Path) -> list[Sample]:
+    """The first multi-turn questions of a subset; skips the test where the simulated APIs cannot be had."""
+    try:
+        official_code(DEFAULT_VERSION)
+    except DataError as missing:
+        pytest.skip(f"needs the bfcl-eval wheel: {str(missing)[:100]}")
+    return bfcl_samples(subset, cache)[:limit]
+
+
+def bfcl_samples(subset: str, cache: Path) -> list[Sample]:
+    """The questions of a subset."""
+    folder = bfcl_folder()
+    manifest = open_manifest(
+        dataset(), subset, benchmark="bfcl_v4", version="1", data_dir=folder, cache_dir=cache, sample_id=sample_id
+    )
+    rows = read_rows(manifest, dataset(), range(manifest.rows))
+    return [replace(to_sample(row), id=sample_id(row), subset=subset) for row in rows]
+
+
+Calls = list[tuple[str, dict[str, Any]]]
+
+
+def true_calls(sample: Sample) -> list[Calls]:
+    """The true calls of each turn, every argument by name."""
+    parameters = {
+        function["name"]: list(function["parameters"]["properties"])
+        for name in sample.data["classes"]
+        for function in functions_of(name, DEFAULT_VERSION)
+    }
+    turns: list[Calls] = []
+    for turn in sample.target:
+        turns.append([])
+        for text in turn:
+            name, positional, keywords = parse_call(text)
+            named = dict(zip(parameters.get(name, ()), positional, strict=False))
+            turns[-1].append((name, named | keywords))
+    return turns
+
+
+def turn_of(messages: Sequence[Mapping[str, Any]]) -> int:
+    """Which turn the last message belongs to, from 0."""
+    return [message["role"] for message in messages].count("user") - 1
+
+
+def replayed(turns: list[Calls], messages: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
+    """What a model that knows the true calls answers: the calls of the turn, then none once their results are there."""
+    if messages[-1]["role"] == "tool":
+        return ()
+    return tuple((name, json.dumps(keywords)) for name, keywords in turns[turn_of(messages)])
