@@ -6,10 +6,8 @@ Name the subsets: `-k "bfcl_text_v4 and (simple_python or multiple)"`.
 from __future__ import annotations
 
 from pytest_modeleval import Grade, benchmark
-from pytest_modeleval.bfcl import AGGREGATES, CATEGORIES, Asking, Style, dataset, grade, sample_id, solver, to_sample
+from pytest_modeleval.bfcl import AGGREGATES, ASKED, Asking, dataset, grade, sample_id, solver, to_sample
 from pytest_modeleval.declaration import Subset
-
-ASKED = [name for name, part in CATEGORIES.items() if part.style in (Style.SINGLE, Style.TURNS)]
 
 
 @benchmark(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from pytest_modeleval import Grade, benchmark
-from pytest_modeleval.bfcl import AGGREGATES, CATEGORIES, Style, dataset, grade, sample_id, solver, to_sample
+from pytest_modeleval.bfcl import AGGREGATES, ASKED, CATEGORIES, dataset, grade, sample_id, solver, to_sample
 from pytest_modeleval.bfcl.package import DEFAULT_VERSION
 
 # MODELEVAL_BFCL=2026.3.23 asks the newest questions; a score of one version says nothing about the other's.
@@ -18,7 +18,7 @@ PARSER = "calls that come as text mean that the server has no tool parser: is --
     version="1" if DATA == DEFAULT_VERSION else f"1+{DATA}",
     metric="acc",
     dataset=dataset(DATA),
-    subsets=[name for name, category in CATEGORIES.items() if category.style in (Style.SINGLE, Style.TURNS)],
+    subsets=ASKED,
     sample=to_sample,
     sample_id=sample_id,
     solve=solver(version=DATA),
