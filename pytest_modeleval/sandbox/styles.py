@@ -210,9 +210,13 @@ def _standard_files() -> None:
 
 
 def _stream(fd: int) -> io.TextIOWrapper:
-    raw = io.FileIO(fd, "wb" if fd else "rb", closefd=False)
+    raw: Any = io.FileIO(fd, "wb" if fd else "rb", closefd=False)
+    raw.name = f"<{('stdin', 'stdout', 'stderr')[fd]}>"
     buffer: Any = io.BufferedWriter(raw) if fd else io.BufferedReader(raw)
-    return io.TextIOWrapper(buffer, "utf-8", "surrogateescape", write_through=fd == 2)
+    stream: Any = io.TextIOWrapper(buffer, "utf-8", "surrogateescape", write_through=fd == 2)
+    # A well-known template of fast input looks at it.
+    stream.mode = "w" if fd else "r"
+    return stream  # type: ignore[no-any-return]
 
 
 def _nothing_to_read() -> None:
