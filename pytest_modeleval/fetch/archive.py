@@ -5,7 +5,6 @@ Nothing of an archive decides where a file is written: the target is the caller'
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import shutil
 from contextlib import contextmanager
@@ -50,7 +49,8 @@ def has_member(archive: Path, member: str) -> bool:
 
 @contextmanager
 def _opened(archive: Path, member: str) -> Iterator[IO[bytes]]:
-    import tarfile  # noqa: PLC0415 (paid by those who fetch)
+    import difflib  # noqa: PLC0415 (paid by those who fetch)
+    import tarfile  # noqa: PLC0415
     import zipfile  # noqa: PLC0415
     import zlib  # noqa: PLC0415
 

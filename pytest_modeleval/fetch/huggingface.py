@@ -10,18 +10,23 @@ import json
 import os
 import subprocess
 import sys
+import time
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.fetch.cache import sha256_of, whole_file
 from pytest_modeleval.fetch.source import Fetched, FetchError, Progress, as_commit, fill, local_advice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+_T = TypeVar("_T")
+_PATIENT_S = 5.0
+_PAUSE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +67,16 @@ class HubFile:
         with _mapped(repo, file, pinned or self.revision), _quiet():
             from huggingface_hub import hf_hub_download  # noqa: PLC0415 (0.5 s of import)
 
-            # The client itself tries again where the hub is busy, and falls back to its cache where it is gone.
-            found = hf_hub_download(
-                repo,
-                file,
-                repo_type="dataset",
-                revision=pinned or self.revision,
-                endpoint=os.environ.get("HF_ENDPOINT") or None,
-                local_files_only=is_local,
+            # Where the hub is out of reach, the client falls back to its cache.
+            found = _once_more(
+                lambda: hf_hub_download(
+                    repo,
+                    file,
+                    repo_type="dataset",
+                    revision=pinned or self.revision,
+                    endpoint=os.environ.get("HF_ENDPOINT") or None,
+                    local_files_only=is_local,
+                )
             )
         path = Path(found)
         return Fetched(path, self.origin(subset), _commit_of(path, pinned or self.revision), sha256_of(path))
@@ -141,11 +148,28 @@ class HubTable:
 
             try:
                 api = HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None)
-                info = api.dataset_info(repo, revision=self.revision, timeout=30)
+                info = _once_more(lambda: api.dataset_info(repo, revision=self.revision, timeout=30))
             except OfflineModeIsEnabled:
                 # HF_HUB_OFFLINE is set: the datasets library may still have the table in its own cache.
                 return self.revision
             return as_commit(info.sha, self.revision)
+
+
+def _once_more(ask: Callable[[], _T]) -> _T:
+    """`ask()`, a second time where the hub is busy or broken, unless the client has been patient itself.
+
+    Clients of version 2 try six times over 24 seconds, earlier ones not at all.
+    """
+    began = time.monotonic()
+    try:
+        return ask()
+    except Exception as error:
+        status = _status_of(error)
+        is_passing = status is not None and (status == 429 or status >= 500)
+        if not is_passing or time.monotonic() - began > _PATIENT_S:
+            raise
+    time.sleep(_PAUSE_S)
+    return ask()
 
 
 def _status_of(error: BaseException | None) -> int | None:

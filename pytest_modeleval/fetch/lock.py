@@ -37,32 +37,20 @@ class Lock:
     def get(self, key: str) -> Fetched | None:
         """What was fetched under this key; the file may not exist any more, or be another one."""
         entries = self._entries()
-        if key not in entries:
-            return None
-        entry = entries[key]
-        try:
-            return Fetched(
-                path=self.cache_dir / str(entry["path"]),  # An absolute path stays as it is.
-                origin=str(entry["origin"]),
-                revision=str(entry["revision"]),
-                sha256=str(entry["sha256"]),
-                archive_sha256=str(entry.get("archive_sha256", "")),
-            )
-        except (KeyError, TypeError, AttributeError) as error:
-            raise self._corrupt(f"entry {key!r} without a usable {error}") from error
+        return self._read(key, entries[key]) if key in entries else None
 
     def find_intact(self, key: str) -> Fetched | None:
         """The same, if its file is there with the bytes of then.
 
         Size and time of change are compared; only where they differ (a copied cache) the file is hashed.
         """
-        fetched = self.get(key)
-        if fetched is None:
+        entries = self._entries()
+        if key not in entries:
             return None
-        entry = self._entries()[key]
+        fetched = self._read(key, entries[key])
         try:
             found = fetched.path.stat()
-            if [found.st_size, found.st_mtime_ns] == [entry.get("size_bytes"), entry.get("mtime_ns")]:
+            if [found.st_size, found.st_mtime_ns] == [entries[key].get("size_bytes"), entries[key].get("mtime_ns")]:
                 return fetched
             return fetched if sha256_of(fetched.path) == fetched.sha256 else None
         except OSError:
@@ -100,6 +88,18 @@ class Lock:
                 entries[key]["archive_sha256"] = fetched.archive_sha256
             content = {"schema": SCHEMA, "entries": dict(sorted(entries.items()))}
             write_whole(self.path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+
+    def _read(self, key: str, entry: Any) -> Fetched:
+        try:
+            return Fetched(
+                path=self.cache_dir / str(entry["path"]),  # An absolute path stays as it is.
+                origin=str(entry["origin"]),
+                revision=str(entry["revision"]),
+                sha256=str(entry["sha256"]),
+                archive_sha256=str(entry.get("archive_sha256", "")),
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise self._corrupt(f"entry {key!r} without a usable {error}") from error
 
     def _entries(self) -> Mapping[str, Any]:
         try:
