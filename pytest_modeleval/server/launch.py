@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import socket
+import threading
 import time
 from typing import TYPE_CHECKING, Self
 
@@ -34,6 +35,7 @@ class LaunchedServer:
     """One running server of a profile.
 
     url: its OpenAI address, ending in /v1. pid: of its main process. log_file: all it wrote. command: as started.
+    is_ready: it has been seen serving since it was last started.
     """
 
     def __init__(
@@ -58,14 +60,11 @@ class LaunchedServer:
         with log_file.open("ab") as log:
             self._log_start = log.tell()
             log.write(f"$ {command_without_keys(self.command)}\n".encode())
-        self._process = GuardedProcess(
-            self.command,
-            log_file=log_file,
-            environment={**passed_on(os.environ, self.launch.pass_env), **own_environment},
-            stop_s=self.launch.stop_s,
-            abort_url=f"http://{HOST}:{self.port}/abort_request",
-            what=profile.name,
-        )
+        self._environment = {**passed_on(os.environ, self.launch.pass_env), **own_environment}
+        self.is_ready = False
+        self._is_given_up = threading.Event()
+        self._changing = threading.Lock()
+        self._process = self._started()
 
     @property
     def url(self) -> str:
@@ -85,6 +84,22 @@ class LaunchedServer:
         """Sleep until the server ends, at most timeout_s; its exit status, None if it still runs."""
         return self._process.wait(timeout_s)
 
+    def restart(self) -> Self:
+        """End what is left of it and start it again at the same address; then as wait_ready.
+
+        What the first server wrote stays in the log. Raises LaunchError as wait_ready does, or when `stop` was called
+        in the meantime from another thread: then no server is left.
+        """
+        self.is_ready = False
+        self._process.stop()
+        with self.log_file.open("ab") as log:
+            self._log_start = log.tell()
+            log.write(f"$ {command_without_keys(self.command)}  (again)\n".encode())
+        with self._changing:
+            if not self._is_given_up.is_set():
+                self._process = self._started()
+        return self.wait_ready()
+
     def wait_ready(self) -> Self:
         """Wait until it serves, telling each milestone.
 
@@ -102,10 +117,13 @@ class LaunchedServer:
                     if step is not None and step.done != reached:
                         reached, awaited, said_at = step.done, step.next, grown
                         self._say(f"{self.profile.name}: {reached} after {grown - begun:.0f} s; waiting for {awaited}")
+                if self._is_given_up.is_set():
+                    raise LaunchError(f"{self.profile.name}: its start was given up, because the run ends")
                 # Alive before and after: otherwise another program on this port could answer for a dead one.
                 if self.poll() is not None:
                     raise self._failure(f"the process {exit_words(self.poll())}", tail)
-                if self._answers() and self.poll() is None:
+                if self.answers() and self.poll() is None:
+                    self.is_ready = True
                     self._say(f"{self.profile.name}: ready after {time.monotonic() - begun:.0f} s at {self.url}")
                     return self
                 now = time.monotonic()
@@ -118,15 +136,18 @@ class LaunchedServer:
                     self._say(f"{self.profile.name}: {reached}, {now - begun:.0f} s so far; waiting for {awaited}")
                 self.wait_exit(_PROBE_EVERY_S)
         except BaseException:
-            self.stop()
+            self._process.stop()
             raise
 
     def stop(self) -> int | None:
         """End it and everything it started; its exit status. May be called again; bounded by stop_s + 12 s.
 
-        The guard first tells the server to abort what it generates, then sends SIGTERM, then SIGKILL.
+        The guard first tells the server to abort what it generates, then sends SIGTERM, then SIGKILL. From another
+        thread it also ends a wait_ready or restart under way.
         """
-        return self._process.stop()
+        self._is_given_up.set()
+        with self._changing:
+            return self._process.stop()
 
     def last_words(self) -> str:
         """Why it ended, in one line, as far as its log tells; for a server that died in mid-run."""
@@ -143,9 +164,19 @@ class LaunchedServer:
     ) -> None:
         self.stop()
 
-    def _answers(self) -> bool:
-        """True if the ready path answers 200: an open port alone proves little."""
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=_PROBE_ANSWER_S)
+    def _started(self) -> GuardedProcess:
+        return GuardedProcess(
+            self.command,
+            log_file=self.log_file,
+            environment=self._environment,
+            stop_s=self.launch.stop_s,
+            abort_url=f"http://{HOST}:{self.port}/abort_request",
+            what=self.profile.name,
+        )
+
+    def answers(self, timeout_s: float = _PROBE_ANSWER_S) -> bool:
+        """True if the ready path answers 200 in time: an open port alone proves little."""
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=timeout_s)
         try:
             connection.request("GET", self.launch.ready_path)
             return connection.getresponse().status == 200

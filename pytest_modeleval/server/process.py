@@ -8,6 +8,7 @@ import os
 import select
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -23,10 +24,14 @@ if TYPE_CHECKING:
 _GUARD_START_S = 20.0
 # The guard's own limit after SIGKILL is 8 s; beyond that the kernel holds the process and nobody can help.
 _AFTER_KILL_S = 10.0
+_PIECE_S = 0.1
 
 
 class GuardedProcess:
-    """One command and everything it starts. pid: of the command itself; mark: what its children carry."""
+    """One command and everything it starts. pid: of the command itself; mark: what its children carry.
+
+    Its methods may be called from several threads.
+    """
 
     def __init__(
         self,
@@ -47,9 +52,12 @@ class GuardedProcess:
         self.pid = 0
         self._stop_s = stop_s
         self._exit: int | None = None
+        self._is_stopped = False
         self._error = ""
         self._unread = b""
         self._trace: Path | None = None
+        # One thread may wait for the end while another one stops it.
+        self._lock = threading.RLock()
         status_read, status_write = os.pipe()
         arguments = [
             *(sys.executable, "-I", "-S", guard.__file__, "--status-fd", str(status_write), "--mark", self.mark),
@@ -92,11 +100,19 @@ class GuardedProcess:
         """Sleep until it ends, at most timeout_s; its exit status, None if it still runs."""
         deadline = time.monotonic() + timeout_s
         while self._exit is None and (left := deadline - time.monotonic()) > 0:
-            self._listen(left)
+            # In short pieces, so that another thread gets a word in.
+            self._listen(min(left, _PIECE_S))
         return self._exit
 
     def stop(self) -> int | None:
         """End it and everything it started; its exit status. May be called again; bounded by stop_s + 12 s."""
+        with self._lock:
+            if not self._is_stopped:
+                self._stop()
+                self._is_stopped = True
+        return self._exit
+
+    def _stop(self) -> None:
         if self._guard.poll() is None:
             with contextlib.suppress(OSError, ValueError):
                 self._orders.write(f"stop {self._stop_s}\n".encode())
@@ -107,16 +123,16 @@ class GuardedProcess:
             except subprocess.TimeoutExpired:
                 self._guard.kill()
                 self._guard.wait()
-        status = self.poll()
+        self.poll()
         if self._guard.returncode < 0:
             # The guard itself was killed, and with it the server (parent-death signal); its children may live on.
             guard.end_all(self.pid if self.pid > 1 else -1, self.mark, 0.0)
         with contextlib.suppress(OSError, ValueError):
             self._orders.close()
         self._status.close()
+        self._guard_ended()
         if self._trace is not None:
             self._trace.unlink(missing_ok=True)
-        return status
 
     def _await_pid(self, command: Sequence[str]) -> None:
         deadline = time.monotonic() + _GUARD_START_S
@@ -141,24 +157,26 @@ class GuardedProcess:
 
     def _listen(self, timeout_s: float) -> None:
         """Take in what the guard says, waiting at most timeout_s for a word of it."""
-        if self._status.closed:
-            self._guard_ended()
-            return
-        if not select.select([self._status], [], [], timeout_s)[0]:
-            return
-        raw = self._status.read(65_536) or b""
-        if not raw:
-            self._status.close()
-            self._guard_ended()
-            return
-        *lines, self._unread = (self._unread + raw).split(b"\n")
-        for line in lines:
-            self._note(json.loads(line))
+        with self._lock:
+            if self._status.closed:
+                self._guard_ended()
+                return
+            if not select.select([self._status], [], [], timeout_s)[0]:
+                return
+            raw = self._status.read(65_536) or b""
+            if not raw:
+                self._status.close()
+                self._guard_ended()
+                return
+            *lines, self._unread = (self._unread + raw).split(b"\n")
+            for line in lines:
+                self._note(json.loads(line))
 
     def _guard_ended(self) -> None:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            code = self._guard.wait(1.0)
-            self._exit = code if code >= 0 else 128 - code
+        if self._exit is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                code = self._guard.wait(1.0)
+                self._exit = code if code >= 0 else 128 - code
 
     def _note(self, message: Mapping[str, Any]) -> None:
         self.pid = message.get("pid", self.pid)

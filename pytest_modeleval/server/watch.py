@@ -1,0 +1,120 @@
+"""Watches the servers that we started while the run goes on: a death is noticed at once, a hang within a minute.
+
+With restarts left, the server is started again at the same address, and whoever asks it goes on. The watch is one
+thread; it tells through callbacks, which must be quick and safe to call from there.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_modeleval.errors import LaunchError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pytest_modeleval.server.launch import LaunchedServer
+
+_LOOK_EVERY_S = 0.1
+_END_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """When a silent server counts as hanging: `probes` in a row, begun every_s apart, none answered within answer_s.
+
+    SGLang's health check may itself take 20 s when the server is busy, so answer_s must be above that.
+    """
+
+    every_s: float = 10.0
+    answer_s: float = 25.0
+    probes: int = 2
+
+
+class ServerWatch:
+    """The watch over launched servers.
+
+    on_lost(replica, why): it died or hangs; nothing answers there now. on_back(replica): it serves again, at the same
+    address. on_over(replica, why): no restart is left, or the restart failed; it stays away.
+    """
+
+    def __init__(
+        self,
+        servers: Sequence[LaunchedServer],
+        *,
+        on_lost: Callable[[int, str], None],
+        on_back: Callable[[int], None],
+        on_over: Callable[[int, str], None],
+        restarts: int | None = None,
+        patience: Patience = Patience(),
+    ) -> None:
+        """Begin to watch. restarts: for each server; None for what its profile says."""
+        self._on_lost = on_lost
+        self._on_back = on_back
+        self._on_over = on_over
+        self._patience = patience
+        self._is_ending = threading.Event()
+        self.restarted = 0
+        self._servers = tuple(servers)
+        # A thread each: while one server loads for minutes, the death of another must not go unnoticed.
+        self._threads = [
+            threading.Thread(
+                target=self._watch,
+                args=(replica, server, server.profile.restart if restarts is None else restarts),
+                name=f"modeleval-watch-{replica}",
+                daemon=True,
+            )
+            for replica, server in enumerate(self._servers)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Watch no more; the servers go on, unless one is just starting again, which is given up. May be called again.
+
+        Call it before the servers are stopped, or their end is taken for a death.
+        """
+        self._is_ending.set()
+        for thread, server in zip(self._threads, self._servers, strict=True):
+            deadline = time.monotonic() + _END_S
+            # A thread in the middle of a health check is left to itself; it tells nothing any more.
+            while thread.is_alive() and time.monotonic() < deadline:
+                if not server.is_ready:
+                    server.stop()
+                thread.join(_LOOK_EVERY_S)
+
+    def _watch(self, replica: int, server: LaunchedServer, restarts: int) -> None:
+        while not self._is_ending.is_set():
+            why = self._awaited_end(server)
+            if self._is_ending.is_set() or not why:
+                return
+            if restarts < 1:
+                self._on_over(replica, why)
+                server.stop()
+                return
+            restarts -= 1
+            self._on_lost(replica, why)
+            try:
+                server.restart()
+            except LaunchError as error:
+                if not self._is_ending.is_set():
+                    self._on_over(replica, f"{why}; started again, it failed: {error}")
+                return
+            self.restarted += 1
+            self._on_back(replica)
+
+    def _awaited_end(self, server: LaunchedServer) -> str:
+        """Why the server is of no use any more, as soon as it is so; "" if the watch ends first."""
+        probe_at, silent = time.monotonic() + self._patience.every_s, 0
+        while not self._is_ending.is_set():
+            if server.wait_exit(_LOOK_EVERY_S) is not None:
+                return server.last_words()
+            if time.monotonic() >= probe_at:
+                silent = 0 if server.answers(self._patience.answer_s) else silent + 1
+                if silent >= self._patience.probes and server.poll() is None:
+                    return f"the server hangs: {silent} health checks in a row got no answer"
+                probe_at = time.monotonic() + self._patience.every_s
+        return ""
