@@ -64,6 +64,13 @@ CATEGORIES: dict[str, Category] = {
     )
 }
 
+# What can be asked today. The vector memory needs an embedding model and web search a provider; both are missing, so
+# AGENTIC and OVERALL stay partial and say so.
+ASKED = tuple(
+    category.name
+    for category in CATEGORIES.values()
+    if category.style is not Style.WEB and category.name != "memory_vector"
+)
 _LIVE_AST = ("live_simple", "live_multiple", "live_parallel", "live_parallel_multiple")
 _TURNS = tuple(category.name for category in CATEGORIES.values() if category.style is Style.TURNS)
 

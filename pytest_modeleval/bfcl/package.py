@@ -39,7 +39,6 @@ _DOCUMENTS: Mapping[str, str] = {
     "VehicleControlAPI": "vehicle_control",
     "WebSearchAPI": "web_search",
     "MemoryAPI_kv": "memory_kv",
-    "MemoryAPI_vector": "memory_vector",
     "MemoryAPI_rec_sum": "memory_rec_sum",
 }
 

@@ -3,32 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pytest_modeleval.bfcl.categories import CATEGORIES, Category, Style
 from pytest_modeleval.bfcl.package import DEFAULT_VERSION, NAME, WHEELS
-from pytest_modeleval.datasets import Dataset, Row, pypi
+from pytest_modeleval.datasets import Dataset, Progress, Row
 from pytest_modeleval.errors import DataError
+from pytest_modeleval.fetch.package import PackageFile
+from pytest_modeleval.fetch.source import Fetched
 from pytest_modeleval.records import Sample
 
 
+@dataclass(frozen=True, slots=True)
+class _FilesOfCategories:
+    """A Source that reads the file of a category, where two categories share one."""
+
+    files: PackageFile
+
+    def key(self, subset: str) -> str:
+        """See Source."""
+        return self.files.key(_file(subset))
+
+    def origin(self, subset: str) -> str:
+        """See Source."""
+        return self.files.origin(_file(subset))
+
+    def fetch(self, subset: str, *, pinned: str | None, cache_dir: Path, progress: Progress) -> Fetched:
+        """See Source."""
+        return self.files.fetch(_file(subset), pinned=pinned, cache_dir=cache_dir, progress=progress)
+
+    def find_elsewhere(self, subset: str, *, pinned: str | None) -> Fetched | None:
+        """See Source."""
+        return self.files.find_elsewhere(_file(subset), pinned=pinned)
+
+    def accepts(self, fetched: Fetched) -> bool:
+        """See Source."""
+        return self.files.accepts(fetched)
+
+
+def _file(subset: str) -> str:
+    category = CATEGORIES.get(subset)
+    return (category.file if category is not None else "") or subset
+
+
 def dataset(version: str = DEFAULT_VERSION) -> Dataset:
-    """Questions and accepted answers of one bfcl-eval wheel, joined by id; or bfcl_v4/ below --eval-data."""
-    return pypi(
-        NAME,
-        version,
-        sha256=WHEELS[version],
-        local="bfcl_v4/{subset}",
-        file="bfcl_eval/data/BFCL_v4_{subset}.json",
-        join="bfcl_eval/data/possible_answer/BFCL_v4_{subset}.json",
-    )
+    """Questions and accepted answers of one bfcl-eval wheel, joined by id; or bfcl_v4/ below --eval-data.
+
+    There the backends of memory share bfcl_v4/memory.jsonl: it is found second, and `sample_id` refuses its rows to
+    any other subset.
+    """
+    shipped = "bfcl_eval/data/BFCL_v4_{subset}.json"
+    answers = "bfcl_eval/data/possible_answer/BFCL_v4_{subset}.json"
+    files = PackageFile(NAME, version, shipped, sha256=WHEELS[version], join=answers)
+    return Dataset(locals=("bfcl_v4/{subset}", "bfcl_v4/memory"), remotes=(_FilesOfCategories(files),))
 
 
 def sample_id(row: Row) -> str:
     """The official id. Memory and web search: the data names the file, which serves several subsets."""
-    identifier = row.text("id")
-    file = CATEGORIES[row.subset].file
-    return identifier.replace(file, row.subset, 1) if file else identifier
+    identifier, file = row.text("id"), _file(row.subset)
+    if not identifier.startswith(f"{file}_"):
+        raise DataError(f"expected an id of {row.subset}, such as {file}_0, found {identifier!r}, in {row.where}")
+    return identifier.replace(file, row.subset, 1)
 
 
 def to_sample(row: Row) -> Sample:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from pytest_modeleval.bfcl.categories import CATEGORIES, Style
 from pytest_modeleval.bfcl.conversation import Conversation, converse
 from pytest_modeleval.bfcl.dialect import TextDialect, ToolDialect
+from pytest_modeleval.bfcl.memory import Memories, ask_memory, grade_answer
 from pytest_modeleval.bfcl.offering import tools, with_hints
 from pytest_modeleval.bfcl.package import DEFAULT_VERSION, functions_of
 from pytest_modeleval.bfcl.simulation import Exhausted, Session, Simulations
@@ -52,6 +53,8 @@ def solver(
         style = CATEGORIES[sample.data["category"]].style
         if style is Style.SINGLE:
             return Solved(asking, response=await model.ask(single_request(sample, asking)))
+        if style is Style.MEMORY:
+            return await _from_memory(sample, model, asking, version)
         return await _in_turns(sample, model, asking, version)
 
     return solve
@@ -72,7 +75,12 @@ def grade(sample: Sample, solved: Solved) -> Grade:
     if solved.response is not None:
         grader = grade_text_calls if solved.asking is Asking.TEXT else grade_tool_calls
         return grader(sample, solved.response)
-    assert solved.conversation is not None
+    if solved.cause == "simulation_exhausted":
+        return Grade.wrong(None, cause=solved.cause, explanation=solved.explanation)
+    if solved.conversation is None:
+        raise ValueError("solve returned neither a response nor a conversation")
+    if CATEGORIES[sample.data["category"]].style is Style.MEMORY:
+        return grade_answer(sample, solved.conversation)
     return grade_turns(solved.conversation, solved.cause, solved.explanation)
 
 
@@ -81,7 +89,7 @@ def grade_turns(conversation: Conversation, cause: str, explanation: str) -> Gra
     made = "; ".join(f"{place + 1}: {_written(rounds)}" for place, rounds in enumerate(conversation.turns))
     if not cause:
         return Grade.right(made, "every turn left the expected state and gave the expected results")
-    if conversation.is_silent and cause != "simulation_exhausted":
+    if conversation.is_silent:
         silent = "call_in_text" if conversation.has_unparsed_calls else next(iter(conversation.unread), "no_call")
         return Grade.no_answer(cause=silent, explanation=f"no call was made in {len(conversation.turns)} turns")
     if conversation.is_cut:
@@ -96,7 +104,7 @@ def _written(rounds: Sequence[Sequence[Call]]) -> str:
 async def _in_turns(sample: Sample, model: Model, asking: Asking, version: str) -> Solved:
     data = sample.data
     functions, held_back = await asyncio.to_thread(_offered, data, version)
-    dialect = TextDialect() if asking is Asking.TEXT else ToolDialect()
+    dialect = _dialect(asking)
     has_long_context = "long_context" in data["category"]
     session = simulations(version).session(data["classes"], data["config"], has_long_context=has_long_context)
     async with session:
@@ -106,6 +114,21 @@ async def _in_turns(sample: Sample, model: Model, asking: Asking, version: str) 
         except Exhausted as limit:
             said, cause, explanation = Conversation(()), "simulation_exhausted", str(limit)
     return Solved(asking, conversation=said, cause=cause, explanation=explanation)
+
+
+async def _from_memory(sample: Sample, model: Model, asking: Asking, version: str) -> Solved:
+    shared = _shared()
+    try:
+        said = await ask_memory(
+            sample, model, _dialect(asking), apis=simulations(version), memories=shared.memories, version=version
+        )
+    except Exhausted as limit:
+        return Solved(asking, None, Conversation(()), "simulation_exhausted", str(limit))
+    return Solved(asking, conversation=said)
+
+
+def _dialect(asking: Asking) -> TextDialect | ToolDialect:
+    return TextDialect() if asking is Asking.TEXT else ToolDialect()
 
 
 async def _checked(session: Session, said: Conversation, truth: Sequence[Sequence[str]]) -> tuple[str, str]:
@@ -131,11 +154,25 @@ def _offered(
     )
 
 
-# Processes belong to the engine that asks: one loop, one set of simulated APIs, gone with it.
-_BY_LOOP: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Simulations]] = weakref.WeakKeyDictionary()
+@dataclass(slots=True)
+class _Shared:
+    """What the questions of one run share."""
+
+    simulations: dict[str, Simulations] = field(default_factory=dict)
+    memories: Memories = field(default_factory=Memories)
+
+
+# A run is one engine with one loop; what its questions share goes with the loop.
+_BY_LOOP: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Shared] = weakref.WeakKeyDictionary()
+
+
+def _shared() -> _Shared:
+    return _BY_LOOP.setdefault(asyncio.get_running_loop(), _Shared())
 
 
 def simulations(version: str) -> Simulations:
     """The simulated APIs of the running loop."""
-    known = _BY_LOOP.setdefault(asyncio.get_running_loop(), {})
-    return known.setdefault(version, Simulations(version))
+    known = _shared().simulations
+    if version not in known:
+        known[version] = Simulations(version)
+    return known[version]

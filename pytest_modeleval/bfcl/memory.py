@@ -1,0 +1,145 @@
+"""BFCL's memory questions: conversations fill a memory first, then each question starts from what was kept.
+
+Per backend and scenario the earlier conversations are held once, in order, each from the memory that the one before
+left; all questions of the scenario share the result (bfcl-eval 2025.10.27.1). The words to the model are ours. The
+answer is looked for in the last reply without a call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pytest_modeleval.bfcl.conversation import Conversation, converse
+from pytest_modeleval.bfcl.dialect import Dialect
+from pytest_modeleval.bfcl.offering import with_hints
+from pytest_modeleval.bfcl.package import earlier_conversations, functions_of
+from pytest_modeleval.bfcl.simulation import Session, Simulations
+from pytest_modeleval.bfcl.text_asking import with_system
+from pytest_modeleval.declaration import Model
+from pytest_modeleval.graders.calls import Language
+from pytest_modeleval.records import Grade, Request, Response, Sample
+
+# The same request whichever question comes first, so that a resumed run finds the conversations in its journal.
+SEED = 20251027
+_ROLES = {
+    "student": "You help a college student with studies and with what surrounds them.",
+    "customer": "You are the customer support of an online shop and serve the same customer again and again.",
+    "finance": "You are the assistant of a senior person in finance, for work and private matters alike.",
+    "healthcare": "You accompany a patient from one appointment to the next.",
+    "notetaker": "You keep somebody's notes: tasks, dates, preferences.",
+}
+_KEEPING = (
+    "You have a memory that outlasts conversations: later you will talk to this user again, with nothing but that "
+    "memory. Keep in it what may matter, keep it up to date, and use it."
+)
+_TWO_PARTS = (
+    "It has two parts. The core memory is small and always in view. The archival memory is large and out of view until "
+    "you look into it. The core memory now holds:\n{content}"
+)
+_ONE_PART = "It now holds:\n{content}"
+ANSWER_FORM = (
+    "Give your final answer to the user in this form: {'answer': a short and precise answer, 'context': briefly, how "
+    "you know}. If you do not know, write 'I do not know' in both places. If the question cannot be answered, write "
+    "'I cannot answer this question' as the answer and the reason as the context."
+)
+_IGNORED = re.compile(r"[,./\-_*^()]")
+
+
+class Memories:
+    """The filled memories of one run: each is made once, by whichever question needs it first."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[tuple[str, ...], asyncio.Task[dict[str, Any]]] = {}
+
+    async def get(self, key: tuple[str, ...], filling: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+        """The content of a memory. If filling it failed, every question that needs it gets the same exception."""
+        task = self._tasks.get(key)
+        if task is None:
+            task = self._tasks[key] = asyncio.create_task(filling)
+        else:
+            filling.close()
+        # Shielded: an item that is cancelled must not take the memory away from the others.
+        return await asyncio.shield(task)
+
+
+async def ask_memory(
+    sample: Sample, model: Model, dialect: Dialect, *, apis: Simulations, memories: Memories, version: str
+) -> Conversation:
+    """The conversation about one question. Raises Ungraded where the memory could not be filled."""
+    backend = sample.data["category"].removeprefix("memory_")
+    name, scenario = f"MemoryAPI_{backend}", sample.data["scenario"]
+    filling = _fill(model, dialect, name, scenario, apis=apis, version=version)
+    state = await memories.get((model.name, type(dialect).__name__, version, name, scenario), filling)
+    async with apis.session([name], {name: state}) as session:
+        first = with_system(sample.data["messages"][0], ANSWER_FORM)
+        turns = [first, *sample.data["messages"][1:]]
+        return await _talk(model, dialect, session, turns, name=name, scenario=scenario, version=version)
+
+
+async def _fill(
+    model: Model, dialect: Dialect, name: str, scenario: str, *, apis: Simulations, version: str
+) -> dict[str, Any]:
+    """What the memory holds after the earlier conversations."""
+    state: dict[str, Any] = {}
+    for earlier in await asyncio.to_thread(earlier_conversations, scenario, version):
+        async with apis.session([name], {name: state}) as session:
+            turns = earlier["question"]
+            await _talk(_Seeded(model), dialect, session, turns, name=name, scenario=scenario, version=version)
+            _, state = await session.memory()
+    return state
+
+
+async def _talk(
+    model: Model,
+    dialect: Dialect,
+    session: Session,
+    turns: Sequence[Sequence[Mapping[str, Any]]],
+    *,
+    name: str,
+    scenario: str,
+    version: str,
+) -> Conversation:
+    content, _ = await session.memory()
+    parts = _ONE_PART if name.endswith("rec_sum") else _TWO_PARTS
+    system = f"{_ROLES.get(scenario, '')}\n\n{_KEEPING}\n\n{parts.replace('{content}', content)}"
+    functions = with_hints(await asyncio.to_thread(functions_of, name, version), Language.PYTHON)
+    return await converse(model, dialect, [with_system(turns[0], system), *turns[1:]], functions, session.call)
+
+
+class _Seeded:
+    """The model, asked with one seed for all."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self.name = model.name
+
+    async def ask(self, request: Request) -> Response:
+        """See Model."""
+        return await self._model.ask(replace(request, params={**request.params, "seed": SEED}))
+
+
+def grade_answer(sample: Sample, conversation: Conversation) -> Grade:
+    """Right if any accepted answer stands, as whole words, in the last reply without a call.
+
+    Case and , . / - _ * ^ ( ) do not matter. Any mention counts, wherever it stands (upstream's agentic_checker).
+    """
+    final = conversation.final
+    if conversation.is_stopped:
+        return Grade.wrong(None, cause="too_many_rounds", explanation="the model never stopped calling")
+    if final is None or not final.text.strip():
+        cause = final.missing_cause if final is not None else "no_final_reply"
+        return Grade.no_answer(cause=cause, explanation="there is no last reply with text")
+    said = _smooth(final.text)
+    for accepted in sample.target:
+        if re.search(rf"\b{re.escape(_smooth(accepted))}\b", said):
+            return Grade.right(final.text[:300], f"it says {accepted!r}")
+    wanted = ", ".join(map(repr, sample.target))[:200]
+    return Grade.wrong(final.text[:300], cause="answer_not_found", explanation=f"none of {wanted} is in the last reply")
+
+
+def _smooth(text: str) -> str:
+    return _IGNORED.sub("", text).lower().replace("'", '"')
