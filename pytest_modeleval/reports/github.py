@@ -3,7 +3,8 @@
 Never one annotation per sample: GitHub shows ten of a step, and the gate is what failed.
 """
 
-# No `from __future__ import annotations` here: it would take the name of `annotations` below.
+from __future__ import annotations
+
 import re
 from html import escape
 
@@ -42,7 +43,7 @@ def step_summary(summary: RunSummary) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def annotations(summary: RunSummary) -> list[str]:
+def gate_annotations(summary: RunSummary) -> list[str]:
     """Workflow commands: `::error` for each failed gate, `::warning` for each that cannot be judged."""
     return [
         f"::{_COMMANDS[gate.verdict]} title={_property(f'gate {gate.verdict}: {one_line(gate.name)}')}"

@@ -1,8 +1,8 @@
 """report.html of a run folder: one page without scripts or remote resources that shows what went wrong and why.
 
-Everything a model, a data file or a server said is hostile here. Three walls stand in its way, each enough by itself:
-every value is escaped (jinja2's autoescape), the page holds no script, and its content security policy allows nothing
-but the one style sheet, by its hash. Characters that reorder or hide text are shown by their escapes.
+Everything a model, a data file or a server said is hostile here. Every value is escaped (jinja2's autoescape) and its
+reordering or hidden characters are shown by their escapes. Should that ever have a hole, the page's content security
+policy still allows no script, no request and no style but the one sheet, by its hash: the page needs none itself.
 """
 
 from __future__ import annotations

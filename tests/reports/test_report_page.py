@@ -1,0 +1,244 @@
+"""The report page as a parsed document: what it holds, what it leaves out, and that nothing in it is active."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections import Counter
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from page_cases import RUN, Document, hostile_answers, hostile_views, many_views
+from report_cases import clean_summary, full_summary, summaries
+
+from pytest_modeleval.records import ItemKey, Kind, ToolCall
+from pytest_modeleval.reports.page import SampleView, report_page
+from pytest_modeleval.reports.page_parts import run_sections, select_samples
+from pytest_modeleval.reports.text import HIDDEN, visible
+from pytest_modeleval.results import RunSummary
+
+ALLOWED = set(
+    re.findall(
+        r"\w+",
+        "html head meta title style body header h1 h2 h3 h4 p span svg rect line circle text ul li b main section "
+        "article div table thead tbody tr th td details summary dl dt dd fieldset legend label input pre a wbr footer",
+    )
+)
+
+
+def test_page_shows_gates_scores_counts_remarks_and_run_facts() -> None:
+    """Everything a reader needs is there, gates before scores before items."""
+    html = report_page(full_summary(), run=RUN, samples=many_views(100), title="iquiz on MiniMax-M2")
+    text = Document(html).text
+    for said in (
+        "iquiz on MiniMax-M2",
+        "incomplete",
+        "failediquiz-floor",
+        "iquiz OVERALL 0.7119 (95 % 0.613-0.775, n=118) is below its floor 0.8.",
+        "0.6538",
+        "0.543-0.750",
+        "partial",
+        "126 items: 86 right, 28 wrong, 6 no answer, 4 truncated, 2 ungraded (1 server error, 1 timeout).",
+        "bfcl_v4 OVERALL partial: 1 of 5 groups (NON_LIVE)",
+        "max_tokens",
+        "16384",
+        "iquiz.data.IQ.jsonl",
+        "ab" * 32,
+        "pytest --model MiniMax-M2",
+    ):
+        assert said in text, said
+    places = [html.index(f'<section id="{name}">') for name in ("gates", "scores", "notes", "run", "items")]
+    assert places == sorted(places)
+
+
+def test_chart_marks_interval_and_score_at_their_places() -> None:
+    """0 lies at 10, 1 at 210; a partial aggregate has a dashed line and no mark."""
+    document = Document(report_page(full_summary(), run={}, samples=[], title="t"))
+    dots = [float(attrs["cx"] or 0) for tag, attrs in document.tags if tag == "circle"]
+    assert dots[0] == 10 + 200 * 0.825
+    assert len(dots) == 6
+    assert document.count("line", class_="interval") == 6
+    assert document.count("line", class_="bound") == 1
+
+
+def test_every_item_that_is_not_right_is_shown_or_counted() -> None:
+    """20,000 items: 500 are shown, both subsets have their share, and the page says how many are not shown."""
+    document = Document(report_page(clean_summary(), run={}, samples=many_views(20_000), title="t"))
+    assert document.count("article", class_="item") == 500
+    assert "500 of 4,000 are shown, shared out between the subsets; 3,500 are not shown here" in document.text
+    assert "4,000wrong_letter" in document.text
+    shown = Counter(re.findall(r"\b(IQ|EQ)-\d{5}", document.text))
+    assert shown["EQ"] == 200
+    assert shown["IQ"] == 300
+
+
+def test_small_run_shows_all_of_them() -> None:
+    """Fewer than the limit: all are shown; none: the page says that all are right."""
+    document = Document(report_page(clean_summary(), run={}, samples=many_views(50), title="t"))
+    assert document.count("article", class_="item") == 10
+    assert "10 of 50 items; all of them are shown." in document.text
+    right = [view for view in many_views(50) if view.kind is Kind.RIGHT]
+    assert (
+        "Every one of the 40 items is right."
+        in Document(report_page(clean_summary(), run={}, samples=right, title="t")).text
+    )
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), max_size=200), st.integers(1, 30))
+def test_selection_is_fair_and_bounded(items: list[tuple[int, bool]], most: int) -> None:
+    """At most `most`, all if they fit; no subset has two more than another that still had some left out."""
+    views = [
+        SampleView(key=ItemKey("b", str(subset), str(number)), kind=Kind.RIGHT if is_right else Kind.WRONG)
+        for number, (subset, is_right) in enumerate(items)
+    ]
+    chosen = select_samples(views, most)
+    wrong = Counter(view.key.subset for view in views if view.kind is Kind.WRONG)
+    assert chosen.total == len(views)
+    assert chosen.not_right == sum(wrong.values()) == sum(chosen.causes.values())
+    assert chosen.shown == min(most, chosen.not_right)
+    shown = {subset: len(chosen.samples_of("b", subset)) for subset in wrong}
+    cut = [shown[subset] for subset in wrong if shown[subset] < wrong[subset]]
+    if cut:
+        assert max(shown.values()) <= min(cut) + 1
+    for subset in wrong:
+        names = [view.key.sample for view in views if view.kind is Kind.WRONG and view.key.subset == subset]
+        assert [view.key.sample for view in chosen.samples_of("b", subset)] == names[: shown[subset]]
+
+
+def test_item_shows_question_answers_cause_and_transcript() -> None:
+    """One item with everything, its transcript in a fold."""
+    view = SampleView(
+        key=ItemKey("iquiz", "IQ", "IQ-0007", 2),
+        kind=Kind.WRONG,
+        value=0.25,
+        answer="B",
+        cause="wrong_letter",
+        explanation="expected A, found B",
+        target={"letter": "A"},
+        request_messages=[{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Which one?"}],
+        content="It is B.",
+        reasoning="Perhaps B.",
+        tool_calls=[ToolCall("look_up", '{"a": 1}')],
+        finish_reason="stop",
+        tokens=1234,
+        total_s=2.25,
+    )
+    document = Document(report_page(clean_summary(), run={}, samples=[view], title="t"))
+    text = document.text.split("Items that are not right")[1]
+    for said in (
+        "IQ-0007-r2",
+        "wrong",
+        "credit 0.25",
+        "wrong_letter",
+        "Which one?",
+        '{"letter": "A"}',
+        "expected A, found B",
+    ):
+        assert said in text, said
+    for said in (
+        "1,234 tokens",
+        "2.2 s",
+        "finish reason stop",
+        "Be brief.",
+        "Perhaps B.",
+        "It is B.",
+        'look_up({"a": 1})',
+    ):
+        assert said in text, said
+
+
+def test_long_texts_are_cut_in_the_middle() -> None:
+    """A reply of a megabyte shows its beginning and its end, and how much is left out."""
+    view = SampleView(key=ItemKey("b", "s", "1"), kind=Kind.TRUNCATED, content="start" + "x" * 1_000_000 + "the end")
+    html = report_page(clean_summary(), run={}, samples=[view], title="t")
+    assert "start" in html
+    assert "the end" in html
+    assert "[... 996,012 characters are not shown; the journal has them ...]" in html
+    assert len(html) < 60_000
+
+
+def test_suspicious_subset_shows_raw_replies() -> None:
+    """Those that are given, else those of its shown items."""
+    views = [
+        SampleView(key=ItemKey("bfcl_v4", "simple_javascript", str(n)), kind=Kind.NO_ANSWER, content=f"raw {n}")
+        for n in range(5)
+    ]
+    text = Document(report_page(full_summary(), run={}, samples=views, title="t")).text
+    assert "Its first 3 raw replies: raw 0 raw 1 raw 2" in text
+    given_replies = {("bfcl_v4", "simple_javascript"): ["given"]}
+    text = Document(report_page(full_summary(), run={}, samples=views, title="t", replies=given_replies)).text
+    assert "Its first raw reply: given" in text
+
+
+def test_policy_allows_only_our_style_sheet() -> None:
+    """The style element's hash is the only thing the policy lets through, and there is no second one."""
+    html = report_page(full_summary(), run=RUN, samples=[], title="t")
+    (css,) = re.findall(r"<style>(.*?)</style>", html, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
+    (policy,) = [attrs["content"] for tag, attrs in Document(html).tags if "http-equiv" in attrs]
+    assert policy == f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+
+
+def test_hostile_texts_stay_texts() -> None:
+    """A hundred hostile answers in every field: only our elements, no handler, no address, no hidden character."""
+    title = hostile_answers("http://127.0.0.1:9")[11]
+    summary = RunSummary(title, True, full_summary().benchmarks, full_summary().gates)
+    views = hostile_views("http://127.0.0.1:9")
+    html = report_page(summary, run={**RUN, title: title}, samples=views, title=title)
+    document = Document(html)
+    assert {tag for tag, _ in document.tags} <= ALLOWED
+    for tag, attrs in document.tags:
+        assert not any(name.startswith("on") or name in ("src", "style", "action", "srcset") for name in attrs), (
+            tag,
+            attrs,
+        )
+        assert (attrs.get("href") or "#").startswith("#")
+    assert not HIDDEN.search(html)
+    html.encode("utf-8")
+    for view in views:
+        assert " ".join(visible(view.content).split()) in document.text
+
+
+@settings(max_examples=20, deadline=None)
+@given(summaries(), st.text(max_size=80), st.dictionaries(st.text(max_size=20), st.text(max_size=40), max_size=5))
+def test_any_summary_makes_an_inert_page(summary: RunSummary, text: str, run: dict[str, str]) -> None:
+    """Whatever names, reasons and texts hold, the page has only our elements and can be stored."""
+    views = [
+        SampleView(key=ItemKey(text, text, text), kind=kind, content=text, answer=text, target=text) for kind in Kind
+    ]
+    html = report_page(summary, run=run, samples=views, title=text)
+    assert {tag for tag, _ in Document(html).tags} <= ALLOWED
+    assert not HIDDEN.search(html)
+    html.encode("utf-8")
+
+
+def test_run_facts_never_show_a_key() -> None:
+    """A field that is named like a secret is masked; token counts are no secrets; long lists are bounded."""
+    run = {
+        "server": {"api_key": "sk-1", "Authorization": "Bearer sk-2"},
+        "params": {"max_tokens": 16, "hf_token": "sk-3"},
+    }
+    rows = dict(row for _, rows in run_sections(run) for row in rows)
+    assert rows == {
+        "server.api_key": "***",
+        "server.Authorization": "***",
+        "params.max_tokens": "16",
+        "params.hf_token": "***",
+    }
+    (_, rows_of_data), *_ = run_sections({"benchmarks": {str(number): "x" for number in range(500)}})
+    assert len(rows_of_data) == 81
+    assert rows_of_data[-1] == ("...", "420 more lines in run.json")
+
+
+def test_targets_of_any_shape_can_be_shown() -> None:
+    """Expected answers are any JSON value, and an unsound one does not end the report."""
+    loop: list[object] = []
+    loop.append(loop)
+    views = [
+        SampleView(key=ItemKey("b", "s", str(number)), kind=Kind.WRONG, target=target)
+        for number, target in enumerate((0, False, ["甲"], {"a": None}, loop, float("nan"), object))
+    ]
+    text = Document(report_page(clean_summary(), run={}, samples=views, title="t")).text
+    for said in ("Expected0", "Expectedfalse", 'Expected["甲"]', 'Expected{"a": null}', "a list that cannot be shown"):
+        assert said in text.replace("Expected ", "Expected"), said
