@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pytest_modeleval.collection.items import SampleItem
+from pytest_modeleval.collection.items import SampleItem, name_as_parametrized
 from pytest_modeleval.collection.keyword import may_match, words
 from pytest_modeleval.datasets import find_subsets, open_manifest
 from pytest_modeleval.declaration import Benchmark, Subset
@@ -78,6 +78,7 @@ class BenchmarkCollector:
                 item: SampleItem = SampleItem.from_parent(
                     collector, name=f"{name}[{planned.key.sample}{suffix}]", callobj=function, fixtureinfo=info
                 )
+                name_as_parametrized(item, name, f"{planned.key.sample}{suffix}")
                 item.planned = planned
                 item.shared_location = location
                 if subset.name not in planned.key.sample:

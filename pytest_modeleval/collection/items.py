@@ -117,6 +117,17 @@ class SampleItem(pytest.Function):
         return len(definitions) > 1
 
 
+def name_as_parametrized(item: SampleItem, name: str, sample: str) -> None:
+    """Tell pytest which part of the item's id is the sample.
+
+    pytest 9.2 keeps ids in parts and compares them so, which --lf depends on; without a call specification it would
+    take "test_x[sample]" for the function's name. Older versions know texts only, and need nothing.
+    """
+    parent: Any = item.parent
+    if hasattr(item, "_id") and hasattr(parent, "id"):
+        item._id = parent.id.child(name).with_params(sample)
+
+
 class UnaskedItem(pytest.Item):
     """Stands for a benchmark in a run without --model: skipped, with the reason."""
 

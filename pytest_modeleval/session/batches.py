@@ -76,7 +76,6 @@ class BatchScheduling(LoadScheduling):  # type: ignore[misc] # xdist's classes a
         A worker is killed by the machine (out of memory, a lost node) far more often than by a sample.
         """
         pending = self.node2pending.pop(node)
-        self.node2collection.pop(node, None)
         if not pending:
             return None
         assert self.collection is not None

@@ -104,16 +104,16 @@ def shape_report(report: pytest.TestReport, outcome: Outcome, *, is_strict: bool
 
 
 def status_of(report: Any, *, is_verbose: bool) -> tuple[str, str, Any] | None:
-    """Category, letter and word of a sample's report; letters only where one line per item is wanted."""
+    """Category, letter and word of a sample's report; no letters but where each item has a line of its own."""
     facts = getattr(report, ATTRIBUTE, None)
     if facts is None or getattr(report, "when", None) == "teardown":
         return None
     kind = Kind(facts["kind"])
     if kind is Kind.RIGHT and report.passed:
-        return "passed", "." if is_verbose else "", "PASSED" if is_verbose else ""
+        return "passed", "." if is_verbose else "", "PASSED"
     if kind.is_verdict and report.skipped:
         word = (kind.label.upper(), {"yellow": True})
-        return kind.label, LETTERS[kind] if is_verbose else "", word if is_verbose else ""
+        return kind.label, LETTERS[kind] if is_verbose else "", word
     if kind.is_verdict:
-        return "failed", "F" if is_verbose else "", ("FAILED", {"red": True}) if is_verbose else ""
-    return "error", "E" if is_verbose else "", ("ERROR", {"red": True}) if is_verbose else ""
+        return "failed", "F" if is_verbose else "", ("FAILED", {"red": True})
+    return "error", "E" if is_verbose else "", ("ERROR", {"red": True})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,8 @@ class Owner:
             self._display.clear()
             self._display = None
         if self.mistake:
+            # As pytest itself says what a user has to mend.
+            print(f"ERROR: {self.mistake}\n", file=sys.stderr)  # noqa: T201
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
             return
         if self.folder is None or not self._has_begun or self.connection is None:
@@ -162,8 +165,6 @@ class Owner:
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Table, notes, gates, places."""
-        if self.mistake:
-            terminalreporter.write_line(f"ERROR: {self.mistake}", red=True)
         if self.summary is None or self.folder is None:
             return
         terminalreporter.section("model evaluation")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -54,7 +53,7 @@ def test_wrong_key(suite: Suite, workers: list[str]) -> None:
     with loopback(key_answer, key="another") as server:
         arguments = suite.arguments(server.url, "--model-key-env", "MY_KEY", *workers)
         result = suite.command(*arguments, env={"MY_KEY": secret})
-        _refused(result, server, "401", "--model-key-env")
+        _refused(result, server, "401", "MY_KEY")
     assert secret not in result.out + result.err
     for file in suite.path.rglob("*"):
         if file.is_file() and "cache" not in file.parts:
@@ -145,12 +144,11 @@ def test_bad_option_value(suite: Suite, server: LoopbackServer, option: str, val
     _refused(suite.run(server.url, f"{option}={value}"), server, option)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_unwritable_run_folder(suite: Suite, server: LoopbackServer) -> None:
-    """A folder without write permission is named."""
+def test_run_folder_that_cannot_be_made(suite: Suite, server: LoopbackServer, workers: list[str]) -> None:
+    """A folder below a file cannot be made by anybody: it is named."""
     suite.write_rows(3)
-    suite.run_dir.mkdir(mode=0o500)
-    _refused(suite.run(server.url), server, "cannot write")
+    (suite.path / "file").write_text("", encoding="utf-8")
+    _refused(suite.run(server.url, "--eval-run", "file/run", *workers, run=False), server, "cannot write", "file/run")
 
 
 def test_run_folder_that_is_a_file(suite: Suite, server: LoopbackServer, workers: list[str]) -> None:
