@@ -140,6 +140,8 @@ class EarlyStop:
                 _track(gate, asked, baseline, identities=identities or {}, declared=declared, metric=metric)
             )
         self._planned = len(self._repeats)
+        # Asked for far more often than it can change.
+        self._certain_now: set[str] | None = None
 
     def see(self, outcome: Outcome) -> None:
         """An item has ended, with a verdict or without."""
@@ -152,6 +154,7 @@ class EarlyStop:
         if len(arrived) == self._repeats[place]:
             finished = self._finished.setdefault(place[0], {})
             finished[question] = self._arrived.pop(place)
+            self._certain_now = None
             for track in self._tracks:
                 if track.gate.benchmark == place[0]:
                     track.advance(finished)
@@ -196,6 +199,11 @@ class EarlyStop:
         return next(track for track in self._tracks if track.gate.name == gate.name)
 
     def _certain(self) -> set[str]:
+        if self._certain_now is None:
+            self._certain_now = self._find_certain()
+        return self._certain_now
+
+    def _find_certain(self) -> set[str]:
         tests = {t.gate.name: t.against.p for t in self._tracks if t.gate.test != "point" and not t.is_impossible}
         adjusted = holm(tests) if self._file.is_holm else tests
         return {

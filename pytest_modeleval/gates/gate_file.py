@@ -161,7 +161,7 @@ class _Reader:
     def _gate(self, number: int, table: Mapping[str, Any], alpha: float) -> Gate | None:
         before = len(self.mistakes)
         kind = table.get("kind")
-        if kind not in _KEYS:
+        if not isinstance(kind, str) or kind not in _KEYS:
             hint = _meant(str(kind), _KEYS) if kind is not None else ""
             found = "none" if kind is None else repr(kind)
             self._mistake(number, "kind", f"kind: expected floor, regression or ceiling, found {found}{hint}")
@@ -178,12 +178,12 @@ class _Reader:
         if table.get("subset") and table.get("aggregate"):
             self._mistake(number, "aggregate", "expected a subset or an aggregate, found both")
         of = table.get("of", "score")
-        if kind == "ceiling" and "of" in table and of not in (*SHARES, *FIGURES):
+        if kind == "ceiling" and isinstance(of, str) and "of" in table and of not in (*SHARES, *FIGURES):
             expected = ", ".join((*SHARES, *FIGURES))
             self._mistake(
                 number, "of", f"of: expected one of {expected}, found {of!r}{_meant(str(of), (*SHARES, *FIGURES))}"
             )
-        is_figure = of in FIGURES
+        is_figure = isinstance(of, str) and of in FIGURES
         if "quantile" in table and not is_figure:
             self._mistake(number, "quantile", f"quantile belongs to {' or '.join(FIGURES)}; a share has none")
         if kind == "ceiling" and table.get("aggregate"):

@@ -1,0 +1,98 @@
+"""The baseline file: what is written comes back, small enough to read, and damage is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from gate_worlds import evidence, outcomes
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from pytest_modeleval.errors import SettingsError
+from pytest_modeleval.records import ItemKey, Kind, Outcome
+from pytest_modeleval.store.baseline import baseline_json, parse_baseline, read_baseline, write_baseline
+
+sample_ids = st.one_of(
+    st.text(min_size=1, max_size=12),
+    st.builds("{}{:04d}".format, st.sampled_from(["q-", "", "9"]), st.integers(0, 30)),
+    st.builds("{}[{}..{}]".format, st.text(max_size=3), st.integers(0, 9), st.integers(0, 99)),
+)
+results = st.tuples(st.sampled_from(list(Kind)), st.sampled_from([0.0, 0.25, 1.0]))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.dictionaries(st.tuples(sample_ids, st.integers(0, 2)), results, min_size=1, max_size=25))
+@example({("a[0..3]", 0): (Kind.RIGHT, 1.0), ("a0", 0): (Kind.RIGHT, 1.0), ("a1", 0): (Kind.WRONG, 0.25)})
+@example({("٣", 0): (Kind.RIGHT, 1.0), ("٤", 0): (Kind.RIGHT, 1.0)})
+def test_what_is_written_comes_back(content: dict[tuple[str, int], tuple[Kind, float]]) -> None:
+    """Every outcome with a verdict returns with its kind and value, whatever the ids look like; no other does."""
+    found = {}
+    for (sample, repeat), (kind, value) in content.items():
+        key = ItemKey("b", "s", sample, repeat)
+        # Only a wrong answer has credit of its own, and less than a right one.
+        partial = min(value, 0.5) if kind is Kind.WRONG else float(kind is Kind.RIGHT)
+        found[key] = Outcome(key, kind, partial)
+    made = baseline_json(evidence(found), made_utc="2026-01-12T00:00:00Z")
+    back = parse_baseline(json.loads(json.dumps(made)), "b.json")
+    expected = {key: (out.kind, out.value) for key, out in found.items() if out.kind.is_verdict}
+    assert {key: (out.kind, out.value) for key, out in back.outcomes.items()} == expected
+    assert back.identities == evidence(found).identities
+
+
+def test_a_blessed_file_is_small_and_readable(tmp_path: Path) -> None:
+    """1,319 outcomes take a few kilobytes: ids as one range, one letter each, with version, data and parameters."""
+    path = tmp_path / "ci" / "gsm8k.json"
+    run = evidence(outcomes("r" * 1000 + "w" * 300 + "n" * 19))
+    write_baseline(path, run, made_utc="2026-01-12T08:00:00Z", facts={"server": "sglang 0.5.5"})
+    assert path.stat().st_size < 3000
+    content = json.loads(path.read_text(encoding="utf-8"))
+    (entry,) = content["benchmarks"]
+    assert entry["subsets"][0]["samples"] == ["main-[0000..1318]"]
+    assert (entry["version"], entry["params"]) == ("1", {"temperature": 0.0})
+    found = read_baseline(path)
+    assert found.label == str(path)
+    assert found.facts == {"server": "sglang 0.5.5"}
+    assert len(found.outcomes) == 1319
+
+
+def test_a_run_with_repeats_carries_its_flip_rate() -> None:
+    """Repeats measure the noise of the deployment, and gates find it in the baseline; one repeat measures none."""
+    twice = {**outcomes("rrrr"), **outcomes("wrrr", repeat=1)}
+    back = parse_baseline(baseline_json(evidence(twice), made_utc=""), "b")
+    assert back.flip_rates == {"gsm8k": pytest.approx(0.25)}
+    assert parse_baseline(baseline_json(evidence(outcomes("rr")), made_utc=""), "b").flip_rates == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda c: c.update(schema=2), "expected schema 1, found 2"),
+        (lambda c: c.pop("model"), "'model' is missing"),
+        (lambda c: c["benchmarks"][0]["subsets"][0].update(outcomes=["rr"]), "does not fit its outcomes"),
+        (lambda c: c["benchmarks"][0]["subsets"][0].update(outcomes=["xxx"]), "found 'x'"),
+        (lambda c: c["benchmarks"][0]["subsets"][0].update(samples=["q[0..99999999999999]"]), "does not fit"),
+        (lambda c: c["benchmarks"][0]["subsets"][0].update(samples=["q"]), "expected 1 outcomes, found 3"),
+        (lambda c: c["benchmarks"][0]["subsets"][0].update(partial={"0:main-0001": 7}), "from 0 to 1"),
+        (lambda c: c.update(benchmarks=3), "no usable baseline"),
+    ],
+)
+def test_damage_is_told_with_what_to_do(tmp_path: Path, change: object, words: str) -> None:
+    """A damaged file names itself, what is wrong, and how to get a good one; it never fails in another way."""
+    content = baseline_json(evidence(outcomes("rwr")), made_utc="")
+    change(content)  # type: ignore[operator]
+    path = tmp_path / "b.json"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(SettingsError, match="--eval-bless") as error:
+        read_baseline(path)
+    assert words in str(error.value)
+
+
+def test_no_file_and_no_json_are_told_apart(tmp_path: Path) -> None:
+    """Both are mistakes of the user."""
+    with pytest.raises(SettingsError, match="could not read it"):
+        read_baseline(tmp_path / "none.json")
+    (tmp_path / "torn.json").write_text('{"schema": 1, "model"', encoding="utf-8")
+    with pytest.raises(SettingsError, match="no usable baseline"):
+        read_baseline(tmp_path / "torn.json")
