@@ -75,9 +75,12 @@ def compare(sides: Sequence[Baseline]) -> tuple[ComparedScope, ...]:
         metric = next(side.metrics[benchmark] for side in sides if benchmark in side.metrics)
         values = [question_values(group.get(benchmark, ()), metric) for group in grouped]
         subsets = list(dict.fromkeys(subset for found in values for subset, _ in found))
-        for subset in ([""] if len(subsets) > 1 else []) + subsets:
-            inside = [{q: v for q, v in found.items() if subset in ("", q[0])} for found in values]
-            scopes.append(_scope(sides, benchmark, subset, inside))
+        if len(subsets) > 1:
+            scopes.append(_scope(sides, benchmark, "", values))
+        inside = [_by_subset(found) for found in values]
+        scopes.extend(
+            _scope(sides, benchmark, subset, [parts.get(subset, {}) for parts in inside]) for subset in subsets
+        )
     return _adjusted(scopes)
 
 
@@ -85,6 +88,13 @@ def _by_benchmark(outcomes: Mapping[ItemKey, Outcome]) -> dict[str, list[Outcome
     grouped: dict[str, list[Outcome]] = {}
     for key, outcome in outcomes.items():
         grouped.setdefault(key.benchmark, []).append(outcome)
+    return grouped
+
+
+def _by_subset(values: Mapping[Question, Values]) -> dict[str, dict[Question, Values]]:
+    grouped: dict[str, dict[Question, Values]] = {}
+    for question, found in values.items():
+        grouped.setdefault(question[0], {})[question] = found
     return grouped
 
 
