@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 from pytest_modeleval.errors import LaunchError, SettingsError
 from pytest_modeleval.server.environment import passed_on
 from pytest_modeleval.server.failures import exit_words, failure_of
+from pytest_modeleval.server.gpu_memory import await_memory, used_bytes
 from pytest_modeleval.server.log import LogTail
 from pytest_modeleval.server.milestones import milestone_of
 from pytest_modeleval.server.process import GuardedProcess
@@ -61,6 +62,7 @@ class LaunchedServer:
             self._log_start = log.tell()
             log.write(f"$ {command_without_keys(self.command)}\n".encode())
         self._environment = {**passed_on(os.environ, self.launch.pass_env), **own_environment}
+        self._memory_before = used_bytes() if self.launch.gpu_release_s else {}
         self.is_ready = False
         self._is_given_up = threading.Event()
         self._changing = threading.Lock()
@@ -92,6 +94,7 @@ class LaunchedServer:
         """
         self.is_ready = False
         self._process.stop()
+        self._await_memory()
         with self.log_file.open("ab") as log:
             self._log_start = log.tell()
             log.write(f"$ {command_without_keys(self.command)}  (again)\n".encode())
@@ -140,14 +143,19 @@ class LaunchedServer:
             raise
 
     def stop(self) -> int | None:
-        """End it and everything it started; its exit status. May be called again; bounded by stop_s + 12 s.
+        """End it and everything it started; its exit status. May be called again.
 
+        Bounded by stop_s + 12 s, and gpu_release_s where GPUs are still full.
         The guard first tells the server to abort what it generates, then sends SIGTERM, then SIGKILL. From another
         thread it also ends a wait_ready or restart under way.
         """
+        was_given_up = self._is_given_up.is_set()
         self._is_given_up.set()
         with self._changing:
-            return self._process.stop()
+            status = self._process.stop()
+        if not was_given_up:
+            self._await_memory()
+        return status
 
     def last_words(self) -> str:
         """Why it ended, in one line, as far as its log tells; for a server that died in mid-run."""
@@ -184,6 +192,10 @@ class LaunchedServer:
             return False
         finally:
             connection.close()
+
+    def _await_memory(self) -> None:
+        if self.launch.gpu_release_s and (held := await_memory(self._memory_before, limit_s=self.launch.gpu_release_s)):
+            self._say(f"{self.profile.name}: {held}")
 
     def _failure(self, what: str, tail: LogTail) -> LaunchError:
         # What the process wrote last may not have been read yet.

@@ -85,6 +85,7 @@ LAUNCH_KEYS: Mapping[str, Rule] = {
     "stall_s": SECONDS,
     "ready_s": SECONDS,
     "stop_s": number(0.1, 600, " of seconds"),
+    "gpu_release_s": number(0, 3600, " of seconds"),
     "replicas": whole(1, 64),
     "gpus_each": whole(0, 64),
 }

@@ -36,7 +36,8 @@ class Launch:
     port: the wished port, taken if it is free; None for any free port.
     ready_path: answers 200 as soon as requests are served.
     stall_s: how long the log may stand still before the start is given up. ready_s: limit for the whole start.
-    stop_s: patience between SIGTERM and SIGKILL. gpus_each: devices per replica, for {gpus}.
+    stop_s: patience between SIGTERM and SIGKILL. gpu_release_s: how long to wait afterwards until the GPUs have their
+    memory back, where the driver can say; 0 does not wait. gpus_each: devices per replica, for {gpus}.
     """
 
     argv: tuple[str, ...]
@@ -48,6 +49,7 @@ class Launch:
     stall_s: float = 600.0
     ready_s: float = 7200.0
     stop_s: float = 5.0
+    gpu_release_s: float = 0.0
     replicas: int = 1
     gpus_each: int = 0
 

@@ -1,0 +1,119 @@
+"""What about a deployment would spoil scores, told before the first benchmark request. Pure: facts in, text out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_modeleval.server.server_info import SGLANG, VLLM, ServerFacts
+
+# Every one of them changes answers; what we do not send, the server fills from the model's own file or its own mind.
+_SAMPLING = ("temperature", "top_p", "top_k")
+# These refuse a request whose max_tokens cannot fit, with 400; others cut it in silence.
+_REFUSING = frozenset({SGLANG, VLLM})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What one benchmark asks of the server. params: as they will be sent; has_tools: it sends tools."""
+
+    benchmark: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    has_tools: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something to tell. is_fatal: no request of that benchmark can succeed, so the run must not begin."""
+
+    text: str
+    is_fatal: bool = False
+
+
+def findings(facts: ServerFacts, wishes: Sequence[Wish], *, context_tokens: int | None = None) -> tuple[Finding, ...]:
+    """Everything about the deployment that people should know before the run, each once, the fatal ones first.
+
+    context_tokens: the profile's, used where the server does not say its own.
+    """
+    found = [
+        *_context(facts, wishes, facts.context_tokens or context_tokens),
+        *_tools(facts, wishes),
+        *_thinking(facts),
+        *_sampling(facts, wishes),
+    ]
+    if facts.is_auto_truncating:
+        found.append(
+            Finding(
+                "the server cuts prompts that are too long instead of refusing them (allow-auto-truncate): questions "
+                "would be graded that the model never saw whole; start it without that flag"
+            )
+        )
+    return tuple(sorted(dict.fromkeys(found), key=lambda finding: not finding.is_fatal))
+
+
+def _context(facts: ServerFacts, wishes: Sequence[Wish], context: int | None) -> list[Finding]:
+    if context is None:
+        return []
+    found = []
+    for wish in wishes:
+        asked = wish.params.get("max_tokens")
+        if not isinstance(asked, int) or asked < context:
+            continue
+        consequence = (
+            "the server will refuse every request"
+            if facts.kind in _REFUSING
+            else "answers will end earlier than asked, and a prompt may not fit at all"
+        )
+        found.append(
+            Finding(
+                f"{wish.benchmark} asks for max_tokens={asked}, but the context of {facts.model} holds {context} "
+                f"tokens for prompt and answer together: {consequence}. Serve it with a longer context, or give "
+                f"--eval-param max_tokens={max(1, context // 2)}",
+                is_fatal=facts.kind in _REFUSING,
+            )
+        )
+    return found
+
+
+def _tools(facts: ServerFacts, wishes: Sequence[Wish]) -> list[Finding]:
+    asking = [wish.benchmark for wish in wishes if wish.has_tools]
+    if not asking or facts.kind != SGLANG or facts.tool_call_parser != "":
+        return []
+    return [
+        Finding(
+            f"{', '.join(dict.fromkeys(asking))} sends tools, but the server has no tool-call parser, so calls come "
+            f"back as text and are graded as wrong; start it with --tool-call-parser (minimax-m2 for MiniMax-M2)"
+        )
+    ]
+
+
+def _thinking(facts: ServerFacts) -> list[Finding]:
+    if facts.kind == SGLANG and facts.reasoning_parser == "" and "minimax" in (facts.root or facts.model).lower():
+        return [
+            Finding(
+                f"{facts.model} thinks before it answers, but the server has no reasoning parser; the thinking is cut "
+                f"away here by its tags, which fails where a tag is missing. Start it with "
+                f"--reasoning-parser minimax-append-think"
+            )
+        ]
+    return []
+
+
+def _sampling(facts: ServerFacts, wishes: Sequence[Wish]) -> list[Finding]:
+    # Only these two read the model's generation_config.json; "openai" tells SGLang not to.
+    if facts.kind not in _REFUSING or facts.sampling_defaults == "openai":
+        return []
+    found = []
+    for wish in wishes:
+        unset = [name for name in _SAMPLING if name not in wish.params]
+        # At temperature 0 the others change nothing.
+        if unset and wish.params.get("temperature") != 0:
+            found.append(
+                Finding(
+                    f"{', '.join(unset)} {'is' if len(unset) == 1 else 'are'} not set, so the server takes the "
+                    f"model's own default (generation_config.json), which another version may change; set "
+                    f"{'it' if len(unset) == 1 else 'them'} in the profile or with --eval-param"
+                )
+            )
+    return found
