@@ -53,6 +53,7 @@ async def converse(
 ) -> Conversation:
     """Hold a conversation. held_back: turn -> functions that become available only then, with no word of the user."""
     offered = list(functions)
+    offer = dialect.offer(offered)
     history = dialect.opening(turns[0], offered) if turns else []
     done: list[tuple[tuple[Call, ...], ...]] = []
     unread: list[str] = []
@@ -62,12 +63,13 @@ async def converse(
         added = (held_back or {}).get(place)
         if added:
             offered.extend(added)
+            offer = dialect.offer(offered)
             history += dialect.more_functions(added)
         elif place:
             history += [dict(message) for message in messages]
         rounds: list[tuple[Call, ...]] = []
         while True:
-            response = await model.ask(dialect.request(history, offered))
+            response = await model.ask(dialect.request(history, offer))
             is_cut = is_cut or response.is_truncated
             try:
                 calls = tuple(dialect.calls(response))

@@ -15,6 +15,7 @@ from pytest_modeleval.graders.calls import Call, NotCalls, decode_text, decode_t
 from pytest_modeleval.records import Request, Response, ToolCall
 
 Message = dict[str, Any]
+Offer = Sequence[Mapping[str, Any]]
 _MORE = "More functions are available now. Please try again with them."
 
 
@@ -27,7 +28,10 @@ class Dialect(Protocol):
     def more_functions(self, added: Sequence[Mapping[str, Any]]) -> list[Message]:
         """The message of a turn in which functions become available."""
 
-    def request(self, history: Sequence[Message], functions: Sequence[Mapping[str, Any]]) -> Request:
+    def offer(self, functions: Sequence[Mapping[str, Any]]) -> Offer:
+        """The functions as every request carries them, made once for many requests."""
+
+    def request(self, history: Sequence[Message], offer: Offer) -> Request:
         """What is sent."""
 
     def calls(self, response: Response) -> Sequence[Call]:
@@ -51,9 +55,13 @@ class ToolDialect:
         """See Dialect."""
         return [{"role": "user", "content": _MORE}]
 
-    def request(self, history: Sequence[Message], functions: Sequence[Mapping[str, Any]]) -> Request:
+    def offer(self, functions: Sequence[Mapping[str, Any]]) -> Offer:
+        """See Dialect."""
+        return tools(functions)
+
+    def request(self, history: Sequence[Message], offer: Offer) -> Request:
         """See Dialect. Without functions the field is left out: servers refuse an empty list."""
-        return Request(tuple(history), tools=tools(functions))
+        return Request(tuple(history), tools=offer)
 
     def calls(self, response: Response) -> Sequence[Call]:
         """See Dialect."""
@@ -95,7 +103,11 @@ class TextDialect:
         """See Dialect."""
         return [{"role": "user", "content": f"{describe(added, 'json')}\n{_MORE}"}]
 
-    def request(self, history: Sequence[Message], functions: Sequence[Mapping[str, Any]]) -> Request:
+    def offer(self, functions: Sequence[Mapping[str, Any]]) -> Offer:
+        """See Dialect. They stand in the system message."""
+        return ()
+
+    def request(self, history: Sequence[Message], offer: Offer) -> Request:
         """See Dialect."""
         return Request(tuple(history))
 

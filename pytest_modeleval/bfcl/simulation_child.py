@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import gc
 import importlib
 import inspect
 import json
@@ -67,9 +68,7 @@ class Instances:
                 config = copy.deepcopy(opened["config"].get(name, {}))
                 instance._load_scenario(config, long_context=opened["long_context"])
             self.by_class[name] = instance
-            for method, bound in inspect.getmembers(instance, predicate=inspect.ismethod):
-                if not method.startswith("_"):
-                    self.methods[method] = bound
+            self.methods.update((method, getattr(instance, method)) for method in public_methods(type(instance)))
 
     def call(self, name: str, positional: list[Any], keywords: dict[str, Any]) -> str:
         """The result as text, also of a call that fails."""
@@ -81,6 +80,18 @@ class Instances:
             return _as_text(self.methods[name](*positional, **keywords))
         except Exception as error:  # noqa: BLE001 - whatever a simulated API raises is its answer to the model
             return f"Error during execution: {error}"
+
+
+_METHODS: dict[type, tuple[str, ...]] = {}
+
+
+def public_methods(kind: type) -> tuple[str, ...]:
+    """The names that may be called: methods, neither private nor static. Found once per class."""
+    if kind in _METHODS:
+        return _METHODS[kind]
+    named = [(name, inspect.getattr_static(kind, name)) for name in dir(kind) if not name.startswith("_")]
+    _METHODS[kind] = tuple(name for name, found in named if isinstance(found, types.FunctionType | classmethod))
+    return _METHODS[kind]
 
 
 def _as_text(result: Any) -> str:
@@ -160,18 +171,21 @@ def serve(connection: socket.socket) -> None:
 
 
 def confine() -> None:
-    """Limits of one conversation: processor time, memory, no files, no children, no network if that can be had."""
+    """Limits of all conversations: memory, no written files, no network if that can be had."""
     os.chdir("/")
-    with contextlib.suppress(OSError, AttributeError):
+    with contextlib.suppress(ImportError, OSError, AttributeError):
         import ctypes  # noqa: PLC0415 - absent on some builds
 
         ctypes.CDLL(None).unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
-    limits = [("RLIMIT_CPU", CPU_S), ("RLIMIT_FSIZE", 0), ("RLIMIT_CORE", 0), ("RLIMIT_NOFILE", 32)]
+    _limit("RLIMIT_FSIZE", 0)
+    _limit("RLIMIT_CORE", 0)
     if sys.platform != "darwin":
-        limits.append(("RLIMIT_AS", MEMORY_BYTES))
-    for name, value in limits:
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(getattr(resource, name), (value, value))
+        _limit("RLIMIT_AS", MEMORY_BYTES)
+
+
+def _limit(name: str, value: int) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(getattr(resource, name), (value, value))
 
 
 def stand_ins() -> None:
@@ -216,10 +230,15 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     sys.path.insert(0, str(Path(sys.argv[2])))
     stand_ins()
-    for module in MODULES.values():
+    for name, module in MODULES.items():
         # One that is not there is missed by the conversation that needs it.
         with contextlib.suppress(ImportError):
-            importlib.import_module(f"{CODE}.{module}")
+            public_methods(getattr(importlib.import_module(f"{CODE}.{module}"), name))
+    confine()
+    # What is loaded now lives as long as the process: collecting it would only copy its pages into every child.
+    gc.collect()
+    gc.freeze()
+    gc.disable()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     # Ctrl-C reaches the whole terminal group; the parent decides when this ends, by closing the socket.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -230,7 +249,8 @@ def main() -> None:
         if os.fork() == 0:
             control.close()
             try:
-                confine()
+                # Of this conversation alone; the others are inherited.
+                _limit("RLIMIT_CPU", CPU_S)
                 serve(socket.socket(fileno=fds[0]))
             finally:
                 os._exit(0)
