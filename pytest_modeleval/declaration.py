@@ -28,7 +28,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Model(Protocol):
     """What `solve` may do with the model."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The model, as the user names it."""
 
     async def ask(self, request: Request) -> Response:
         """One answer; bounded, retried and journaled like every other request. Raises Ungraded if none comes."""

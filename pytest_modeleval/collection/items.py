@@ -92,13 +92,13 @@ class SampleItem(pytest.Function):
         self.answered = None
         self.grade = None
 
-    def repr_failure(self, excinfo: ExceptionInfo[BaseException], style: Any = None) -> str | TerminalRepr:
+    def repr_failure(self, excinfo: ExceptionInfo[BaseException], style: Any = None) -> str | TerminalRepr:  # noqa: ARG002
         """One line for an answer that is wrong and for a sample without a grade; a traceback for faults of code."""
         if self.is_wrong or isinstance(excinfo.value, Ungraded | EngineStopped):
             return self.failure_line
         if isinstance(excinfo.value, UserMistake):
             return str(excinfo.value)
-        return super().repr_failure(excinfo, style)
+        return super().repr_failure(excinfo)
 
     def _graded(self, sample: Sample, value: Any) -> Grade | None:
         grader = self.planned.plan.benchmark.grade

@@ -4,7 +4,7 @@ from pytest_modeleval.gates.early import EarlyStop, seeded_order
 from pytest_modeleval.gates.evidence import Baseline, Evidence, Identity, incomparable
 from pytest_modeleval.gates.gate import Gate, GateFile
 from pytest_modeleval.gates.gate_file import parse_gates, read_gates, unknown_targets
-from pytest_modeleval.gates.judge import CANNOT_JUDGE, FAILED, PASSED, Judgement, judge, judge_in_detail
+from pytest_modeleval.gates.judge import CANNOT_JUDGE, FAILED, PASSED, Judgement, judge, judge_in_detail, to_repeat
 
 __all__ = [
     "CANNOT_JUDGE",
@@ -23,5 +23,6 @@ __all__ = [
     "parse_gates",
     "read_gates",
     "seeded_order",
+    "to_repeat",
     "unknown_targets",
 ]

@@ -6,7 +6,7 @@ together; only then is anything passed or failed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_modeleval.gates.early import EarlyStop
@@ -16,6 +16,7 @@ from pytest_modeleval.gates.finding import Finding
 from pytest_modeleval.gates.gate import Gate, GateFile
 from pytest_modeleval.gates.measure import Outcomes, measure
 from pytest_modeleval.gates.sentences import reason
+from pytest_modeleval.records import ItemKey
 from pytest_modeleval.results import GateVerdict
 
 PASSED, FAILED, CANNOT_JUDGE = "passed", "failed", "cannot judge"
@@ -80,6 +81,20 @@ def judge_in_detail(
     adjusted = holm(tests) if gates.is_holm else tests
     family = len(tests) if gates.is_holm else 1
     return tuple(_decide(found, adjusted, family, looks, baseline) for found in findings)
+
+
+def to_repeat(judgements: Sequence[Judgement], keys: Iterable[ItemKey]) -> list[ItemKey]:
+    """Of these items, the ones whose repetition could turn "cannot judge" into a verdict.
+
+    Only gates that lack data are served; one without a baseline stays as it is however often it asks. Judge the
+    growing run with looks= the most looks there will be, or the last look decides too easily.
+    """
+    undecided = [entry.gate for entry in judgements if entry.is_undecided]
+    return [
+        key
+        for key in keys
+        if any(gate.benchmark == key.benchmark and gate.subset in ("", key.subset) for gate in undecided)
+    ]
 
 
 def _decide(

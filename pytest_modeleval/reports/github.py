@@ -3,8 +3,7 @@
 Never one annotation per sample: GitHub shows ten of a step, and the gate is what failed.
 """
 
-from __future__ import annotations
-
+# No `from __future__ import annotations` here: it would take the name of `annotations` below. Import the module.
 import re
 from html import escape
 
@@ -43,7 +42,7 @@ def step_summary(summary: RunSummary) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def gate_annotations(summary: RunSummary) -> list[str]:
+def annotations(summary: RunSummary) -> list[str]:
     """Workflow commands: `::error` for each failed gate, `::warning` for each that cannot be judged."""
     return [
         f"::{_COMMANDS[gate.verdict]} title={_property(f'gate {gate.verdict}: {one_line(gate.name)}')}"

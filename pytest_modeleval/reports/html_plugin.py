@@ -24,7 +24,7 @@ _AT = 2
 _TEST_ID = re.compile(r'(<td class="col-testId">)(.*)(</td>)\Z', re.DOTALL)
 _COLORS = {"passed": "#2a7f4f", "failed": "#c0392f", "cannot judge": "#a86500"}
 _STYLE = (
-    "<style>table.modeleval{border-collapse:collapse;margin:8px 0;font-size:13px}"
+    "<style>.modeleval{color:#222;font-size:13px}table.modeleval{border-collapse:collapse;margin:8px 0}"
     ".modeleval th,.modeleval td{padding:3px 10px;border-bottom:1px solid #e6e6e6;text-align:left;white-space:nowrap}"
     ".modeleval .figure{text-align:right;font-variant-numeric:tabular-nums}.modeleval .aggregate{font-weight:bold}"
     "</style>"
@@ -80,7 +80,7 @@ def html_summary(summary: RunSummary) -> list[str]:
         f'<table class="modeleval"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
     )
     said = "".join(f"<li>{_safe(remark.text)}</li>" for remark in remarks(summary))
-    return [*gates, table, *([f"<ul>{said}</ul>"] if said else [])]
+    return [*gates, table, *([f'<ul class="modeleval">{said}</ul>'] if said else [])]
 
 
 def _row(row: ScoreRow) -> str:

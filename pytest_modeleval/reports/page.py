@@ -218,7 +218,8 @@ def _message(message: Mapping[str, Any]) -> str:
 def _call(call: Any) -> str:
     if isinstance(call, ToolCall):
         return f"{call.name}({call.arguments})"
-    function = call.get("function") if isinstance(call, Mapping) else None
-    if isinstance(function, Mapping):
+    # The wire wraps name and arguments in "function"; the journal may hold them bare.
+    function = call.get("function", call) if isinstance(call, Mapping) else None
+    if isinstance(function, Mapping) and "name" in function:
         return f"{function.get('name')}({_words(function.get('arguments', ''))})"
     return _words(call)

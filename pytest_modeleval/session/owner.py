@@ -145,7 +145,7 @@ class Owner:
             self._display = None
         if self.mistake:
             # As pytest itself says what a user has to mend.
-            print(f"ERROR: {self.mistake}\n", file=sys.stderr)  # noqa: T201
+            print(f"ERROR: {self.mistake}\n", file=sys.stderr)
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
             return
         if self.folder is None or not self._has_begun or self.connection is None:

@@ -1,4 +1,4 @@
-"""A baseline file: an earlier result, small enough to be reviewed (docs/baselines.md).
+"""A baseline file: an earlier result, small enough to be reviewed (docs/gates.md).
 
 Outcomes are strings, one letter for each sample and one string for each repeat: r right, w wrong, n no answer,
 t truncated, "." no verdict. Partial credit stands beside them. A baseline is written only when asked for (--eval-bless)

@@ -90,9 +90,9 @@ def read_run(path: Path) -> JsonObject | None:
 def open_run(path: Path, *, facts: Mapping[str, Any], command: Sequence[str], project_dir: Path) -> RunFolder:
     """Make the folder or take it up again.
 
-    facts: what identifies the experiment ("model", "identity", "resume_key", ...). Raises RunFolderError if
-    the folder cannot be written, is in use, is no run folder, or holds another model's run; nothing is changed then. The
-    caller saves run.json once it knows that the experiment is the same.
+    facts: what identifies the experiment ("model", "identity", ...). Raises RunFolderError if the folder cannot be
+    written, is in use, is no run folder, or holds another model's run; nothing is changed then. The caller saves
+    run.json once it knows that the experiment is the same.
     """
     run = read_run(path)
     if run is None and path.exists() and (not path.is_dir() or any(not _is_ours(entry) for entry in path.iterdir())):

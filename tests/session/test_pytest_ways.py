@@ -1,4 +1,4 @@
-"""What pytest users expect: selection, -x, --lf, --pdb, --collect-only, reports, quiet and verbose, without a terminal."""
+"""What pytest users expect: selection, -x, --lf, --pdb, --collect-only, reports, every verbosity, no terminal."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ def test_keyword_selects_before_anything_is_loaded(suite: Suite, server: Loopbac
 def test_marker_selects(suite: Suite, server: LoopbackServer) -> None:
     """Marks of the test function work as on any test."""
     suite.write_rows(4)
-    source = (suite.path / "test_quiz.py").read_text().replace("@benchmark", "import pytest\n@pytest.mark.slow\n@benchmark")
+    source = (
+        (suite.path / "test_quiz.py").read_text().replace("@benchmark", "import pytest\n@pytest.mark.slow\n@benchmark")
+    )
     suite.write_benchmark(source)
     suite.pytester.makeini("[pytest]\nmarkers =\n    slow: takes long\n")
     assert suite.run(server.url, "-m", "not slow").status == 5
@@ -70,17 +72,15 @@ def _one_refused(body: dict[str, Any], attempt: int) -> Act:
 
 @pytest.mark.parametrize("option", [["-x"], ["--maxfail=1"]])
 @pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["single", "xdist"])
-def test_first_error_ends_the_run(
-    suite: Suite, server: LoopbackServer, option: list[str], workers: list[str]
-) -> None:
+def test_first_error_ends_the_run(suite: Suite, server: LoopbackServer, option: list[str], workers: list[str]) -> None:
     """-x stops at the first sample without a grade; wrong answers do not stop it; the rest is not run."""
     suite.write_rows(300)
-    slow = Answer(delay_s=30.0)
+    slow = Answer(delay_s=300.0)
     server.script = lambda body, attempt: (
         _one_refused(body, attempt) if int(body["messages"][-1]["content"].split()[1]) < 40 else slow
     )
     with suite.start(*suite.arguments(server.url, *option, *workers)) as process:
-        out, err = process.communicate(timeout=25)
+        out, err = process.communicate(timeout=100)
     assert process.returncode in ((6,) if not workers else (2, 6)), out + err
     summary = suite.summary()
     assert summary is not None
@@ -107,7 +107,6 @@ def test_debugger_stops_at_an_error_and_quits(suite: Suite, server: LoopbackServ
     """--pdb enters the debugger for a strict failure, and q leaves promptly with what was answered kept."""
     suite.write_rows(40)
     arguments = suite.arguments(server.url, "--eval-strict", "--pdb")
-    server.script = lambda body, attempt: key_answer(body, attempt)
     out = _on_a_terminal(suite, arguments, expect=b"(Pdb)", send=b"q\n")
     assert "(Pdb)" in out
     assert "Exiting pytest" in out or "Quitting debugger" in out
@@ -129,7 +128,7 @@ def test_junit_has_one_case_for_each_sample(suite: Suite, server: LoopbackServer
     server.script = _one_refused
     result = suite.run(server.url, "--junitxml", "j.xml", "-W", "error", *workers)
     assert result.status == 6, result.out
-    root = ET.parse(suite.path / "j.xml").getroot()[0]  # noqa: S314 - our own file
+    root = ET.parse(suite.path / "j.xml").getroot()[0]
     cases = root.findall("testcase")
     names = [case.get("name") for case in cases]
     assert len(names) == len(set(names)) == 20
@@ -137,7 +136,7 @@ def test_junit_has_one_case_for_each_sample(suite: Suite, server: LoopbackServer
     assert len(root.findall("testcase/error")) == 1
     assert len(root.findall("testcase/skipped")) == 5
     kinds = [prop.get("value") for prop in root.iter("property") if prop.get("name") == "kind"]
-    assert sorted(kinds) == ["right"] * 14 + ["server_error"] + ["wrong"] * 5
+    assert sorted(map(str, kinds)) == ["right"] * 14 + ["server_error"] + ["wrong"] * 5
 
 
 @pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["single", "xdist"])
@@ -184,7 +183,7 @@ def test_live_line_on_a_terminal(suite: Suite, server: LoopbackServer) -> None:
 
 
 def test_without_a_model_benchmarks_are_skipped(suite: Suite) -> None:
-    """pytest alone skips a benchmark with a word on how to run it, and makes nothing."""
+    """Plain pytest skips a benchmark with a word on how to run it, and makes nothing."""
     suite.write_rows(3)
     result = suite.command("-p", "no:cacheprovider", "-rs")
     assert result.status == 0

@@ -67,8 +67,8 @@ def test_a_torn_line_is_survived(suite: Suite, server: LoopbackServer) -> None:
 def test_a_signal_ends_the_run_and_keeps_the_answers(suite: Suite, server: LoopbackServer, number: int) -> None:
     """Ctrl-C and SIGTERM: status 2, summary written as incomplete, requests cancelled, nothing asked twice later."""
     suite.write_rows(100)
-    server.script = lambda body, attempt: (
-        Answer(text=key_answer(body, attempt).text, delay_s=0.02 if len(server.seen.prompts) < 30 else 60.0)
+    server.script = lambda body, attempt: Answer(
+        text=key_answer(body, attempt).text, delay_s=0.02 if len(server.seen.prompts) < 30 else 60.0
     )
     with suite.start(*suite.arguments(server.url, "--eval-in-flight", "8")) as process:
         until(lambda: server.seen.in_flight == 8 and len(server.seen.prompts) >= 30)

@@ -113,7 +113,7 @@ def test_a_fault_of_the_grader_is_no_wrong_answer(suite: Suite, server: Loopback
     part = result.subset()
     assert part["counts"]["grader_error"] == 3
     assert part["score"] is None
-    assert 'KeyError: \'oops\'' in result.out
+    assert "KeyError: 'oops'" in result.out
 
 
 def _journal(suite: Suite) -> list[dict[str, Any]]:

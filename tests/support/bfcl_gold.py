@@ -87,6 +87,8 @@ def _element(value: Any, element: str | None) -> str:
 class ScriptedModel:
     """Answers requests by a function; keeps what it was asked."""
 
+    context_tokens: int | None = None
+
     name = "scripted"
 
     def __init__(self, answer: Callable[[Request], Response]) -> None:

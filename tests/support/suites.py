@@ -131,6 +131,9 @@ def environment(home: Path, more: dict[str, str] | None = None) -> dict[str, str
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("MODELEVAL_", "PYTEST_"))}
     for name in ("CI", "FORCE_COLOR", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "BUILD_NUMBER"):
         kept.pop(name, None)
+    # Compiled once, not in every run; and hypothesis, which these projects do not use, takes seconds to load.
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
+    kept["PYTEST_ADDOPTS"] = "-p no:hypothesispytest"
     return {**kept, "COLUMNS": "80", "NO_COLOR": "1", "MODELEVAL_CACHE": str(home / "cache"), **(more or {})}
 
 

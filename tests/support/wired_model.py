@@ -126,7 +126,7 @@ class WiredModel:
         if found := re.search(r"Repeat exactly: (.+)$", text):
             return found.group(1)
         if "access code" in text:
-            code = re.search(r"code is (\d{4} \d{4})", known)
+            code = re.search(r"code is (\d{3} \d{3})", known)
             return f"It is {code.group(1)}." if code and self.fault != "forgets" else "I do not know."
         for cue, answer in (("your name", "Zorblax"), ("my dog", "Kestrel")):
             if cue in text:
