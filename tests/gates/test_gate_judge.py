@@ -8,7 +8,16 @@ from dataclasses import replace
 import pytest
 from gate_worlds import as_baseline, evidence, outcomes
 
-from pytest_modeleval.gates import CANNOT_JUDGE, FAILED, PASSED, Judgement, judge, judge_in_detail, parse_gates
+from pytest_modeleval.gates import (
+    CANNOT_JUDGE,
+    FAILED,
+    PASSED,
+    Judgement,
+    judge,
+    judge_in_detail,
+    parse_gates,
+    to_repeat,
+)
 from pytest_modeleval.gates.evidence import incomparable, subset_shares
 from pytest_modeleval.gates.exact import holm, mcnemar, sign_flip
 from pytest_modeleval.metrics import macro, micro, weighted
@@ -237,6 +246,15 @@ def test_alpha_is_shared_out_over_looks() -> None:
     assert regression(before, after).verdict == FAILED
     assert regression(before, after, looks=4).verdict == PASSED
     assert "4 looks" in regression(before, after, looks=4).reason
+
+
+def test_only_gates_that_lack_data_ask_for_repeats() -> None:
+    """Of two gates that cannot judge, the one that sees too little is repeated, the one without a baseline is not."""
+    now = {**outcomes("r" * 30), **outcomes("r" * 30, benchmark="other")}
+    text = REGRESSION + 'detect = 0.01\n[[gate]]\nkind = "regression"\nbenchmark = "other"\n'
+    found = judge_in_detail(parse_gates(text), evidence(now), as_baseline(evidence(outcomes("r" * 30))))
+    assert [entry.verdict for entry in found] == [CANNOT_JUDGE, CANNOT_JUDGE]
+    assert {key.benchmark for key in to_repeat(found, now)} == {"gsm8k"}
 
 
 def test_a_known_flip_rate_changes_what_can_be_detected_but_not_the_p_value() -> None:
