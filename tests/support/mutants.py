@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from typing import Any
 
 _SWAPS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Add: ast.Sub,
@@ -34,10 +35,12 @@ def other_operator(source: str, function: str) -> str | None:
     tree = ast.parse(source)
     for node in ast.walk(_function(tree, function)):
         if isinstance(node, ast.BinOp | ast.BoolOp | ast.AugAssign) and type(node.op) in _SWAPS:
-            node.op = _SWAPS[type(node.op)]()  # type: ignore[assignment]
+            other: Any = _SWAPS[type(node.op)]()
+            node.op = other
             return ast.unparse(ast.fix_missing_locations(tree))
         if isinstance(node, ast.Compare) and type(node.ops[0]) in _SWAPS:
-            node.ops[0] = _SWAPS[type(node.ops[0])]()  # type: ignore[assignment]
+            swapped: Any = _SWAPS[type(node.ops[0])]()
+            node.ops[0] = swapped
             return ast.unparse(ast.fix_missing_locations(tree))
     return None
 
@@ -52,7 +55,8 @@ def other_constant(source: str, function: str) -> str | None:
     ]
     if not found:
         return None
-    found[-1].value += 1  # type: ignore[operator]
+    last: Any = found[-1]
+    last.value += 1
     return ast.unparse(ast.fix_missing_locations(tree))
 
 

@@ -1,0 +1,238 @@
+"""Code out of replies, packed tests, and the causes that a grader of programs gives."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import pickle
+import zlib
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.live_code_bench.packed_tests import cases, unpacked
+from pytest_modeleval.graders.code import RULE_MATTERS, code_grader
+from pytest_modeleval.graders.code_compare import close_output, same_output, same_value, shown
+from pytest_modeleval.graders.code_extract import RULES, blocks, last_block
+from pytest_modeleval.graders.code_pool import JudgePool
+from pytest_modeleval.graders.code_problem import Case, Problem
+from pytest_modeleval.records import Grade, Kind, Response, Sample
+from pytest_modeleval.sandbox import Limits, SandboxUnavailable
+
+CODE = "print(sum(map(int, input().split())))"
+PROBLEM = Problem(limits=Limits(cpu_s=2.0, wall_s=20.0), cases=lambda: (Case("1 2", "3"), Case("4 5", "9")))
+
+# reply, what each rule takes: ours, LiveCodeBench's, the old EvalScope's
+REPLIES = [
+    ("plain", f"```python\n{CODE}\n```", CODE, CODE, CODE),
+    ("no_language", f"```\n{CODE}\n```", CODE, CODE, CODE),
+    ("sample_input_first", f"Input:\n```\n1 2\n```\nCode:\n```python\n{CODE}\n```", CODE, CODE, "1 2"),
+    ("sample_output_last", f"```python\n{CODE}\n```\nIt prints\n```\n3\n```", CODE, "3", CODE),
+    ("draft_then_final", f"```python\nx\n```\nBetter:\n```py\n{CODE}\n```", CODE, CODE, "x"),
+    ("shell_last", f"```python\n{CODE}\n```\nRun:\n```bash\npython a.py\n```", CODE, "python a.py", CODE),
+    ("unclosed", f"Here:\n```python\n{CODE}", CODE, "", ""),
+    ("closed_then_unclosed", f"```python\n{CODE}\n```\nand\n```python\nx = (", CODE, "and", CODE),
+    (
+        "fence_in_text",
+        f"Use ``` fences.\n```python\n{CODE}\n```",
+        CODE,
+        CODE,
+        "```python"[:0] or None,
+    ),
+    ("longer_fence", f"````python\n{CODE}\n````", CODE, CODE, CODE),
+    ("none", "The answer is to add them.", "", "", ""),
+    ("nothing", "", "", "", ""),
+    ("empty_block", "```python\n\n```", "", "", ""),
+]
+
+
+@pytest.mark.parametrize("row", REPLIES, ids=lambda row: row[0])
+def test_rules_take_what_they_are_known_to_take(row: tuple[str, str, str, str, str | None]) -> None:
+    """Each rule by name, on replies as models write them; None where a rule's choice does not matter."""
+    _, text, *expected = row
+    for rule, code in zip(("last_block", "between_last_fences", "between_first_fences"), expected, strict=True):
+        assert code is None or RULES[rule](text).strip() == code, rule
+
+
+@given(st.text(alphabet="`~pythn \n\tx=(", max_size=400))
+def test_extraction_takes_nothing_that_is_not_in_the_reply(text: str) -> None:
+    """No rule raises; what a rule gives is a piece of the reply, and no piece of a block is a closing fence."""
+    for rule in RULES.values():
+        assert rule(text) in text
+    for block in blocks(text):
+        assert block.code in text
+
+
+@given(st.text(alphabet=st.characters(exclude_characters="`~\r", exclude_categories=["Cs"]), min_size=1, max_size=200))
+def test_code_survives_the_way_into_a_block_and_out(code: str) -> None:
+    """Whatever stands in a Python block comes out unchanged."""
+    if code.strip():
+        assert last_block(f"Before\n```python\n{code}\n```\nafter") == code
+
+
+def packed(tests: Any) -> str:
+    """Tests as the data packs private ones."""
+    return base64.b64encode(zlib.compress(pickle.dumps(json.dumps(tests)))).decode()
+
+
+class Evil:
+    """A pickle of it runs a command when it is loaded."""
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, ("modeleval-was-here",)
+
+
+def test_packed_tests_come_out_as_they_went_in() -> None:
+    """Plain JSON and the packed form give the same tests, in order."""
+    tests = [{"input": "1\n", "output": "2", "testtype": "stdin"}, {"input": "", "output": "x", "testtype": "stdin"}]
+    assert unpacked(packed(tests)) == tests == unpacked(json.dumps(tests))
+    assert cases(json.dumps(tests[:1]), packed(tests[1:])) == (Case("1\n", "2"), Case("", "x"))
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        base64.b64encode(zlib.compress(pickle.dumps(Evil()))).decode(),
+        base64.b64encode(zlib.compress(pickle.dumps([1, 2]))).decode(),
+        base64.b64encode(zlib.compress(b"cos\nsystem\n(S'x'\ntR.")).decode(),
+        base64.b64encode(zlib.compress(b"no pickle")).decode(),
+        base64.b64encode(b"no zlib").decode(),
+        "no base64!",
+        "",
+        "{}",
+        packed({"input": "1"}),
+        packed([{"output": "1"}]),
+        packed([7]),
+    ],
+)
+def test_packed_tests_that_are_none_are_refused_and_run_nothing(
+    field: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A damaged or hostile field is a ValueError (so a grader_error), and no code in it runs."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError):  # noqa: PT011 - every text of it is fine
+        cases(field)
+    assert list(tmp_path.iterdir()) == []
+
+
+COMPARED = [
+    ("3\n", "3", True),
+    ("3 \n\n", " 3", True),
+    ("1 2", "1  2", True),
+    ("1.0", "1", True),
+    ("1e0 2", "1 2.00", True),
+    ("a  b", "a b", False),
+    ("3\n4", "3 4", False),
+    ("", "3", False),
+    ("0.30000000000000004", "0.3", False),
+    ("NaN", "NaN", True),
+    ("nan", "NaN", False),
+    ("1" * 20_000, "1" * 20_000, True),
+    ("1" * 20_000, "1" * 19_999 + "2", False),
+]
+
+
+@pytest.mark.parametrize(("found", "expected", "is_same"), COMPARED)
+def test_outputs_compare_as_upstream_compares_them(found: str, expected: str, is_same: bool) -> None:
+    """Lines stripped and equal, or equal decimal numbers token by token, without tolerance."""
+    assert same_output(found, expected) is is_same
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_comparison_is_total_and_symmetric(one: str, other: str) -> None:
+    """Nothing raises; equal texts are equal; order does not matter; what is quoted is short."""
+    assert same_output(one, one)
+    assert same_output(one, other) == same_output(other, one)
+    assert close_output(one, other) == close_output(other, one)
+    assert len(shown(one * 9)) <= 90
+
+
+def test_values_compare_as_plain_values() -> None:
+    """Lists by content; numbers by value; nested deeper than Python recurses they are unequal, not an error."""
+    deep: list[Any] = []
+    other: list[Any] = []
+    for _ in range(100_000):
+        deep, other = [deep], [other]
+    assert same_value([1, 2.0, "x", None], [1.0, 2, "x", None])
+    assert not same_value([1], [2])
+    assert not same_value(deep, other)
+
+
+@pytest.fixture(scope="module")
+def pool() -> Any:
+    """One judge."""
+    pool = JudgePool(1, packages=())
+    try:
+        pool.walls()
+    except SandboxUnavailable as error:
+        pool.close()
+        pytest.skip(str(error))
+    yield pool
+    pool.close()
+
+
+def graded(pool: JudgePool, response: Response, **options: Any) -> Grade:
+    """The grade of one reply."""
+    grader = code_grader(lambda _: PROBLEM, pool=pool, **options)
+    grade = asyncio.run(grader(Sample(), response))
+    assert isinstance(grade, Grade)
+    return grade
+
+
+def fenced(code: str) -> Response:
+    """A reply that ended by itself and holds one block."""
+    return Response(f"```python\n{code}\n```", finish_reason="stop")
+
+
+CAUSES = [
+    (fenced(CODE), Kind.RIGHT, ""),
+    (fenced("print(1)"), Kind.WRONG, "wrong_answer"),
+    (fenced("print(3.0000001 if input()[0] == '1' else 9)"), Kind.WRONG, "wrong_answer:within_tolerance"),
+    (fenced("print("), Kind.WRONG, "compile_error"),
+    (fenced("1 // 0"), Kind.WRONG, "runtime_error"),
+    (fenced("import time\ntime.sleep(99)"), Kind.WRONG, "time_limit"),
+    (fenced("x = bytes(10**10)"), Kind.WRONG, "memory_limit"),
+    (fenced("while True: print('x' * 10**6)"), Kind.WRONG, "output_limit"),
+    (Response("I cannot.", finish_reason="stop"), Kind.NO_ANSWER, "no_code"),
+    (Response("", reasoning="hm", finish_reason="length", is_thinking_open=True), Kind.NO_ANSWER, "unclosed_thinking"),
+    (Response("", finish_reason="stop"), Kind.NO_ANSWER, "empty"),
+]
+
+
+@pytest.mark.parametrize(("response", "kind", "cause"), CAUSES, ids=lambda value: str(value)[:24])
+def test_each_way_to_fail_has_its_cause(pool: JudgePool, response: Response, kind: Kind, cause: str) -> None:
+    """The grade names what happened, machine-readable, with a line for people."""
+    grade = graded(pool, response)
+    assert (grade.kind, grade.cause) == (kind, cause), grade.explanation
+    assert grade.explanation
+
+
+def test_sample_that_depends_on_the_extraction_rule_is_marked(pool: JudgePool) -> None:
+    """Where another rule of the field gives another verdict, the explanation says so first; elsewhere it does not."""
+    others = ["between_last_fences", "between_first_fences"]
+    text = f"Input:\n```\n1 2\n```\n```python\n{CODE}\n```\n"
+    marked = graded(pool, Response(text), other_rules=others)
+    assert marked.kind is Kind.RIGHT
+    assert marked.explanation.startswith(f"{RULE_MATTERS} (between_first_fences: ")
+    assert not graded(pool, fenced(CODE), other_rules=others).explanation.startswith(RULE_MATTERS)
+    old = graded(pool, Response(text), rule="between_first_fences", other_rules=["last_block"])
+    assert old.kind is Kind.WRONG
+    assert "last_block: passed" in old.explanation
+
+
+def test_known_faults_of_tests_are_named_and_change_no_verdict(pool: JudgePool) -> None:
+    """A remark about a problem's tests is added to the cause of a wrong answer, and to nothing else."""
+    remark = {"remark": lambda _: "several_answers"}
+    assert graded(pool, fenced("print(1)"), **remark).cause == "wrong_answer:several_answers"
+    assert graded(pool, fenced("1 // 0"), **remark).cause == "runtime_error"
+    assert graded(pool, fenced(CODE), **remark).kind is Kind.RIGHT
+
+
+def test_unknown_rule_is_refused_when_it_is_declared() -> None:
+    """A misspelt rule is told at once, with the names that exist."""
+    with pytest.raises(ValueError, match="last_block, between_last_fences"):
+        code_grader(lambda _: PROBLEM, rule="lastblock")

@@ -1,0 +1,118 @@
+"""HumanEval's own solutions and our mutants of them, against a plain run of its tests in a process of ours."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mutants import early_return, other_constant, other_operator
+
+from benchmarks.humaneval.test_humaneval import to_problem, to_sample, whole_program
+from pytest_modeleval.datasets import Row
+from pytest_modeleval.graders.code_pool import JudgePool
+from pytest_modeleval.graders.code_problem import Problem, Verdict
+from pytest_modeleval.records import Sample
+from pytest_modeleval.sandbox import SandboxUnavailable
+
+PLAIN_S = 3
+
+
+def data_file() -> Path:
+    """HumanEval's rows, where MODELEVAL_DATA or the folder shared/data beside the repository has them."""
+    roots: list[str | Path] = [os.environ.get("MODELEVAL_DATA", ""), Path(__file__).parents[3] / "shared" / "data"]
+    found = [Path(root) / "humaneval" / "test.jsonl" for root in roots if root]
+    return next((path for path in found if path.exists()), Path())
+
+
+@pytest.fixture(scope="module")
+def samples() -> list[Sample]:
+    """All 164."""
+    path = data_file()
+    if not path.is_file():
+        pytest.skip("no humaneval/test.jsonl below MODELEVAL_DATA or shared/data")
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert len(rows) == 164
+    return [to_sample(Row(row, subset="s", index=n, file="f", line=n + 1)) for n, row in enumerate(rows)]
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[JudgePool]:
+    """Judges on all cores."""
+    pool = JudgePool()
+    try:
+        pool.walls()
+    except SandboxUnavailable as error:
+        pool.close()
+        pytest.skip(str(error))
+    yield pool
+    pool.close()
+
+
+def quick(sample: Sample) -> Problem:
+    """With a lower limit of time: some mutants never end."""
+    problem = to_problem(sample)
+    return dataclasses.replace(problem, limits=dataclasses.replace(problem.limits, cpu_s=1.5))
+
+
+def passes_plainly(sample: Sample, source: str) -> bool:
+    """What the tests say when they run with the program in one process, as HumanEval's own harness does.
+
+    Only for HumanEval's solutions and our mutants of them: nothing untrusted runs here.
+    """
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            signal.alarm(PLAIN_S)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+            namespace: dict[str, Any] = {}
+            exec(sample.data["prompt"], namespace)
+            exec(source, namespace)
+            exec(sample.data["test"], namespace)
+            namespace["check"](namespace[sample.data["entry_point"]])
+            code = 0
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_all_own_solutions_pass(samples: list[Sample], pool: JudgePool) -> None:
+    """Every canonical solution passes, written as a whole and as a continuation of the prompt."""
+    futures = {}
+    for sample in samples:
+        body = sample.data["canonical_solution"]
+        for form, code in (("continued", body), ("whole", sample.data["prompt"] + body)):
+            futures[sample.data["entry_point"], form] = pool.submit(to_problem(sample), whole_program(sample, code))
+    failed = {name: found.explanation for name, future in futures.items() if (found := future.result()).passed != 1}
+    assert not failed
+
+
+def test_every_solution_that_returns_nothing_fails(samples: list[Sample], pool: JudgePool) -> None:
+    """With an early return in it no solution passes."""
+    futures = []
+    for sample in samples:
+        source = early_return(sample.data["prompt"] + sample.data["canonical_solution"], sample.data["entry_point"])
+        futures.append((sample.data["entry_point"], pool.submit(to_problem(sample), source)))
+    assert [name for name, future in futures if future.result().verdict is Verdict.PASSED] == []
+
+
+@pytest.mark.parametrize("mutate", [other_operator, other_constant])
+def test_judge_agrees_with_a_plain_run_about_every_mutant(samples: list[Sample], pool: JudgePool, mutate: Any) -> None:
+    """Solutions with another operator or constant pass exactly if they pass HumanEval's tests run plainly."""
+    futures = []
+    for sample in samples:
+        source = mutate(sample.data["prompt"] + sample.data["canonical_solution"], sample.data["entry_point"])
+        if source is not None:
+            futures.append((sample, source, pool.submit(quick(sample), source)))
+    judged = {sample.data["entry_point"]: future.result().verdict for sample, _, future in futures}
+    plain = {sample.data["entry_point"]: passes_plainly(sample, source) for sample, source, _ in futures}
+    differ = {name: judged[name] for name in judged if (judged[name] is Verdict.PASSED) != plain[name]}
+    assert not differ
+    failed = sum(verdict is not Verdict.PASSED for verdict in judged.values())
+    assert failed > 0.75 * len(judged), "a mutant is nearly always wrong"
