@@ -74,6 +74,17 @@ class LaunchedServer:
         return f"http://{HOST}:{self.port}/v1"
 
     @property
+    def version(self) -> str:
+        """The installed version of the profile's package, for servers that do not tell theirs; "" if unknown."""
+        from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 (only where one is launched)
+
+        try:
+            return version(self.launch.package) if self.launch.package else ""
+        except PackageNotFoundError:
+            # The command may run in another environment than ours.
+            return ""
+
+    @property
     def pid(self) -> int:
         """The main process of the server, not of its guard."""
         return self._process.pid

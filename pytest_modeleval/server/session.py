@@ -119,7 +119,7 @@ def _launched(
             served_names=profile.served_names,
             key=key,
             key_env=key_env,
-            version=_installed_version(profile.launch.package),
+            version=servers[0].version,
         )
     except BaseException:
         _stop_all(servers)
@@ -135,13 +135,3 @@ def _stop_all(servers: Sequence[LaunchedServer]) -> None:
     elif servers:
         with ThreadPoolExecutor(len(servers)) as pool:
             list(pool.map(LaunchedServer.stop, servers))
-
-
-def _installed_version(package: str) -> str:
-    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 (only where something is launched)
-
-    try:
-        return version(package) if package else ""
-    except PackageNotFoundError:
-        # The command may run in another environment than ours.
-        return ""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from pytest_modeleval.errors import SettingsError
+from pytest_modeleval.server.profile_schema import LAUNCH_KEYS, PROFILE_KEYS
 from pytest_modeleval.server.profiles import Launch, Profile, closest_profile, load_profile, profile_names
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def loaded(tmp_path: Path, text: str, name: str = "m") -> Profile:
@@ -206,3 +205,18 @@ def test_odd_files_are_refused(tmp_path: Path) -> None:
     path.mkdir()
     with pytest.raises(SettingsError, match="readable file"):
         load_profile("m", project_dir=tmp_path)
+
+
+def test_documented_profile_loads(tmp_path: Path) -> None:
+    """Every piece of TOML in docs/models.md is valid, and every key that exists is documented there."""
+    text = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
+    pieces = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    assert len(pieces) == 2
+    assert loaded(tmp_path, pieces[0], "MiniMax-M2").params["temperature"] == 0.6
+    launch = loaded(tmp_path, pieces[1], "my-model").launch
+    assert launch is not None
+    assert "my-org/my-model" in launch.argv
+    for key in (*PROFILE_KEYS, *LAUNCH_KEYS):
+        assert f"`{key}`" in text or f".{key}]`" in text, key
+    for name in profile_names(tmp_path):
+        assert f"`{name}`" in text or name == "my-model", name
