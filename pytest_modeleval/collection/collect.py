@@ -36,6 +36,8 @@ class BenchmarkCollector:
         self._places: dict[str, str] = {}
         self.mistake: UserMistake | None = None
         self.left_out: list[str] = []
+        # Every benchmark that was seen, selected or not: name -> subsets, aggregates.
+        self.known: dict[str, tuple[list[str], list[str]]] = {}
 
     def collect(
         self, collector: pytest.Module | pytest.Class, name: str, function: Callable[..., Any], declared: Benchmark
@@ -59,6 +61,8 @@ class BenchmarkCollector:
         if any(mark.name == "parametrize" for mark in probe.iter_markers()):
             raise SettingsError(f"{place}: a benchmark cannot be parametrized; declare two benchmarks, or subsets")
         subsets = self._wanted_subsets(declared, probe)
+        names = [part.name for part in declared.subsets or subsets]
+        self.known[declared.name] = (names, [aggregate.name for aggregate in declared.aggregates])
         if not subsets:
             self.left_out.append(declared.name)
             return

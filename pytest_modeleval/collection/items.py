@@ -92,7 +92,7 @@ class SampleItem(pytest.Function):
         self.answered = None
         self.grade = None
 
-    def repr_failure(self, excinfo: ExceptionInfo[BaseException], style: Any = None) -> str | TerminalRepr:  # noqa: ARG002
+    def repr_failure(self, excinfo: ExceptionInfo[BaseException], style: Any = None) -> str | TerminalRepr:
         """One line for an answer that is wrong and for a sample without a grade; a traceback for faults of code."""
         if self.is_wrong or isinstance(excinfo.value, Ungraded | EngineStopped):
             return self.failure_line

@@ -23,6 +23,7 @@ from pytest_modeleval.evaluation.evaluation import AskingOptions, Evaluation
 from pytest_modeleval.evaluation.plan import BenchmarkPlan, load_samples
 from pytest_modeleval.session import run as runs
 from pytest_modeleval.session.connect import Connection
+from pytest_modeleval.session.judging import check_targets
 from pytest_modeleval.session.lane import ShortWay
 from pytest_modeleval.session.outcomes import line_of, outcome_of, properties_of, shape_report
 from pytest_modeleval.session.owner import Owner
@@ -116,6 +117,7 @@ class ActiveSession:
         self.items = [item for item in session.items if isinstance(item, SampleItem)]
         if not self.items or self.settings.is_collect_only:
             return
+        check_targets(self.settings, self.collector.known)
         load_samples(item.planned for item in self.items)
         plans = list({id(item.planned.plan): item.planned.plan for item in self.items}.values())
         self.connection = connection = self.get_connection()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,12 @@ import pytest
 from pytest_modeleval.evaluation.evaluation import Tally
 from pytest_modeleval.records import ItemKey, Kind, Outcome
 from pytest_modeleval.reports.terminal import summary_parts
-from pytest_modeleval.results import RunSummary
+from pytest_modeleval.results import GateVerdict, RunSummary
 from pytest_modeleval.session import run as runs
 from pytest_modeleval.session.connect import Connection, connect, find_profile, stored_connection
 from pytest_modeleval.session.display import Display
 from pytest_modeleval.session.exit_status import exit_status
+from pytest_modeleval.session.judging import Judge, gate_reports
 from pytest_modeleval.session.outcomes import ATTRIBUTE, status_of
 from pytest_modeleval.session.pages import REPORT_FILE, HtmlColumns, write_for_github, write_report
 from pytest_modeleval.session.termination import TerminationSignal
@@ -37,6 +38,7 @@ class Owner:
     def __init__(self, config: pytest.Config, settings: Settings) -> None:
         self.config = config
         self.settings = settings
+        self.judge = Judge(settings)
         self.profile = find_profile(settings) if settings.rescore_dir is None else None
         self.connection: Connection | None = None
         self.folder: RunFolder | None = None
@@ -48,7 +50,9 @@ class Owner:
         self._display: Display | None = None
         self._ordinary_failures = 0
         self._has_begun = False
+        self._gates: tuple[GateVerdict, ...] | None = None
         self._annotations: list[str] = []
+        self._blessed = ""
         if config.getoption("htmlpath", None):
             config.pluginmanager.register(HtmlColumns(lambda: self.summary), "modeleval-html")
         self._termination = TerminationSignal()
@@ -137,6 +141,22 @@ class Owner:
         """Categories of samples: passed, wrong, no answer, truncated, error."""
         return status_of(report, is_verbose=config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES) > 0)
 
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, Any, Any]:
+        """When every item has ended: judge the gates, each a test in every report. Not when the run was stopped."""
+        result = yield
+        if self.judge.gates is not None and self._has_begun and not self.stop_reason():
+            assert self.folder is not None
+            assert self.connection is not None
+            summary = runs.summary_of(self.folder, self.settings, self.connection.model.name)
+            self._gates = self.judge.verdicts(summary, self.folder.reader.contents)
+            session.testscollected += len(self._gates)
+            file = shown_path(self.settings.gates_file) if self.settings.gates_file is not None else "gates"
+            for gate in self._gates:
+                for report in gate_reports(gate, file):
+                    session.config.hook.pytest_runtest_logreport(report=report)
+        return result
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the summary and set the exit status; independent of the terminal."""
@@ -150,7 +170,9 @@ class Owner:
             return
         if self.folder is None or not self._has_begun or self.connection is None:
             return
-        self.summary = runs.finish_run(self.folder, self.settings, self.connection.model.name)
+        gates = self._gates if self._gates is not None else self.judge.unjudged()
+        self.summary = runs.finish_run(self.folder, self.settings, self.connection.model.name, gates=gates)
+        self._blessed = self.judge.bless(self.summary, self.folder.reader.contents)
         write_report(self.folder, self.summary)
         self._annotations = write_for_github(self.summary)
         session.exitstatus = exit_status(
@@ -175,6 +197,8 @@ class Owner:
             self.summary, width=width, replies=self._raw_replies(self.summary), places=self._places(self.summary)
         ):
             terminalreporter.write_line(text, **markup)
+        if self._blessed:
+            terminalreporter.write_line(self._blessed)
         for line in self._annotations:
             terminalreporter.write_line(line)
 

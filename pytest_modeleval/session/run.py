@@ -13,8 +13,9 @@ from pytest_modeleval.errors import RunFolderError, SettingsError
 from pytest_modeleval.evaluation.evaluation import run_summary
 from pytest_modeleval.evaluation.summary import merge_plans, planned_keys
 from pytest_modeleval.records import UNGRADED, ItemKey, JsonObject, Kind
-from pytest_modeleval.results import RunSummary
+from pytest_modeleval.results import GateVerdict, RunSummary
 from pytest_modeleval.session.connect import Connection
+from pytest_modeleval.session.judging import with_gates
 from pytest_modeleval.settings import Settings
 from pytest_modeleval.store.journal import JournalReader, utc_now
 from pytest_modeleval.store.run_folder import (
@@ -145,10 +146,9 @@ def stored_params(folder: Path) -> dict[str, JsonObject]:
     return {plan["benchmark"]: plan["params"] for plan in merge_plans(JournalReader(folder).refresh().plans)}
 
 
-def finish_run(folder: RunFolder, settings: Settings, model: str) -> RunSummary:
-    """The summary, written to the folder together with the last of run.json."""
-    plans = merge_plans(folder.reader.refresh().plans)
-    summary = run_summary(
+def summary_of(folder: RunFolder, settings: Settings, model: str) -> RunSummary:
+    """The summary as it stands, without gates."""
+    return run_summary(
         folder.reader,
         model=model,
         may_be_ungraded=settings.max_ungraded.allows,
@@ -158,6 +158,12 @@ def finish_run(folder: RunFolder, settings: Settings, model: str) -> RunSummary:
             "limit": folder.run.get("limit"),
         },
     )
+
+
+def finish_run(folder: RunFolder, settings: Settings, model: str, *, gates: tuple[GateVerdict, ...]) -> RunSummary:
+    """The summary, written to the folder together with the last of run.json."""
+    summary = with_gates(summary_of(folder, settings, model), gates)
+    plans = merge_plans(folder.reader.contents.plans)
     write_summary(folder.path, summary, keep_old=settings.rescore_dir is not None)
     folder.run["benchmarks"] = {
         plan["benchmark"]: {name: plan[name] for name in ("version", "metric", "params", "data", "repeats")}
