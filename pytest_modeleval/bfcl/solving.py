@@ -66,7 +66,7 @@ def single_request(sample: Sample, asking: Asking) -> Request:
     functions = with_hints(data["functions"], Language(data["language"]))
     messages = data["messages"][0]
     if asking is Asking.TEXT:
-        return Request(with_system(messages, system_text(functions)))
+        return Request(with_system(messages, system_text(functions, data.get("text_form"))))
     return Request(messages, tools=tools(functions))
 
 

@@ -1,0 +1,25 @@
+"""BFCL V4, format sensitivity: 200 questions asked as text in 26 forms. See card.md."""
+
+from __future__ import annotations
+
+from pytest_modeleval import Grade, benchmark
+from pytest_modeleval.bfcl import Asking, grade, solver
+from pytest_modeleval.bfcl.format_rows import SUBSET, format_rows, format_sample
+from pytest_modeleval.datasets import inline
+from pytest_modeleval.declaration import Subset
+
+
+@benchmark(
+    name="bfcl_format_v4",
+    version="1",
+    metric="acc",
+    dataset=inline(format_rows),
+    # 5,200 requests that enter no score of the leaderboard: only where -k names them.
+    subsets=[Subset(SUBSET, is_optional=True)],
+    sample=format_sample,
+    sample_id=lambda row: row.text("id"),
+    solve=solver(Asking.TEXT),
+    grade=grade,
+)
+def test_bfcl_format_v4(grade: Grade) -> None:
+    assert grade, grade.explanation
