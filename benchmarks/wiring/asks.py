@@ -68,6 +68,6 @@ def whole(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def code(name: str) -> str:
-    """Two groups of four digits that belong to this name alone: "0417 9926". Always the same."""
-    number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") % 10**8
-    return f"{number // 10_000:04d} {number % 10_000:04d}"
+    """Two groups of three digits that belong to this name: "041 992". Always the same."""
+    number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") % 10**6
+    return f"{number // 1000:03d} {number % 1000:03d}"

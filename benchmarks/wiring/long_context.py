@@ -46,7 +46,7 @@ async def ask_recall(sample: Sample, model: Model) -> Recall:
         count = max(_LONGER, int((wanted - short) / each) + _SHORT)
         expected = int(short + each * (count - _SHORT))
     # Room for a thinking model to think; on a small context, what is left over in any case.
-    limit = min(2048, context // 16) if known else 1024
+    limit = min(2048, context // 32) if known else 1024
     response = await model.ask(Request(_messages(code, count), params={"max_tokens": limit}))
     return Recall(response, expected)
 

@@ -186,9 +186,9 @@ def _json_schema() -> list[dict[str, Any]]:
 
 def _sampling() -> list[dict[str, Any]]:
     invent = "Invent a strange story about an octopus and a piano. Surprise me."
-    cold = ask(invent, temperature=0, max_tokens=24)
-    hot = [ask(invent, temperature=1, max_tokens=40, seed=seed) for seed in (11, 12, 13, 14)]
-    narrow = [ask(invent, temperature=1, top_p=0.01, max_tokens=24, seed=seed) for seed in (11, 12, 13)]
+    cold = ask(invent, temperature=0, max_tokens=16)
+    hot = [ask(invent, temperature=1, max_tokens=32, seed=seed) for seed in (11, 12, 13)]
+    narrow = [ask(invent, temperature=1, top_p=0.01, max_tokens=16, seed=seed) for seed in (11, 12, 13)]
     return [
         row("sampling-temperature-0", "repeats", [cold] * 3, changing="temperature_ignored"),
         row(
@@ -208,7 +208,7 @@ def _seed() -> list[dict[str, Any]]:
         row(
             f"seed-{seed}",
             "repeats",
-            [ask(invent, temperature=1, max_tokens=32, seed=seed)] * 3,
+            [ask(invent, temperature=1, max_tokens=24, seed=seed)] * 3,
             changing="seed_ignored",
         )
         for seed in (7, 2**31 - 1)

@@ -59,6 +59,13 @@ def test_size_and_ids(wiring_samples: list[Sample]) -> None:
     assert set(ADVICE) == {subset.name for subset in declaration(page.test_wiring).subsets}
 
 
+def test_codes_are_apart(wiring_samples: list[Sample]) -> None:
+    """No two requests of a check have the same code."""
+    for sample in (sample for sample in wiring_samples if sample.subset == "cross_talk"):
+        codes = sample.target["codes"]
+        assert len(set(codes)) == len(codes) == len(sample.data["asks"])
+
+
 def test_rows_are_the_same_every_time() -> None:
     """Rows are made by code, and every call makes the same ones."""
     assert rows() == rows()

@@ -51,3 +51,23 @@ def test_a_subset_is_selected_by_name(suite: Suite, server: LoopbackServer, word
     )
     assert result.summary is not None, result.out + result.err
     assert [part["subset"] for part in result.summary["benchmarks"][0]["subsets"]] == [word]
+
+
+def test_rescoring_grades_every_check_again(suite: Suite, server: LoopbackServer) -> None:
+    """Checks of several requests find all their stored replies: the same counts, and no server is asked."""
+    server.script = lambda body, attempt: Answer(text="Hello there.", tokens=3)
+    common = ["-p", "no:cacheprovider", "--rootdir", str(suite.path), "-c", "/dev/null", str(WIRING)]
+    first = suite.command(*common, "--model", "test-model", "--model-url", server.url, "--eval-run", str(suite.run_dir))
+    asked = len(server.seen.bodies)
+    again = suite.command(*common, "--eval-rescore", str(suite.run_dir))
+    assert first.summary is not None, first.out + first.err
+    assert again.summary is not None, again.out + again.err
+    assert again.status == 0, again.out
+    assert len(server.seen.bodies) == asked > 200
+    kept = ("subset", "num", "score", "counts")
+    before, after = (
+        [{name: part[name] for name in kept} for part in result.summary["benchmarks"][0]["subsets"]]
+        for result in (first, again)
+        if result.summary is not None
+    )
+    assert before == after
