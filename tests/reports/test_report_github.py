@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from report_cases import clean_summary, full_summary, summaries
 
-from pytest_modeleval.reports.github import gate_annotations, step_summary
+from pytest_modeleval.reports import github
 from pytest_modeleval.reports.rows import score_rows
 from pytest_modeleval.reports.text import HIDDEN
 from pytest_modeleval.results import GateVerdict, RunSummary
@@ -13,7 +13,7 @@ from pytest_modeleval.results import GateVerdict, RunSummary
 
 def test_step_summary_is_a_markdown_table() -> None:
     """A clean run, whole."""
-    assert step_summary(clean_summary()) == (
+    assert github.step_summary(clean_summary()) == (
         "## MiniMax-M2: complete run\n\n"
         "| Dataset | Metric | Subset | Num | Score | 95 % interval | Truncated | No answer | Ungraded |\n"
         "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n"
@@ -26,7 +26,7 @@ def test_step_summary_is_a_markdown_table() -> None:
 
 def test_step_summary_has_gates_and_remarks() -> None:
     """Verdicts stand above the table, what qualifies the scores below it."""
-    text = step_summary(full_summary())
+    text = github.step_summary(full_summary())
     assert "- **FAILED** iquiz-floor: iquiz OVERALL 0.7119" in text
     assert "- **cannot judge** bfcl: bfcl has no baseline; bless a run with --eval-bless." in text
     assert text.index("**FAILED**") < text.index("| Dataset") < text.index("- bfcl\\_v4 OVERALL partial: 1 of 5 groups")
@@ -36,7 +36,7 @@ def test_step_summary_has_gates_and_remarks() -> None:
 @given(summaries())
 def test_step_summary_is_one_table_row_for_each_score(summary: RunSummary) -> None:
     """No name breaks a row or adds a cell, and no HTML but the marks that break up links gets through."""
-    text = step_summary(summary)
+    text = github.step_summary(summary)
     rows = [line for line in text.split("\n") if line.startswith("| ")]
     assert len(rows) == (len(score_rows(summary)) + 2 if summary.benchmarks and score_rows(summary) else 0)
     assert all(row.replace("\\\\", "").replace("\\|", "").count("|") == 10 for row in rows)
@@ -46,7 +46,7 @@ def test_step_summary_is_one_table_row_for_each_score(summary: RunSummary) -> No
 
 def test_only_gates_that_did_not_pass_are_annotated() -> None:
     """An error for a failed gate, a warning for one that cannot be judged, none for the rest and none for samples."""
-    assert gate_annotations(full_summary()) == [
+    assert github.annotations(full_summary()) == [
         "::error title=gate failed%3A iquiz-floor::iquiz OVERALL 0.7119 (95 %25 0.613-0.775, n=118) is below its "
         "floor 0.8.",
         "::warning title=gate cannot judge%3A bfcl::bfcl has no baseline; bless a run with --eval-bless.",
@@ -57,7 +57,7 @@ def test_only_gates_that_did_not_pass_are_annotated() -> None:
 @given(summaries())
 def test_annotations_cannot_be_broken_out_of(summary: RunSummary) -> None:
     """One line each; a name or reason cannot end the property, the message or the line."""
-    lines = gate_annotations(summary)
+    lines = github.annotations(summary)
     assert len(lines) == sum(gate.verdict in ("failed", "cannot judge") for gate in summary.gates)
     for line in lines:
         assert line.isprintable() or not HIDDEN.search(line)
@@ -69,7 +69,7 @@ def test_annotations_cannot_be_broken_out_of(summary: RunSummary) -> None:
 def test_hostile_gate_names_are_escaped() -> None:
     """A name that tries to begin a command of its own stays a name."""
     gate = GateVerdict("x::stop-commands::\n::set-env name=A,b=c", "failed", "50% is\n::error::no")
-    (line,) = gate_annotations(RunSummary("M", True, (), (gate,)))
+    (line,) = github.annotations(RunSummary("M", True, (), (gate,)))
     assert line == (
         "::error title=gate failed%3A x%3A%3Astop-commands%3A%3A %3A%3Aset-env name=A%2Cb=c::50%25 is ::error::no."
     )

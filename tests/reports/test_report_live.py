@@ -75,6 +75,7 @@ def test_log_line_is_plain() -> None:
     assert log_line([]) == "modeleval: 0/0, 0 in flight, 0 errors"
 
 
+@settings(max_examples=50)
 @given(st.lists(states, max_size=12), st.integers(1, 140), st.integers(1, 10))
 def test_live_lines_fit(running: list[BenchmarkProgress], width: int, most: int) -> None:
     """No line is wider than the terminal, no block higher than allowed, no name drives the terminal."""
@@ -85,6 +86,7 @@ def test_live_lines_fit(running: list[BenchmarkProgress], width: int, most: int)
         assert not HIDDEN.search(line)
 
 
+@settings(max_examples=50)
 @given(st.lists(states, max_size=5), st.integers(10, 140))
 def test_log_lines_fit_and_are_ascii(running: list[BenchmarkProgress], width: int) -> None:
     """One line of ASCII within the width."""

@@ -119,7 +119,12 @@ def test_item_shows_question_answers_cause_and_transcript() -> None:
         request_messages=[{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Which one?"}],
         content="It is B.",
         reasoning="Perhaps B.",
-        tool_calls=[ToolCall("look_up", '{"a": 1}')],
+        tool_calls=[
+            ToolCall("look_up", '{"a": 1}'),
+            {"id": "1", "type": "function", "function": {"name": "wired", "arguments": "{}"}},
+            {"name": "bare", "arguments": "[]", "id": ""},
+            ["neither"],
+        ],
         finish_reason="stop",
         tokens=1234,
         total_s=2.25,
@@ -144,6 +149,9 @@ def test_item_shows_question_answers_cause_and_transcript() -> None:
         "Perhaps B.",
         "It is B.",
         'look_up({"a": 1})',
+        "wired({})",
+        "bare([])",
+        '["neither"]',
     ):
         assert said in text, said
 
