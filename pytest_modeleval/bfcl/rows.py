@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_modeleval.bfcl.categories import CATEGORIES, Category, Style
-from pytest_modeleval.bfcl.package import DEFAULT_VERSION, NAME, WHEELS
+from pytest_modeleval.bfcl.package import DEFAULT_VERSION, NAME, sha256_of_wheel
 from pytest_modeleval.datasets import Dataset, Progress, Row
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.fetch.package import PackageFile
@@ -56,7 +56,7 @@ def dataset(version: str = DEFAULT_VERSION) -> Dataset:
     """
     shipped = "bfcl_eval/data/BFCL_v4_{subset}.json"
     answers = "bfcl_eval/data/possible_answer/BFCL_v4_{subset}.json"
-    files = PackageFile(NAME, version, shipped, sha256=WHEELS[version], join=answers)
+    files = PackageFile(NAME, version, shipped, sha256=sha256_of_wheel(version), join=answers)
     return Dataset(locals=("bfcl_v4/{subset}", "bfcl_v4/memory"), remotes=(_FilesOfCategories(files),))
 
 
