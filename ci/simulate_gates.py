@@ -1,6 +1,6 @@
 """Do the gates keep their promises? Simulated runs of every kind of gate: false alarms, power, what stopping saves.
 
-    python ci/simulate_gates.py [--runs 10000] [--seed 1] [--only WORD ...] [--json FILE]
+    python ci/simulate_gates.py [--runs 10000] [--seed 1] [--only WORD ...] [--sizes N ...] [--json FILE]
 
 Each cell draws its own runs from its own seed, judges them with the package's own tests, and must hold its bar: false
 alarms at most alpha plus three standard errors of the simulation; power at the printed minimum detectable drop from
@@ -14,7 +14,7 @@ import json
 import sys
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from math import sqrt
 from pathlib import Path
@@ -279,7 +279,7 @@ def holm_family(rng: np.random.Generator, runs: int, n: int, flips: float) -> It
         )
 
 
-def cells(runs: int, seed: int, only: list[str]) -> Iterator[Cell]:
+def cells(runs: int, seed: int, only: list[str], sizes: Sequence[int] = SIZES) -> Iterator[Cell]:
     """Every cell, each from a seed of its own."""
 
     def made(name: str, *arguments: float) -> np.random.Generator:
@@ -288,7 +288,7 @@ def cells(runs: int, seed: int, only: list[str]) -> Iterator[Cell]:
     def wanted(name: str) -> bool:
         return not only or any(word in name for word in only)
 
-    for n in SIZES:
+    for n in sizes:
         for flips in FLIPS:
             for margin in (0.0, MARGIN):
                 for kind in (regression_single, regression_repeats, early_regression):
@@ -310,18 +310,24 @@ def asked(
 ) -> Ints:
     """How many of n samples each run asks until its gate is decided, looked at after every sample."""
     values, shares = power.Noise((1.0,), (flips,)).after_losing(drop)
-    against = log_growth(values - margin, 1.0 + margin)
-    towards = log_growth(margin - values, 1.0 - margin)
-    most = log_growth(np.asarray([1.0 - margin]), 1.0 + margin)[0]
-    left = n - 1 - np.arange(n)
+    against = log_growth(values - margin, 1.0 + margin).astype(np.float32)
+    towards = log_growth(margin - values, 1.0 - margin).astype(np.float32)
+    most = log_growth(np.asarray([1.0 - margin]), 1.0 + margin)[0].astype(np.float32)
+    left = (n - 1 - np.arange(n)).astype(np.float32)
     found = []
     chunk = max(1, 200_000 // n)
     for start in range(0, runs, chunk):
         categories = draw(rng, shares, (min(chunk, runs - start), n))
         growth = np.cumsum(against[categories], axis=1)
         is_over = np.asarray(log_wealth(growth)) >= -np.log(alpha)
-        # Too few are left to fail it, even if every one were lost.
-        is_over |= np.asarray(log_wealth(growth + left[:, np.newaxis] * most)) < -np.log(alpha)
+        # Too few are left to fail it, even if every one were lost: once so, always so, hence found by bisection.
+        rows, first, last = np.arange(len(growth)), np.zeros(len(growth), int), np.full(len(growth), n - 1)
+        while np.any(first < last):
+            middle = (first + last) // 2
+            future = growth[rows, middle] + left[middle][:, np.newaxis] * most
+            is_lost = np.asarray(log_wealth(future)) < -np.log(alpha)
+            first, last = np.where(is_lost, first, np.minimum(middle + 1, last)), np.where(is_lost, middle, last)
+        is_over[rows, first] = True
         if margin > 0.0:
             is_over |= np.asarray(log_wealth(np.cumsum(towards[categories], axis=1))) >= -np.log(alpha)
         is_over[:, -1] = True
@@ -361,11 +367,12 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=10_000, help="simulated runs of each cell")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", nargs="*", default=[], help="cells whose function's name holds one of these words")
+    parser.add_argument("--sizes", nargs="*", type=int, default=SIZES, help="numbers of samples")
     parser.add_argument("--json", type=Path, help="write the cells there as well")
     options = parser.parse_args()
     start = time.monotonic()
     found = []
-    for cell in cells(options.runs, options.seed, options.only):
+    for cell in cells(options.runs, options.seed, options.only, options.sizes):
         found.append(cell)
         print(line(cell), flush=True)
     if not options.only or "savings" in options.only:

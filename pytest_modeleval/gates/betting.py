@@ -18,6 +18,7 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pytest_modeleval.gates.exact import Floats
 
@@ -37,7 +38,7 @@ def log_growth(badness: Any, worst: float) -> Floats:
     return np.log1p(np.multiply.outer(values, bets(worst)))
 
 
-def log_wealth(growth: Floats) -> Any:
+def log_wealth(growth: NDArray[np.floating[Any]]) -> Any:
     """Log of the average wealth over the bets, from their summed growth: shape (..., bets) to (...)."""
     highest = growth.max(axis=-1)
     total = np.exp(growth - highest[..., np.newaxis]).mean(axis=-1)
