@@ -97,22 +97,24 @@ class LaunchedServer:
         """Sleep until the server ends, at most timeout_s; its exit status, None if it still runs."""
         return self._process.wait(timeout_s)
 
-    def restart(self) -> Self:
+    def restart(self, say: Callable[[str], None] = lambda _: None) -> Self:
         """End what is left of it and start it again at the same address; then as wait_ready.
 
+        say: told how far it has come. Not what the server was made with: this runs in a thread of the watch, and a
+        terminal that pytest captures may only be written from the main one.
         What the first server wrote stays in the log. Raises LaunchError as wait_ready does, or when `stop` was called
         in the meantime from another thread: then no server is left.
         """
         self.is_ready = False
         self._process.stop()
-        self._await_memory()
+        self._await_memory(say)
         with self.log_file.open("ab") as log:
             self._log_start = log.tell()
             log.write(f"$ {command_without_keys(self.command)}  (again)\n".encode())
         with self._changing:
             if not self._is_given_up.is_set():
                 self._process = self._started()
-        return self.wait_ready()
+        return self._wait_ready(say)
 
     def wait_ready(self) -> Self:
         """Wait until it serves, telling each milestone.
@@ -120,6 +122,9 @@ class LaunchedServer:
         Raises LaunchError, with advice and the end of the log, when the process dies, its log stands still for the
         profile's stall_s, or ready_s is over. The server is gone after any exception.
         """
+        return self._wait_ready(self._say)
+
+    def _wait_ready(self, say: Callable[[str], None]) -> Self:
         tail = LogTail(self.log_file, start=self._log_start)
         begun = grown = said_at = time.monotonic()
         reached, awaited = "starting", "its first sign of life"
@@ -130,7 +135,7 @@ class LaunchedServer:
                     step = milestone_of(line)
                     if step is not None and step.done != reached:
                         reached, awaited, said_at = step.done, step.next, grown
-                        self._say(f"{self.profile.name}: {reached} after {grown - begun:.0f} s; waiting for {awaited}")
+                        say(f"{self.profile.name}: {reached} after {grown - begun:.0f} s; waiting for {awaited}")
                 if self._is_given_up.is_set():
                     raise LaunchError(f"{self.profile.name}: its start was given up, because the run ends")
                 # Alive before and after: otherwise another program on this port could answer for a dead one.
@@ -138,7 +143,7 @@ class LaunchedServer:
                     raise self._failure(f"the process {exit_words(self.poll())}", tail)
                 if self.answers() and self.poll() is None:
                     self.is_ready = True
-                    self._say(f"{self.profile.name}: ready after {time.monotonic() - begun:.0f} s at {self.url}")
+                    say(f"{self.profile.name}: ready after {time.monotonic() - begun:.0f} s at {self.url}")
                     return self
                 now = time.monotonic()
                 if now - grown > self.launch.stall_s:
@@ -147,7 +152,7 @@ class LaunchedServer:
                     raise self._failure(f"it was not ready after {now - begun:.1f} s (ready_s)", tail)
                 if now - said_at > _SAY_EVERY_S:
                     said_at = now
-                    self._say(f"{self.profile.name}: {reached}, {now - begun:.0f} s so far; waiting for {awaited}")
+                    say(f"{self.profile.name}: {reached}, {now - begun:.0f} s so far; waiting for {awaited}")
                 self.wait_exit(_PROBE_EVERY_S)
         except BaseException:
             self._process.stop()
@@ -165,7 +170,7 @@ class LaunchedServer:
         with self._changing:
             status = self._process.stop()
         if not was_given_up:
-            self._await_memory()
+            self._await_memory(self._say)
         return status
 
     def last_words(self) -> str:
@@ -204,9 +209,9 @@ class LaunchedServer:
         finally:
             connection.close()
 
-    def _await_memory(self) -> None:
+    def _await_memory(self, say: Callable[[str], None]) -> None:
         if self.launch.gpu_release_s and (held := await_memory(self._memory_before, limit_s=self.launch.gpu_release_s)):
-            self._say(f"{self.profile.name}: {held}")
+            say(f"{self.profile.name}: {held}")
 
     def _failure(self, what: str, tail: LogTail) -> LaunchError:
         # What the process wrote last may not have been read yet.

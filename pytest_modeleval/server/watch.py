@@ -99,7 +99,7 @@ class ServerWatch:
             self._on_lost(replica, why)
             try:
                 server.restart()
-            except LaunchError as error:
+            except (LaunchError, OSError) as error:
                 if not self._is_ending.is_set():
                     self._on_over(replica, f"{why}; started again, it failed: {error}")
                 return

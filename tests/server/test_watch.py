@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,6 +99,21 @@ def test_death_with_restart_comes_back_at_the_same_address(tmp_path: Path) -> No
         os.kill(servers[0].pid, signal.SIGKILL)
         assert eventually(lambda: told.events[2:] == [("over", 0)])
     assert (tmp_path / "0.log").read_text().count("ready to roll") == 2
+
+
+def test_the_watch_writes_nowhere(tmp_path: Path) -> None:
+    """A restart tells only its callbacks: who listened to the first start is not called from the watch's thread."""
+    callers: list[str] = []
+    told = Told()
+    server = LaunchedServer(
+        stand_in(restart=1), log_file=tmp_path / "log", say=lambda _: callers.append(threading.current_thread().name)
+    )
+    with server.wait_ready():
+        watch = ServerWatch([server], on_lost=told.lost, on_back=told.back, on_over=told.over)
+        os.kill(server.pid, signal.SIGKILL)
+        assert eventually(lambda: told.events == [("lost", 0), ("back", 0)])
+        watch.stop()
+    assert set(callers) == {threading.current_thread().name}
 
 
 def test_death_under_load_is_noticed(tmp_path: Path) -> None:
