@@ -54,6 +54,13 @@ OPTIONS = (
     Option("--eval-strict", "", "a wrong answer is an ordinary test failure", is_switch=True),
     Option("--eval-max-ungraded", "N|F", "how many samples may end without a grade (default 0)"),
     Option(
+        "--eval-flush-cache",
+        "",
+        "empty the server's prefix cache before the first request (SGLang, vLLM); done without asking where gates are "
+        "judged on a server that this run started",
+        is_switch=True,
+    ),
+    Option(
         "--eval-idle-timeout",
         "SECONDS",
         "how long a response may be silent before it is asked again (default: ten times the slowest seen so far, "

@@ -66,6 +66,7 @@ class Settings:
     only: frozenset[Kind] = frozenset()
     is_strict: bool = False
     max_ungraded: Limit = Limit(rows=0)
+    is_flushing: bool = False
     idle_timeout_s: float | None = None
     sample_timeout_s: float | None = None
     project_dir: Path = Path()
@@ -119,6 +120,7 @@ def read_settings(config: pytest.Config) -> Settings:
         only=_kinds(value_of(config, "--eval-only")),
         is_strict=_switch("--eval-strict", config),
         max_ungraded=_limit("--eval-max-ungraded", value_of(config, "--eval-max-ungraded") or "0", allow_zero=True),
+        is_flushing=_switch("--eval-flush-cache", config),
         idle_timeout_s=_seconds("--eval-idle-timeout", value_of(config, "--eval-idle-timeout")),
         sample_timeout_s=_seconds("--eval-sample-timeout", value_of(config, "--eval-sample-timeout")),
         project_dir=config.rootpath,

@@ -51,6 +51,13 @@ class ChatClient:
         reply["total_s"] = round(end - start, 4)
         return reply
 
+    async def abort(self, url: str, request_id: str) -> None:
+        """Tell SGLang to drop a request: one whose client is gone goes on to max_tokens (SGLang issue 37833)."""
+        root = url.removesuffix("/").removesuffix("/v1")
+        body = f'{{"rid":"{request_id}","abort_all":false}}'.encode()
+        async with self._transport.post(f"{root}/abort_request", body, self._headers) as answer:
+            await answer.read()
+
     async def close(self) -> None:
         """Give all connections back."""
         await self._transport.close()

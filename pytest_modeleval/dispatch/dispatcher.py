@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from pytest_modeleval.client.chat import ChatClient
+from pytest_modeleval.dispatch.balance import Balancer
 from pytest_modeleval.dispatch.limit import Limiter, LimiterState
 from pytest_modeleval.dispatch.retry import RetryBudget, ServerHealth, delay_before_next
 from pytest_modeleval.dispatch.silence import SilenceLimit
@@ -26,12 +27,14 @@ class Call:
     """One request to be asked, and what the watch over it needs.
 
     key: journal key. group: whose silence limit counts (the benchmark). limit_s: seconds for one attempt.
+    prefix: equal for requests that share a beginning, so that they go to the same replica; None: it does not matter.
     """
 
     key: str
     body: bytes
     group: str
     limit_s: float
+    prefix: int | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -57,20 +60,13 @@ class Figures:
     completion_tokens: int = 0
 
 
-@dataclass(slots=True)
-class Replica:
-    """One server address and how many requests it holds."""
-
-    url: str
-    in_flight: int = 0
-    failures: int = 0
-
-
 class Dispatcher:
     """Asks one request at a time per caller; many callers at once. Lives in one event loop.
 
     on_failure(call, item, attempt, failure) is told of every failed attempt before it is repeated.
-    abort(url, request_id) tells a server to drop a request that we no longer wait for, where it can be told.
+    abort(url, request_id) tells a server to drop a request that we no longer wait for, where it can be told; requests
+    then carry their id as `rid`. states() says of every replica how it is ("up", "held" while it is started again,
+    otherwise why it is gone); it is looked at several times a second.
     """
 
     def __init__(
@@ -82,9 +78,15 @@ class Dispatcher:
         idle_timeout_s: float | None,
         on_failure: Callable[[Call, ItemKey, int, AttemptFailed], None],
         abort: Callable[[str, str], Awaitable[None]] | None = None,
+        states: Callable[[], Sequence[str]] | None = None,
     ) -> None:
         self._client = client
-        self._replicas = [Replica(url) for url in urls]
+        self._urls = list(urls)
+        self._balancer = Balancer(len(self._urls), in_flight)
+        self._states = states
+        self._up = [True] * len(self._urls)
+        self._can_ask = asyncio.Event()
+        self._can_ask.set()
         self._limiter = Limiter(in_flight)
         self._idle_timeout_s = idle_timeout_s
         self._on_failure = on_failure
@@ -117,12 +119,20 @@ class Dispatcher:
         while True:
             attempt += 1
             await self._limiter.acquire()
+            replica = -1
             try:
+                await self._can_ask.wait()
                 if self.lost_reason:
                     raise Ungraded(self.lost_reason, kind=Kind.SERVER_ERROR, cause="server_lost")
-                reply = await self._attempt(call, attempt, silence)
+                replica = self._balancer.choose(call.prefix)
+                reply = await self._attempt(self._urls[replica], call, attempt, silence)
             except AttemptFailed as failure:
-                delay = self._failed(call, item, attempt, failure)
+                if self._up[replica]:
+                    delay = self._failed(call, item, attempt, failure)
+                else:
+                    # The server went away under the request and is being started again: that is not the sample's fault.
+                    self._on_failure(call, item, attempt, failure)
+                    attempt, delay = attempt - 1, SWEEP_S
             else:
                 self._limiter.adaptive.succeeded()
                 self._health.succeeded()
@@ -130,6 +140,8 @@ class Dispatcher:
                 self.figures.completion_tokens += (reply.get("usage") or {}).get("completion_tokens") or 0
                 return reply, attempt
             finally:
+                if replica >= 0:
+                    self._balancer.done(replica)
                 self._limiter.release()
             await asyncio.sleep(delay)
 
@@ -150,13 +162,13 @@ class Dispatcher:
             raise Ungraded(f"{failure} ({tries})", kind=failure.kind, cause=failure.cause) from failure
         return delay
 
-    async def _attempt(self, call: Call, attempt: int, silence: SilenceLimit) -> JsonObject:
+    async def _attempt(self, url: str, call: Call, attempt: int, silence: SilenceLimit) -> JsonObject:
         loop = asyncio.get_running_loop()
-        replica = self._choose()
         request_id = f"modeleval-{uuid.uuid4().hex}"
         now = loop.time()
         flight: _Flight | None = None
-        replica.in_flight += 1
+        # The id is our own for every attempt, so it stands outside of what is journaled and hashed.
+        body = call.body if self._abort is None else b'%b,"rid":"%b"}' % (call.body[:-1], request_id.encode())
         try:
             async with asyncio.timeout(None) as timeout:
                 flight = _Flight(timeout, silence, attempt, now, now, call.limit_s)
@@ -168,30 +180,39 @@ class Dispatcher:
                     watched.longest_s = max(watched.longest_s, moment - watched.heard_s)
                     watched.heard_s = moment
 
-                reply = await self._client.complete(replica.url, call.body, request_id=request_id, heard=heard)
+                reply = await self._client.complete(url, body, request_id=request_id, heard=heard)
             heard()
             silence.completed(flight.longest_s)
-            replica.failures = 0
         except TimeoutError as error:
-            self._tell_abort(replica.url, request_id)
+            self._tell_abort(url, request_id)
             raise _timed_out(flight, loop.time()) from error
-        except AttemptFailed:
-            replica.failures += 1
-            raise
         except asyncio.CancelledError:
-            self._tell_abort(replica.url, request_id)
+            self._tell_abort(url, request_id)
             raise
         finally:
-            replica.in_flight -= 1
             if flight is not None:
                 self._flights.discard(flight)
         return reply
 
-    def _choose(self) -> Replica:
-        """The replica with the fewest requests; one that just failed comes last."""
-        if len(self._replicas) == 1:
-            return self._replicas[0]
-        return min(self._replicas, key=lambda replica: (replica.failures > 2, replica.in_flight, replica.failures))
+    def _look_at_replicas(self) -> None:
+        """Take in how the servers are; see `states`."""
+        if self._states is None:
+            return
+        found = list(self._states())
+        for number, state in enumerate(found):
+            is_up = state == "up"
+            if is_up and not self._up[number]:
+                self._balancer.found(number)
+            elif not is_up and self._up[number]:
+                self._balancer.lost(number)
+            self._up[number] = is_up
+        if any(self._up):
+            self._can_ask.set()
+        elif any(state == "held" for state in found):
+            self._can_ask.clear()
+        else:
+            self._can_ask.set()
+            self.lose(f"the server is gone: {found[0]}")
 
     def _tell_abort(self, url: str, request_id: str) -> None:
         if self._abort is None:
@@ -205,6 +226,7 @@ class Dispatcher:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(SWEEP_S)
+            self._look_at_replicas()
             now = loop.time()
             for flight in tuple(self._flights):
                 if now - flight.heard_s > flight.silence.limit_s(flight.attempt):

@@ -11,6 +11,7 @@ import orjson
 
 from pytest_modeleval.client.body import encode_body, request_key, seed_of
 from pytest_modeleval.client.reply import response_from_reply
+from pytest_modeleval.dispatch.balance import prefix_key
 from pytest_modeleval.dispatch.dispatcher import Call, Dispatcher
 from pytest_modeleval.dispatch.silence import sample_limit_s
 from pytest_modeleval.errors import AttemptFailed, Ungraded
@@ -85,7 +86,8 @@ class ItemModel:
         reply = site.stored(journal_key)
         if reply is None:
             limit_s = sample_limit_s(_max_tokens(request, self._item.plan.params), fixed_s=site.sample_timeout_s)
-            reply = await site.ask(Call(journal_key, body, key.benchmark, limit_s), self._item.key)
+            prefix = prefix_key(request.messages, request.tools) if len(site.model.urls) > 1 else None
+            reply = await site.ask(Call(journal_key, body, key.benchmark, limit_s, prefix), self._item.key)
         response = response_from_reply(reply)
         self.last, self.last_key = response, journal_key
         return response

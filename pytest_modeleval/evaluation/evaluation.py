@@ -27,7 +27,8 @@ from pytest_modeleval.store.journal import JournalReader, JournalWriter, outcome
 class AskingOptions:
     """How the server is asked. in_flight: requests at once in this process. key: the API key, kept in memory only.
 
-    abort: tells a server to drop a request, given its base URL and request id.
+    can_abort: the server (SGLang) can be told to drop a request that we no longer wait for.
+    states: how every replica is, see dispatch.Dispatcher; None for servers that nobody watches.
     """
 
     in_flight: int = 64
@@ -35,7 +36,8 @@ class AskingOptions:
     sample_timeout_s: float | None = None
     key: str | None = None
     transport: Transport | None = None
-    abort: Callable[[str, str], Any] | None = None
+    can_abort: bool = False
+    states: Callable[[], Sequence[str]] | None = None
     is_offline: bool = False
     repeats: int = 1
 
@@ -173,7 +175,8 @@ class Evaluation:
             in_flight=options.in_flight,
             idle_timeout_s=options.idle_timeout_s,
             on_failure=self._site.failed,
-            abort=options.abort,
+            abort=client.abort if options.can_abort else None,
+            states=options.states,
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from pytest_modeleval.evaluation.evaluation import AskingOptions, Evaluation
 from pytest_modeleval.evaluation.plan import BenchmarkPlan, load_samples
 from pytest_modeleval.session import run as runs
 from pytest_modeleval.session.connect import Connection
+from pytest_modeleval.session.deployment import deployment_notes
 from pytest_modeleval.session.judging import check_targets
 from pytest_modeleval.session.lane import ShortWay
 from pytest_modeleval.session.outcomes import line_of, outcome_of, properties_of, shape_report
@@ -66,6 +67,9 @@ class ActiveSession:
         """The evaluation of this process, over its run folder."""
         raise NotImplementedError
 
+    def get_states(self, connection: Connection) -> Callable[[], Sequence[str]] | None:
+        """How the servers are, where somebody watches them."""
+
     def experiment_is_known(self) -> None:
         """Called when the run folder was found to hold no other experiment: from here on it may be written."""
 
@@ -77,7 +81,27 @@ class ActiveSession:
         """Which items are asked for from the start."""
         return range(len(self.items))
 
+    def has_paths(self) -> bool:
+        """The user named what to collect."""
+        return self.config.args_source is pytest.Config.ArgsSource.ARGS
+
     # Collection
+
+    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
+        """Where nobody named paths, leave test modules alone that have nothing to do with us.
+
+        An evaluation works in any folder then, whatever else lies there; it is no run of a project's unit tests.
+        """
+        if (
+            self.has_paths()
+            or collection_path.suffix != ".py"
+            or collection_path.name in ("__init__.py", "conftest.py")
+        ):
+            return None
+        try:
+            return True if b"pytest_modeleval" not in collection_path.read_bytes() else None
+        except OSError:
+            return None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pycollect_makeitem(self, collector: Any, name: str, obj: object) -> list[SampleItem] | None:
@@ -122,12 +146,16 @@ class ActiveSession:
         plans = list({id(item.planned.plan): item.planned.plan for item in self.items}.values())
         self.connection = connection = self.get_connection()
         self._set_params(plans, connection)
+        for note in deployment_notes(plans, connection):
+            self.say(f"warning: {note}")
         options = AskingOptions(
             in_flight=self.in_flight(connection),
             idle_timeout_s=self.settings.idle_timeout_s,
             sample_timeout_s=self.settings.sample_timeout_s,
             key=self.settings.key,
             transport=self._own_transport(),
+            can_abort=connection.model.kind == "sglang",
+            states=self.get_states(connection),
             is_offline=self.settings.rescore_dir is not None,
             repeats=self.settings.repeats,
         )
@@ -261,6 +289,11 @@ class SingleSession(ActiveSession):
     def get_connection(self) -> Connection:
         """See ActiveSession."""
         return self._owner.reach()
+
+    def get_states(self, connection: Connection) -> Callable[[], Sequence[str]] | None:
+        """See ActiveSession."""
+        states = self._owner.states()
+        return states.now if states is not None else None
 
     def get_evaluation(self, connection: Connection, options: AskingOptions) -> Evaluation:
         """See ActiveSession."""

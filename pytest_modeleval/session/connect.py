@@ -14,8 +14,8 @@ from pytest_modeleval.settings import Settings
 from pytest_modeleval.store.run_folder import read_run
 
 if TYPE_CHECKING:
-    from pytest_modeleval.server.launch import LaunchedServer
     from pytest_modeleval.server.profiles import Profile
+    from pytest_modeleval.server.session import ServerSession
 
 DEFAULT_IN_FLIGHT = 64
 
@@ -24,15 +24,15 @@ DEFAULT_IN_FLIGHT = 64
 class Connection:
     """The model as it is reached.
 
-    server: what run.json keeps about the server. params: the profile's request parameters. launched: the server that
-    we started ourselves, if we did. notes: for people.
+    server: what run.json keeps about the server. params: the profile's request parameters. opened: what has to
+    be closed again in the main process. notes: for people.
     """
 
     model: ModelFacts
     server: JsonObject = field(default_factory=dict)
     params: Mapping[str, Any] = field(default_factory=dict)
     in_flight: int = DEFAULT_IN_FLIGHT
-    launched: LaunchedServer | None = None
+    opened: ServerSession | None = None
     notes: tuple[str, ...] = ()
 
     def as_json(self) -> JsonObject:
@@ -70,38 +70,21 @@ def find_profile(settings: Settings) -> Profile | None:
     return profile
 
 
-def connect(settings: Settings, profile: Profile | None, *, log_file: Path, say: Callable[[str], None]) -> Connection:
+def connect(settings: Settings, profile: Profile | None, *, log_dir: Path, say: Callable[[str], None]) -> Connection:
     """Find out what is served; launch it if nothing answers and the profile can. Raises ConnectError or LaunchError."""
-    from pytest_modeleval.server.identify import UnreachableError, identify  # noqa: PLC0415
-    from pytest_modeleval.server.launch import LaunchedServer  # noqa: PLC0415
+    from pytest_modeleval.server.session import open_server  # noqa: PLC0415
 
-    served_names = profile.served_names if profile is not None else ()
-    urls = settings.urls or (profile.urls if profile is not None else ())
-    launched: LaunchedServer | None = None
-
-    def ask(at: tuple[str, ...]) -> Any:
-        return identify(at, model=settings.model, served_names=served_names, key=settings.key, key_env=settings.key_env)
-
-    facts = None
-    if urls:
-        try:
-            facts = ask(tuple(urls))
-        except UnreachableError:
-            if settings.urls or profile is None or profile.launch is None:
-                raise
-    elif profile is None or profile.launch is None:
-        raise SettingsError(
-            f"--model: the profile {settings.model!r} has neither a URL nor a launch command; add --model-url URL"
-        )
-    if facts is None:
-        assert profile is not None
-        launched = LaunchedServer(profile, log_file=log_file, say=say)
-        try:
-            launched.wait_ready()
-            facts = ask((launched.url,))
-        except BaseException:
-            launched.stop()
-            raise
+    opened = open_server(
+        settings.model,
+        profile=profile,
+        urls=settings.urls,
+        log_dir=log_dir,
+        project_dir=settings.project_dir,
+        key=settings.key,
+        key_env=settings.key_env,
+        say=say,
+    )
+    facts = opened.facts
     context = facts.context_tokens
     if profile is not None and profile.context_tokens is not None:
         context = min(profile.context_tokens, context) if context else profile.context_tokens
@@ -114,7 +97,7 @@ def connect(settings: Settings, profile: Profile | None, *, log_file: Path, say:
         server=facts.as_json(),
         params=profile.params if profile is not None else {},
         in_flight=settings.in_flight or own or DEFAULT_IN_FLIGHT,
-        launched=launched,
+        opened=opened,
         notes=tuple(facts.notes),
     )
 
@@ -128,6 +111,12 @@ def stored_connection(folder: Path, settings: Settings) -> Connection:
         raise RunFolderError(f"--eval-rescore: {folder} holds a run of {run['model']}, not of {settings.model}")
     server = run.get("server") or {}
     facts = ModelFacts(
-        run["model"], run["served"], run["identity"], (), server.get("kind", ""), server.get("version", "")
+        run["model"],
+        run["served"],
+        run["identity"],
+        (),
+        server.get("kind", ""),
+        server.get("version", ""),
+        run.get("context_tokens"),
     )
     return Connection(facts, server, run.get("profile_params") or {}, 1)

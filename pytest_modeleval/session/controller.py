@@ -58,6 +58,7 @@ class Controller:
             "connection": owner.connection.as_json(),
             "folder": str(owner.folder.path),
             "in_flight": share_of(number, in_flight=owner.connection.in_flight, workers=self._workers),
+            "is_watched": owner.states() is not None,
             "earlier": str(self._earlier) if self._earlier is not None else None,
             "has_paths": self._config.args_source is pytest.Config.ArgsSource.ARGS,
         }

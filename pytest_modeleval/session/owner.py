@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -20,10 +20,14 @@ from pytest_modeleval.session.exit_status import exit_status
 from pytest_modeleval.session.judging import Judge, gate_reports
 from pytest_modeleval.session.outcomes import ATTRIBUTE, status_of
 from pytest_modeleval.session.pages import REPORT_FILE, HtmlColumns, write_for_github, write_report
+from pytest_modeleval.session.states import HELD, UP, ServerStates
 from pytest_modeleval.session.termination import TerminationSignal
 from pytest_modeleval.settings import Settings
 from pytest_modeleval.store.journal import read_place
 from pytest_modeleval.store.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from pytest_modeleval.server.watch import ServerWatch
 
 RAW_REPLIES = 3
 
@@ -52,6 +56,8 @@ class Owner:
         self._has_begun = False
         self._gates: tuple[GateVerdict, ...] | None = None
         self._annotations: list[str] = []
+        self._states: ServerStates | None = None
+        self._watch: ServerWatch | None = None
         self._blessed = ""
         if config.getoption("htmlpath", None):
             config.pluginmanager.register(HtmlColumns(lambda: self.summary), "modeleval-html")
@@ -85,20 +91,61 @@ class Owner:
         if self.settings.rescore_dir is not None:
             self.connection = stored_connection(self.settings.rescore_dir, self.settings)
         else:
-            log = runs.log_file_for(self.settings, self.settings.model)
+            logs = runs.log_dir_for(self.settings, self.settings.model)
             try:
-                self.connection = connect(self.settings, self.profile, log_file=log, say=self.say)
+                self.connection = connect(self.settings, self.profile, log_dir=logs, say=self.say)
                 self._open()
-                if log.exists():
-                    assert self.folder is not None
-                    runs.keep_log(log, self.folder.path)
+                assert self.folder is not None
+                opened = self.connection.opened
+                runs.keep_logs(logs, self.folder.path, opened.launched if opened is not None else ())
             finally:
-                runs.drop_log(log)
+                runs.drop_logs(logs)
+            self._flush()
             for note in self.connection.notes:
                 self.say(f"warning: {note}")
         if self.folder is None:
             self._open()
         return self.connection
+
+    def _flush(self) -> None:
+        """Empty the prefix cache where it is ours to empty: a gate must not depend on what ran before."""
+        assert self.connection is not None
+        opened, model = self.connection.opened, self.connection.model
+        is_ours = opened is not None and opened.is_ours and self.judge.gates is not None
+        if not self.settings.is_flushing and not (is_ours and model.kind in ("sglang", "vllm")):
+            return
+        from pytest_modeleval.server.control import flush_cache  # noqa: PLC0415
+
+        for url in model.urls:
+            trouble = flush_cache(url, model.kind, key=self.settings.key)
+            self.say(
+                f"warning: the prefix cache is as it was: {trouble}" if trouble else f"prefix cache of {url} emptied"
+            )
+
+    def states(self) -> ServerStates | None:
+        """How the servers of ours are, watched from now on; None if we started none."""
+        opened = self.connection.opened if self.connection is not None else None
+        if opened is None or not opened.is_ours or self.folder is None:
+            return None
+        if self._states is None:
+            from pytest_modeleval.server.watch import ServerWatch  # noqa: PLC0415 - only for servers of ours
+
+            self._states = states = ServerStates(len(opened.launched), self.folder.path)
+            # The watch's threads may not write to the terminal; the state reaches the user through the outcomes.
+            self._watch = ServerWatch(
+                opened.launched,
+                on_lost=lambda replica, why: states.set(replica, HELD),
+                on_back=lambda replica: states.set(replica, UP),
+                on_over=states.set,
+            )
+        return self._states
+
+    def _watch_no_more(self) -> None:
+        if self._watch is not None:
+            self._watch.stop()
+            self._watch = None
+        if self._states is not None:
+            self._states.forget()
 
     def _open(self) -> None:
         assert self.connection is not None
@@ -144,7 +191,10 @@ class Owner:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, Any, Any]:
         """When every item has ended: judge the gates, each a test in every report. Not when the run was stopped."""
-        result = yield
+        try:
+            result = yield
+        finally:
+            self._watch_no_more()
         if self.judge.gates is not None and self._has_begun and not self.stop_reason():
             assert self.folder is not None
             assert self.connection is not None
@@ -204,8 +254,9 @@ class Owner:
 
     def pytest_unconfigure(self) -> None:
         """Give back what is held: the server that we started, the folder's lock, the signal."""
-        if self.connection is not None and self.connection.launched is not None:
-            self.connection.launched.stop()
+        self._watch_no_more()
+        if self.connection is not None and self.connection.opened is not None:
+            self.connection.opened.stop()
         if self.folder is not None:
             self.folder.close()
         self._termination.remove()

@@ -6,8 +6,9 @@ import hashlib
 import json
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pytest_modeleval.errors import RunFolderError, SettingsError
 from pytest_modeleval.evaluation.evaluation import run_summary
@@ -30,7 +31,8 @@ from pytest_modeleval.store.run_folder import (
 )
 from pytest_modeleval.store.summary_file import write_summary
 
-SERVER_LOG = "server.log"
+if TYPE_CHECKING:
+    from pytest_modeleval.server.launch import LaunchedServer
 
 
 def resume_key(settings: Settings, identity: str) -> str:
@@ -66,6 +68,7 @@ def open_folder(settings: Settings, connection: Connection) -> tuple[RunFolder, 
     facts = {
         "model": model.name,
         "served": model.served,
+        "context_tokens": model.context_tokens,
         "identity": model.identity,
         "resume_key": key,
         "urls": [_without_password(url) for url in model.urls],
@@ -83,31 +86,33 @@ def open_folder(settings: Settings, connection: Connection) -> tuple[RunFolder, 
     return folder, is_known
 
 
-def log_file_for(settings: Settings, model: str) -> Path:
-    """Where a server that we start writes its log before the run folder exists."""
+def log_dir_for(settings: Settings, model: str) -> Path:
+    """Where servers that we start write their logs before the run folder exists."""
     runs = runs_of(settings.invocation_dir, model)
     try:
         runs.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=".server-", dir=runs)) / SERVER_LOG
+        return Path(tempfile.mkdtemp(prefix=".server-", dir=runs))
     except OSError as error:
         raise RunFolderError(f"cannot write below {runs}: {error.strerror}; start pytest in another folder") from error
 
 
-def keep_log(log: Path, folder: Path) -> None:
-    """Move the server's log into the run folder; the server goes on writing to the same file."""
-    target = folder / SERVER_LOG
-    number = 1
-    while target.exists():
-        number += 1
-        target = folder / f"server-{number}.log"
-    log.rename(target)
-    log.parent.rmdir()
+def keep_logs(logs: Path, folder: Path, servers: Sequence[LaunchedServer]) -> None:
+    """Move the servers' logs into the run folder; a server goes on writing to the same file, and knows its new name."""
+    for log in sorted(logs.iterdir()):
+        target, number = folder / log.name, 1
+        while target.exists():
+            number += 1
+            target = folder / f"{log.stem}.{number}.log"
+        log.rename(target)
+        for server in servers:
+            if server.log_file == log:
+                server.log_file = target
 
 
-def drop_log(log: Path) -> None:
-    """Remove what is left of log_file_for: the log is kept where starting failed, since it says why."""
-    if not log.exists() and log.parent.exists():
-        log.parent.rmdir()
+def drop_logs(logs: Path) -> None:
+    """Remove the folder of log_dir_for, if it is empty: a log is kept where starting failed, since it says why."""
+    if not any(logs.iterdir()):
+        logs.rmdir()
 
 
 def earlier_folder(settings: Settings) -> Path | None:

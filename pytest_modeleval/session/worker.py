@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from pytest_modeleval.evaluation.evaluation import AskingOptions, Evaluation
 from pytest_modeleval.session.active import ActiveSession
 from pytest_modeleval.session.connect import Connection
 from pytest_modeleval.session.controller import INPUT, MISTAKE, STOPPED
+from pytest_modeleval.session.states import StatesFile
 from pytest_modeleval.settings import Settings
 from pytest_modeleval.store.journal import JournalReader
 
@@ -43,6 +45,16 @@ class WorkerSession(ActiveSession):
             options=options,
             is_rescore=self.settings.rescore_dir is not None,
         )
+
+    def get_states(self, connection: Connection) -> Callable[[], Sequence[str]] | None:
+        """See ActiveSession."""
+        if not self._given["is_watched"]:
+            return None
+        return StatesFile(len(connection.model.urls), Path(self._given["folder"])).now
+
+    def has_paths(self) -> bool:
+        """See ActiveSession: what the controller knows; a worker is always given paths."""
+        return bool(self._given["has_paths"])
 
     def in_flight(self, connection: Connection) -> int:
         """See ActiveSession: this worker's share."""

@@ -182,6 +182,16 @@ def test_live_line_on_a_terminal(suite: Suite, server: LoopbackServer) -> None:
     assert "0.7500" in out
 
 
+def test_other_test_modules_are_left_alone(suite: Suite, server: LoopbackServer) -> None:
+    """Without paths on the command line, an evaluation in any folder collects benchmarks only."""
+    suite.write_rows(4)
+    (suite.path / "test_unit.py").write_text("raise RuntimeError('not for you')\n", encoding="utf-8")
+    arguments = [argument for argument in suite.arguments(server.url, "-k", "quiz") if argument != "test_quiz.py"]
+    result = suite.command(*arguments)
+    assert result.status == 0, result.out + result.err
+    assert result.subset()["score"] == 0.75
+
+
 def test_without_a_model_benchmarks_are_skipped(suite: Suite) -> None:
     """Plain pytest skips a benchmark with a word on how to run it, and makes nothing."""
     suite.write_rows(3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import threading
@@ -196,6 +197,9 @@ class ModelScopeHandler(_Handler):
         content = None if files is None else files.get(query["FilePath"])
         if content is None:
             return self._refuse(404, "file not found")
+        if "gzip" in self.headers.get("Accept-Encoding", "") and not self.headers.get("Range"):
+            # As storage in front of such hubs may; the length is then not the file's.
+            return self._send(200, gzip.compress(content), Content_Encoding="gzip")
         if query["FilePath"] in repo.stored_elsewhere:
             return self._send(
                 302,

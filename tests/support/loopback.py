@@ -77,12 +77,14 @@ class Seen:
 class LoopbackServer:
     """Runs in a thread of its own; `script` may be replaced at any time."""
 
-    def __init__(self, script: Script, *, models: tuple[str, ...] = ("test-model",), key: str | None = None) -> None:
+    def __init__(
+        self, script: Script, *, models: tuple[str, ...] = ("test-model",), key: str | None = None, port: int = 0
+    ) -> None:
         self.script = script
         self.models = models
         self.key = key
         self.seen = Seen()
-        self.port = 0
+        self.port = port
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._main, daemon=True)
@@ -114,7 +116,7 @@ class LoopbackServer:
         task = asyncio.current_task()
         assert task is not None
         self._end = task
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         async with server:
@@ -139,6 +141,9 @@ class LoopbackServer:
         self.seen.paths[f"{method} {path}"] += 1
         if self.key is not None and headers.get("authorization") != f"Bearer {self.key}":
             await _send(writer, 401, b'{"error": {"message": "wrong key"}}')
+            return True
+        if path == "/health":
+            await _send(writer, 200, b"{}")
             return True
         if path.endswith("/models"):
             listed = {"object": "list", "data": [{"id": name, "object": "model"} for name in self.models]}

@@ -1,0 +1,119 @@
+"""A server that the run starts itself: watched, started again, ended; and nothing of it is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from suites import Suite, kill_group
+from waiting import until
+
+SERVE = Path(__file__).parents[1] / "support" / "serve_keys.py"
+
+
+def _profile(suite: Suite, *, restart: int = 0, delay_s: float = 0.05) -> None:
+    (suite.path / "models.toml").write_text(
+        f"""
+[mine]
+served_names = ["test-model"]
+restart = {restart}
+
+[mine.launch]
+argv = ["{sys.executable}", "{SERVE}", "{{port}}", "{delay_s}"]
+""",
+        encoding="utf-8",
+    )
+
+
+def _arguments(suite: Suite, *more: str) -> list[str]:
+    return [
+        *("-p", "no:cacheprovider", "--model", "mine", "--eval-data", "data"),
+        *("--eval-run", str(suite.run_dir), "--eval-in-flight", "8", "test_quiz.py", *more),
+    ]
+
+
+def _servers(suite: Suite) -> list[int]:
+    """Processes of this test's server: they run in this test's folder."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                command = (entry / "cmdline").read_bytes()
+                folder = str((entry / "cwd").readlink())
+            except OSError:
+                continue
+            if b"serve_keys.py" in command and b"guard" not in command and folder == str(suite.path):
+                found.append(int(entry.name))
+    return found
+
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+WORKERS = pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["single", "xdist"])
+
+
+@WORKERS
+def test_started_and_ended(suite: Suite, workers: list[str]) -> None:
+    """The run starts the server, says so, keeps its log, and leaves no process."""
+    suite.write_rows(20)
+    _profile(suite)
+    result = suite.command(*_arguments(suite, *workers))
+    assert result.status == 0, result.out + result.err
+    assert result.subset()["score"] == 0.75
+    assert "ready" in (suite.run_dir / "server.log").read_text()
+    until(lambda: not _servers(suite), limit_s=10)
+
+
+@WORKERS
+def test_a_killed_server_is_started_again(suite: Suite, workers: list[str]) -> None:
+    """With restart = 1 a server killed in mid-run comes back, and the summary is that of an undisturbed run."""
+    suite.write_rows(200)
+    _profile(suite, restart=1)
+    with suite.start(*_arguments(suite, *workers)) as process:
+        until(lambda: _answers(suite) > 30)
+        for pid in _servers(suite):
+            os.kill(pid, signal.SIGKILL)
+        out, err = process.communicate(timeout=100)
+    assert process.returncode == 0, out + err
+    assert suite.summary() is not None
+    disturbed = suite.summary()
+    suite.run_dir = suite.path / "calm"
+    assert suite.command(*_arguments(suite)).status == 0
+    assert suite.summary() == disturbed
+
+
+@WORKERS
+def test_a_killed_server_without_restart_ends_the_run(suite: Suite, workers: list[str]) -> None:
+    """Without restart the run ends within seconds as incomplete, and the answers so far are kept."""
+    suite.write_rows(400)
+    _profile(suite)
+    with suite.start(*_arguments(suite, *workers)) as process:
+        until(lambda: _answers(suite) > 30)
+        for pid in _servers(suite):
+            os.kill(pid, signal.SIGKILL)
+        out, err = process.communicate(timeout=100)
+    assert process.returncode == 6, out + err
+    summary = suite.summary()
+    assert summary is not None
+    counts = summary["benchmarks"][0]["subsets"][0]["counts"]
+    assert counts["right"] > 10
+    assert counts["server_error"] > 100
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_no_server_is_left_behind(suite: Suite, number: int) -> None:
+    """However pytest ends, the server that it started ends too."""
+    suite.write_rows(500)
+    _profile(suite)
+    with suite.start(*_arguments(suite)) as process:
+        until(lambda: _answers(suite) > 10)
+        assert _servers(suite)
+        kill_group(process, number)
+        process.communicate(timeout=60)
+    until(lambda: not _servers(suite), limit_s=20)
+
+
+def _answers(suite: Suite) -> int:
+    return sum(file.read_bytes().count(b'"type":"response"') for file in suite.run_dir.glob("journal*.jsonl"))

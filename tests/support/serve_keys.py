@@ -1,0 +1,30 @@
+"""A stand-alone server that answers with the key in the prompt; launched by profiles of tests.
+
+python serve_keys.py PORT DELAY_S
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from loopback import Answer, LoopbackServer
+from suites import key_answer
+
+
+def main() -> None:
+    """Serve until ended."""
+    port, delay_s = int(sys.argv[1]), float(sys.argv[2])
+    server = LoopbackServer(
+        lambda body, attempt: Answer(text=key_answer(body, attempt).text, delay_s=delay_s), port=port
+    )
+    server.start()
+    print("ready", flush=True)
+    threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()
