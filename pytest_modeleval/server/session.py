@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Self
 
 from pytest_modeleval.errors import ConnectError, SettingsError
@@ -103,8 +104,10 @@ def _launched(
     say: Callable[[str], None],
 ) -> ServerSession:
     assert profile.launch is not None
-    for told in leftovers.clean(leftovers.state_dir()):
-        say(told)
+    # No place for the traces of earlier runs means that there are none.
+    with contextlib.suppress(OSError):
+        for told in leftovers.clean(leftovers.state_dir()):
+            say(told)
     servers: list[LaunchedServer] = []
     try:
         for replica in range(profile.launch.replicas):

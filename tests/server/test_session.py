@@ -120,3 +120,14 @@ def test_profile_with_nothing_is_told(tmp_path: Path) -> None:
     """Neither an address nor a command: the next step is --model-url."""
     with pytest.raises(ConnectError, match="neither urls nor"):
         opened(tmp_path, Profile(name="m", source="models.toml"), model="m")
+
+
+def test_no_place_for_traces_is_no_hindrance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the traces of running servers cannot be kept, the server is launched all the same."""
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    monkeypatch.setattr(
+        "pytest_modeleval.server.leftovers.state_dir", lambda: (blocked / "folder").resolve(strict=True)
+    )
+    with opened(tmp_path, stand_in()) as session:
+        assert session.is_ours
