@@ -236,6 +236,8 @@ def test_subsets_that_share_a_file(folder: Path, tmp_path: Path, monkeypatch: py
     assert even.ids == ("q0", "q2", "q4", "q6")
     (row,) = read_rows(odd, dataset, [2])
     assert (row["id"], row.index, row.subset, row.where) == ("q5", 2, "odd", "all.jsonl, line 6")
+    named = opened(dataset, "odd", folder, tmp_path / "cache", lambda row: f"{row.subset}-{row.index}")
+    assert named.ids == ("odd-0", "odd-1", "odd-2")
     with pytest.raises(DataError, match=r"'prime', found rows of even, odd, in all\.jsonl"):
         opened(dataset, "prime", folder, tmp_path / "cache", by_id)
 

@@ -7,6 +7,7 @@ import json
 import os
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hub_imitation import COMMIT, LATER_COMMIT, Hub
@@ -200,18 +201,35 @@ def test_the_hub_switched_off_is_told(hugging_face: Hub, tmp_path: Path, monkeyp
 
 
 def test_progress_is_said_once_and_bars_stay_hidden(
-    hugging_face: Hub, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    hugging_face: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One line through `say`, nothing on the screen, and the hub's bars are as they were afterwards."""
-    from huggingface_hub.utils import are_progress_bars_disabled  # type: ignore[attr-defined]
+    """One line through `say`; the hub's bars are off during a download and as they were afterwards."""
+    import huggingface_hub
+    from huggingface_hub.utils import (  # type: ignore[attr-defined]
+        are_progress_bars_disabled,
+        disable_progress_bars,
+        enable_progress_bars,
+    )
 
-    before = are_progress_bars_disabled()
+    download, seen = huggingface_hub.hf_hub_download, []
+
+    def watched(*args: Any, **options: Any) -> Any:
+        seen.append(are_progress_bars_disabled())
+        return download(*args, **options)
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", watched)
+    hugging_face.add("o/d", {"s.jsonl": ROWS, "t.jsonl": ROWS})
     said: list[str] = []
-    hugging_face.add("o/d", {"s.jsonl": ROWS})
-    obtain(HubFile("o/d", "s.jsonl"), "", cache_dir=tmp_path, progress=Progress(say=said.append))
-    assert said == ["fetching s.jsonl of huggingface o/d"]
-    assert capfd.readouterr() == ("", "")
-    assert are_progress_bars_disabled() == before
+    try:
+        for switch, file in ((enable_progress_bars, "s.jsonl"), (disable_progress_bars, "t.jsonl")):
+            switch()
+            before = are_progress_bars_disabled()
+            obtain(HubFile("o/d", file), "", cache_dir=tmp_path, progress=Progress(say=said.append))
+            assert are_progress_bars_disabled() == before
+    finally:
+        enable_progress_bars()
+    assert seen == [True, True]
+    assert said == ["fetching s.jsonl of huggingface o/d", "fetching t.jsonl of huggingface o/d"]
 
 
 def test_the_next_source_is_tried_where_one_fails(hugging_face: Hub, model_scope: Hub, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from pytest_modeleval.datasets import open_manifest, pypi, read_rows
@@ -302,6 +302,9 @@ NAMES = st.lists(st.sampled_from(["a", "b.txt", "data", ".", "..", ""]), min_siz
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@example({"../b.txt": b"x"}, "../b.txt", "whl")
+@example({"../b.txt": b"x"}, "../b.txt", "tar.gz")
+@example({"a": b"x"}, "a", "tar.gz")
 @given(st.dictionaries(NAMES, st.binary(max_size=20), max_size=5), NAMES, st.sampled_from(["whl", "tar.gz"]))
 def test_no_name_in_an_archive_decides_where_a_file_goes(
     tmp_path: Path, files: dict[str, bytes], member: str, ending: str

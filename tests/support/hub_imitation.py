@@ -197,9 +197,6 @@ class ModelScopeHandler(_Handler):
         content = None if files is None else files.get(query["FilePath"])
         if content is None:
             return self._refuse(404, "file not found")
-        if "gzip" in self.headers.get("Accept-Encoding", "") and not self.headers.get("Range"):
-            # As storage in front of such hubs may; the length is then not the file's.
-            return self._send(200, gzip.compress(content), Content_Encoding="gzip")
         if query["FilePath"] in repo.stored_elsewhere:
             return self._send(
                 302,
@@ -207,6 +204,9 @@ class ModelScopeHandler(_Handler):
                 Location=f"{self.hub.url}/elsewhere/{query['FilePath']}",
                 X_Linked_ETag=f'"{hashlib.sha256(content).hexdigest()}"',
             )
+        if "gzip" in self.headers.get("Accept-Encoding", "") and not self.headers.get("Range"):
+            # As storage in front of such hubs may; the length is then not the file's.
+            return self._send(200, gzip.compress(content), Content_Encoding="gzip")
         return self._send_file(content)
 
     def _list(self, files: dict[str, bytes] | None, commit: str | None, root: str) -> None:
