@@ -112,7 +112,17 @@ def bubblewrap() -> list[str]:
     if bwrap is None:
         return []
     shown = {"/usr", os.path.realpath(sys.base_prefix)}
-    words = [bwrap, "--unshare-all", "--die-with-parent", "--clearenv", "--tmpfs", "/tmp", "--proc", "/proc"]
+    words = [
+        bwrap,
+        "--unshare-all",
+        "--as-pid-1",
+        "--die-with-parent",
+        "--clearenv",
+        "--tmpfs",
+        "/tmp",
+        "--proc",
+        "/proc",
+    ]
     for path in sorted(shown):
         words += ["--ro-bind", path, path]
     for name in ("lib", "lib64", "bin"):

@@ -11,7 +11,7 @@ _MIB = 2**20
 _TIME = frozenset({"cpu", "blocked", "wall"})
 
 
-def failure_of(report: RunReport, limits: Limits) -> tuple[Verdict, str] | None:  # noqa: PLR0911 - one per kind
+def failure_of(report: RunReport, limits: Limits) -> tuple[Verdict, str] | None:
     """Why a run failed, with a line for people; None if the program ended by itself, in time, with exit code 0."""
     last_line = report.error.strip().rpartition("\n")[2].strip()[:300]
     if report.stopped == "memory" or (report.exit_code == 1 and last_line.partition(":")[0] == "MemoryError"):

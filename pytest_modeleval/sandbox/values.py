@@ -61,7 +61,7 @@ def _simple(value: Any, otherwise: Any) -> Any:
         return otherwise
 
 
-def tagged(value: Any) -> Any:  # noqa: PLR0911 - one line per type
+def tagged(value: Any) -> Any:
     """A value as JSON that keeps tuples, sets, bytes, complex numbers and dictionary keys apart."""
     kind = type(value)
     if value is None or kind in (bool, float, str):
@@ -91,7 +91,7 @@ def tagged(value: Any) -> Any:  # noqa: PLR0911 - one line per type
     return {"opaque": type(value).__name__[:100]}
 
 
-def untagged(value: Any) -> Any:  # noqa: PLR0911
+def untagged(value: Any) -> Any:
     """The value that `tagged` was given, made of plain types only. Raises on what it did not write."""
     if isinstance(value, list):
         return [untagged(item) for item in value]
