@@ -186,7 +186,7 @@ def test_other_test_modules_are_left_alone(suite: Suite, server: LoopbackServer)
     """Without paths on the command line, an evaluation in any folder collects benchmarks only."""
     suite.write_rows(4)
     (suite.path / "test_unit.py").write_text("raise RuntimeError('not for you')\n", encoding="utf-8")
-    arguments = [argument for argument in suite.arguments(server.url, "-k", "quiz") if argument != "test_quiz.py"]
+    arguments = [argument for argument in suite.arguments(server.url, "-k", "test_quiz") if argument != "test_quiz.py"]
     result = suite.command(*arguments)
     assert result.status == 0, result.out + result.err
     assert result.subset()["score"] == 0.75
