@@ -15,7 +15,9 @@ from pytest_modeleval.server.profiles import Launch, Profile
 STAND_IN = Path(__file__).parent / "stand_in"
 
 
-def stand_in(*, stall_s: float = 20.0, stop_s: float = 0.5, restart: int = 0, replicas: int = 1, **script: Any) -> Profile:
+def stand_in(
+    *, stall_s: float = 20.0, stop_s: float = 0.5, restart: int = 0, replicas: int = 1, **script: Any
+) -> Profile:
     """A profile whose server is the stand-in, scripted as its docstring says."""
     flags = ["--model-path", "MiniMaxAI/MiniMax-M2", "--tool-call-parser", "minimax-m2", "--reasoning-parser"]
     flags += ["minimax-append-think", "--trust-remote-code", "--tp-size", "8", "--ep-size", "8"]
