@@ -1,0 +1,134 @@
+"""Gates through the whole program: exit status, reports, baselines."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from typing import Any
+
+import pytest
+from loopback import Answer, LoopbackServer
+from suites import Suite, key_answer
+
+GATES = """
+[[gate]]
+name = "floor"
+kind = "floor"
+benchmark = "quiz"
+floor = {floor}
+
+[[gate]]
+name = "no regression"
+kind = "regression"
+benchmark = "quiz"
+"""
+WORKERS = pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["single", "xdist"])
+
+
+def _worse(body: dict[str, Any], attempt: int) -> Answer:
+    number = int(str(body["messages"][-1]["content"]).split()[1])
+    return Answer(text="ANSWER: D") if number % 4 == 1 else key_answer(body, attempt)
+
+
+def _verdicts(suite: Suite) -> dict[str, str]:
+    summary = suite.summary()
+    assert summary is not None
+    return {gate["name"]: gate["verdict"] for gate in summary["gates"]}
+
+
+@WORKERS
+def test_a_planted_regression_fails_and_a_rerun_passes(
+    suite: Suite, server: LoopbackServer, workers: list[str]
+) -> None:
+    """Blessed, asked again: green. A quarter of the answers worse: status 1, one failed gate in JUnit."""
+    suite.write_rows(100)
+    (suite.path / "gates.toml").write_text(GATES.format(floor=0.6), encoding="utf-8")
+    judge = ["--eval-gates", "gates.toml", "--eval-baseline", "base.json"]
+    first = suite.run(server.url, "--eval-bless", "base.json", *workers)
+    assert first.status == 0, first.out
+    assert "blessed" in first.out
+    suite.run_dir = suite.path / "again"
+    again = suite.run(server.url, *judge, *workers)
+    assert again.status == 0, again.out
+    assert _verdicts(suite) == {"floor": "passed", "no regression": "passed"}
+    suite.run_dir = suite.path / "worse"
+    server.script = _worse
+    worse = suite.run(server.url, *judge, "--junitxml", "j.xml", *workers)
+    assert worse.status == 1, worse.out
+    assert _verdicts(suite)["no regression"] == "failed"
+    assert "newly wrong" in worse.out
+    failed = ET.parse(suite.path / "j.xml").getroot().findall(".//testcase/failure/..")
+    assert "gate[no regression]" in [case.get("name") for case in failed]
+
+
+@WORKERS
+def test_without_a_baseline_nothing_is_judged(suite: Suite, server: LoopbackServer, workers: list[str]) -> None:
+    """A missing baseline: status 6, and what to do."""
+    suite.write_rows(40)
+    (suite.path / "gates.toml").write_text(GATES.format(floor=0.5), encoding="utf-8")
+    result = suite.run(server.url, "--eval-gates", "gates.toml", "--eval-baseline", "none.json", *workers)
+    assert result.status == 6, result.out
+    assert _verdicts(suite)["no regression"] == "cannot judge"
+    assert "--eval-bless" in result.out
+
+
+def test_an_incomparable_baseline_is_not_compared(suite: Suite, server: LoopbackServer) -> None:
+    """Other parameters than the baseline's: cannot judge, the difference named, status 6."""
+    suite.write_rows(40)
+    (suite.path / "gates.toml").write_text(GATES.format(floor=0.5), encoding="utf-8")
+    suite.run(server.url, "--eval-bless", "base.json")
+    suite.run_dir = suite.path / "hot"
+    result = suite.run(
+        server.url, "--eval-gates", "gates.toml", "--eval-baseline", "base.json", "--eval-param", "temperature=0.7"
+    )
+    assert result.status == 6, result.out
+    assert "temperature" in result.out
+
+
+def test_an_incomplete_run_is_neither_blessed_nor_judged(suite: Suite, server: LoopbackServer) -> None:
+    """Ungraded samples above the limit: no baseline is written, no gate fails."""
+    from loopback import Refuse
+
+    suite.write_rows(20)
+    (suite.path / "gates.toml").write_text(GATES.format(floor=0.99), encoding="utf-8")
+    server.script = lambda body, attempt: (
+        Refuse(400) if "Question 3 " in body["messages"][-1]["content"] else key_answer(body, attempt)
+    )
+    result = suite.run(server.url, "--eval-bless", "base.json", "--eval-gates", "gates.toml")
+    assert result.status == 6, result.out
+    assert not (suite.path / "base.json").exists()
+    assert set(_verdicts(suite).values()) == {"cannot judge"}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[[gate]]\nkind = 'flor'\nbenchmark = 'quiz'\n", ["gates.toml:2", "flor"]),
+        ("[[gate]\n", ["gates.toml:1"]),
+        ("[[gate]]\nkind = 'floor'\nbenchmark = 'quix'\nfloor = 0.5\n", ["quix", "quiz"]),
+    ],
+)
+def test_mistakes_in_the_gates_are_told_first(
+    suite: Suite, server: LoopbackServer, text: str, words: list[str]
+) -> None:
+    """File and line, status 4, nothing asked."""
+    suite.write_rows(5)
+    (suite.path / "gates.toml").write_text(text, encoding="utf-8")
+    result = suite.run(server.url, "--eval-gates", "gates.toml")
+    assert result.status == 4, result.out
+    for word in words:
+        assert word in result.err
+    assert not server.seen.prompts
+
+
+def test_the_step_summary_of_github(suite: Suite, server: LoopbackServer) -> None:
+    """A table for people, one annotation for the failed gate, none for samples."""
+    suite.write_rows(100)
+    (suite.path / "gates.toml").write_text(GATES.format(floor=0.99).partition('\n\n[[gate]]\nname = "no')[0])
+    target = suite.path / "step.md"
+    result = suite.command(
+        *suite.arguments(server.url, "--eval-gates", "gates.toml"),
+        env={"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(target)},
+    )
+    assert result.status == 1, result.out
+    assert "0.7500" in target.read_text(encoding="utf-8")
+    assert result.out.count("::error") == 1
