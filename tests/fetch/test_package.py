@@ -313,8 +313,8 @@ def test_no_name_in_an_archive_decides_where_a_file_goes(
     archive = tmp_path / f"x.{ending}"
     if ending == "whl":
         with zipfile.ZipFile(archive, "w") as packed:
-            for name, data in files.items():
-                packed.writestr(zipfile.ZipInfo(name or "/"), data)
+            for name in filter(None, files):  # A zip has no empty names.
+                packed.writestr(zipfile.ZipInfo(name), files[name])
     else:
         with tarfile.open(archive, "w:gz") as bundle:
             for name, data in files.items():
