@@ -11,7 +11,7 @@ import pytest
 
 from pytest_modeleval.collection.items import SampleItem, name_as_parametrized
 from pytest_modeleval.collection.keyword import may_match, words
-from pytest_modeleval.datasets import find_subsets, open_manifest
+from pytest_modeleval.datasets import SILENT, Progress, find_subsets, open_manifest
 from pytest_modeleval.declaration import Benchmark, Subset
 from pytest_modeleval.errors import SettingsError, UserMistake
 from pytest_modeleval.evaluation.plan import BenchmarkPlan, PlannedItem, sample_ids
@@ -29,10 +29,18 @@ class BenchmarkCollector:
     fault of the test module, and would not end with exit status 4.
     """
 
-    def __init__(self, settings: Settings, *, cache_dir: Path, only: Callable[[ItemKey], bool] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        cache_dir: Path,
+        only: Callable[[ItemKey], bool] | None = None,
+        progress: Progress = SILENT,
+    ) -> None:
         self._settings = settings
         self._cache_dir = cache_dir
         self._only = only
+        self._progress = progress
         self._places: dict[str, str] = {}
         self.mistake: UserMistake | None = None
         self.left_out: list[str] = []
@@ -99,6 +107,7 @@ class BenchmarkCollector:
             data_dir=settings.data_dir,
             cache_dir=self._cache_dir,
             sample_id=declared.sample_id,
+            progress=self._progress,
         )
         plan.manifests[subset] = manifest
         id_of = sample_ids(manifest)

@@ -15,7 +15,7 @@ from pytest_modeleval.client.body import effective_params
 from pytest_modeleval.client.transport import HttpxTransport
 from pytest_modeleval.collection.collect import BenchmarkCollector
 from pytest_modeleval.collection.items import SampleItem
-from pytest_modeleval.datasets import default_cache_dir
+from pytest_modeleval.datasets import Progress, default_cache_dir
 from pytest_modeleval.declaration import declared_benchmark
 from pytest_modeleval.errors import EngineStopped, UserMistake
 from pytest_modeleval.evaluation.asking import Answered
@@ -41,7 +41,9 @@ class ActiveSession:
         self.config = config
         self.settings = settings
         only = runs.earlier_items(settings, earlier) if earlier is not None else None
-        self.collector = BenchmarkCollector(settings, cache_dir=default_cache_dir(), only=only)
+        self.collector = BenchmarkCollector(
+            settings, cache_dir=default_cache_dir(), only=only, progress=Progress(say=lambda text: self.say(text))
+        )
         self.connection: Connection | None = None
         self.evaluation: Evaluation | None = None
         self.items: list[SampleItem] = []
