@@ -42,7 +42,7 @@ class ActiveSession:
         self.settings = settings
         only = runs.earlier_items(settings, earlier) if earlier is not None else None
         self.collector = BenchmarkCollector(
-            settings, cache_dir=default_cache_dir(), only=only, progress=Progress(say=lambda text: self.say(text))
+            settings, cache_dir=default_cache_dir(), only=only, progress=Progress(say=self.say)
         )
         self.connection: Connection | None = None
         self.evaluation: Evaluation | None = None
