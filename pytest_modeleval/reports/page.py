@@ -12,12 +12,12 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_modeleval.records import ItemKey, Kind, ToolCall
+from pytest_modeleval.records import Kind, ToolCall
 from pytest_modeleval.reports.page_parts import (
+    SampleView,
     Selection,
     axis_ticks,
     chart,
@@ -40,35 +40,6 @@ _FOLDER = Path(__file__).parent
 _HEAD, _TAIL = 2500, 1500
 _EXCERPT = 400
 _REPLY_EXCERPT = 1500
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SampleView:
-    """One item as a reader sees it: an outcome with what was asked and what came back.
-
-    target: the expected answer, any JSON value. request_messages: chat messages as sent. content, reasoning: as they
-    came over the wire. tool_calls: ToolCall records, or mappings in the wire's form. tokens: completion tokens.
-    """
-
-    key: ItemKey
-    kind: Kind
-    value: float = 0.0
-    answer: str | None = None
-    cause: str = ""
-    explanation: str = ""
-    target: Any = None
-    request_messages: Sequence[Mapping[str, Any]] = ()
-    content: str = ""
-    reasoning: str = ""
-    tool_calls: Sequence[Any] = ()
-    finish_reason: str | None = None
-    tokens: int | None = None
-    total_s: float | None = None
-
-    @property
-    def name(self) -> str:
-        """The sample's id, with -r2 for the third repeat, as in the item's id."""
-        return self.key.sample + (f"-r{self.key.repeat}" if self.key.repeat else "")
 
 
 def report_page(

@@ -7,13 +7,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pytest_modeleval.records import Kind
+from pytest_modeleval.records import ItemKey, Kind
 from pytest_modeleval.reports.rows import ScoreRow
-
-if TYPE_CHECKING:
-    from pytest_modeleval.reports.page import SampleView
 
 CHART_WIDTH = 220
 _MARGIN = 10
@@ -24,6 +21,35 @@ _SECRET = re.compile(
     r"api_?key\Z|secret|passw|authorization|bearer|(^|[._])(access|auth|hf|api)_?token\Z", re.IGNORECASE
 )
 _SHORT_KEYS = ("schema", "complete", "resume_key")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleView:
+    """One item as a reader sees it: an outcome with what was asked and what came back.
+
+    target: the expected answer, any JSON value. request_messages: chat messages as sent. content, reasoning: as they
+    came over the wire. tool_calls: ToolCall records, or mappings in the wire's form. tokens: completion tokens.
+    """
+
+    key: ItemKey
+    kind: Kind
+    value: float = 0.0
+    answer: str | None = None
+    cause: str = ""
+    explanation: str = ""
+    target: Any = None
+    request_messages: Sequence[Mapping[str, Any]] = ()
+    content: str = ""
+    reasoning: str = ""
+    tool_calls: Sequence[Any] = ()
+    finish_reason: str | None = None
+    tokens: int | None = None
+    total_s: float | None = None
+
+    @property
+    def name(self) -> str:
+        """The sample's id, with -r2 for the third repeat, as in the item's id."""
+        return self.key.sample + (f"-r{self.key.repeat}" if self.key.repeat else "")
 
 
 @dataclass(slots=True)

@@ -73,7 +73,7 @@ def write_for_github(summary: RunSummary) -> list[str]:
 
 
 def _views(contents: Contents, with_content: set[Any]) -> Iterator[Any]:
-    from pytest_modeleval.reports.page import SampleView  # noqa: PLC0415
+    from pytest_modeleval.reports.page_parts import SampleView  # noqa: PLC0415
 
     for key, outcome in contents.outcomes.items():
         if outcome.kind is Kind.RIGHT:
