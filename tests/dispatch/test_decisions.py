@@ -1,0 +1,130 @@
+"""The dispatcher's decisions: how many at once, when again, how long silent. Pure, with time passed in."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_modeleval.dispatch.limit import COOL_DOWN_S, AdaptiveLimit, Limiter
+from pytest_modeleval.dispatch.retry import MAX_ATTEMPTS, RetryBudget, ServerHealth, delay_before_next
+from pytest_modeleval.dispatch.silence import LEARN_FROM, SilenceLimit, sample_limit_s
+from pytest_modeleval.errors import AttemptFailed
+from pytest_modeleval.records import Kind
+
+
+def _failure(**more: object) -> AttemptFailed:
+    return AttemptFailed("x", kind=Kind.SERVER_ERROR, cause="http_503", **more)  # type: ignore[arg-type]
+
+
+@given(st.integers(1, 500), st.lists(st.sampled_from(["good", "bad"]), max_size=300))
+def test_the_limit_stays_within_its_bounds(most: int, events: list[str]) -> None:
+    """Never below one, never above what was asked for."""
+    limit = AdaptiveLimit(most)
+    for number, event in enumerate(events):
+        if event == "good":
+            limit.succeeded()
+        else:
+            limit.overloaded(float(number))
+        assert 1 <= limit.value <= most
+
+
+def test_the_limit_recovers() -> None:
+    """After an overload, successes bring it back to what was asked for."""
+    limit = AdaptiveLimit(64)
+    limit.overloaded(1.0)
+    assert limit.value == 44
+    for _ in range(2000):
+        limit.succeeded()
+    assert limit.value == 64
+
+
+def test_many_refusals_at_once_are_one_signal() -> None:
+    """A burst lowers the limit once; a later one again."""
+    limit = AdaptiveLimit(100)
+    for _ in range(50):
+        limit.overloaded(5.0)
+    assert limit.value == 70
+    limit.overloaded(5.0 + COOL_DOWN_S)
+    assert limit.value == 49
+
+
+def test_slots_are_given_in_order_and_never_lost() -> None:
+    """Waiters get slots first come first served; a cancelled waiter passes its slot on."""
+
+    async def run() -> list[int]:
+        limiter = Limiter(1)
+        order: list[int] = []
+
+        async def worker(number: int) -> None:
+            await limiter.acquire()
+            order.append(number)
+            await asyncio.sleep(0)
+            limiter.release()
+
+        await limiter.acquire()
+        tasks = [asyncio.ensure_future(worker(number)) for number in range(4)]
+        await asyncio.sleep(0)
+        assert (limiter.state().in_flight, limiter.state().waiting) == (1, 4)
+        limiter.release()
+        tasks[0].cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert limiter.state().in_flight == 0
+        return order
+
+    assert asyncio.run(run()) == [1, 2, 3]
+
+
+@given(st.integers(1, 10), st.floats(0, 1), st.one_of(st.none(), st.floats(0, 1000)))
+def test_attempts_end_and_delays_are_bounded(attempt: int, chance: float, retry_after_s: float | None) -> None:
+    """At most MAX_ATTEMPTS; never a wait above two minutes; what cannot help is not repeated."""
+    delay = delay_before_next(attempt, _failure(retry_after_s=retry_after_s), chance=chance)
+    assert (delay is None) == (attempt >= MAX_ATTEMPTS)
+    if delay is not None:
+        assert 0 <= delay <= 120
+        assert retry_after_s is None or delay >= min(retry_after_s, 120)
+    assert delay_before_next(attempt, _failure(is_retryable=False), chance=chance) is None
+
+
+def test_the_budget_ends_a_storm() -> None:
+    """A server that refuses everything is not asked six times for everything."""
+    budget = RetryBudget(spare=10)
+    granted = 0
+    for _ in range(100):
+        budget.first()
+        granted += sum(budget.take() for _ in range(5))
+    assert granted == 110
+
+
+def test_a_server_is_lost_only_after_many_failures_over_some_time() -> None:
+    """Neither a burst nor a slow trickle of failures loses a server, and one answer heals it."""
+    health = ServerHealth(lost_after=10, lost_after_s=20)
+    for _ in range(50):
+        health.failed(0.0)
+    assert not health.is_lost(1.0)
+    assert health.is_lost(20.0)
+    health.succeeded()
+    assert not health.is_lost(100.0)
+
+
+def test_silence_is_learnt_and_doubles() -> None:
+    """Ten times the longest silence seen, within bounds, doubled with each attempt; a fixed limit stays fixed."""
+    limit = SilenceLimit()
+    assert limit.limit_s(1) == 180.0
+    for _ in range(LEARN_FROM):
+        limit.completed(0.05)
+    assert limit.limit_s(1) == 10.0
+    assert limit.limit_s(3) == 40.0
+    limit.completed(30.0)
+    assert limit.limit_s(1) == 300.0
+    assert limit.limit_s(5) == 600.0
+    assert SilenceLimit(fixed_s=2.0).limit_s(4) == 2.0
+
+
+@pytest.mark.parametrize(("tokens", "seconds"), [(65_536, 13_407.2), (100, 320.0), (None, 26_514.4)])
+def test_a_long_answer_has_time(tokens: int | None, seconds: float) -> None:
+    """The limit of one response grows with max_tokens."""
+    assert sample_limit_s(tokens, fixed_s=None) == pytest.approx(seconds)
+    assert sample_limit_s(tokens, fixed_s=7.0) == 7.0

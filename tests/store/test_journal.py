@@ -1,0 +1,100 @@
+"""The journal: what is written comes back, whatever was torn; later outcomes win, whatever file they stand in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import orjson
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_modeleval.records import ItemKey, Kind, Outcome
+from pytest_modeleval.store.journal import (
+    JournalReader,
+    JournalWriter,
+    outcome_from_line,
+    outcome_line,
+    read_place,
+)
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+OUTCOMES = st.builds(
+    Outcome,
+    key=st.builds(ItemKey, TEXT, TEXT, TEXT, st.integers(0, 5)),
+    kind=st.sampled_from(Kind),
+    value=st.floats(0, 1),
+    answer=st.one_of(st.none(), TEXT),
+    cause=TEXT,
+    explanation=TEXT,
+    target=st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=9)),
+    cluster=TEXT,
+    finish_reason=st.one_of(st.none(), st.just("stop")),
+    completion_tokens=st.one_of(st.none(), st.integers(0, 10**6)),
+    total_s=st.one_of(st.none(), st.floats(0, 1e6)),
+    request_key=TEXT,
+)
+
+
+@given(OUTCOMES)
+def test_an_outcome_survives_json(outcome: Outcome) -> None:
+    """Write, read, equal."""
+    line = orjson.loads(orjson.dumps(outcome_line(outcome, version="1")))
+    assert outcome_from_line(line) == outcome
+
+
+@settings(max_examples=60)
+@given(keys=st.lists(st.text("abcdef", min_size=4, max_size=4), unique=True, min_size=1, max_size=8), data=st.data())
+def test_a_journal_cut_anywhere_keeps_every_whole_line(
+    tmp_path_factory: object, keys: list[str], data: st.DataObject
+) -> None:
+    """Cut at any byte and written on: all whole lines are read, the torn one is not, and later ones are."""
+    folder: Path = tmp_path_factory.mktemp("journal")  # type: ignore[attr-defined]
+    path = folder / "journal.jsonl"
+    writer = JournalWriter(path)
+    places = [writer.write({"type": "response", "key": key, "reply": {"content": key}}) for key in keys]
+    writer.close()
+    whole = path.read_bytes()
+    cut = data.draw(st.integers(0, len(whole)))
+    path.write_bytes(whole[:cut])
+    kept = {key for key, place in zip(keys, places, strict=True) if place.offset + place.length <= cut}
+    # A line that lacks nothing but its line break is whole too.
+    almost = {key for key, place in zip(keys, places, strict=True) if place.offset + place.length == cut + 1}
+    writer = JournalWriter(path)
+    writer.write({"type": "response", "key": "later", "reply": {"content": "later"}})
+    writer.close()
+    contents = JournalReader(folder).refresh()
+    assert set(contents.responses) == kept | almost | {"later"}
+    for key, place in contents.responses.items():
+        assert read_place(place)["reply"]["content"] == key
+
+
+def test_a_reader_follows_a_growing_journal(tmp_path: Path) -> None:
+    """Only what was added is read again; half a line waits for its end."""
+    path = tmp_path / "journal-gw0.jsonl"
+    line = orjson.dumps({"type": "response", "key": "k1", "reply": {}}) + b"\n"
+    reader = JournalReader(tmp_path)
+    path.write_bytes(line)
+    assert set(reader.refresh().responses) == {"k1"}
+    other = line.replace(b"k1", b"k2")
+    path.write_bytes(line + other[:10])
+    assert set(reader.refresh().responses) == {"k1"}
+    path.write_bytes(line + other)
+    assert set(reader.refresh().responses) == {"k1", "k2"}
+
+
+def test_the_later_outcome_wins_in_whatever_file(tmp_path: Path) -> None:
+    """An old failure in another worker's journal does not hide the grade that came after it."""
+    key = ItemKey("b", "s", "1", 0)
+    late = {**outcome_line(Outcome(key, Kind.RIGHT, 1.0), version="1"), "time": "2026-11-24T02:00:00.000Z"}
+    early = {**outcome_line(Outcome(key, Kind.TIMEOUT), version="1"), "time": "2026-11-24T01:00:00.000Z"}
+    (tmp_path / "journal-gw0.jsonl").write_bytes(orjson.dumps(late) + b"\n")
+    (tmp_path / "journal-gw1.jsonl").write_bytes(orjson.dumps(early) + b"\n")
+    assert JournalReader(tmp_path).refresh().outcomes[key].kind is Kind.RIGHT
+
+
+def test_lines_that_are_no_entries_say_nothing(tmp_path: Path) -> None:
+    """Foreign or damaged lines are passed over."""
+    (tmp_path / "journal.jsonl").write_bytes(b'null\n[]\n{"type": "grade"}\n{"type": "response"}\n\xff\xfe\n7\n')
+    contents = JournalReader(tmp_path).refresh()
+    assert not contents.responses
+    assert not contents.outcomes
