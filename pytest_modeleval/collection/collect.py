@@ -24,7 +24,8 @@ _ID_ALPHABET = re.compile(r"[\d\-\[\]r]+")
 class BenchmarkCollector:
     """Collects the benchmarks of one run.
 
-    only: if given, the items that are taken; all others are left out (--eval-only).
+    only: if given, the items that are taken; all others are left out (--eval-only, --eval-rescore). only_of: the
+    benchmarks that they belong to; the data of others is not looked at.
     mistake: the first thing the user has to mend; kept, because an exception during collection would be shown as a
     fault of the test module, and would not end with exit status 4.
     """
@@ -35,11 +36,13 @@ class BenchmarkCollector:
         *,
         cache_dir: Path,
         only: Callable[[ItemKey], bool] | None = None,
+        only_of: frozenset[str] | None = None,
         progress: Progress = SILENT,
     ) -> None:
         self._settings = settings
         self._cache_dir = cache_dir
         self._only = only
+        self._only_of = only_of
         self._progress = progress
         self._places: dict[str, str] = {}
         self.mistake: UserMistake | None = None
@@ -71,7 +74,7 @@ class BenchmarkCollector:
         subsets = self._wanted_subsets(declared, probe)
         names = [part.name for part in declared.subsets or subsets]
         self.known[declared.name] = (names, [aggregate.name for aggregate in declared.aggregates])
-        if not subsets:
+        if not subsets or (self._only_of is not None and declared.name not in self._only_of):
             self.left_out.append(declared.name)
             return
         where = f"{collector.path}::{name}"

@@ -42,7 +42,11 @@ class ActiveSession:
         self.settings = settings
         only = runs.earlier_items(settings, earlier) if earlier is not None else None
         self.collector = BenchmarkCollector(
-            settings, cache_dir=default_cache_dir(), only=only, progress=Progress(say=self.say)
+            settings,
+            cache_dir=default_cache_dir(),
+            only=only.__contains__ if only is not None else None,
+            only_of=frozenset(key.benchmark for key in only) if only is not None else None,
+            progress=Progress(say=self.say),
         )
         self.connection: Connection | None = None
         self.evaluation: Evaluation | None = None

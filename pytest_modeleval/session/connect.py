@@ -62,7 +62,7 @@ def find_profile(settings: Settings) -> Profile | None:
     if profile is None and not settings.urls:
         known = ", ".join(profiles.profile_names(settings.project_dir))
         near = profiles.closest_profile(settings.model, project_dir=settings.project_dir)
-        hint = f"; did you mean {near}?" if near else ""
+        hint = f"; did you mean {near}?" if near else "."
         raise SettingsError(
             f"--model: no profile is named {settings.model!r}{hint} Profiles: {known}. To evaluate a running server, "
             "add --model-url URL; to describe one, add a profile to models.toml"

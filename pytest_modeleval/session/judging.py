@@ -14,6 +14,7 @@ from pytest_modeleval.errors import SettingsError
 from pytest_modeleval.evaluation.plan import aggregate_from_json
 from pytest_modeleval.evaluation.summary import merge_plans
 from pytest_modeleval.results import GateVerdict, RunSummary
+from pytest_modeleval.session.outcomes import GATE
 from pytest_modeleval.settings import Limit, Settings
 from pytest_modeleval.store.journal import Contents, utc_now
 
@@ -119,17 +120,17 @@ def gate_reports(gate: GateVerdict, file: str) -> list[pytest.TestReport]:
             longrepr = gate.reason
         elif is_call and outcome == "skipped":
             longrepr = (file, 0, f"cannot judge: {gate.reason}")
-        reports.append(
-            pytest.TestReport(
-                nodeid=nodeid,
-                location=location,
-                keywords={},
-                outcome=outcome if is_call else "passed",
-                longrepr=longrepr,
-                when=when,
-                user_properties=[("gate", gate.name), ("verdict", gate.verdict)],
-            )
+        report = pytest.TestReport(
+            nodeid=nodeid,
+            location=location,
+            keywords={},
+            outcome=outcome if is_call else "passed",
+            longrepr=longrepr,
+            when=when,
+            user_properties=[("gate", gate.name), ("verdict", gate.verdict)],
         )
+        setattr(report, GATE, gate.verdict)
+        reports.append(report)
     return reports
 
 

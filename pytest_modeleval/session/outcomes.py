@@ -16,6 +16,7 @@ from pytest_modeleval.records import JsonObject, Kind, Outcome
 from pytest_modeleval.reports.text import visible
 
 ATTRIBUTE = "modeleval"
+GATE = "modeleval_gate"
 LETTERS = {Kind.WRONG: "w", Kind.NO_ANSWER: "n", Kind.TRUNCATED: "t"}
 MAX_LINE = 300
 
@@ -93,7 +94,16 @@ def facts_of(outcome: Outcome) -> JsonObject:
 def shape_report(report: pytest.TestReport, outcome: Outcome, *, is_strict: bool) -> None:
     """Make the report say what became of the item."""
     setattr(report, ATTRIBUTE, facts_of(outcome))
-    if not outcome.kind.is_verdict or outcome.kind is Kind.RIGHT:
+    if outcome.kind is Kind.NOT_RUN:
+        # Nobody's fault: it is asked by the next run.
+        path, line, _ = report.location
+        report.outcome = "skipped"
+        report.longrepr = (path, line or 0, f"Skipped: {line_of(outcome)}")
+        return
+    if outcome.kind is Kind.GRADER_ERROR or outcome.kind is Kind.RIGHT:
+        return
+    if not outcome.kind.is_verdict:
+        report.longrepr = line_of(outcome)
         return
     report.longrepr = line_of(outcome)
     if is_strict:
@@ -105,6 +115,13 @@ def shape_report(report: pytest.TestReport, outcome: Outcome, *, is_strict: bool
 
 def status_of(report: Any, *, is_verbose: bool) -> tuple[str, str, Any] | None:
     """Category, letter and word of a sample's report; no letters but where each item has a line of its own."""
+    if hasattr(report, GATE) and report.when == "call":
+        # The sentence stands below the table; a letter here would stand alone.
+        return (
+            report.outcome,
+            "",
+            {"passed": "PASSED", "failed": ("FAILED", {"red": True})}.get(report.outcome, "SKIPPED"),
+        )
     facts = getattr(report, ATTRIBUTE, None)
     if facts is None or getattr(report, "when", None) == "teardown":
         return None
@@ -116,4 +133,6 @@ def status_of(report: Any, *, is_verbose: bool) -> tuple[str, str, Any] | None:
         return kind.label, LETTERS[kind] if is_verbose else "", word
     if kind.is_verdict:
         return "failed", "F" if is_verbose else "", ("FAILED", {"red": True})
+    if kind is Kind.NOT_RUN:
+        return "skipped", "s" if is_verbose else "", "SKIPPED"
     return "error", "E" if is_verbose else "", ("ERROR", {"red": True})

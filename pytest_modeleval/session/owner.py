@@ -183,6 +183,10 @@ class Owner:
         if self._display is not None and report.failed:
             self._display.clear()
 
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """A module that cannot be collected is an ordinary failure, whatever the samples do."""
+        self._ordinary_failures += report.failed
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: Any, config: pytest.Config) -> tuple[str, str, Any] | None:
         """Categories of samples: passed, wrong, no answer, truncated, error."""

@@ -6,7 +6,7 @@ import hashlib
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -132,18 +132,17 @@ def earlier_folder(settings: Settings) -> Path | None:
     return folder
 
 
-def earlier_items(settings: Settings, folder: Path) -> Callable[[ItemKey], bool]:
+def earlier_items(settings: Settings, folder: Path) -> frozenset[ItemKey]:
     """Which items of a stored run are taken: all it planned, or those that had one of the kinds of --eval-only."""
     contents = JournalReader(folder).refresh()
-    planned = {key for plan in merge_plans(contents.plans) for key in planned_keys(plan)}
+    planned = frozenset(key for plan in merge_plans(contents.plans) for key in planned_keys(plan))
     if not settings.only:
-        return planned.__contains__
-    wanted = {
+        return planned
+    return frozenset(
         key
         for key in planned
         if (contents.outcomes[key].kind if key in contents.outcomes else Kind.NOT_RUN) in settings.only
-    }
-    return wanted.__contains__
+    )
 
 
 def stored_params(folder: Path) -> dict[str, JsonObject]:

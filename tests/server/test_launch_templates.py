@@ -80,8 +80,9 @@ STUBS = {
     "scontrol": "printf 'node-a\\nnode-b\\n'",
     # Runs the task of the second node, after dropping srun's own flags.
     "srun": 'while [[ "$1" == --* ]]; do shift; done; SLURM_PROCID=1 exec "$@"',
-    "python3": 'printf "%s\\0" "$@" > "$OUT/server"; env > "$OUT/env"; exec sleep 60',
-    "curl": "exit 0",
+    "python3": 'printf "%s\\0" "$@" > "$OUT/server"; env > "$OUT/env"; touch "$OUT/up"; exec sleep 60',
+    # Healthy once the server's stand-in has written what it was given.
+    "curl": 'until [ -e "$OUT/up" ]; do sleep 0.05; done',
     "python": 'printf "%s\\0" "$@" > "$OUT/pytest"; exit 6',
 }
 

@@ -67,7 +67,11 @@ def test_causes_of_a_zero_are_told_apart(suite: Suite, server: LoopbackServer) -
     counts = {kind: count for kind, count in score["counts"].items() if count}
     assert counts == {"right": 2, "wrong": 1, "no_answer": 1, "truncated": 1}, result.out + result.err
     assert score["num"] == 5
-    lines = [json.loads(line) for path in suite.run_dir.glob("journal*.jsonl") for line in path.open()]
+    lines = [
+        json.loads(line)
+        for path in suite.run_dir.glob("journal*.jsonl")
+        for line in path.read_text(encoding="utf-8").splitlines()
+    ]
     causes = {line["sample"].rpartition("-")[2]: line.get("cause") for line in lines if line["type"] == "grade"}
     assert causes["cut_thinking"] == "unclosed_thinking"
     assert causes["no_code"] == "no_code"
