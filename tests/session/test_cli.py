@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
-# Here, because pytester forgets modules that were first imported during a test, and numpy cannot be loaded twice.
-import numpy as np  # noqa: F401
 import pytest
 from loopback import Answer, LoopbackServer
 from suites import Suite, key_answer
-
-from pytest_modeleval.cli import main
 
 
 def _worse(body: dict[str, Any], attempt: int) -> Answer:
@@ -32,27 +30,39 @@ def runs(suite: Suite, server: LoopbackServer) -> tuple[Path, Path, Path]:
     return first, suite.path / "base.json", suite.run_dir
 
 
-def test_compare(runs: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+def _modeleval(*arguments: str | Path) -> tuple[int, str, str]:
+    """Status, output and errors of the command. In a process of its own: pytester forgets modules that a test loads."""
+    command = [sys.executable, "-m", "pytest_modeleval.cli", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_compare(runs: tuple[Path, Path, Path]) -> None:
     """Runs and baselines mix; flips are counted, and no difference is said plainly."""
     first, base, worse = runs
-    assert main(["compare", str(base), str(worse)]) == 0
-    out = capsys.readouterr().out
+    status, out, _ = _modeleval("compare", base, worse)
+    assert status == 0
     assert "10 newly wrong, 0 newly right of 100" in out
-    assert main(["compare", str(first), str(base)]) == 0
-    assert "0 newly wrong, 0 newly right" in capsys.readouterr().out
+    status, out, _ = _modeleval("compare", first, base)
+    assert status == 0
+    assert "0 newly wrong, 0 newly right" in out
 
 
-def test_noise_and_plan(runs: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+def test_noise_and_plan(runs: tuple[Path, Path, Path]) -> None:
     """Two runs of one deployment give its flip rate; plan says what a sensitivity takes."""
     first, _, worse = runs
-    assert main(["noise", str(first), str(worse)]) == 0
-    assert "0.1" in capsys.readouterr().out
-    assert main(["plan", "--drop", "0.05", "--flip-rate", "0.1"]) == 0
-    assert "5.0 points" in capsys.readouterr().out
+    status, out, _ = _modeleval("noise", first, worse)
+    assert status == 0
+    assert "0.1" in out
+    status, out, _ = _modeleval("plan", "--drop", "0.05", "--flip-rate", "0.1")
+    assert status == 0
+    assert "5.0 points" in out
 
 
-def test_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A folder that is no run: one line, status 4."""
-    assert main(["compare", str(tmp_path), str(tmp_path)]) == 4
-    assert "expected a run folder" in capsys.readouterr().err
-    assert main(["plan", "--drop", "5", "--flip-rate", "0.1"]) == 4
+def test_mistakes(tmp_path: Path) -> None:
+    """A folder that is no run, a share that is none: one line, status 4."""
+    status, _, err = _modeleval("compare", tmp_path, tmp_path)
+    assert status == 4
+    assert "expected a run folder" in err
+    assert "Traceback" not in err
+    assert _modeleval("plan", "--drop", "5", "--flip-rate", "0.1")[0] == 4
