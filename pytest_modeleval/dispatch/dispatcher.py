@@ -98,6 +98,9 @@ class Dispatcher:
         # Spreads back-off in time; nothing that is asked or graded depends on it.
         self._chance = random.Random()  # noqa: S311
         self._aborting: set[asyncio.Task[None]] = set()
+        # Ids of requests: our own, and told apart from those of any other process.
+        self._name = f"modeleval-{uuid.uuid4().hex}"
+        self._asked = 0
         self.lost_reason = ""
         self.figures = Figures()
 
@@ -164,7 +167,8 @@ class Dispatcher:
 
     async def _attempt(self, url: str, call: Call, attempt: int, silence: SilenceLimit) -> JsonObject:
         loop = asyncio.get_running_loop()
-        request_id = f"modeleval-{uuid.uuid4().hex}"
+        self._asked += 1
+        request_id = f"{self._name}-{self._asked}"
         now = loop.time()
         flight: _Flight | None = None
         # The id is our own for every attempt, so it stands outside of what is journaled and hashed.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import sys
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from pytest_modeleval.errors import EngineStopped, UserMistake
 from pytest_modeleval.evaluation.asking import Answered
 from pytest_modeleval.evaluation.evaluation import AskingOptions, Evaluation
 from pytest_modeleval.evaluation.plan import BenchmarkPlan, load_samples
+from pytest_modeleval.records import Outcome
 from pytest_modeleval.session import run as runs
 from pytest_modeleval.session.connect import Connection
 from pytest_modeleval.session.deployment import deployment_notes
@@ -29,9 +29,6 @@ from pytest_modeleval.session.lane import ShortWay
 from pytest_modeleval.session.outcomes import line_of, outcome_of, properties_of, shape_report
 from pytest_modeleval.session.owner import Owner
 from pytest_modeleval.settings import Settings
-
-# pytest's thread and the engine's share the interpreter; at the default of 5 ms an answer would often wait that long.
-SWITCH_INTERVAL_S = 0.001
 
 
 class ActiveSession:
@@ -208,9 +205,7 @@ class ActiveSession:
         """The engine runs for as long as the items do."""
         if self.evaluation is None:
             return (yield)
-        interval = sys.getswitchinterval()
-        sys.setswitchinterval(SWITCH_INTERVAL_S)
-        self.config.pluginmanager.register(ShortWay(self.config), "modeleval-short-way")
+        self.config.pluginmanager.register(ShortWay(self.config, self.report_of), "modeleval-short-way")
         # The items live until the end, and are given back by the end of the process; the garbage collector need not
         # look at them again and again. (Not in a pytest inside a pytest, which outlives its items.)
         if "PYTEST_CURRENT_TEST" not in os.environ:
@@ -220,7 +215,6 @@ class ActiveSession:
             return (yield)
         finally:
             self.evaluation.close()
-            sys.setswitchinterval(interval)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -256,21 +250,32 @@ class ActiveSession:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """The item's phase is over: judge it, journal it, shape its report."""
-        outcome = None
-        if isinstance(item, SampleItem) and item.arrival is not None and self.evaluation is not None:
-            outcome = outcome_of(item, call)
-        if outcome is None:
+        if not isinstance(item, SampleItem) or item.arrival is None or self.evaluation is None:
             return (yield)
-        assert isinstance(item, SampleItem)
-        assert self.evaluation is not None
-        item.is_wrong = outcome.kind.is_verdict
-        item.failure_line = line_of(outcome)
-        # Before the report is made: JUnit reads them from there.
-        item.user_properties.extend(properties_of(outcome))
-        self.evaluation.finish(item.planned, outcome)
+        outcome = self._judge(item, call)
         report = yield
-        shape_report(report, outcome, is_strict=self.settings.is_strict)
+        if outcome is not None:
+            shape_report(report, outcome, is_strict=self.settings.is_strict)
         return report
+
+    def report_of(self, item: SampleItem, call: pytest.CallInfo[None]) -> pytest.TestReport:
+        """What pytest_runtest_makereport would give, for items on the short way."""
+        outcome = self._judge(item, call)
+        report = pytest.TestReport.from_item_and_call(item, call)
+        if outcome is not None:
+            shape_report(report, outcome, is_strict=self.settings.is_strict)
+        return report
+
+    def _judge(self, item: SampleItem, call: pytest.CallInfo[None]) -> Outcome | None:
+        outcome = outcome_of(item, call)
+        if outcome is not None:
+            assert self.evaluation is not None
+            item.is_wrong = outcome.kind.is_verdict
+            item.failure_line = line_of(outcome)
+            # Before the report is made: JUnit reads them from there.
+            item.user_properties.extend(properties_of(outcome))
+            self.evaluation.finish(item.planned, outcome)
+        return outcome
 
 
 class SingleSession(ActiveSession):

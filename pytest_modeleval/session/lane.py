@@ -9,6 +9,7 @@ ours, and in whose way no plugin stands, is therefore run and reported directly:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import pytest
@@ -53,6 +54,8 @@ CALL_IS_ENOUGH = frozenset(
         "pytest_modeleval.session.owner",
     }
 )
+# Who of pytest and of us makes a report, beside those named above.
+MAKERS = frozenset({"_pytest.tmpdir", "pytest_modeleval.session.active"})
 SPECIAL_OPTIONS = ("usepdb", "trace", "setuponly", "setupshow", "setupplan", "runxfail")
 SPECIAL_MARKS = frozenset({"skip", "skipif", "xfail", "usefixtures", "filterwarnings"})
 
@@ -60,7 +63,10 @@ SPECIAL_MARKS = frozenset({"skip", "skipif", "xfail", "usefixtures", "filterwarn
 class ShortWay:
     """Decides once per run and once per benchmark who may go the short way, and walks it."""
 
-    def __init__(self, config: pytest.Config) -> None:
+    def __init__(
+        self, config: pytest.Config, report_of: Callable[[SampleItem, pytest.CallInfo[None]], pytest.TestReport]
+    ) -> None:
+        self._report_of = report_of
         hooks = config.pluginmanager
         self._is_open = (
             config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES) <= 0
@@ -74,6 +80,11 @@ class ShortWay:
         self._needs_phases = hasattr(config, "workerinput") or not (
             _owners(hooks, "pytest_runtest_logreport") <= CALL_IS_ENOUGH
         )
+        makers = _owners(hooks, "pytest_runtest_makereport")
+        if not config.getoption("htmlpath", None):
+            # pytest-html only adds extras, for its own page.
+            makers.discard("pytest_html.plugin")
+        self._is_hooked = not makers <= PASSED_OVER | MAKERS
         self._allowed: dict[int, bool] = {}
 
     @pytest.hookimpl(tryfirst=True)
@@ -111,7 +122,10 @@ class ShortWay:
         if self._needs_phases:
             hook.pytest_runtest_logreport(report=_passed(item, "setup"))
         call = pytest.CallInfo.from_call(item.run_body, when="call", reraise=(pytest.exit.Exception, KeyboardInterrupt))
-        report = hook.pytest_runtest_makereport(item=item, call=call)
+        if self._is_hooked:
+            report = hook.pytest_runtest_makereport(item=item, call=call)
+        else:
+            report = self._report_of(item, call)
         hook.pytest_runtest_logreport(report=report)
         if self._needs_phases:
             hook.pytest_runtest_logreport(report=_passed(item, "teardown"))
