@@ -79,6 +79,9 @@ class Ungraded(ModelEvalError):
     """A sample has no verdict. kind is one of the kinds that never count in a score."""
 
     def __init__(self, message: str, *, kind: Kind, cause: str) -> None:
+        if kind.is_verdict:
+            # A failure that called itself "wrong" would enter the score as 0.
+            raise ValueError(f"expected a kind that never counts in a score, found {kind.value}")
         super().__init__(message)
         self.kind = kind
         self.cause = cause

@@ -72,6 +72,13 @@ def test_exceptions_are_never_verdicts(error: Exception, kind: Kind) -> None:
     assert not outcome.kind.is_verdict
 
 
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind.is_verdict])
+def test_a_failure_cannot_call_itself_a_verdict(kind: Kind) -> None:
+    """An author's Ungraded with a verdict's kind is refused; it would have counted as a 0."""
+    with pytest.raises(ValueError, match="never counts"):
+        Ungraded("x", kind=kind, cause="c")
+
+
 @given(st.sampled_from([Grade.right("a"), Grade.wrong("b"), Grade.no_answer(cause="c"), Grade.partial(0.4, "d")]))
 def test_a_stored_grade_leads_to_the_same_outcome(grade: Grade) -> None:
     """A grader that is too costly to run twice gives the same outcome from its stored one."""
