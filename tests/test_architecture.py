@@ -16,7 +16,18 @@ PACKAGE = ROOT / "pytest_modeleval"
 OURS = PACKAGE.name
 # Of an unused plugin; docs/architecture.md, "What is loaded when".
 LIGHT = {OURS, f"{OURS}.plugin", f"{OURS}.options", f"{OURS}.hookspecs"}
-HEAVY = ("httpx", "aiohttp", "scipy", "numpy", "sympy", "datasets", "jinja2", "orjson", "huggingface_hub", "modelscope")
+HEAVY = (
+    "httpx",
+    "httptools",
+    "scipy",
+    "numpy",
+    "sympy",
+    "datasets",
+    "jinja2",
+    "orjson",
+    "huggingface_hub",
+    "modelscope",
+)
 # Who may know pytest is decided here; that the map says the same is tested.
 KNOW_PYTEST = {"plugin", "hookspecs", "options", "settings", "collection", "session"}
 # The nouns may be named in the map before somebody needs them.

@@ -12,12 +12,14 @@ from datetime import UTC, datetime
 
 from pytest_modeleval.client.reply import Assembly, bad, check_finish, parse_json, reply_from_json
 from pytest_modeleval.client.sse import DONE, EventLines
-from pytest_modeleval.client.transport import Reply, Transport
+from pytest_modeleval.client.transport import Transport
 from pytest_modeleval.errors import AttemptFailed
 from pytest_modeleval.records import JsonObject, Kind
 
 RETRYABLE_STATUSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 OVERLOAD_STATUSES = frozenset({429, 503})
+GATHER_BYTES = 32 * 1024
+MAX_BODY_BYTES = 64 * 1024 * 1024
 
 
 class ChatClient:
@@ -34,20 +36,16 @@ class ChatClient:
 
         url: the base, with /v1. Raises AttemptFailed; lets cancellation through, which closes the connection.
         """
-        headers = {**self._headers, "X-Request-Id": request_id}
+        answer = _Answer(heard)
         start = time.perf_counter()
-        async with self._transport.post(f"{url}/chat/completions", body, headers) as answer:
-            heard()
-            if answer.status != 200:
-                raise await _refusal(answer)
-            if "text/event-stream" in (answer.headers.get("content-type") or ""):
-                reply, first = await _read_stream(answer, heard)
-            else:
-                reply, first = reply_from_json(parse_json(await answer.read())), None
+        await self._transport.post(
+            f"{url}/chat/completions", body, {**self._headers, "X-Request-Id": request_id}, answer
+        )
         end = time.perf_counter()
+        reply = answer.reply()
         check_finish(reply)
-        if first is not None:
-            reply["first_token_s"] = round(first - start, 4)
+        if answer.first_s is not None:
+            reply["first_token_s"] = round(answer.first_s - start, 4)
         reply["total_s"] = round(end - start, 4)
         return reply
 
@@ -55,40 +53,98 @@ class ChatClient:
         """Tell SGLang to drop a request: one whose client is gone goes on to max_tokens (SGLang issue 37833)."""
         root = url.removesuffix("/").removesuffix("/v1")
         body = f'{{"rid":"{request_id}","abort_all":false}}'.encode()
-        async with self._transport.post(f"{root}/abort_request", body, self._headers) as answer:
-            await answer.read()
+        await self._transport.post(f"{root}/abort_request", body, self._headers, _Answer(_nothing))
 
     async def close(self) -> None:
         """Give all connections back."""
         await self._transport.close()
 
 
-async def _read_stream(answer: Reply, heard: Callable[[], None]) -> tuple[JsonObject, float | None]:
-    lines = EventLines()
-    assembly = Assembly()
-    first: float | None = None
-    is_done = False
-    async for chunk in answer.chunks():
-        heard()
-        for payload in lines.feed(chunk):
+class _Answer:
+    """Takes one answer in: a Receiver.
+
+    The pieces of a stream are read at once until the first token is there, whose time counts; after that they gather up
+    to GATHER_BYTES. first_s: time.perf_counter() of the first token, None without a stream.
+    """
+
+    __slots__ = (
+        "_assembly",
+        "_heard",
+        "_is_done",
+        "_is_stream",
+        "_lines",
+        "_pieces",
+        "_retry_after",
+        "_size",
+        "_status",
+        "first_s",
+    )
+
+    def __init__(self, heard: Callable[[], None]) -> None:
+        self._heard = heard
+        self._status = 0
+        self._retry_after: str | None = None
+        self._is_stream = False
+        self._is_done = False
+        self._lines = EventLines()
+        self._assembly = Assembly()
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self.first_s: float | None = None
+
+    def head(self, status: int, headers: Mapping[str, str]) -> None:
+        """See Receiver."""
+        self._heard()
+        self._status = status
+        self._is_stream = status == 200 and "text/event-stream" in headers.get("content-type", "")
+        self._retry_after = headers.get("retry-after")
+
+    def data(self, piece: bytes) -> None:
+        """See Receiver."""
+        self._heard()
+        if self._is_stream and self.first_s is None:
+            self._take(self._lines.feed(piece))
+            return
+        self._pieces.append(piece)
+        self._size += len(piece)
+        if self._is_stream:
+            if self._size > GATHER_BYTES:
+                self._gathered()
+        elif self._size > MAX_BODY_BYTES:
+            raise bad(f"the reply is longer than {MAX_BODY_BYTES} bytes", "too_large")
+
+    def reply(self) -> JsonObject:
+        """The whole reply. Raises AttemptFailed if the answer is none."""
+        if self._status != 200:
+            raise _refusal(self._status, b"".join(self._pieces), self._retry_after)
+        if not self._is_stream:
+            return reply_from_json(parse_json(b"".join(self._pieces)))
+        self._gathered()
+        self._take(self._lines.rest())
+        if not self._is_done and self._assembly.finish_reason is None:
+            raise bad("the stream ended before the answer did", "stream_cut")
+        return self._assembly.reply()
+
+    def _gathered(self) -> None:
+        self._take(self._lines.feed(b"".join(self._pieces)))
+        self._pieces.clear()
+        self._size = 0
+
+    def _take(self, payloads: list[bytes]) -> None:
+        for payload in payloads:
             if payload == DONE:
-                is_done = True
-            elif payload and assembly.add(parse_json(payload)) and first is None:
-                first = time.perf_counter()
-    for payload in lines.rest():
-        if payload == DONE:
-            is_done = True
-        elif payload:
-            assembly.add(parse_json(payload))
-    if not is_done and assembly.finish_reason is None:
-        raise bad("the stream ended before the answer did", "stream_cut")
-    return assembly.reply(), first
+                self._is_done = True
+            elif payload and self._assembly.add(parse_json(payload)) and self.first_s is None:
+                self.first_s = time.perf_counter()
 
 
-async def _refusal(answer: Reply) -> AttemptFailed:
+def _nothing() -> None:
+    """Nobody listens."""
+
+
+def _refusal(status: int, body: bytes, wait: str | None) -> AttemptFailed:
     """What a status other than 200 means. The text of an error is shown, never graded."""
-    status = answer.status
-    text = _error_text(await answer.read())
+    text = _error_text(body)
     cause = f"http_{status}"
     if status == 400 and any(
         word in text.lower() for word in ("context", "maximum length", "input length", "too long")
@@ -100,13 +156,13 @@ async def _refusal(answer: Reply) -> AttemptFailed:
         cause=cause,
         is_retryable=status in RETRYABLE_STATUSES or status >= 500,
         is_overload=status in OVERLOAD_STATUSES,
-        retry_after_s=retry_after(answer.headers, now=datetime.now(UTC)),
+        retry_after_s=retry_after(wait, now=datetime.now(UTC)),
     )
 
 
-def retry_after(headers: Mapping[str, str], *, now: datetime) -> float | None:
+def retry_after(field: str | None, *, now: datetime) -> float | None:
     """Seconds from a Retry-After field: a number or a date (RFC 9110, section 10.2.3); None if absent or unreadable."""
-    text = (headers.get("retry-after") or "").strip()
+    text = (field or "").strip()
     if not text:
         return None
     try:

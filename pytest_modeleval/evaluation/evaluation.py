@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_modeleval.client.chat import ChatClient
-from pytest_modeleval.client.transport import AiohttpTransport, Transport
+from pytest_modeleval.client.transport import Transport, transport_for
 from pytest_modeleval.dispatch.dispatcher import Dispatcher, Figures
 from pytest_modeleval.dispatch.engine import Engine
 from pytest_modeleval.errors import RunFolderError
@@ -168,7 +168,7 @@ class Evaluation:
     def _dispatcher(self) -> Dispatcher:
         options = self._options
         assert self._site is not None
-        client = ChatClient(options.transport or AiohttpTransport(), key=options.key)
+        client = ChatClient(options.transport or transport_for(self.model.urls), key=options.key)
         return Dispatcher(
             client,
             self.model.urls,

@@ -22,7 +22,16 @@ from pytest_modeleval.store.journal import JournalReader, utc_now
 
 RUNS = "modeleval-runs"
 RUN_FILE = "run.json"
-PACKAGES = ("pytest-modeleval", "pytest", "pytest-xdist", "pytest-html", "aiohttp", "httpx", "datasets", "math-verify")
+PACKAGES = (
+    "pytest-modeleval",
+    "pytest",
+    "pytest-xdist",
+    "pytest-html",
+    "httptools",
+    "httpx",
+    "datasets",
+    "math-verify",
+)
 
 
 class RunFolder:

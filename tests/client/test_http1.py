@@ -1,0 +1,310 @@
+"""The transport of our own, over real sockets against a server that answers with the bytes it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from itertools import pairwise
+
+import pytest
+import trustme
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_modeleval.client.http1 import MAX_HEAD_BYTES, Http1Transport
+from pytest_modeleval.client.transport import HttpxTransport, transport_for
+from pytest_modeleval.errors import AttemptFailed
+from pytest_modeleval.records import Kind
+
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+class Taken:
+    """A receiver that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.body = b""
+
+    def head(self, status: int, headers: Mapping[str, str]) -> None:
+        """See Receiver."""
+        self.status, self.headers = status, dict(headers)
+
+    def data(self, piece: bytes) -> None:
+        """See Receiver."""
+        self.body += piece
+
+
+class Server:
+    """Answers every request with the next of some scripts: pieces of bytes; None closes the connection."""
+
+    def __init__(self, *answers: list[bytes | None], tls: ssl.SSLContext | None = None) -> None:
+        self._answers = list(answers)
+        self._tls = tls
+        self.requests: list[bytes] = []
+        self.connections = 0
+        self.gone = asyncio.Event()
+        self.url = ""
+
+    async def __aenter__(self) -> Server:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
+        port = self._server.sockets[0].getsockname()[1]
+        self.url = f"{'https' if self._tls else 'http'}://localhost:{port}/v1/chat?q=1"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = next(int(line[15:]) for line in head.split(b"\r\n") if line.startswith(b"Content-Length:"))
+                self.requests.append(head + await reader.readexactly(length))
+                if not self._answers:
+                    await reader.read()
+                    return
+                for piece in self._answers.pop(0):
+                    if piece is None:
+                        return
+                    writer.write(piece)
+                    await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return
+        finally:
+            self.gone.set()
+            writer.close()
+
+
+def _run(
+    server: Callable[[], Server], act: Callable[[Http1Transport, Server], Awaitable[None]]
+) -> tuple[Server, Http1Transport]:
+    async def run() -> tuple[Server, Http1Transport]:
+        async with server() as there:
+            transport = Http1Transport()
+            try:
+                await act(transport, there)
+            finally:
+                await transport.close()
+            return there, transport
+
+    return asyncio.run(run())
+
+
+def _ask(*pieces: bytes | None) -> Taken:
+    taken = Taken()
+
+    async def act(transport: Http1Transport, server: Server) -> None:
+        await transport.post(server.url, b"{}", {"X-Request-Id": "r1"}, taken)
+
+    _run(lambda: Server(list(pieces)), act)
+    return taken
+
+
+def _fails(*pieces: bytes | None) -> AttemptFailed:
+    with pytest.raises(AttemptFailed) as caught:
+        _ask(*pieces)
+    return caught.value
+
+
+def test_what_is_sent() -> None:
+    """One POST with the path and query of the URL, its host and port, the header fields given, and the body."""
+
+    async def act(transport: Http1Transport, server: Server) -> None:
+        await transport.post(server.url, '{"a":"ü"}'.encode(), {"Content-Type": "application/json"}, Taken())
+
+    server, _ = _run(lambda: Server([OK + b"Content-Length: 0\r\n\r\n"]), act)
+    host = server.url.split("/")[2].encode()
+    assert server.requests == [
+        b"POST /v1/chat?q=1 HTTP/1.1\r\nHost: %b\r\nContent-Length: 10\r\nContent-Type: application/json\r\n\r\n"
+        b'{"a":"\xc3\xbc"}' % host
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "body"),
+    [
+        ([OK + b"Content-Length: 5\r\nX-A: b\r\n\r\nhello"], b"hello"),
+        (
+            [OK + CHUNKED + b"5\r\nhello\r\n3;x=y\r\n wo\r\n0\r\nTrailer: t\r\n\r\n"],
+            b"hello wo",
+        ),
+        ([OK + b"\r\nhel", b"lo", None], b"hello"),
+        ([b"HTTP/1.0 200 OK\r\n\r\nhello", None], b"hello"),
+        ([b"HTTP/1.1 100 Continue\r\n\r\n" + OK + b"Content-Length: 2\r\n\r\nhi"], b"hi"),
+        ([b"HTTP/1.1 204 No Content\r\n\r\n"], b""),
+        ([b"HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 4\r\n\r\nbusy"], b"busy"),
+    ],
+    ids=["length", "chunks", "until it closes", "HTTP/1.0", "informational", "no body", "a refusal"],
+)
+def test_every_form_of_a_body_is_read(answer: list[bytes | None], body: bytes) -> None:
+    """Lengths, chunks, and bodies that end with the connection."""
+    assert _ask(*answer).body == body
+
+
+def test_status_and_header_fields_come_first() -> None:
+    """Names in lower case, values as they are."""
+    taken = _ask(b"HTTP/1.1 429 Slow down\r\nRETRY-After: 7\r\nContent-Length: 0\r\n\r\n")
+    assert (taken.status, taken.headers["retry-after"]) == (429, "7")
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(1, 200), max_size=12), st.binary(min_size=1, max_size=300))
+def test_where_the_pieces_end_does_not_matter(cuts: list[int], body: bytes) -> None:
+    """Any cutting of the same bytes gives the same answer."""
+    whole = OK + CHUNKED + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    edges = sorted({0, len(whole), *(cut for cut in cuts if cut < len(whole))})
+    assert _ask(*(whole[start:end] for start, end in pairwise(edges))).body == body
+
+
+def test_a_connection_is_used_again_unless_the_server_says_no() -> None:
+    """Five requests: two share a connection, the next three each need their own."""
+    answers: list[list[bytes | None]] = [
+        [OK + b"Content-Length: 1\r\n\r\na"],
+        [OK + b"Content-Length: 1\r\nConnection: close\r\n\r\nb"],
+        [OK + b"\r\nc", None],
+        [OK + b"Content-Length: 1\r\n\r\nd-and-more-than-announced"],
+        [OK + b"Content-Length: 1\r\n\r\ne"],
+    ]
+    bodies = []
+
+    async def act(transport: Http1Transport, server: Server) -> None:
+        for _ in range(5):
+            taken = Taken()
+            await transport.post(server.url, b"{}", {}, taken)
+            bodies.append(taken.body)
+
+    server, _ = _run(lambda: Server(*answers), act)
+    assert bodies == [b"a", b"b", b"c", b"d", b"e"]
+    assert server.connections == 4
+
+
+def test_a_connection_that_the_server_closed_meanwhile_is_not_used() -> None:
+    """The second request opens another one instead of failing."""
+
+    async def act(transport: Http1Transport, server: Server) -> None:
+        await transport.post(server.url, b"{}", {}, Taken())
+        await server.gone.wait()
+        # The other end's close has been sent; the loop turns until it is seen here.
+        for place in transport._places.values():
+            while place.idle:
+                await asyncio.sleep(0)
+        await transport.post(server.url, b"{}", {}, Taken())
+
+    answer: list[bytes | None] = [OK + b"Content-Length: 1\r\n\r\na"]
+    server, _ = _run(lambda: Server([*answer, None], answer), act)
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        [None],
+        [OK + b"Content-Length: 50\r\n\r\nhalf", None],
+        [OK + CHUNKED + b"5\r\nhello\r\n", None],
+        [OK + b"Content-Le", None],
+        [b"nonsense\r\n\r\n"],
+        [OK + b"Content-Length: five\r\n\r\nhello"],
+        [OK + CHUNKED + b"zz\r\n"],
+        [b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nx", None],
+        [OK + b"X: " + b"a" * MAX_HEAD_BYTES + b"\r\n"],
+    ],
+    ids=["none", "half a body", "half the chunks", "half a head", "no HTTP", "length", "chunk", "upgrade", "long head"],
+)
+def test_broken_answers_are_failures_of_the_connection(answer: list[bytes | None]) -> None:
+    """Each can be asked again, and none is an answer."""
+    failure = _fails(*answer)
+    assert (failure.kind, failure.cause, failure.is_retryable) == (Kind.SERVER_ERROR, "connection_lost", True)
+
+
+def test_what_the_receiver_raises_ends_the_exchange() -> None:
+    """It comes out as it is, and the connection is closed."""
+
+    class Fussy(Taken):
+        def data(self, piece: bytes) -> None:
+            raise AttemptFailed("too long", kind=Kind.BAD_RESPONSE, cause="too_large")
+
+    async def act(transport: Http1Transport, server: Server) -> None:
+        with pytest.raises(AttemptFailed, match="too long"):
+            await transport.post(server.url, b"{}", {}, Fussy())
+        await server.gone.wait()
+
+    _run(lambda: Server([OK + b"Content-Length: 50\r\n\r\nhalf"]), act)
+
+
+def test_a_cancelled_request_closes_its_connection() -> None:
+    """That is how a server learns that nobody waits."""
+
+    async def act(transport: Http1Transport, server: Server) -> None:
+        task = asyncio.ensure_future(transport.post(server.url, b"{}", {}, Taken()))
+        while not server.requests:
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await server.gone.wait()
+
+    _run(Server, act)
+
+
+@pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "a\nb", "schlüssel"])
+def test_a_key_that_would_break_the_head_is_refused_without_being_shown(value: str) -> None:
+    """Before anything is sent."""
+
+    async def act(transport: Http1Transport, server: Server) -> None:
+        with pytest.raises(AttemptFailed) as caught:
+            await transport.post(server.url, b"{}", {"Authorization": value}, Taken())
+        assert value not in str(caught.value)
+        assert not caught.value.is_retryable
+
+    server, _ = _run(Server, act)
+    assert server.connections == 0
+
+
+def test_nobody_listens() -> None:
+    """A refused connection is a failure that can be tried again."""
+
+    async def act(transport: Http1Transport, server: Server) -> None:
+        await server.__aexit__()
+        with pytest.raises(AttemptFailed) as caught:
+            await transport.post(server.url, b"{}", {}, Taken())
+        assert caught.value.cause == "connection_lost"
+
+    _run(Server, act)
+
+
+def test_tls_is_spoken_and_certificates_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the authority known the answer comes; without it the request is refused."""
+    authority = trustme.CA()
+    there = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(there)
+    answer: list[bytes | None] = [OK + b"Content-Length: 2\r\n\r\nhi"]
+
+    async def strange(transport: Http1Transport, server: Server) -> None:
+        with pytest.raises(AttemptFailed, match="certificate"):
+            await transport.post(server.url, b"{}", {}, Taken())
+
+    _run(lambda: Server(answer, tls=there), strange)
+    known = ssl.create_default_context()
+    authority.configure_trust(known)
+    monkeypatch.setattr(ssl, "create_default_context", lambda: known)
+    taken = Taken()
+
+    async def act(transport: Http1Transport, server: Server) -> None:
+        await transport.post(server.url, b"{}", {}, taken)
+
+    _run(lambda: Server(answer, tls=there), act)
+    assert taken.body == b"hi"
+
+
+def test_behind_a_proxy_httpx_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only there: a server on this machine is asked directly whatever the environment says."""
+    monkeypatch.setenv("http_proxy", "http://proxy:3128")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    assert isinstance(transport_for(["http://server/v1"]), HttpxTransport)
+    assert isinstance(transport_for(["http://127.0.0.1:8000/v1"]), Http1Transport)
