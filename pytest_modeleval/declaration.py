@@ -32,8 +32,19 @@ class Model(Protocol):
     def name(self) -> str:
         """The model, as the user names it."""
 
+    @property
+    def prompt_tokens(self) -> int | None:
+        """So many tokens a prompt may have that a whole answer still fits; None if the server does not say."""
+
     async def ask(self, request: Request) -> Response:
         """One answer; bounded, retried and journaled like every other request. Raises Ungraded if none comes."""
+
+    async def use_tool(self, name: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]]) -> Any:
+        """What something outside of the model gives (a web search), as JSON values; `run` fetches it.
+
+        It is journaled: a resumed or rescored run sees the same again, and `run` is not called. Whatever `run` raises
+        is raised here and not kept. Raises Ungraded in rescoring where the journal has nothing.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +52,15 @@ class Subset:
     """A named part of a benchmark.
 
     is_optional: collected only where -k names it (a second transcription, a costly variant).
+    missing: what has to be set before it can be asked, one sentence; such a subset is not collected, and the sentence
+    is shown. Aggregates that need it stay partial. A stored run is rescored all the same.
+    variant: with what it is asked, where the user chooses (a search engine); another one is another experiment.
     """
 
     name: str
     is_optional: bool = False
+    missing: str = ""
+    variant: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

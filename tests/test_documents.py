@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]  # its stubs are a package of their own
 import pytest
 from loopback import Answer, LoopbackServer, Refuse
-from suites import Suite
+from suites import BENCHMARK, Suite
 
 from pytest_modeleval.options import OPTIONS
 from pytest_modeleval.records import Kind
@@ -18,6 +18,18 @@ from pytest_modeleval.records import Kind
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
     [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md"), *ROOT.glob("benchmarks/*/*.md")]
+)
+LOOKS_UP = BENCHMARK.replace("request=to_request", "solve=solve").replace(
+    "@benchmark",
+    """
+async def look_up():
+    return [["a title", "https://example.org", "a snippet"]]
+
+async def solve(sample, model):
+    await model.use_tool("look_up", {"keywords": sample.question}, look_up)
+    return await model.ask(to_request(sample))
+
+@benchmark""",
 )
 SCHEMA = ROOT / "pytest_modeleval" / "store" / "summary.schema.json"
 
@@ -87,6 +99,7 @@ def test_journal_examples_are_what_a_run_writes(suite: Suite, server: LoopbackSe
     server.script = lambda body, _: (
         Refuse(400) if "Question 1 " in body["messages"][-1]["content"] else Answer("ANSWER: C")
     )
+    suite.write_benchmark(LOOKS_UP)
     suite.write_rows(4)
     suite.run(server.url)
     wrote: dict[str, Any] = {}
@@ -95,7 +108,7 @@ def test_journal_examples_are_what_a_run_writes(suite: Suite, server: LoopbackSe
         wrote.setdefault(entry["type"], entry)
     blocks = re.findall(r"```json\n(.+)\n```", text_of(ROOT / "docs" / "run-folder.md"))
     shown = {entry["type"]: entry for entry in map(json.loads, blocks)}
-    assert sorted(shown) == sorted(wrote) == ["attempt", "grade", "plan", "response", "ungraded"]
+    assert sorted(shown) == sorted(wrote) == ["attempt", "grade", "plan", "response", "tool", "ungraded"]
     assert {kind: sorted(entry) for kind, entry in shown.items()} == {
         kind: sorted(entry) for kind, entry in wrote.items()
     }

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 from pytest_modeleval import Grade, benchmark
 from pytest_modeleval.bfcl import AGGREGATES, ASKED, CATEGORIES, dataset, grade, sample_id, solver, to_sample
-from pytest_modeleval.bfcl.package import DEFAULT_VERSION
+from pytest_modeleval.bfcl.package import DEFAULT_VERSION, version_asked
 
 # MODELEVAL_BFCL=2026.3.23 asks the newest questions; a score of one version says nothing about the other's.
-DATA = os.environ.get("MODELEVAL_BFCL", DEFAULT_VERSION)
+DATA = version_asked()
 PARSER = "calls that come as text mean that the server has no tool parser: is --tool-call-parser set?"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -116,10 +116,15 @@ class _Seeded:
     def __init__(self, model: Model) -> None:
         self._model = model
         self.name = model.name
+        self.prompt_tokens = model.prompt_tokens
 
     async def ask(self, request: Request) -> Response:
         """See Model."""
         return await self._model.ask(replace(request, params={**request.params, "seed": SEED}))
+
+    async def use_tool(self, name: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]]) -> Any:
+        """See Model."""
+        return await self._model.use_tool(name, arguments, run)
 
 
 def grade_answer(sample: Sample, conversation: Conversation) -> Grade:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pytest_modeleval.datasets import default_cache_dir
-from pytest_modeleval.errors import DataError
+from pytest_modeleval.errors import DataError, SettingsError
 from pytest_modeleval.fetch.package import fetch_package
 
 NAME = "bfcl-eval"
@@ -41,6 +42,17 @@ _DOCUMENTS: Mapping[str, str] = {
     "MemoryAPI_kv": "memory_kv",
     "MemoryAPI_rec_sum": "memory_rec_sum",
 }
+
+
+def version_asked(environ: Mapping[str, str] = os.environ) -> str:
+    """The version whose questions are asked: MODELEVAL_BFCL, else the default. Raises SettingsError for any other."""
+    asked = environ.get("MODELEVAL_BFCL", "").strip() or DEFAULT_VERSION
+    if asked not in WHEELS:
+        raise SettingsError(
+            f"MODELEVAL_BFCL: expected a version of bfcl-eval whose sha256 is known ({', '.join(WHEELS)}), found "
+            f"{asked!r}"
+        )
+    return asked
 
 
 def sha256_of_wheel(version: str) -> str:

@@ -47,6 +47,8 @@ class BenchmarkCollector:
         self._places: dict[str, str] = {}
         self.mistake: UserMistake | None = None
         self.left_out: list[str] = []
+        # What has to be set -> the subsets, with their benchmark, that are not collected without it.
+        self._missing: dict[str, list[str]] = {}
         # Every benchmark that was seen, selected or not: name -> subsets, aggregates.
         self.known: dict[str, tuple[list[str], list[str]]] = {}
 
@@ -59,6 +61,10 @@ class BenchmarkCollector:
         except UserMistake as mistake:
             self.mistake = self.mistake or mistake
             return []
+
+    def missing(self) -> list[str]:
+        """One line for each thing that has to be set, with the subsets that wait for it."""
+        return [f"not collected: {', '.join(names)}: {missing}" for missing, names in self._missing.items()]
 
     def _items(
         self, collector: pytest.Module | pytest.Class, name: str, function: Callable[..., Any], declared: Benchmark
@@ -139,6 +145,10 @@ class BenchmarkCollector:
                     bool(_ID_ALPHABET.fullmatch(lowered)) or lowered in f"{probe.name}[{own}-".lower() or own in lowered
                 )
 
-            if may_match(expression, names=names, could_be_in_id=could_be_in_id):
-                wanted.append(subset)
+            if not may_match(expression, names=names, could_be_in_id=could_be_in_id):
+                continue
+            if subset.missing and self._settings.rescore_dir is None:
+                self._missing.setdefault(subset.missing, []).append(f"{declared.name} {subset.name}")
+                continue
+            wanted.append(subset)
         return wanted

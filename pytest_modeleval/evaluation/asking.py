@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,6 +76,21 @@ class ItemModel:
     def context_tokens(self) -> int | None:
         """Prompt and answer together may have so many tokens; None if the server does not say."""
         return self._site.model.context_tokens
+
+    @property
+    def prompt_tokens(self) -> int | None:
+        """See declaration.Model."""
+        context, answer = self._site.model.context_tokens, self._item.plan.params.get("max_tokens")
+        return max(0, context - answer) if context and isinstance(answer, int) else None
+
+    async def use_tool(self, name: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]]) -> Any:
+        """See declaration.Model."""
+        asked = orjson.dumps([name, arguments], option=orjson.OPT_SORT_KEYS)
+        occurrence = self._occurrences.get(asked, 0)
+        self._occurrences[asked] = occurrence + 1
+        about_item = orjson.dumps([about(self._item.key), occurrence])
+        key = hashlib.sha256(asked + about_item).hexdigest()
+        return await self._site.use_tool(key, self._item.key, name, arguments, run)
 
     async def ask(self, request: Request) -> Response:
         """One answer, from the journal if it is there. Raises Ungraded if none comes."""
@@ -168,11 +184,7 @@ class AskingSite:
     async def ask(self, call: Call, key: ItemKey) -> JsonObject:
         """A reply of the server, journaled before anybody sees it."""
         if self.dispatcher is None:
-            raise Ungraded(
-                "the stored run has no answer to this very request (was the prompt or a parameter changed since?)",
-                kind=Kind.NOT_RUN,
-                cause="not_stored",
-            )
+            raise _not_stored("answer to this very request (was the prompt or a parameter changed since?)")
         reply, attempts = await self.dispatcher.ask(call, key)
         line = {
             "type": "response",
@@ -185,6 +197,20 @@ class AskingSite:
         }
         self.contents.responses[call.key] = self.journal.write(line)
         return reply
+
+    async def use_tool(
+        self, key: str, item: ItemKey, name: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]]
+    ) -> Any:
+        """The result of a tool: from the journal, or fetched and journaled before anybody sees it."""
+        place = self.contents.tools.get(key)
+        if place is not None:
+            return read_place(place)["result"]
+        if self.make_dispatcher is None:
+            raise _not_stored(f"result of {name} for these arguments")
+        result = await run()
+        line = {"type": "tool", "key": key, **about(item), "tool": name, "arguments": arguments, "time": utc_now()}
+        self.contents.tools[key] = self.journal.write({**line, "result": result})
+        return result
 
     def failed(self, call: Call, key: ItemKey, attempt: int, failure: AttemptFailed) -> None:
         """A failed attempt goes to the journal, as an attempt and never as an answer."""
@@ -213,6 +239,10 @@ class AskingSite:
             return await grade(item.sample, value), None
         except Exception as error:  # noqa: BLE001 - the grader's own fault becomes grader_error, never a score
             return None, error
+
+
+def _not_stored(what: str) -> Ungraded:
+    return Ungraded(f"the stored run has no {what}", kind=Kind.NOT_RUN, cause="not_stored")
 
 
 def about(key: ItemKey) -> JsonObject:

@@ -84,6 +84,7 @@ def plan_line(plan: BenchmarkPlan, items: Sequence[PlannedItem], *, repeats: int
     for item in items:
         ids.setdefault(item.key.subset, {})[item.key.sample] = None
     benchmark = plan.benchmark
+    variants = {part.name: {"variant": part.variant} for part in plan.subsets if part.variant}
     line = {
         "type": "plan",
         "benchmark": benchmark.name,
@@ -93,7 +94,7 @@ def plan_line(plan: BenchmarkPlan, items: Sequence[PlannedItem], *, repeats: int
         "aggregates": [dataclasses.asdict(aggregate) for aggregate in benchmark.aggregates],
         "advice": dict(benchmark.advice),
         "params": plan.params,
-        "data": {name: plan.manifests[name].lock_entry() for name in ids},
+        "data": {name: {**plan.manifests[name].lock_entry(), **variants.get(name, {})} for name in ids},
         "repeats": repeats,
         "items": {name: list(samples) for name, samples in ids.items()},
     }
@@ -115,6 +116,9 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         before, now = old["data"][subset].get("sha256"), new["data"][subset].get("sha256")
         if before != now:
             found.append(f"other rows in subset {subset} (sha256 {str(before)[:12]} there, {str(now)[:12]} here)")
+        before, now = old["data"][subset].get("variant"), new["data"][subset].get("variant")
+        if before != now:
+            found.append(f"subset {subset} asked with {before or 'nothing named'} there, {now or 'nothing named'} here")
     return found
 
 

@@ -26,7 +26,9 @@ def merge_plans(lines: Iterable[Mapping[str, Any]]) -> list[JsonObject]:
             **line,
             "items": items,
             "repeats": max(known["repeats"], line["repeats"]),
-            "data": {**known["data"], **line["data"]},
+            # Entry by entry: rescoring need not know with what a subset was asked.
+            "data": {name: {**known["data"].get(name, {}), **entry} for name, entry in line["data"].items()}
+            | {name: entry for name, entry in known["data"].items() if name not in line["data"]},
         }
     return list(merged.values())
 

@@ -115,6 +115,18 @@ class ActiveSession:
         return self.collector.collect(collector, name, obj, declared)
 
     @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(
+        self, collector: pytest.Collector
+    ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        """What the user has to mend is no fault of the module that found it while it was imported."""
+        report = yield
+        call = getattr(report, "call", None)
+        if call is None or call.excinfo is None or not isinstance(call.excinfo.value, UserMistake):
+            return report
+        self.collector.mistake = self.collector.mistake or call.excinfo.value
+        return pytest.CollectReport(collector.nodeid, "passed", None, [])
+
+    @pytest.hookimpl(wrapper=True)
     def pytest_collection(self) -> Generator[None, Any, Any]:
         """Items are made by the ten thousand and none of them is garbage: looking for some is wasted time."""
         was_enabled = gc.isenabled()
@@ -132,6 +144,10 @@ class ActiveSession:
             self.prepare(session)
         except UserMistake as mistake:
             self.refuse(session, mistake)
+
+    def pytest_report_collectionfinish(self) -> list[str]:
+        """What was left out because something is not set."""
+        return self.collector.missing()
 
     def refuse(self, session: pytest.Session, mistake: UserMistake) -> None:
         """Something has to be mended by the user, before the first request."""

@@ -3,7 +3,7 @@
 A line is written in one go, when the thing happens, so that a process can be killed at any moment. A torn last line
 (power cut, full disk) is fenced off by a line break at the next start and passed over when reading.
 
-Line types (docs/run-folder.md): plan, response, attempt (failed), grade, ungraded.
+Line types (docs/run-folder.md): plan, response, tool, attempt (failed), grade, ungraded.
 """
 
 from __future__ import annotations
@@ -39,11 +39,12 @@ class Place:
 class Contents:
     """What the journals of a run folder hold.
 
-    responses: request key -> place of its line. outcomes: the latest of each item, times: when it was entered.
-    plans: as written.
+    responses: request key -> place of its line. tools: the same for results of tools outside of the
+    model. outcomes: the latest of each item, times: when it was entered. plans: as written.
     """
 
     responses: dict[str, Place] = field(default_factory=dict)
+    tools: dict[str, Place] = field(default_factory=dict)
     outcomes: dict[ItemKey, Outcome] = field(default_factory=dict)
     times: dict[ItemKey, str] = field(default_factory=dict)
     plans: list[JsonObject] = field(default_factory=list)
@@ -133,6 +134,8 @@ def take_line(contents: Contents, line: bytes, place: Place) -> None:
         kind = entry["type"]
         if kind == "response":
             contents.responses.setdefault(entry["key"], place)
+        elif kind == "tool":
+            contents.tools.setdefault(entry["key"], place)
         elif kind in ("grade", "ungraded"):
             contents.enter(outcome_from_line(entry), entry["time"])
         elif kind == "plan":

@@ -93,3 +93,17 @@ def test_rescoring_asks_nothing_and_changes_nothing(suite: Suite, server: Loopba
     assert before.status == again.status == 0, again.out + again.err
     assert len(knowing.bodies) == 18
     assert re.search(r"simple_java +3 +0\.3333", again.out)
+
+
+def test_a_version_that_is_not_known_ends_with_status_4(suite: Suite, server: LoopbackServer) -> None:
+    """MODELEVAL_BFCL is checked before anything is asked, and the sentence names what it may be."""
+    where = ["--eval-run", str(suite.run_dir), "--eval-data", str(suite.path)]
+    options = ["--model", "test-model", "--model-url", server.url, "-k", "simple_python"]
+    page = str(PAGES / "bfcl_v4" / "test_bfcl_v4.py")
+    result = suite.command("--rootdir", str(suite.path), *options, *where, page, env={"MODELEVAL_BFCL": "2024.1"})
+    assert result.status == 4, result.out + result.err
+    assert "MODELEVAL_BFCL: expected a version of bfcl-eval" in result.err
+    assert "2026.3.23" in result.err
+    assert "'2024.1'" in result.err
+    assert "Traceback" not in result.out + result.err
+    assert not server.seen.prompts

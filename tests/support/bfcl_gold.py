@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -88,7 +88,7 @@ class ScriptedModel:
     """Answers requests by a function; keeps what it was asked."""
 
     context_tokens: int | None = None
-
+    prompt_tokens: int | None = None
     name = "scripted"
 
     def __init__(self, answer: Callable[[Request], Response]) -> None:
@@ -99,6 +99,10 @@ class ScriptedModel:
         """One answer."""
         self.asked.append(request)
         return self._answer(request)
+
+    async def use_tool(self, name: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]]) -> Any:
+        """Nothing is kept."""
+        return await run()
 
 
 def turn_samples(subset: str, limit: int, cache: Path) -> list[Sample]:

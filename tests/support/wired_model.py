@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from benchmarks.wiring import questions
@@ -32,10 +32,15 @@ class WiredModel:
     def __init__(self, fault: str = "", *, context_tokens: int | None = 2048, thinks: str = "") -> None:
         self.fault = fault
         self.context_tokens = context_tokens
+        self.prompt_tokens = context_tokens // 2 if context_tokens else None
         self.thinks = thinks
         self.asked: list[Request] = []
         self._last_reply: dict[str, Any] | None = None
         self._count = 0
+
+    async def use_tool(self, name: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]]) -> Any:
+        """Nothing is kept."""
+        return await run()
 
     async def ask(self, request: Request) -> Response:
         """A reply, or Ungraded where the fault is a refusal."""
