@@ -27,7 +27,7 @@ class Difference:
     first, second: numbers of the sides. low, high: 95 % interval of the change (Tango 1998 for single answers,
     cluster-robust t otherwise; None for fewer than two units). p: two-sided and exact (McNemar, sign flips);
     adjusted_p: after Holm over all differences of the comparison. detectable: the smallest drop that a one-sided test
-    at 0.05 finds four times in five.
+    at 0.05 finds four times in five. flips: questions whose value changed: first the `losses`, then the `gains`.
     """
 
     first: int
@@ -144,9 +144,21 @@ def _difference(first: int, second: int, pairs: Pairs) -> Difference:
         p = sign_flip_two_sided(pairs.units()[0])
         interval = _unit_interval(pairs)
     _, detectable = paired_test(pairs, 0.0)
-    flips = tuple(key for key, drop in zip(pairs.keys, pairs.drops, strict=True) if abs(drop) > 1e-12)
+    drops = list(zip(pairs.keys, pairs.drops, strict=True))
+    fallen = [key for key, drop in drops if drop > 1e-12]
+    risen = [key for key, drop in drops if drop < -1e-12]
     return Difference(
-        first, second, pairs.n, -pairs.drop, *interval, pairs.losses, pairs.gains, p, p, detectable(0.05), flips
+        first,
+        second,
+        pairs.n,
+        -pairs.drop,
+        *interval,
+        len(fallen),
+        len(risen),
+        p,
+        p,
+        detectable(0.05),
+        tuple(fallen + risen),
     )
 
 

@@ -14,9 +14,9 @@ _LONGEST_ANSWER = 40
 
 
 def comparison_text(
-    sides: Sequence[Baseline], scopes: Sequence[ComparedScope], *, most_flips: int = 20
+    sides: Sequence[Baseline], scopes: Sequence[ComparedScope], *, most_flips: int = 10
 ) -> Iterator[str]:
-    """The lines. most_flips: questions shown for each difference of a whole benchmark; the rest is counted."""
+    """The lines. most_flips: questions shown in each direction for a difference of a whole benchmark."""
     for number, side in enumerate(sides):
         made = f", {side.made_utc[:10]}" if side.made_utc else ""
         yield f"{letter(number)} = {side.label} ({side.model}{made})"
@@ -64,13 +64,16 @@ def difference_text(found: Difference) -> str:
 def _flip_lines(
     benchmark: str, found: Difference, sides: Sequence[Mapping[tuple[str, Question], list[Outcome]]], most: int
 ) -> Iterator[str]:
-    for question in found.flips[:most]:
-        first = _answers(sides[found.first].get((benchmark, question), []))
-        second = _answers(sides[found.second].get((benchmark, question), []))
-        subset, sample = question
-        yield f"    {subset} {_plain(sample)}: {first} -> {second}"
-    if len(found.flips) > most:
-        yield f"    ... and {len(found.flips) - most} more flips"
+    for what, flips in (("newly wrong", found.flips[: found.losses]), ("newly right", found.flips[found.losses :])):
+        if not flips or most <= 0:
+            continue
+        shown = "" if len(flips) <= most else f", the first {most} of {len(flips)}"
+        yield f"    {what}{shown}:"
+        for subset, sample in flips[:most]:
+            first, second = (
+                _answers(sides[side].get((benchmark, (subset, sample)), [])) for side in (found.first, found.second)
+            )
+            yield f"      {subset} {_plain(sample)}: {first} -> {second}"
 
 
 def _answers(outcomes: Sequence[Outcome]) -> str:

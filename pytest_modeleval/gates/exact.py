@@ -30,7 +30,7 @@ def at_least(successes: Any, trials: Any, chance: Any) -> Any:
     """P(X >= successes) for X ~ Binomial(trials, chance). Numbers or arrays; 1 where successes <= 0."""
     from scipy.special import betainc  # noqa: PLC0415 - see the module's first lines
 
-    k, n, p = np.broadcast_arrays(np.asarray(successes, float), np.asarray(trials, float), np.asarray(chance, float))
+    k, n, p = np.asarray(successes, float), np.asarray(trials, float), np.asarray(chance, float)
     inside = (k > 0) & (k <= n)
     # P(X >= k) is the regularised incomplete beta function I_p(k, n - k + 1) (DLMF 8.17.5).
     tail = betainc(np.where(inside, k, 1.0), np.where(inside, n - k + 1.0, 1.0), p)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -88,17 +86,15 @@ def check_targets(settings: Settings, known: Mapping[str, tuple[list[str], list[
 
 def evidence(summary: RunSummary, contents: Contents) -> Evidence:
     """A run as gates see it, from its journals."""
-    from pytest_modeleval.gates import Evidence, Identity  # noqa: PLC0415
+    from pytest_modeleval.evaluation.identity import identities_of  # noqa: PLC0415 - numpy
+    from pytest_modeleval.gates import Evidence  # noqa: PLC0415
 
-    plans = {plan["benchmark"]: plan for plan in merge_plans(contents.plans)}
+    plans = merge_plans(contents.plans)
     return Evidence(
         summary,
         contents.outcomes,
-        identities={
-            name: Identity(name, plan["version"], data_sha256=_data_hash(plan["data"]), params=plan["params"])
-            for name, plan in plans.items()
-        },
-        aggregates={name: [aggregate_from_json(entry) for entry in plan["aggregates"]] for name, plan in plans.items()},
+        identities=identities_of(plans),
+        aggregates={plan["benchmark"]: [aggregate_from_json(entry) for entry in plan["aggregates"]] for plan in plans},
     )
 
 
@@ -132,14 +128,6 @@ def gate_reports(gate: GateVerdict, file: str) -> list[pytest.TestReport]:
         setattr(report, GATE, gate.verdict)
         reports.append(report)
     return reports
-
-
-def _data_hash(data: Mapping[str, Mapping[str, Any]]) -> str:
-    # The variant only where there is one, so that baselines of all other benchmarks stay what they are.
-    rows = sorted(
-        (subset, entry.get("sha256"), *filter(None, [entry.get("variant")])) for subset, entry in data.items()
-    )
-    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
 def _ungraded(limit: Limit) -> float:

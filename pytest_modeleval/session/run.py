@@ -164,11 +164,6 @@ def summary_of(folder: RunFolder, settings: Settings, model: str) -> RunSummary:
     )
 
 
-def summary_of_folder(reader: JournalReader, run: JsonObject) -> RunSummary:
-    """The summary of a finished run's folder, outside of pytest."""
-    return run_summary(reader, model=str(run.get("model")), may_be_ungraded=lambda count, total: count == 0, facts={})
-
-
 def finish_run(folder: RunFolder, settings: Settings, model: str, *, gates: tuple[GateVerdict, ...]) -> RunSummary:
     """The summary, written to the folder together with the last of run.json."""
     summary = with_gates(summary_of(folder, settings, model), gates)

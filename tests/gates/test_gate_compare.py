@@ -52,6 +52,7 @@ def test_two_runs_are_paired_by_sample() -> None:
     assert found.high is not None
     assert found.low < -0.13 < found.high < 0.0
     assert len(found.flips) == 17
+    assert [sample for _, sample in found.flips[15:]] == ["main-0098", "main-0099"]
 
 
 def test_many_results_are_compared_in_pairs_and_adjusted_together() -> None:
@@ -72,7 +73,8 @@ def test_a_tie_is_said_plainly_and_flips_show_both_answers() -> None:
     assert "a tie" in text
     assert "2 newly wrong, 0 newly right of 40" in text
     assert "main main-0000: right '42' -> wrong '4\\\\u001b[31m\\\\u202exxx" in text
-    assert "... and 1 more flips" in text
+    assert "newly wrong, the first 1 of 2:" in text
+    assert "newly right" not in text.replace("0 newly right", "")
     assert "\x1b" not in text
     assert "\u202e" not in text
 

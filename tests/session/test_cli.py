@@ -48,6 +48,36 @@ def test_compare(runs: tuple[Path, Path, Path]) -> None:
     assert "0 newly wrong, 0 newly right" in out
 
 
+def test_compare_lists_flips_with_both_answers_and_takes_more_runs(runs: tuple[Path, Path, Path]) -> None:
+    """Newly wrong ones stand with what was answered before and now; three sides make three pairs, ties are named."""
+    first, base, worse = runs
+    status, out, _ = _modeleval("compare", first, worse, base, "--flips", "2")
+    assert status == 0
+    assert "newly wrong, the first 2 of 10:" in out
+    assert "part part-0001: right 'B' -> wrong 'D'" in out
+    assert [line[2:9] for line in out.splitlines() if " to " in line and "points" in line] == [
+        "A to B:",
+        "A to C:",
+        "B to C:",
+    ]
+    assert "A to C: +0.0 points" in out.replace("-0.0", "+0.0")
+    assert "a tie: nothing here tells them apart" in out
+    _, none, _ = _modeleval("compare", first, worse, "--flips", "0")
+    assert "part-0001" not in none
+
+
+def test_compare_loads_neither_pytest_nor_an_http_client(runs: tuple[Path, Path, Path]) -> None:
+    """What the command needs is read from disk and counted; two runs of 14,042 samples have two seconds."""
+    first, base, _ = runs
+    program = (
+        "import sys; from pytest_modeleval.cli import main; main(sys.argv[1:]);"
+        "print(sorted({'pytest', '_pytest', 'httptools', 'aiohttp', 'httpx', 'jinja2'} & set(sys.modules)))"
+    )
+    command = [sys.executable, "-c", program, "compare", str(first), str(base)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
 def test_noise_and_plan(runs: tuple[Path, Path, Path]) -> None:
     """Two runs of one deployment give its flip rate; plan says what a sensitivity takes."""
     first, _, worse = runs

@@ -1,0 +1,31 @@
+"""How a stored run asked, as comparisons want to know it: from the plans in its journals alone.
+
+Imported only where runs are compared, since `gates` brings numpy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pytest_modeleval.gates.evidence import Identity
+
+
+def identities_of(plans: Iterable[Mapping[str, Any]]) -> dict[str, Identity]:
+    """Benchmark -> identity. plans: merged, one for each benchmark (`summary.merge_plans`)."""
+    return {
+        plan["benchmark"]: Identity(
+            plan["benchmark"], plan["version"], data_sha256=_data_hash(plan["data"]), params=plan["params"]
+        )
+        for plan in plans
+    }
+
+
+def _data_hash(data: Mapping[str, Mapping[str, Any]]) -> str:
+    # The variant only where there is one, so that baselines of all other benchmarks stay what they are.
+    rows = sorted(
+        (subset, entry.get("sha256"), *filter(None, [entry.get("variant")])) for subset, entry in data.items()
+    )
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
