@@ -1,4 +1,4 @@
-"""`modeleval`: what is done with finished runs, outside of pytest. compare, noise, plan.
+"""`modeleval`: what is done with finished runs, outside of pytest. compare, merge, noise, plan.
 
 Sides are run folders or baseline files, in any mix.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,25 +22,28 @@ USAGE_STATUS = 4
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; its exit status: 0, or 4 for a mistake of the user."""
+    """Run a command; its exit status: 0, or 4 for a mistake of the user. merge ends as pytest would (1, 6)."""
     parser = _parser()
     given = parser.parse_args(arguments)
     # Outcomes are made by the ten thousand and none of them is garbage: looking for some takes a sixth of the time.
     gc.disable()
     try:
-        lines = given.run(given)
+        done = given.run(given)
     except UserMistake as mistake:
         print(f"ERROR: {mistake}", file=sys.stderr)
         return USAGE_STATUS
     finally:
         gc.enable()
+    lines: list[str]
+    status: int
+    lines, status = done if isinstance(done, tuple) else (done, 0)
     try:
         for line in lines:
             print(line)
     except BrokenPipeError:
         # `modeleval compare A B | head` has read enough.
         sys.stderr.close()
-    return 0
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -56,6 +60,25 @@ def _parser() -> argparse.ArgumentParser:
         help="newly wrong, and newly right, shown for each difference (10)",
     )
     compare.set_defaults(run=_compare)
+
+    merge = commands.add_parser(
+        "merge",
+        help="the run folders of shards (--eval-shard) become one, and gates are judged over it",
+        description="Make one run of the folders of shards, print its scores, and judge its gates. Exit status: 0 "
+        "complete and every gate passed, 1 a gate failed, 4 the folders are different experiments, 6 a shard or a "
+        "grade is missing or a gate cannot be judged.",
+    )
+    merge.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="run folders; overlaps count once")
+    merge.add_argument(
+        "--into", type=Path, required=True, metavar="DIR", help="the merged run; an earlier merge there is added to"
+    )
+    merge.add_argument("--gates", type=Path, metavar="FILE", help="gates to judge (TOML), as --eval-gates of pytest")
+    merge.add_argument("--baseline", type=Path, metavar="FILE", help="the earlier result to compare with")
+    merge.add_argument("--bless", type=Path, metavar="FILE", help="write the merged run as a baseline")
+    merge.add_argument(
+        "--max-ungraded", default="0", metavar="N|F", help="how many items may have no grade, as in pytest (0)"
+    )
+    merge.set_defaults(run=_merge)
 
     noise = commands.add_parser(
         "noise", help="how much a deployment moves by itself: repeats, or runs of one deployment"
@@ -81,6 +104,24 @@ def _compare(given: argparse.Namespace) -> list[str]:
         raise RunFolderError("modeleval compare: expected at least two run folders or baselines, found one")
     sides = [_side(path) for path in given.sides]
     return list(comparison_text(sides, compare(sides), most_flips=given.flips))
+
+
+def _merge(given: argparse.Namespace) -> tuple[list[str], int]:
+    from pytest_modeleval.session.merging import MergeOrder, merge, merged_lines  # noqa: PLC0415 - jinja2 and more
+    from pytest_modeleval.settings import parse_limit  # noqa: PLC0415
+
+    merged = merge(
+        MergeOrder(
+            folders=given.folders,
+            into=given.into,
+            gates_file=given.gates,
+            baseline_file=given.baseline,
+            bless_file=given.bless,
+            max_ungraded=parse_limit("--max-ungraded", given.max_ungraded, allow_zero=True),
+            command=["modeleval", *sys.argv[1:]],
+        )
+    )
+    return merged_lines(merged, width=max(64, shutil.get_terminal_size().columns - 1)), merged.status
 
 
 def _noise(given: argparse.Namespace) -> list[str]:

@@ -41,6 +41,7 @@ OPTIONS = (
     Option("--eval-param", "KEY=VALUE", "override a generation parameter (repeatable)", is_repeatable=True),
     Option("--eval-data", "DIR", "read dataset rows from DIR, offline"),
     Option("--eval-run", "DIR", "the run folder; an existing one is resumed"),
+    Option("--eval-shard", "I/N", "run the I-th of N parts of the samples; `modeleval merge` joins the run folders"),
     Option("--eval-rescore", "DIR", "grade a stored run again; no server is asked"),
     Option("--eval-gates", "FILE", "gates to judge (TOML)"),
     Option("--eval-baseline", "FILE", "the earlier result to compare with"),

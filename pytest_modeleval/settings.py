@@ -46,6 +46,17 @@ class Limit:
         return str(self.rows if self.rows is not None else self.fraction)
 
 
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One of `of` parts of the selected samples; number counts from 1."""
+
+    number: int
+    of: int
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.of}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything the user asked for. Times in seconds; directories absolute."""
@@ -59,6 +70,7 @@ class Settings:
     params: Mapping[str, Any] = field(default_factory=dict)
     data_dir: Path | None = None
     run_dir: Path | None = None
+    shard: Shard | None = None
     rescore_dir: Path | None = None
     gates_file: Path | None = None
     baseline_file: Path | None = None
@@ -103,23 +115,29 @@ def read_settings(config: pytest.Config) -> Settings:
     if key_env is not None:
         _check_key_env(key_env)
     in_flight = value_of(config, "--eval-in-flight")
+    shard = _shard(value_of(config, "--eval-shard"))
+    if shard is not None:
+        _check_whole_run(config, shard)
     return Settings(
         model=value_of(config, "--model"),
         urls=tuple(values_of(config, "--model-url")),
         key_env=key_env,
         in_flight=_whole("--eval-in-flight", in_flight, least=1) if in_flight else None,
-        limit=_limit("--eval-limit", value_of(config, "--eval-limit")),
+        limit=parse_limit("--eval-limit", value_of(config, "--eval-limit")),
         repeats=_whole("--eval-repeats", value_of(config, "--eval-repeats") or "1", least=1),
         params=_params(values_of(config, "--eval-param")),
         data_dir=data_dir,
         run_dir=directory("--eval-run"),
+        shard=shard,
         rescore_dir=existing("--eval-rescore", "the folder of an earlier run"),
         gates_file=existing("--eval-gates", "a gates file (TOML)"),
         baseline_file=directory("--eval-baseline"),
         bless_file=directory("--eval-bless"),
         only=_kinds(value_of(config, "--eval-only")),
         is_strict=_switch("--eval-strict", config),
-        max_ungraded=_limit("--eval-max-ungraded", value_of(config, "--eval-max-ungraded") or "0", allow_zero=True),
+        max_ungraded=parse_limit(
+            "--eval-max-ungraded", value_of(config, "--eval-max-ungraded") or "0", allow_zero=True
+        ),
         is_flushing=_switch("--eval-flush-cache", config),
         idle_timeout_s=_seconds("--eval-idle-timeout", value_of(config, "--eval-idle-timeout")),
         sample_timeout_s=_seconds("--eval-sample-timeout", value_of(config, "--eval-sample-timeout")),
@@ -163,7 +181,8 @@ def _seconds(flag: str, text: str) -> float | None:
     return seconds
 
 
-def _limit(flag: str, text: str, *, allow_zero: bool = False) -> Limit:
+def parse_limit(flag: str, text: str, *, allow_zero: bool = False) -> Limit:
+    """A count or a fraction as a text; no limit for an empty one. Raises SettingsError that names `flag`."""
     if not text:
         return Limit()
     try:
@@ -181,6 +200,34 @@ def _limit(flag: str, text: str, *, allow_zero: bool = False) -> Limit:
     raise SettingsError(
         f"{flag}: expected a whole number of {least} or a fraction above 0 and up to 1.0, such as 0.1, found {text!r}"
     )
+
+
+def _shard(text: str) -> Shard | None:
+    if not text:
+        return None
+    found = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
+    if found is None or not 1 <= int(found[1]) <= int(found[2]):
+        raise SettingsError(
+            f"--eval-shard: expected I/N, the I-th of N parts counted from 1, such as 1/4 to 4/4, found {text!r}"
+        )
+    return Shard(int(found[1]), int(found[2]))
+
+
+def _check_whole_run(config: pytest.Config, shard: Shard) -> None:
+    """Refuse what has a meaning for the whole run only, so that nobody takes a part's verdict for the whole's."""
+    merge = "`modeleval merge DIR... --into DIR`"
+    whole = {
+        "--eval-gates": f"gates are judged on the merged run: {merge} takes --gates and --baseline",
+        "--eval-bless": f"a baseline is made of the merged run: {merge} takes --bless",
+        "--eval-rescore": "a stored run is graded again as a whole",
+        "--eval-only": "what is asked again are samples of one earlier run, as a whole",
+    }
+    for flag, why in whole.items():
+        if value_of(config, flag):
+            raise SettingsError(
+                f"--eval-shard {shard} and {flag} do not go together: {why}. Leave one of them out "
+                f"(`{flag}=` switches off what an ini file or a variable says)"
+            )
 
 
 def _params(pairs: Sequence[str]) -> dict[str, Any]:

@@ -75,13 +75,29 @@ class Evaluation:
         self._engine: Engine | None = None
         self._site: AskingSite | None = None
 
-    def plan(self, plans: Sequence[BenchmarkPlan], items: Sequence[PlannedItem]) -> None:
-        """Fix what is asked. Raises RunFolderError if the folder holds another experiment; nothing is written then."""
+    def plan(
+        self,
+        plans: Sequence[BenchmarkPlan],
+        items: Sequence[PlannedItem],
+        *,
+        shard: str = "",
+        whole: Sequence[PlannedItem] = (),
+    ) -> None:
+        """Fix what is asked. Raises RunFolderError if the folder holds another experiment; nothing is written then.
+
+        shard, whole: see plan_line.
+        """
         repeats = self._options.repeats
         stored = {plan["benchmark"]: plan for plan in merge_plans(self._contents.plans)}
         lines = []
         for plan in plans:
-            line = plan_line(plan, [item for item in items if item.plan is plan], repeats=repeats)
+            line = plan_line(
+                plan,
+                [item for item in items if item.plan is plan],
+                repeats=repeats,
+                shard=shard,
+                whole=[item for item in whole if item.plan is plan],
+            )
             old = stored.get(plan.benchmark.name)
             if old is not None and not self._is_rescore:
                 found = differences(old, line)

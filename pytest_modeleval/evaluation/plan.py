@@ -78,11 +78,21 @@ def _sample(benchmark: Benchmark, row: Row, subset: str, sample_id: str) -> Samp
     return dataclasses.replace(made, id=sample_id, subset=subset)
 
 
-def plan_line(plan: BenchmarkPlan, items: Sequence[PlannedItem], *, repeats: int) -> JsonObject:
-    """What the journal keeps of a plan: everything that the summary needs, so that it can be made without pytest."""
-    ids: dict[str, dict[str, None]] = {}
-    for item in items:
-        ids.setdefault(item.key.subset, {})[item.key.sample] = None
+def plan_line(
+    plan: BenchmarkPlan,
+    items: Sequence[PlannedItem],
+    *,
+    repeats: int,
+    shard: str = "",
+    whole: Sequence[PlannedItem] = (),
+) -> JsonObject:
+    """What the journal keeps of a plan: everything that the summary needs, so that it can be made without pytest.
+
+    shard: "2/3" where the items are one of three parts of `whole`; the line then holds both, so that whoever merges
+    the parts knows what is missing.
+    """
+    ids = _ids(items)
+    all_ids = _ids(whole) if shard else ids
     benchmark = plan.benchmark
     variants = {part.name: {"variant": part.variant} for part in plan.subsets if part.variant}
     line = {
@@ -94,13 +104,23 @@ def plan_line(plan: BenchmarkPlan, items: Sequence[PlannedItem], *, repeats: int
         "aggregates": [dataclasses.asdict(aggregate) for aggregate in benchmark.aggregates],
         "advice": dict(benchmark.advice),
         "params": plan.params,
-        "data": {name: {**plan.manifests[name].lock_entry(), **variants.get(name, {})} for name in ids},
+        "data": {name: {**plan.manifests[name].lock_entry(), **variants.get(name, {})} for name in all_ids},
         "repeats": repeats,
-        "items": {name: list(samples) for name, samples in ids.items()},
+        "items": ids,
     }
+    if shard:
+        line.update(shard=shard, whole=all_ids)
     # Through JSON and back, so that a plan equals itself as it is read from a journal.
     same: JsonObject = orjson.loads(orjson.dumps(line))
     return same
+
+
+def _ids(items: Sequence[PlannedItem]) -> dict[str, list[str]]:
+    """Subset -> ids of its samples, each once."""
+    ids: dict[str, dict[str, None]] = {}
+    for item in items:
+        ids.setdefault(item.key.subset, {})[item.key.sample] = None
+    return {name: list(samples) for name, samples in ids.items()}
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pytest_modeleval.evaluation.plan import aggregate_from_json
@@ -12,24 +12,34 @@ from pytest_modeleval.results import BenchmarkSummary
 
 
 def merge_plans(lines: Iterable[Mapping[str, Any]]) -> list[JsonObject]:
-    """One plan per benchmark: the latest declaration, the union of the items, the most repeats."""
+    """One plan per benchmark: the latest declaration, the union of the items, the most repeats.
+
+    Of shards ("shard", "whole" in their lines) the items are those that the shards planned themselves; see whole_plans.
+    """
+    return _merged(lines, lambda line: line["items"])
+
+
+def whole_plans(lines: Iterable[Mapping[str, Any]]) -> list[JsonObject]:
+    """As merge_plans, but with all samples that shards are parts of, whether or not a shard with them is there."""
+    return _merged(lines, lambda line: line.get("whole", line["items"]))
+
+
+def _merged(lines: Iterable[Mapping[str, Any]], items_of: Callable[[Mapping[str, Any]], Any]) -> list[JsonObject]:
     merged: dict[str, JsonObject] = {}
     for line in lines:
-        known = merged.get(line["benchmark"])
-        if known is None:
-            merged[line["benchmark"]] = {**line, "items": {name: list(ids) for name, ids in line["items"].items()}}
-            continue
+        known = merged.get(line["benchmark"], {"items": {}, "repeats": 1, "data": {}})
         items = known["items"]
-        for subset, ids in line["items"].items():
+        for subset, ids in items_of(line).items():
             items[subset] = list(dict.fromkeys([*items.get(subset, ()), *ids]))
-        merged[line["benchmark"]] = {
-            **line,
-            "items": items,
-            "repeats": max(known["repeats"], line["repeats"]),
+        plan = {name: value for name, value in line.items() if name not in ("shard", "whole")}
+        plan.update(
+            items=items,
+            repeats=max(known["repeats"], line["repeats"]),
             # Entry by entry: rescoring need not know with what a subset was asked.
-            "data": {name: {**known["data"].get(name, {}), **entry} for name, entry in line["data"].items()}
+            data={name: {**known["data"].get(name, {}), **entry} for name, entry in line["data"].items()}
             | {name: entry for name, entry in known["data"].items() if name not in line["data"]},
-        }
+        )
+        merged[line["benchmark"]] = plan
     return list(merged.values())
 
 
@@ -44,8 +54,11 @@ def planned_keys(plan: Mapping[str, Any]) -> list[ItemKey]:
 
 
 def summarize(plans: Sequence[Mapping[str, Any]], outcomes: Mapping[ItemKey, Outcome]) -> tuple[BenchmarkSummary, ...]:
-    """The scores of every planned benchmark. A planned item without an outcome is not_run."""
-    return tuple(_benchmark(plan, outcomes) for plan in plans)
+    """The scores of every planned benchmark. A planned item without an outcome is not_run.
+
+    A benchmark without items is left out: a shard may have none of a small one.
+    """
+    return tuple(_benchmark(plan, outcomes) for plan in plans if plan["items"])
 
 
 def _benchmark(plan: Mapping[str, Any], outcomes: Mapping[ItemKey, Outcome]) -> BenchmarkSummary:

@@ -27,7 +27,7 @@ _CASES = 3
 class Remark:
     """One sentence or two below the table of scores.
 
-    topic: "limit", "suspicious", "partial", "ungraded", "truncated", "advice", "repeats" or "interval".
+    topic: "limit", "shard", "suspicious", "partial", "ungraded", "truncated", "advice", "repeats" or "interval".
     is_warning: the score does not mean what it seems to mean. replies: raw replies that belong to the sentence.
     """
 
@@ -40,13 +40,15 @@ class Remark:
 def remarks(summary: RunSummary, replies: Replies | None = None) -> list[Remark]:
     """Everything that qualifies the scores, weightiest first; empty if nothing does.
 
-    summary.facts["limit"]: what --eval-limit was: a number of rows, a fraction below 1, or None.
+    summary.facts["limit"]: what --eval-limit was: a number of rows, a fraction below 1, or None. "shard": "2/3" where
+    the run is one of three parts.
     replies: up to three raw replies of each suspicious subset.
     """
     if not summary.benchmarks:
         return []
     return [
         *_limit(summary.facts.get("limit")),
+        *_shard(summary.facts.get("shard")),
         *_suspicious(summary, replies or {}),
         *_partial(summary),
         *_ungraded(summary),
@@ -75,6 +77,15 @@ def _limit(limit: Any) -> Iterator[Remark]:
         return
     if 0.0 < fraction < 1.0:
         yield Remark("limit", f"Only the first {_percent(fraction)} of the rows of each subset: {slice_note}")
+
+
+def _shard(shard: Any) -> Iterator[Remark]:
+    if shard:
+        yield Remark(
+            "shard",
+            f"Only shard {one_line(str(shard))} of the samples: a part, not the benchmark's score. "
+            "`modeleval merge DIR... --into DIR` makes one run of the shards.",
+        )
 
 
 def _suspicious(summary: RunSummary, replies: Replies) -> Iterator[Remark]:

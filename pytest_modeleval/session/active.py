@@ -14,6 +14,7 @@ from pytest_modeleval.client.body import effective_params
 from pytest_modeleval.client.transport import HttpxTransport
 from pytest_modeleval.collection.collect import BenchmarkCollector
 from pytest_modeleval.collection.items import SampleItem
+from pytest_modeleval.collection.sharding import split
 from pytest_modeleval.datasets import Progress, default_cache_dir
 from pytest_modeleval.declaration import declared_benchmark
 from pytest_modeleval.errors import EngineStopped, UserMistake
@@ -48,6 +49,8 @@ class ActiveSession:
         self.connection: Connection | None = None
         self.evaluation: Evaluation | None = None
         self.items: list[SampleItem] = []
+        # Everything that is selected; more than the items where this run is one shard of several.
+        self.whole: list[SampleItem] = []
         self.stop_reason = ""
 
     # Where things come from; other in a worker of xdist.
@@ -137,6 +140,18 @@ class ActiveSession:
             if was_enabled:
                 gc.enable()
 
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> Generator[None, None, None]:
+        """When -k, -m, --lf and whatever else selects has selected: leave the samples of other shards out."""
+        yield
+        self.whole = [item for item in items if isinstance(item, SampleItem)]
+        if self.settings.shard is not None:
+            items[:], others = split(items, self.settings.shard)
+            if others:
+                config.hook.pytest_deselected(items=others)
+
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """What is selected is known: load its rows, reach the model, open the run folder."""
@@ -158,11 +173,13 @@ class ActiveSession:
         if self.collector.mistake is not None:
             raise self.collector.mistake
         self.items = [item for item in session.items if isinstance(item, SampleItem)]
+        if self.whole and not self.items:
+            self.say(f"shard {self.settings.shard} has none of the {len(self.whole):,} selected items")
         if not self.items or self.settings.is_collect_only:
             return
         check_targets(self.settings, self.collector.known)
         load_samples(item.planned for item in self.items)
-        plans = list({id(item.planned.plan): item.planned.plan for item in self.items}.values())
+        plans = list({id(item.planned.plan): item.planned.plan for item in self.whole}.values())
         self.connection = connection = self.get_connection()
         self._set_params(plans, connection)
         for note in deployment_notes(plans, connection):
@@ -180,7 +197,12 @@ class ActiveSession:
         )
         evaluation = self.get_evaluation(connection, options)
         try:
-            evaluation.plan(plans, [item.planned for item in self.items])
+            evaluation.plan(
+                plans,
+                [item.planned for item in self.items],
+                shard=str(self.settings.shard or ""),
+                whole=[item.planned for item in self.whole],
+            )
             self.experiment_is_known()
         except BaseException:
             evaluation.close()

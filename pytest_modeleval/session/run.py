@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 def resume_key(settings: Settings, identity: str) -> str:
     """Equal for the same command against the same model: an unfinished run with this key goes on."""
-    parts = {
+    parts: JsonObject = {
         "model": settings.model,
         "identity": identity,
         "params": dict(settings.params),
@@ -49,6 +49,8 @@ def resume_key(settings: Settings, identity: str) -> str:
         "markers": settings.markers,
         "selected": list(settings.selected),
     }
+    if settings.shard is not None:
+        parts["shard"] = str(settings.shard)
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -62,7 +64,9 @@ def open_folder(settings: Settings, connection: Connection) -> tuple[RunFolder, 
     elif settings.run_dir is not None:
         path = settings.run_dir
     else:
-        path = find_resumable(runs, key) or new_path(runs)
+        # Shards that start in the same second on a common file system must not meet in one folder.
+        part = f"-shard-{settings.shard.number}-of-{settings.shard.of}" if settings.shard is not None else ""
+        path = find_resumable(runs, key) or new_path(runs, suffix=part)
     is_known = read_run(path) is not None
     secrets = [settings.key] if settings.key else []
     facts = {
@@ -77,6 +81,7 @@ def open_folder(settings: Settings, connection: Connection) -> tuple[RunFolder, 
         "user_params": dict(settings.params),
         "limit": str(settings.limit) if settings.limit.rows or settings.limit.fraction else None,
         "repeats": settings.repeats,
+        "shard": str(settings.shard) if settings.shard is not None else None,
     }
     if settings.rescore_dir is not None:
         # A rescored run stays what it is; only its grades are made anew.
@@ -152,6 +157,7 @@ def stored_params(folder: Path) -> dict[str, JsonObject]:
 
 def summary_of(folder: RunFolder, settings: Settings, model: str) -> RunSummary:
     """The summary as it stands, without gates."""
+    shard = folder.run.get("shard")
     return run_summary(
         folder.reader,
         model=model,
@@ -160,6 +166,7 @@ def summary_of(folder: RunFolder, settings: Settings, model: str) -> RunSummary:
             "served": folder.run.get("served"),
             "server": {name: (folder.run.get("server") or {}).get(name) for name in ("kind", "version")},
             "limit": folder.run.get("limit"),
+            **({"shard": shard} if shard else {}),
         },
     )
 

@@ -122,7 +122,7 @@ class JournalReader:
 
     def refresh(self) -> Contents:
         """Take in all whole lines that were added since the last call."""
-        for path in sorted(self._folder.glob("journal*.jsonl")):
+        for path in journal_files(self._folder):
             if path == self._own:
                 continue
             start = self._read_to.get(path, 0)
@@ -135,6 +135,18 @@ class JournalReader:
                     take_line(self.contents, line, Place(path, offset, len(line)))
                 self._read_to[path] = end
         return self.contents
+
+
+def journal_files(folder: Path) -> list[Path]:
+    """The journals of a run folder, in the order in which they are read."""
+    return sorted(folder.glob("journal*.jsonl"))
+
+
+def journal_lines(folder: Path) -> Iterator[bytes]:
+    """Every whole line of a folder's journals, each with its line break."""
+    for path in journal_files(folder):
+        for _, line in _lines(path, 0):
+            yield line
 
 
 def take_line(contents: Contents, line: bytes, place: Place) -> None:

@@ -62,9 +62,9 @@ def runs_of(base: Path, model: str) -> Path:
     return base / RUNS / (re.sub(r"[^\w.+-]+", "_", model.strip("/")).strip("._") or "model")
 
 
-def new_path(runs: Path, *, now: datetime | None = None) -> Path:
-    """A folder name that is not taken: the UTC time."""
-    stamp = (now or datetime.now(UTC)).strftime("%Y-%m-%dT%H-%M-%SZ")
+def new_path(runs: Path, *, now: datetime | None = None, suffix: str = "") -> Path:
+    """A folder name that is not taken: the UTC time, and what sets it apart."""
+    stamp = (now or datetime.now(UTC)).strftime("%Y-%m-%dT%H-%M-%SZ") + suffix
     path, count = runs / stamp, 1
     while path.exists():
         count += 1
@@ -96,22 +96,29 @@ def read_run(path: Path) -> JsonObject | None:
     return found if isinstance(found, dict) else None
 
 
-def open_run(path: Path, *, facts: Mapping[str, Any], command: Sequence[str], project_dir: Path) -> RunFolder:
+def open_run(
+    path: Path,
+    *,
+    facts: Mapping[str, Any],
+    command: Sequence[str],
+    project_dir: Path,
+    option: str = "--eval-run",
+) -> RunFolder:
     """Make the folder or take it up again.
 
-    facts: what identifies the experiment ("model", "identity", ...). Raises RunFolderError if the folder cannot be
-    written, is in use, is no run folder, or holds another model's run; nothing is changed then. The caller saves
-    run.json once it knows that the experiment is the same.
+    option: the one that names the folder, for messages. facts: what identifies the experiment ("model", "identity",
+    ...). Raises RunFolderError if the folder cannot be written, is in use, is no run folder, or holds another model's
+    run; nothing is changed then. The caller saves run.json once it knows that the experiment is the same.
     """
     run = read_run(path)
     if run is None and path.exists() and (not path.is_dir() or any(not _is_ours(entry) for entry in path.iterdir())):
         raise RunFolderError(
-            f"--eval-run: expected a run folder or an empty or new one, but {path} holds something else; name another"
+            f"{option}: expected a run folder or an empty or new one, but {path} holds something else; name another"
         )
     if run is not None and run.get("identity") != facts["identity"]:
         raise RunFolderError(
             f"{path} holds a run of another model: {_who(run)}; this is {_who(facts)}. "
-            "Name another folder with --eval-run"
+            f"Name another folder with {option}"
         )
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -120,7 +127,7 @@ def open_run(path: Path, *, facts: Mapping[str, Any], command: Sequence[str], pr
         lock = os.open(path / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
         raise RunFolderError(
-            f"cannot write the run folder {path}: {error.strerror}; name another with --eval-run"
+            f"cannot write the run folder {path}: {error.strerror}; name another with {option}"
         ) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

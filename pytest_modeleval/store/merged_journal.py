@@ -1,0 +1,97 @@
+"""One journal made of those of several run folders."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import orjson
+
+from pytest_modeleval.errors import RunFolderError
+from pytest_modeleval.records import ItemKey, JsonObject
+from pytest_modeleval.store.journal import Contents, journal_files, journal_lines
+
+JOURNAL_FILE = "journal.jsonl"
+
+
+def write_merged(
+    target: Path,
+    plans: Sequence[JsonObject],
+    folders: Sequence[tuple[Path, Contents]],
+    winners: Mapping[ItemKey, int],
+) -> None:
+    """Write target/journal.jsonl: the plans, and of every item the outcome of the folder that `winners` names.
+
+    Answers are kept with the outcome that was made of them: where two folders have an answer to the same request, the
+    winner's is written and the other is not, so that grading again grades what counted. Journals that target held
+    before (it may be one of the folders) are replaced when the new one is whole. Raises RunFolderError.
+    """
+    draft = target / f".{JOURNAL_FILE}.{os.getpid()}.tmp"
+    try:
+        with draft.open("wb") as file:
+            for plan in plans:
+                file.write(orjson.dumps(plan, option=orjson.OPT_APPEND_NEWLINE))
+            writer = _Choice([contents for _, contents in folders], winners)
+            for number, (folder, _) in enumerate(folders):
+                for line in journal_lines(folder):
+                    if writer.takes(number, line):
+                        file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+        old = [path for path in journal_files(target) if path.name != JOURNAL_FILE]
+        draft.replace(target / JOURNAL_FILE)
+        for path in old:
+            path.unlink()
+    except OSError as error:
+        raise RunFolderError(
+            f"cannot write the merged run {target}: {error.strerror}; name another folder with --into"
+        ) from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+class _Choice:
+    """Which lines of which folder are taken over."""
+
+    def __init__(self, contents: Sequence[Contents], winners: Mapping[ItemKey, int]) -> None:
+        self._contents = contents
+        self._winners = winners
+        self._outcomes: set[ItemKey] = set()
+        self._answers: set[str] = set()
+        self._attempts: set[bytes] = set()
+
+    def takes(self, number: int, line: bytes) -> bool:
+        """True if this line of folder `number` belongs in the merged journal. A damaged line does not."""
+        try:
+            entry = orjson.loads(line)
+            if entry["type"] == "attempt":
+                is_new = line not in self._attempts
+                self._attempts.add(line)
+                return is_new
+            if entry["type"] not in ("response", "tool", "grade", "ungraded"):
+                return False
+            key = ItemKey(entry["benchmark"], entry["subset"], entry["sample"], int(entry["repeat"]))
+            if entry["type"] in ("response", "tool"):
+                return self._takes_answer(number, key, str(entry["key"]), is_tool=entry["type"] == "tool")
+            return self._takes_outcome(number, key, entry["time"])
+        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+            return False
+
+    def _takes_answer(self, number: int, key: ItemKey, request_key: str, *, is_tool: bool) -> bool:
+        winner = self._winners.get(key, number)
+        if request_key in self._answers:
+            return False
+        theirs = self._contents[winner].tools if is_tool else self._contents[winner].responses
+        if winner != number and request_key in theirs:
+            return False
+        self._answers.add(request_key)
+        return True
+
+    def _takes_outcome(self, number: int, key: ItemKey, time: str) -> bool:
+        if self._winners.get(key) != number or key in self._outcomes:
+            return False
+        if time != self._contents[number].times.get(key):
+            return False
+        self._outcomes.add(key)
+        return True
