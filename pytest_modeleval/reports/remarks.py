@@ -142,7 +142,7 @@ def _ungraded(summary: RunSummary) -> Iterator[Remark]:
         found.append(Remark("ungraded", text + "."))
     yield from _first_cases(found, "with ungraded items")
     if found and not summary.is_complete:
-        yield Remark("ungraded", "The run is incomplete: the same command again asks only for what is missing.")
+        yield Remark("ungraded", "The run is incomplete: going on with it asks only for what is missing.")
 
 
 def _truncated(summary: RunSummary) -> Iterator[Remark]:

@@ -91,7 +91,9 @@ def merged_lines(merged: Merged, *, width: int) -> list[str]:
 def _finished(
     folder: RunFolder, settings: Settings, judge: Judge, parts: Sequence[Part], plans: Sequence[JsonObject]
 ) -> Merged:
-    folder.run["merged"] = [{"folder": part.name, "shards": part.shards} for part in parts if part.name]
+    known = folder.run.get("merged") or []
+    added = [{"folder": part.name, "shards": part.shards} for part in parts if part.name != str(folder.path)]
+    folder.run["merged"] = [*known, *(entry for entry in added if entry not in known)]
     folder.run["invocations"] = _invocations(parts, folder.run["invocations"])
     model = str(folder.run["model"])
     so_far = summary_of(folder, settings, model)

@@ -154,7 +154,7 @@ def test_notes_say_what_qualifies_the_scores() -> None:
         "iquiz EQ: 2 of 80 items ungraded (1 server error, 1 timeout); with them the",
         "  score lies between 0.6375 (all ungraded wrong) and 0.6625 (all ungraded",
         "  right).",
-        "The run is incomplete: the same command again asks only for what is missing.",
+        "The run is incomplete: going on with it asks only for what is missing.",
         "iquiz EQ: 4 of 78 replies (5.13 %) were cut at the token limit and count as 0;",
         "  raise it with --eval-param max_tokens=N.",
         "bfcl_v4 simple_javascript: the tool-call parser of the server does not fit the",
