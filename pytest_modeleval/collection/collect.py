@@ -92,7 +92,7 @@ class BenchmarkCollector:
         all_subsets = declared.subsets or tuple(subsets)
         plan = BenchmarkPlan(declared, all_subsets, {})
         info = probe._fixtureinfo
-        location = probe.reportinfo()
+        location = probe.location
         for subset in subsets:
             for planned in self._planned(plan, subset.name):
                 suffix = f"-r{planned.key.repeat}" if self._settings.repeats > 1 else ""

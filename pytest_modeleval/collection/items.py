@@ -31,18 +31,26 @@ class SampleItem(pytest.Function):
     planned: PlannedItem
     plan_index: int
     model_facts: ModelFacts | None = None
-    shared_location: Location
+    # Of the benchmark's function, as pytest's `location` has it: path from the root folder, line, name.
+    shared_location: tuple[str, int | None, str]
     # Gives the answer, or raises what stands for it; set for each item just before it runs, and let go after it.
     arrival: Callable[[], Answered] | None = None
     answered: Answered | None = None
     grade: Grade | None = None
     is_wrong: bool = False
     failure_line: str = ""
+    # Run and reported within the protocol of an item before it (session.lane).
+    is_over: bool = False
 
     def reportinfo(self) -> Location:
         """Where the function stands; looked up once per benchmark."""
+        return self.path, self.shared_location[1], self.name
+
+    @property
+    def location(self) -> tuple[str, int | None, str]:
+        """As pytest has it, which would look the path up for every item: path from the root folder, line, name."""
         path, line, _ = self.shared_location
-        return path, line, self.name
+        return str(path), line, self.name
 
     def setup(self) -> None:
         """Fill the fixtures that the test asks for, then those that are not ours."""

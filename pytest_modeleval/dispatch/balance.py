@@ -75,6 +75,8 @@ class Balancer:
 
         With every replica lost, all are taken as there: asking one is how its return is found out.
         """
+        if self.replicas == 1:
+            return self._take(0)
         there = [number for number, replica in enumerate(self._all) if replica.is_there] or list(range(self.replicas))
         homes = [] if prefix is None else self._homes_of(prefix)
         full = self._full_at(len(there))

@@ -20,6 +20,10 @@ from typing import Any, Protocol
 from pytest_modeleval.errors import EngineStopped
 
 CLOSE_S = 2.0
+# Waking pytest's thread for every single answer costs both threads more than the answer itself: it is woken when this
+# many are there, or so many seconds after the one that it waits for.
+WAKE_AT = 32
+WAKE_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,8 @@ class Engine:
         self._wake: Callable[[], None] | None = None
         self._stop: Callable[[], None] | None = None
         self._failure: BaseException | None = None
+        self._awaited = -1
+        self._alarm: asyncio.TimerHandle | None = None
         self._is_over = False
         self._thread = threading.Thread(target=self._main, name="modeleval-engine", daemon=True)
 
@@ -86,18 +92,26 @@ class Engine:
 
         Raises EngineStopped if the engine ended first.
         """
+        done = self._done.pop(index, None)
+        if done is not None:
+            return done
         self.add([index], is_urgent=True)
         while True:
             with self._changed:
-                if index in self._done:
-                    return self._done.pop(index)
-                if self._is_over:
-                    reason = f": {self._failure}" if self._failure is not None else ""
-                    raise EngineStopped(f"asking has stopped{reason}") from self._failure
-                self._changed.wait(tick_s)
+                if index not in self._done:
+                    if self._is_over:
+                        reason = f": {self._failure}" if self._failure is not None else ""
+                        raise EngineStopped(f"asking has stopped{reason}") from self._failure
+                    self._awaited = index
+                    self._changed.wait(tick_s)
+                    self._awaited = -1
                 if index in self._done:
                     return self._done.pop(index)
             tick()
+
+    def is_done(self, index: int) -> bool:
+        """True if `result` would give this item at once."""
+        return index in self._done
 
     def close(self) -> None:
         """Cancel what is left, wait for it at most CLOSE_S seconds. Safe to call twice."""
@@ -172,7 +186,16 @@ class Engine:
                 done = Done(error=error)
             with self._changed:
                 self._done[index] = done
-                self._changed.notify()
+                is_wanted = self._awaited in self._done
+                if is_wanted and len(self._done) >= WAKE_AT:
+                    self._changed.notify()
+            if is_wanted and self._alarm is None:
+                self._alarm = asyncio.get_running_loop().call_later(WAKE_S, self._wake_up)
+
+    def _wake_up(self) -> None:
+        self._alarm = None
+        with self._changed:
+            self._changed.notify()
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -196,6 +197,8 @@ class AskingSite:
             "reply": reply,
         }
         self.contents.responses[call.key] = self.journal.write(line)
+        # The slot was given on: let the next request out before this answer is worked on.
+        await asyncio.sleep(0)
         return reply
 
     async def use_tool(

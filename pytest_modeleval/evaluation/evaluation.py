@@ -49,12 +49,12 @@ class Tally:
     counts: dict[tuple[str, Kind], int] = field(default_factory=dict)
     credit: dict[str, float] = field(default_factory=dict)
 
-    def take(self, outcome: Outcome) -> None:
+    def take(self, benchmark: str, kind: Kind, value: float) -> None:
         """Count one outcome."""
-        at = outcome.key.benchmark, outcome.kind
+        at = benchmark, kind
         self.counts[at] = self.counts.get(at, 0) + 1
-        if outcome.kind.is_verdict:
-            self.credit[outcome.key.benchmark] = self.credit.get(outcome.key.benchmark, 0.0) + outcome.value
+        if kind.is_verdict:
+            self.credit[benchmark] = self.credit.get(benchmark, 0.0) + value
 
 
 class Evaluation:
@@ -71,7 +71,6 @@ class Evaluation:
         self._journal = JournalWriter(journal_path)
         reader.leave_out(journal_path)
         self.items: list[PlannedItem] = []
-        self.tally = Tally()
         self._engine: Engine | None = None
         self._site: AskingSite | None = None
 
@@ -150,9 +149,12 @@ class Evaluation:
             raise done.error
         return self._site.fetched(done.value)
 
+    def is_answered(self, index: int) -> bool:
+        """True if `answer` would not wait for this item."""
+        return self._engine is not None and self._engine.is_done(index)
+
     def finish(self, item: PlannedItem, outcome: Outcome) -> None:
-        """Enter an item's outcome, once: into the journal, the tally and the scores."""
-        self.tally.take(outcome)
+        """Enter an item's outcome, once: into the journal and the scores."""
         if self._contents.outcomes.get(item.key) != outcome:
             line = outcome_line(outcome, version=item.plan.benchmark.version)
             self._journal.write(line)

@@ -75,6 +75,8 @@ def grade_choice(sample: Sample, response: Response) -> Grade:
 
 def _target_letters(sample: Sample, letters: str) -> str:
     given = sample.target
+    if isinstance(given, str) and len(given) == 1 and given in letters:
+        return given
     if isinstance(given, str):
         given = re.findall(r"[A-Z]", given.upper()) if re.fullmatch(r"[A-Za-z](?:[\s,、]*[A-Za-z])*", given) else ()
     found = sorted({str(letter).upper() for letter in given}) if isinstance(given, list | tuple) else []

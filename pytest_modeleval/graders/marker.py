@@ -14,11 +14,11 @@ from pytest_modeleval.records import Response
 # as that for alternatives (a reply has tens of thousands of characters, and this reads every one).
 _BEFORE_COLON = r"[*_`\s]{0,6}[:：]"
 _MARKERS = tuple(
-    re.compile(pattern + _BEFORE_COLON)
-    for pattern in (
-        r"NSWER(?<=[Aa]NSWER)(?<![A-Za-z][Aa]NSWER)(?:\s{1,3}(?i:is))?",
-        r"nswer(?<=[Aa]nswer)(?<![A-Za-z][Aa]nswer)(?:\s{1,3}(?i:is))?",
-        r"答案(?:是|为|為)?",
+    (word, re.compile(word + rest + _BEFORE_COLON))
+    for word, rest in (
+        ("NSWER", r"(?<=[Aa]NSWER)(?<![A-Za-z][Aa]NSWER)(?:\s{1,3}(?i:is))?"),
+        ("nswer", r"(?<=[Aa]nswer)(?<![A-Za-z][Aa]nswer)(?:\s{1,3}(?i:is))?"),
+        ("答案", r"(?:是|为|為)?"),
     )
 )
 # More markers than that are no answer but a loop; the last ones decide in any case.
@@ -35,8 +35,9 @@ def tail(text: str) -> str:
 def marker_ends(text: str) -> list[int]:
     """The positions right after the colons of all markers, the last one first."""
     ends: list[int] = []
-    for marker in _MARKERS:
-        ends.extend(deque((found.end() for found in marker.finditer(text)), maxlen=MAX_MARKERS))
+    for word, marker in _MARKERS:
+        if word in text:
+            ends.extend(deque((found.end() for found in marker.finditer(text)), maxlen=MAX_MARKERS))
     return sorted(ends, reverse=True)[:MAX_MARKERS]
 
 

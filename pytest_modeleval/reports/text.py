@@ -39,6 +39,8 @@ def escape_of(char: str) -> str:
 
 def visible(text: str) -> str:
     """The text with every hidden or terminal-driving character shown as its escape; lines and tabs stay."""
+    if text.isascii() and text.isprintable():
+        return text
     return HIDDEN.sub(lambda found: escape_of(found.group()), text.replace("\r\n", "\n"))
 
 

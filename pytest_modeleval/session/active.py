@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable, Generator, Sequence
+import sys
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +29,10 @@ from pytest_modeleval.session.connect import Connection
 from pytest_modeleval.session.deployment import deployment_notes
 from pytest_modeleval.session.judging import check_targets
 from pytest_modeleval.session.lane import ShortWay
-from pytest_modeleval.session.outcomes import line_of, outcome_of, properties_of, shape_report
-from pytest_modeleval.session.owner import Owner
+from pytest_modeleval.session.outcomes import line_of, outcome_of, properties_of, report_of_verdict, shape_report
 from pytest_modeleval.settings import Settings
+
+SWITCH_S = 0.001
 
 
 class ActiveSession:
@@ -238,21 +241,27 @@ class ActiveSession:
 
     # Running
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, Any, Any]:
+    @contextmanager
+    def running(self) -> Iterator[None]:
         """The engine runs for as long as the items do."""
         if self.evaluation is None:
-            return (yield)
-        self.config.pluginmanager.register(ShortWay(self.config, self.report_of), "modeleval-short-way")
-        # The items live until the end, and are given back by the end of the process; the garbage collector need not
-        # look at them again and again. (Not in a pytest inside a pytest, which outlives its items.)
-        if "PYTEST_CURRENT_TEST" not in os.environ:
-            gc.freeze()
+            yield
+            return
+        self.config.pluginmanager.register(ShortWay(self.config, self.report_of, self.following), "modeleval-short-way")
+        spare_collector()
+        # pytest's thread and the engine's share one interpreter. By default a busy thread keeps it for 5 ms, a tenth of
+        # a quick server's answer, whenever the other has to wait for a socket.
+        interval_s = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH_S)
         self.evaluation.start(self.first_indices())
         try:
-            return (yield)
+            yield
         finally:
             self.evaluation.close()
+            sys.setswitchinterval(interval_s)
+
+    def following(self, item: SampleItem) -> SampleItem | None:
+        """The item after this one if it may be run with it: see session.lane."""
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -260,7 +269,8 @@ class ActiveSession:
         if not isinstance(item, SampleItem) or self.evaluation is None:
             return (yield)
         self.before_item(item)
-        item.arrival = self._arrival(item)
+        if item.arrival is None:
+            item.arrival = self._arrival(item)
         try:
             return (yield)
         finally:
@@ -299,7 +309,10 @@ class ActiveSession:
     def report_of(self, item: SampleItem, call: pytest.CallInfo[None]) -> pytest.TestReport:
         """What pytest_runtest_makereport would give, for items on the short way."""
         outcome = self._judge(item, call)
-        report = pytest.TestReport.from_item_and_call(item, call)
+        if outcome is None or not outcome.kind.is_verdict:
+            report = pytest.TestReport.from_item_and_call(item, call)
+        else:
+            report = report_of_verdict(item, call)
         if outcome is not None:
             shape_report(report, outcome, is_strict=self.settings.is_strict)
         return report
@@ -316,58 +329,13 @@ class ActiveSession:
         return outcome
 
 
-class SingleSession(ActiveSession):
-    """One process does it all: the owner reaches the model, this object asks and judges."""
+def spare_collector() -> None:
+    """Tell the garbage collector to look no more at what lives until the end: items, samples, reports.
 
-    def __init__(self, config: pytest.Config, settings: Settings, owner: Owner) -> None:
-        super().__init__(config, settings, earlier=runs.earlier_folder(settings))
-        self._owner = owner
-
-    def say(self, text: str) -> None:
-        """See ActiveSession."""
-        self._owner.say(text)
-
-    def tick(self) -> None:
-        """See ActiveSession."""
-        self._owner.tick()
-
-    def before_item(self, item: SampleItem) -> None:
-        """See ActiveSession."""
-        self._owner.hush(item.path)
-
-    def get_connection(self) -> Connection:
-        """See ActiveSession."""
-        return self._owner.reach()
-
-    def get_states(self, connection: Connection) -> Callable[[], Sequence[str]] | None:
-        """See ActiveSession."""
-        states = self._owner.states()
-        return states.now if states is not None else None
-
-    def get_evaluation(self, connection: Connection, options: AskingOptions) -> Evaluation:
-        """See ActiveSession."""
-        folder = self._owner.folder
-        assert folder is not None
-        evaluation = Evaluation(
-            model=connection.model,
-            reader=folder.reader,
-            journal_path=folder.path / "journal.jsonl",
-            options=options,
-            is_rescore=self.settings.rescore_dir is not None,
-        )
-        self._owner.figures = lambda: (evaluation.in_flight, evaluation.figures.completion_tokens)
-        return evaluation
-
-    def experiment_is_known(self) -> None:
-        """See ActiveSession."""
-        self._owner.begin(len(self.items), self._totals())
-
-    def _totals(self) -> dict[str, int]:
-        totals: dict[str, int] = {}
-        for item in self.items:
-            name = item.planned.key.benchmark
-            totals[name] = totals.get(name, 0) + 1
-        return totals
+    The end of the process gives them back. Not in a pytest inside a pytest, which outlives its items.
+    """
+    if "PYTEST_CURRENT_TEST" not in os.environ:
+        gc.freeze()
 
 
 def _raising(error: Exception) -> Callable[[], Answered]:

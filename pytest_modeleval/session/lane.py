@@ -3,8 +3,10 @@
 pytest's protocol costs about half a millisecond an item, most of it spent on capturing output, on log handlers and
 on fixtures; a good server gives an answer every millisecond. A sample whose answer is there, whose fixtures are all
 ours, and in whose way no plugin stands, is therefore run and reported directly: its test body, then
-`pytest_runtest_makereport` and `pytest_runtest_logreport` as ever. Everything else goes the ordinary way: errors,
---pdb, -v, marks, fixtures of the project, plugins that look at the phases of an item. See docs/decisions.md.
+`pytest_runtest_makereport` and `pytest_runtest_logreport` as ever. Where nobody but pytest itself looks at the protocol
+of single items, those that follow and whose answers are there too are taken along inside of the same call. Everything
+else goes the ordinary way: errors, --pdb, -v, marks, fixtures of the project, plugins that look at the phases of an
+item. See docs/decisions.md.
 """
 
 from __future__ import annotations
@@ -54,6 +56,19 @@ CALL_IS_ENOUGH = frozenset(
         "pytest_modeleval.session.owner",
     }
 )
+# Who looks at the protocol of an item, of pytest itself and of us. With these alone, one call may run several items:
+# they look for warnings and faults while it lasts, whichever item has them.
+PROTOCOL = frozenset(
+    {
+        "_pytest.assertion",
+        "_pytest.faulthandler",
+        "_pytest.runner",
+        "_pytest.unittest",
+        "_pytest.warnings",
+        "pytest_modeleval.session.active",
+        "pytest_modeleval.session.lane",
+    }
+)
 # Who of pytest and of us makes a report, beside those named above.
 MAKERS = frozenset({"_pytest.tmpdir", "pytest_modeleval.session.active"})
 SPECIAL_OPTIONS = ("usepdb", "trace", "setuponly", "setupshow", "setupplan", "runxfail")
@@ -61,12 +76,20 @@ SPECIAL_MARKS = frozenset({"skip", "skipif", "xfail", "usefixtures", "filterwarn
 
 
 class ShortWay:
-    """Decides once per run and once per benchmark who may go the short way, and walks it."""
+    """Decides once per run and once per benchmark who may go the short way, and walks it.
+
+    report_of(item, call): what pytest_runtest_makereport would give. following(item): the item after it if its answer
+    is there (`arrival` set), else None; asked again and again until it says so.
+    """
 
     def __init__(
-        self, config: pytest.Config, report_of: Callable[[SampleItem, pytest.CallInfo[None]], pytest.TestReport]
+        self,
+        config: pytest.Config,
+        report_of: Callable[[SampleItem, pytest.CallInfo[None]], pytest.TestReport],
+        following: Callable[[SampleItem], SampleItem | None],
     ) -> None:
         self._report_of = report_of
+        self._following = following
         hooks = config.pluginmanager
         self._is_open = (
             config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES) <= 0
@@ -85,17 +108,34 @@ class ShortWay:
             # pytest-html only adds extras, for its own page.
             makers.discard("pytest_html.plugin")
         self._is_hooked = not makers <= PASSED_OVER | MAKERS
+        self._is_alone = _owners(hooks, "pytest_runtest_protocol") <= PROTOCOL
         self._allowed: dict[int, bool] = {}
+        self._parent: pytest.Collector | None = None
+        self._hook: Any = None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
-        """Take the item, or leave it to pytest."""
-        if not isinstance(item, SampleItem) or item.arrival is None or not self._takes(item):
+        """Take the item, and what follows it if that can be; or leave it to pytest."""
+        if not isinstance(item, SampleItem) or not self._run(item):
             return None
+        following = self._following(item) if self._is_alone else None
+        while following is not None:
+            if not self._run(following):
+                # It has its answer; the run loop comes to it next.
+                return True
+            following.is_over = True
+            following.let_go()
+            following = self._following(following)
+        return True
+
+    def _run(self, item: SampleItem) -> bool:
+        """Run and report one item. False if it must go the ordinary way; then nothing was reported of it."""
+        if item.arrival is None or not self._takes(item):
+            return False
         try:
             item.fill()
         except Exception:  # noqa: BLE001 - raised again, and reported, in the item's ordinary setup
-            return None
+            return False
         self._walk(item)
         return True
 
@@ -116,7 +156,10 @@ class ShortWay:
 
     def _walk(self, item: SampleItem) -> None:
         """Run the body and report it. The item is filled already (`SampleItem.fill`)."""
-        hook = item.ihook
+        # The hooks of conftest files depend on the file only; pytest looks them up for every item.
+        if item.parent is not self._parent:
+            self._parent, self._hook = item.parent, item.ihook
+        hook = self._hook
         if self._is_announced:
             hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         if self._needs_phases:

@@ -6,7 +6,7 @@ counts it apart and nothing turns red, as design 4 asks; under --eval-strict it 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -19,6 +19,7 @@ ATTRIBUTE = "modeleval"
 GATE = "modeleval_gate"
 LETTERS = {Kind.WRONG: "w", Kind.NO_ANSWER: "n", Kind.TRUNCATED: "t"}
 MAX_LINE = 300
+_KEYWORDS = pytest.StashKey[dict[str, Literal[1]]]()
 
 
 def outcome_of(item: SampleItem, call: pytest.CallInfo[None]) -> Outcome | None:
@@ -47,6 +48,29 @@ def outcome_of(item: SampleItem, call: pytest.CallInfo[None]) -> Outcome | None:
         target=item.planned.sample.target,
         cluster=item.planned.sample.cluster,
         request_key=request_key,
+    )
+
+
+def report_of_verdict(item: SampleItem, call: pytest.CallInfo[None]) -> pytest.TestReport:
+    """What TestReport.from_item_and_call makes of an item that has a verdict, at a fifth of its cost."""
+    assert item.parent is not None
+    # What an item inherits is the same for all of a benchmark.
+    inherited = item.parent.stash.setdefault(_KEYWORDS, {})
+    if not inherited:
+        inherited.update((name, 1) for name in item.parent.keywords)
+    own: dict[str, Any] = getattr(item.keywords, "_markers", {})
+    return pytest.TestReport(
+        # Since pytest 9.2 an item has its id in parts; put together again it would have to be taken apart.
+        getattr(item, "id", item.nodeid),
+        item.location,
+        {**inherited, **dict.fromkeys(own, 1)} if own else dict.fromkeys(item.keywords, 1),
+        "passed" if call.excinfo is None else "failed",
+        None if call.excinfo is None else item.failure_line,
+        "call",
+        duration=call.duration,
+        start=call.start,
+        stop=call.stop,
+        user_properties=item.user_properties,
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_modeleval.evaluation.evaluation import Tally
-from pytest_modeleval.records import ItemKey, Kind, Outcome
+from pytest_modeleval.records import Kind
 from pytest_modeleval.reports.terminal import summary_parts
 from pytest_modeleval.results import GateVerdict, RunSummary
 from pytest_modeleval.session import run as runs
@@ -53,6 +53,7 @@ class Owner:
         self.mistake = ""
         self._display: Display | None = None
         self._ordinary_failures = 0
+        self._is_verbose = config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES) > 0
         self._has_begun = False
         self._gates: tuple[GateVerdict, ...] | None = None
         self._annotations: list[str] = []
@@ -176,8 +177,7 @@ class Owner:
         """Count samples for the live line, and failures that are none of a sample's ungraded ends."""
         facts = getattr(report, ATTRIBUTE, None)
         if facts is not None:
-            key = ItemKey(facts["benchmark"], facts["subset"], facts["sample"], facts["repeat"])
-            self.tally.take(Outcome(key=key, kind=Kind(facts["kind"]), value=facts["value"]))
+            self.tally.take(facts["benchmark"], Kind(facts["kind"]), facts["value"])
         if report.failed and (facts is None or Kind(facts["kind"]).is_verdict):
             self._ordinary_failures += 1
         if self._display is not None and report.failed:
@@ -190,7 +190,7 @@ class Owner:
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: Any, config: pytest.Config) -> tuple[str, str, Any] | None:
         """Categories of samples: passed, wrong, no answer, truncated, error."""
-        return status_of(report, is_verbose=config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES) > 0)
+        return status_of(report, is_verbose=self._is_verbose)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, Any, Any]:

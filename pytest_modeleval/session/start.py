@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_modeleval.session import fixtures
-from pytest_modeleval.session.active import SingleSession
 from pytest_modeleval.session.owner import Owner
+from pytest_modeleval.session.single import SingleSession
 from pytest_modeleval.settings import read_settings
 
 if TYPE_CHECKING:

@@ -91,7 +91,8 @@ class WorkerSession(ActiveSession):
         queue = _queue_of(self._config)
         if queue is not None:
             self._watch(queue, session)
-        result = yield from super().pytest_runtestloop(session)
+        with self.running():
+            result = yield
         if self.stop_reason:
             self._config.workeroutput[STOPPED] = self.stop_reason
         return result

@@ -1,0 +1,110 @@
+"""One process does it all: it asks, and runs the items with a loop of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from pytest_modeleval.collection.items import SampleItem
+from pytest_modeleval.evaluation.evaluation import AskingOptions, Evaluation
+from pytest_modeleval.session import run as runs
+from pytest_modeleval.session.active import ActiveSession, spare_collector
+from pytest_modeleval.session.connect import Connection
+from pytest_modeleval.session.owner import Owner
+from pytest_modeleval.settings import Settings
+
+
+class SingleSession(ActiveSession):
+    """One process does it all: the owner reaches the model, this object asks and judges."""
+
+    def __init__(self, config: pytest.Config, settings: Settings, owner: Owner) -> None:
+        super().__init__(config, settings, earlier=runs.earlier_folder(settings))
+        self._owner = owner
+        self._position = 0
+
+    def say(self, text: str) -> None:
+        """See ActiveSession."""
+        self._owner.say(text)
+
+    def tick(self) -> None:
+        """See ActiveSession."""
+        self._owner.tick()
+
+    def before_item(self, item: SampleItem) -> None:
+        """See ActiveSession."""
+        self._owner.hush(item.path)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """As the loop of pytest (_pytest.main), but for items that were run together with one before them."""
+        if self.evaluation is None or self.config.option.collectonly:
+            return None
+        if session.testsfailed and not self.config.option.continue_on_collection_errors:
+            errors = "1 error" if session.testsfailed == 1 else f"{session.testsfailed} errors"
+            raise session.Interrupted(f"{errors} during collection")
+        items = session.items
+        with self.running():
+            for self._position, item in enumerate(items):
+                if isinstance(item, SampleItem) and item.is_over:
+                    continue
+                nextitem = items[self._position + 1] if self._position + 1 < len(items) else None
+                item.ihook.pytest_runtest_protocol(item=item, nextitem=nextitem)
+                if session.shouldfail:
+                    raise session.Failed(session.shouldfail)
+                if session.shouldstop:
+                    raise session.Interrupted(session.shouldstop)
+        # pytest collects garbage five times at the end, over every report and item.
+        spare_collector()
+        return True
+
+    def following(self, item: SampleItem) -> SampleItem | None:
+        """See ActiveSession."""
+        assert self.evaluation is not None
+        session = item.session
+        self.tick()
+        self._position += 1
+        if session.shouldfail or session.shouldstop or self._position >= len(session.items):
+            return None
+        found = session.items[self._position]
+        if not isinstance(found, SampleItem) or found.parent is not item.parent:
+            return None
+        if found.arrival is None:
+            if not self.evaluation.is_answered(found.plan_index):
+                return None
+            found.arrival = self._arrival(found)
+        return found
+
+    def get_connection(self) -> Connection:
+        """See ActiveSession."""
+        return self._owner.reach()
+
+    def get_states(self, connection: Connection) -> Callable[[], Sequence[str]] | None:
+        """See ActiveSession."""
+        states = self._owner.states()
+        return states.now if states is not None else None
+
+    def get_evaluation(self, connection: Connection, options: AskingOptions) -> Evaluation:
+        """See ActiveSession."""
+        folder = self._owner.folder
+        assert folder is not None
+        evaluation = Evaluation(
+            model=connection.model,
+            reader=folder.reader,
+            journal_path=folder.path / "journal.jsonl",
+            options=options,
+            is_rescore=self.settings.rescore_dir is not None,
+        )
+        self._owner.figures = lambda: (evaluation.in_flight, evaluation.figures.completion_tokens)
+        return evaluation
+
+    def experiment_is_known(self) -> None:
+        """See ActiveSession."""
+        self._owner.begin(len(self.items), self._totals())
+
+    def _totals(self) -> dict[str, int]:
+        totals: dict[str, int] = {}
+        for item in self.items:
+            name = item.planned.key.benchmark
+            totals[name] = totals.get(name, 0) + 1
+        return totals
