@@ -23,6 +23,7 @@ ATTRIBUTE = "pytest_modeleval_benchmark"
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _SUBSET = re.compile(r"[^\[\]\s/\\:]+\Z")
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 
 class Model(Protocol):
@@ -33,11 +34,29 @@ class Model(Protocol):
         """The model, as the user names it."""
 
     @property
+    def context_tokens(self) -> int | None:
+        """Prompt and answer together may have so many tokens; None if the server does not say."""
+
+    @property
+    def tool_calls(self) -> str:
+        """How calls of tools are to be asked for: "native" (offered with the request) or "text" (in the prompt).
+
+        From the profile, or from what the server says of itself. A benchmark that goes by it declares `offers_tools`.
+        """
+
+    @property
     def prompt_tokens(self) -> int | None:
         """So many tokens a prompt may have that a whole answer still fits; None if the server does not say."""
 
     async def ask(self, request: Request) -> Response:
         """One answer; bounded, retried and journaled like every other request. Raises Ungraded if none comes."""
+
+    def shared(self, make: Callable[[], T]) -> T:
+        """What all questions of this run share, such as processes or a cache: made by whoever needs it first.
+
+        make: called once; it is also the name under which the thing is found again, so give a class or a function of
+        a module. If the thing has a method `close`, that is called when asking ends.
+        """
 
     async def use_tool(self, name: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]]) -> Any:
         """What something outside of the model gives (a web search), as JSON values; `run` fetches it.
@@ -80,6 +99,7 @@ class Benchmark:
     aggregates: tuple[Aggregate, ...]
     defaults: Mapping[str, Any] = field(default_factory=dict)
     advice: Mapping[str, str] = field(default_factory=dict)
+    offers_tools: bool = False
 
 
 def benchmark(
@@ -97,6 +117,7 @@ def benchmark(
     aggregates: Sequence[Aggregate] = (),
     defaults: Mapping[str, Any] | None = None,
     advice: Mapping[str, str] | None = None,
+    offers_tools: bool = False,
 ) -> Callable[[F], F]:
     """Declare that a test function is a benchmark; each sample becomes one item.
 
@@ -111,6 +132,8 @@ def benchmark(
     aggregates: how subsets combine, as the benchmark's source defines it.
     defaults: generation parameters the benchmark wishes (max_tokens, ...); profile and --eval-param win over them.
     advice: subset -> what a failing subset usually means, one sentence.
+    offers_tools: its requests offer tools, or describe them where `model.tool_calls` is "text"; which of the two it was
+    is part of the experiment.
     """
     if not _NAME.match(name):
         raise ValueError(f"benchmark name {name!r}: expected a lower-case word such as 'aime25'")
@@ -139,6 +162,7 @@ def benchmark(
         aggregates=tuple(aggregates),
         defaults=dict(defaults or {}),
         advice=dict(advice or {}),
+        offers_tools=offers_tools,
     )
 
     def mark(function: F) -> F:

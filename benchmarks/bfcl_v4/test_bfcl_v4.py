@@ -1,4 +1,4 @@
-"""BFCL V4: function calling, asked with native tools. See card.md."""
+"""BFCL V4: function calling, asked as the model takes it: with native tools, else as text. See card.md."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ PARSER = "calls that come as text mean that the server has no tool parser: is --
     sample=to_sample,
     sample_id=sample_id,
     solve=solver(version=DATA),
+    offers_tools=True,
     grade=grade,
     aggregates=AGGREGATES,
     advice={name: PARSER for name in CATEGORIES if "irrelevance" not in name},

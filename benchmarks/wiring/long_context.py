@@ -29,7 +29,7 @@ class Recall:
 
 async def ask_recall(sample: Sample, model: Model) -> Recall:
     """Measure, then ask with a prompt of about `part` of the context."""
-    known = getattr(model, "context_tokens", None)
+    known = model.context_tokens
     context = min(known or ASSUMED_CONTEXT_TOKENS, MAX_CONTEXT_TOKENS)
     code = sample.target["code"]
     counted = []

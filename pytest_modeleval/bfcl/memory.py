@@ -116,7 +116,10 @@ class _Seeded:
     def __init__(self, model: Model) -> None:
         self._model = model
         self.name = model.name
+        self.context_tokens = model.context_tokens
         self.prompt_tokens = model.prompt_tokens
+        self.tool_calls = model.tool_calls
+        self.shared = model.shared
 
     async def ask(self, request: Request) -> Response:
         """See Model."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import weakref
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -45,11 +44,12 @@ class Solved:
 
 
 def solver(
-    asking: Asking = Asking.TOOLS, *, version: str = DEFAULT_VERSION
+    always: Asking | None = None, *, version: str = DEFAULT_VERSION
 ) -> Callable[[Sample, Model], Coroutine[Any, Any, Solved]]:
-    """The `solve` of a benchmark over the given bfcl-eval version."""
+    """The `solve` of a benchmark over the given bfcl-eval version. always: the way of asking, None for the model's."""
 
     async def solve(sample: Sample, model: Model) -> Solved:
+        asking = always or (Asking.TEXT if model.tool_calls == "text" else Asking.TOOLS)
         style = CATEGORIES[sample.data["category"]].style
         if style is Style.SINGLE:
             return Solved(asking, response=await model.ask(single_request(sample, asking)))
@@ -106,7 +106,8 @@ async def _in_turns(sample: Sample, model: Model, asking: Asking, version: str) 
     functions, held_back = await asyncio.to_thread(_offered, data, version)
     dialect = _dialect(asking)
     has_long_context = "long_context" in data["category"]
-    session = simulations(version).session(data["classes"], data["config"], has_long_context=has_long_context)
+    apis = model.shared(Shared).of(version)
+    session = apis.session(data["classes"], data["config"], has_long_context=has_long_context)
     async with session:
         try:
             said = await converse(model, dialect, data["messages"], functions, session.call, held_back=held_back)
@@ -117,10 +118,10 @@ async def _in_turns(sample: Sample, model: Model, asking: Asking, version: str) 
 
 
 async def _from_memory(sample: Sample, model: Model, asking: Asking, version: str) -> Solved:
-    shared = _shared()
+    shared = model.shared(Shared)
     try:
         said = await ask_memory(
-            sample, model, _dialect(asking), apis=simulations(version), memories=shared.memories, version=version
+            sample, model, _dialect(asking), apis=shared.of(version), memories=shared.memories, version=version
         )
     except Exhausted as limit:
         return Solved(asking, None, Conversation(()), "simulation_exhausted", str(limit))
@@ -155,24 +156,19 @@ def _offered(
 
 
 @dataclass(slots=True)
-class _Shared:
-    """What the questions of one run share."""
+class Shared:
+    """What the questions of one run share: `model.shared(Shared)`."""
 
     simulations: dict[str, Simulations] = field(default_factory=dict)
     memories: Memories = field(default_factory=Memories)
 
+    def of(self, version: str) -> Simulations:
+        """The simulated APIs of one bfcl-eval version."""
+        if version not in self.simulations:
+            self.simulations[version] = Simulations(version)
+        return self.simulations[version]
 
-# A run is one engine with one loop; what its questions share goes with the loop.
-_BY_LOOP: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Shared] = weakref.WeakKeyDictionary()
-
-
-def _shared() -> _Shared:
-    return _BY_LOOP.setdefault(asyncio.get_running_loop(), _Shared())
-
-
-def simulations(version: str) -> Simulations:
-    """The simulated APIs of the running loop."""
-    known = _shared().simulations
-    if version not in known:
-        known[version] = Simulations(version)
-    return known[version]
+    def close(self) -> None:
+        """End all processes."""
+        for simulations in self.simulations.values():
+            simulations.close()

@@ -7,7 +7,7 @@ import hashlib
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
@@ -24,6 +24,7 @@ from pytest_modeleval.store.journal import Contents, JournalError, JournalWriter
 
 # Answers that wait for their test are held in memory up to this size; beyond it they are read back from the journal.
 HOLD_BYTES = 128 * 1024 * 1024
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class ModelFacts:
     """The model as asked: for the `model` fixture, the journal's keys, and run.json.
 
     name: as the user says it. served: as the server says it, sent with every request. identity: see
-    server.identify.ServerFacts.
+    server.identify.ServerFacts. tool_calls: "native" or "text", see declaration.Model.
     """
 
     name: str
@@ -41,6 +42,7 @@ class ModelFacts:
     kind: str = ""
     version: str = ""
     context_tokens: int | None = None
+    tool_calls: str = "native"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +77,20 @@ class ItemModel:
 
     @property
     def context_tokens(self) -> int | None:
-        """Prompt and answer together may have so many tokens; None if the server does not say."""
+        """See declaration.Model."""
         return self._site.model.context_tokens
+
+    @property
+    def tool_calls(self) -> str:
+        """See declaration.Model."""
+        return self._site.model.tool_calls
+
+    def shared(self, make: Callable[[], T]) -> T:
+        """See declaration.Model."""
+        if make not in self._site.shared:
+            self._site.shared[make] = make()
+        found: T = self._site.shared[make]
+        return found
 
     @property
     def prompt_tokens(self) -> int | None:
@@ -116,6 +130,7 @@ class AskingSite:
 
     make_dispatcher: called in the engine's loop; None where no server may be asked (rescoring).
     stored_outcomes: earlier outcomes whose grades may be used again by graders that run ahead.
+    shared: what `Model.shared` made.
     """
 
     items: Sequence[PlannedItem]
@@ -129,6 +144,7 @@ class AskingSite:
     dispatcher: Dispatcher | None = None
     held_bytes: int = 0
     reused: int = 0
+    shared: dict[Callable[[], Any], Any] = field(default_factory=dict)
 
     async def open(self) -> None:
         """See Worksite."""
@@ -144,6 +160,9 @@ class AskingSite:
         """See Worksite."""
         if self.dispatcher is not None:
             await self.dispatcher.close()
+        for thing in self.shared.values():
+            if hasattr(thing, "close"):
+                thing.close()
 
     async def work(self, index: int) -> Answered:
         """Ask for one item; its Answered, or the exception that stands for it."""

@@ -21,13 +21,15 @@ class BenchmarkPlan:
     """A benchmark as it is run here.
 
     subsets: all it has, in the order of the table. manifests: those whose rows are known. params: effective
-    generation parameters. samples: loaded after selection, by (subset, row index).
+    generation parameters. tool_calls: how calls are asked for ("native" or "text"), "" if the benchmark asks for none.
+    samples: loaded after selection, by (subset, row index).
     """
 
     benchmark: Benchmark
     subsets: tuple[Subset, ...]
     manifests: dict[str, Manifest]
     params: dict[str, Any] = field(default_factory=dict)
+    tool_calls: str = ""
     samples: dict[tuple[str, int], Sample] = field(default_factory=dict)
 
 
@@ -110,6 +112,8 @@ def plan_line(
     }
     if shard:
         line.update(shard=shard, whole=all_ids)
+    if plan.tool_calls:
+        line["tool_calls"] = plan.tool_calls
     # Through JSON and back, so that a plan equals itself as it is read from a journal.
     same: JsonObject = orjson.loads(orjson.dumps(line))
     return same
@@ -132,6 +136,9 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         before, now = old["params"].get(name), new["params"].get(name)
         if before != now:
             found.append(f"{name} {before!r} there, {now!r} here")
+    before, now = old.get("tool_calls", "native"), new.get("tool_calls", "native")
+    if before != now:
+        found.append(f"tool calls asked for as {before} there, as {now} here")
     for subset in sorted({*old["data"]} & {*new["data"]}):
         before, now = old["data"][subset].get("sha256"), new["data"][subset].get("sha256")
         if before != now:

@@ -16,11 +16,15 @@ _REFUSING = frozenset({SGLANG, VLLM})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What one benchmark asks of the server. params: as they will be sent; has_tools: it sends tools."""
+    """What one benchmark asks of the server. params: as they will be sent; has_tools: it sends tools.
+
+    is_in_text: it would send tools, but was told to describe them in the prompt and to read calls from the text.
+    """
 
     benchmark: str
     params: Mapping[str, Any] = field(default_factory=dict)
     has_tools: bool = False
+    is_in_text: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ def findings(facts: ServerFacts, wishes: Sequence[Wish], *, context_tokens: int 
     found = [
         *_context(facts, wishes, facts.context_tokens or context_tokens),
         *_tools(facts, wishes),
+        *_calls_in_text(facts, wishes),
         *_thinking(facts),
         *_sampling(facts, wishes),
     ]
@@ -78,12 +83,27 @@ def _context(facts: ServerFacts, wishes: Sequence[Wish], context: int | None) ->
 
 def _tools(facts: ServerFacts, wishes: Sequence[Wish]) -> list[Finding]:
     asking = [wish.benchmark for wish in wishes if wish.has_tools]
-    if not asking or facts.kind != SGLANG or facts.tool_call_parser != "":
+    if not asking or facts.has_native_tool_calls:
         return []
     return [
         Finding(
             f"{', '.join(dict.fromkeys(asking))} sends tools, but the server has no tool-call parser, so calls come "
             f"back as text and are graded as wrong; start it with --tool-call-parser (minimax-m2 for MiniMax-M2)"
+        )
+    ]
+
+
+def _calls_in_text(facts: ServerFacts, wishes: Sequence[Wish]) -> list[Finding]:
+    asking = [wish.benchmark for wish in wishes if wish.is_in_text]
+    if not asking:
+        return []
+    why = "as the profile says"
+    if not facts.has_native_tool_calls:
+        why = "because the server has no tool-call parser: start it with --tool-call-parser to have tools offered"
+    return [
+        Finding(
+            f"{', '.join(dict.fromkeys(asking))} asks for calls as text, {why}. Compare such scores only with others "
+            "that were asked for as text"
         )
     ]
 

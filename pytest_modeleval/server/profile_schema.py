@@ -67,6 +67,7 @@ PROFILE_KEYS: Mapping[str, Rule] = {
     "urls": URLS,
     "context_tokens": whole(1, 100_000_000),
     "in_flight": whole(1, 100_000),
+    "tool_calls": Rule('"native", "text" or "detect"', lambda value: value in ("native", "text", "detect")),
     "restart": whole(0, 100),
     "params": TABLE,
     "launch": TABLE,

@@ -79,7 +79,8 @@ class Profile:
     served_names: what /v1/models may list for it. urls: where it is looked for first; several are replicas.
     launch: how to start it where nothing answers; None if we cannot. params: sent with every request.
     context_tokens: prompt and answer together; None if unknown. restart: how often a server of ours that died in
-    mid-run is started again. in_flight: requests at once unless the user says otherwise.
+    mid-run is started again. in_flight: requests at once unless the user says otherwise. tool_calls: "native" (tools
+    are offered with the request), "text" (functions are described in the prompt), or "detect" as the server says.
     source: the file it comes from, for messages.
     """
 
@@ -91,6 +92,7 @@ class Profile:
     context_tokens: int | None = None
     restart: int = 0
     in_flight: int | None = None
+    tool_calls: str = "detect"
     source: str = ""
 
 
@@ -192,6 +194,7 @@ def _profile(name: str, table: Mapping[str, Any], source: Path) -> Profile:
         context_tokens=table.get("context_tokens"),
         restart=table.get("restart", 0),
         in_flight=table.get("in_flight"),
+        tool_calls=table.get("tool_calls", "detect"),
         source=str(source),
     )
 

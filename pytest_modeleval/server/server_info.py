@@ -55,6 +55,11 @@ class ServerFacts:
     notes: tuple[str, ...] = ()
 
     @property
+    def has_native_tool_calls(self) -> bool:
+        """False where tools that are offered come to nothing: SGLang without a parser gives calls back as text."""
+        return not (self.kind == SGLANG and self.tool_call_parser == "")
+
+    @property
     def identity(self) -> str:
         """sha256 (hex) over what decides the answers; no URL, host, path prefix or time."""
         identifying = (

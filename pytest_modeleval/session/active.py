@@ -61,6 +61,10 @@ class ActiveSession:
     def say(self, text: str) -> None:
         """Tell the user something, now."""
 
+    def note(self, text: str) -> None:
+        """Tell the user something about the whole run, once."""
+        self.say(text)
+
     def tick(self) -> None:
         """Called often while items run."""
 
@@ -186,7 +190,7 @@ class ActiveSession:
         self.connection = connection = self.get_connection()
         self._set_params(plans, connection)
         for note in deployment_notes(plans, connection):
-            self.say(f"warning: {note}")
+            self.note(f"warning: {note}")
         options = AskingOptions(
             in_flight=self.in_flight(connection),
             idle_timeout_s=self.settings.idle_timeout_s,
@@ -219,6 +223,7 @@ class ActiveSession:
         stored = runs.stored_params(self.settings.rescore_dir) if self.settings.rescore_dir is not None else {}
         for plan in plans:
             name = plan.benchmark.name
+            plan.tool_calls = connection.model.tool_calls if plan.benchmark.offers_tools else ""
             if name in stored:
                 plan.params = stored[name]
                 continue
@@ -230,7 +235,7 @@ class ActiveSession:
                 context_tokens=connection.model.context_tokens,
             )
             if "max_tokens" in wished and wished["max_tokens"] != plan.params.get("max_tokens"):
-                self.say(
+                self.note(
                     f"{name}: max_tokens is {plan.params.get('max_tokens')} instead of {wished['max_tokens']}, because "
                     f"the server's context is {connection.model.context_tokens} tokens"
                 )

@@ -15,6 +15,7 @@ from pytest_modeleval.store.run_folder import read_run
 
 if TYPE_CHECKING:
     from pytest_modeleval.server.profiles import Profile
+    from pytest_modeleval.server.server_info import ServerFacts
     from pytest_modeleval.server.session import ServerSession
 
 DEFAULT_IN_FLIGHT = 64
@@ -41,6 +42,7 @@ class Connection:
         return {
             "model": [model.name, model.served, model.identity, list(model.urls), model.kind, model.version],
             "context_tokens": model.context_tokens,
+            "tool_calls": model.tool_calls,
             "server": self.server,
             "params": dict(self.params),
             "in_flight": self.in_flight,
@@ -50,7 +52,8 @@ class Connection:
     def from_json(cls, found: Mapping[str, Any]) -> Connection:
         """The reverse of as_json."""
         name, served, identity, urls, kind, version = found["model"]
-        facts = ModelFacts(name, served, identity, tuple(urls), kind, version, found["context_tokens"])
+        told = found["context_tokens"], found["tool_calls"]
+        facts = ModelFacts(name, served, identity, tuple(urls), kind, version, *told)
         return cls(facts, found["server"], found["params"], found["in_flight"])
 
 
@@ -89,7 +92,14 @@ def connect(settings: Settings, profile: Profile | None, *, log_dir: Path, say: 
     if profile is not None and profile.context_tokens is not None:
         context = min(profile.context_tokens, context) if context else profile.context_tokens
     model = ModelFacts(
-        settings.model, facts.model, facts.identity, tuple(facts.urls), facts.kind, facts.version, context
+        settings.model,
+        facts.model,
+        facts.identity,
+        tuple(facts.urls),
+        facts.kind,
+        facts.version,
+        context,
+        _tool_calls(profile.tool_calls if profile is not None else "detect", facts),
     )
     own = profile.in_flight if profile is not None else None
     return Connection(
@@ -100,6 +110,13 @@ def connect(settings: Settings, profile: Profile | None, *, log_dir: Path, say: 
         opened=opened,
         notes=tuple(facts.notes),
     )
+
+
+def _tool_calls(wished: str, facts: ServerFacts) -> str:
+    """How calls are asked for: "native" or "text"."""
+    if wished == "detect":
+        return "native" if facts.has_native_tool_calls else "text"
+    return wished
 
 
 def stored_connection(folder: Path, settings: Settings) -> Connection:
@@ -118,5 +135,6 @@ def stored_connection(folder: Path, settings: Settings) -> Connection:
         server.get("kind", ""),
         server.get("version", ""),
         run.get("context_tokens"),
+        run.get("tool_calls") or "native",
     )
     return Connection(facts, server, run.get("profile_params") or {}, 1)

@@ -16,7 +16,7 @@ from pytest_modeleval.settings import Settings
 INPUT = "modeleval"
 MISTAKE = "modeleval_mistake"
 STOPPED = "modeleval_stopped"
-LEFT_OUT = "modeleval_left_out"
+NOTES = "modeleval_notes"
 
 
 def share_of(worker: int, *, in_flight: int, workers: int) -> int:
@@ -36,7 +36,7 @@ class Controller:
         self._has_plan = False
         self._tokens = 0
         self._stopped = ""
-        self._left_out: list[str] = []
+        self._notes: list[str] = []
         # Looked up now: the run that begins here would else be the last one itself.
         self._earlier = runs.earlier_folder(settings)
         owner.figures = lambda: (None, self._tokens)
@@ -90,10 +90,10 @@ class Controller:
         output = getattr(node, "workeroutput", None) or {}
         self._owner.mistake = self._owner.mistake or output.get(MISTAKE, "")
         self._stopped = self._stopped or output.get(STOPPED, "")
-        for line in output.get(LEFT_OUT, ()):
-            # Every worker collects the same; it is said once.
-            if line not in self._left_out:
-                self._left_out.append(line)
+        for line in output.get(NOTES, ()):
+            # Every worker finds the same; it is said once.
+            if line not in self._notes:
+                self._notes.append(line)
                 self._owner.say(line)
 
     @pytest.hookimpl(trylast=True)

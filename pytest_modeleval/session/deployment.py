@@ -25,7 +25,15 @@ def deployment_notes(plans: Sequence[BenchmarkPlan], connection: Connection) -> 
         if name in names
     }
     facts = ServerFacts(**known)
-    wishes = [Wish(benchmark=plan.benchmark.name, params=plan.params, has_tools=_sends_tools(plan)) for plan in plans]
+    wishes = [
+        Wish(
+            benchmark=plan.benchmark.name,
+            params=plan.params,
+            has_tools=_sends_tools(plan),
+            is_in_text=plan.tool_calls == "text",
+        )
+        for plan in plans
+    ]
     found = findings(facts, wishes, context_tokens=connection.model.context_tokens)
     fatal = [finding.text for finding in found if finding.is_fatal]
     if fatal:
@@ -34,7 +42,9 @@ def deployment_notes(plans: Sequence[BenchmarkPlan], connection: Connection) -> 
 
 
 def _sends_tools(plan: BenchmarkPlan) -> bool:
-    """True if the first sample's request has tools. What a solve function sends is not known before it runs."""
+    """True if it offers tools with its requests: as declared, or as the first sample's request shows."""
+    if plan.tool_calls:
+        return plan.tool_calls == "native"
     if plan.benchmark.request is None or not plan.samples:
         return False
     return bool(plan.benchmark.request(next(iter(plan.samples.values()))).tools)

@@ -73,6 +73,7 @@ def open_folder(settings: Settings, connection: Connection) -> tuple[RunFolder, 
         "model": model.name,
         "served": model.served,
         "context_tokens": model.context_tokens,
+        "tool_calls": model.tool_calls,
         "identity": model.identity,
         "resume_key": key,
         "urls": [_without_password(url) for url in model.urls],
@@ -177,7 +178,11 @@ def finish_run(folder: RunFolder, settings: Settings, model: str, *, gates: tupl
     plans = merge_plans(folder.reader.contents.plans)
     write_summary(folder.path, summary, keep_old=settings.rescore_dir is not None)
     folder.run["benchmarks"] = {
-        plan["benchmark"]: {name: plan[name] for name in ("version", "metric", "params", "data", "repeats")}
+        plan["benchmark"]: {
+            name: plan[name]
+            for name in ("version", "metric", "params", "data", "repeats", "tool_calls")
+            if name in plan
+        }
         for plan in plans
     }
     folder.run["complete"] = summary.is_complete

@@ -13,7 +13,7 @@ from pytest_modeleval.errors import EngineStopped, UserMistake
 from pytest_modeleval.evaluation.evaluation import AskingOptions, Evaluation
 from pytest_modeleval.session.active import ActiveSession
 from pytest_modeleval.session.connect import Connection
-from pytest_modeleval.session.controller import INPUT, LEFT_OUT, MISTAKE, STOPPED
+from pytest_modeleval.session.controller import INPUT, MISTAKE, NOTES, STOPPED
 from pytest_modeleval.session.states import StatesFile
 from pytest_modeleval.settings import Settings
 from pytest_modeleval.store.journal import JournalReader
@@ -28,8 +28,13 @@ class WorkerSession(ActiveSession):
         self._name: str = config.workerinput["workerid"]  # type: ignore[attr-defined]
         self._is_told_to_stop = False
         self._plan_index: dict[int, int] = {}
+        self._notes: list[str] = []
         earlier = self._given["earlier"]
         super().__init__(config, settings, earlier=Path(earlier) if earlier else None)
+
+    def note(self, text: str) -> None:
+        """See ActiveSession: the controller says it, once for all workers."""
+        self._notes.append(text)
 
     def get_connection(self) -> Connection:
         """See ActiveSession: what the controller found."""
@@ -78,7 +83,7 @@ class WorkerSession(ActiveSession):
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Before xdist tells the controller which items there are."""
         super().pytest_collection_finish(session)
-        self._config.workeroutput[LEFT_OUT] = self.collector.missing()
+        self._config.workeroutput[NOTES] = [*self.collector.missing(), *self._notes]
         self._plan_index = {
             index: item.plan_index
             for index, item in enumerate(session.items)

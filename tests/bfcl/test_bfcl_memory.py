@@ -16,7 +16,6 @@ from pytest_modeleval.bfcl.conversation import Conversation
 from pytest_modeleval.bfcl.memory import SEED
 from pytest_modeleval.bfcl.package import DEFAULT_VERSION, earlier_conversations
 from pytest_modeleval.bfcl.simulation import Simulations
-from pytest_modeleval.bfcl.solving import simulations
 from pytest_modeleval.errors import Ungraded
 from pytest_modeleval.graders.calls import Call
 from pytest_modeleval.records import Kind, Request, Response, Sample, ToolCall
@@ -35,7 +34,7 @@ def run(samples: list[Sample], model: ScriptedModel) -> list[Solved | BaseExcept
     async def ask() -> list[Solved | BaseException]:
         solve = solver()
         found = await asyncio.gather(*(solve(sample, model) for sample in samples), return_exceptions=True)
-        simulations(DEFAULT_VERSION).close()
+        model.close()
         return list(found)
 
     return asyncio.run(ask())

@@ -15,7 +15,6 @@ from bfcl_gold import ScriptedModel, replayed, true_calls, turn_of, turn_samples
 from pytest_modeleval.bfcl import Asking, Solved, grade, solver
 from pytest_modeleval.bfcl.package import DEFAULT_VERSION
 from pytest_modeleval.bfcl.simulation import Simulations
-from pytest_modeleval.bfcl.solving import simulations
 from pytest_modeleval.errors import Ungraded
 from pytest_modeleval.graders.calls import Call
 from pytest_modeleval.records import Kind, Request, Response, Sample, ToolCall
@@ -38,7 +37,7 @@ def hold(sample: Sample, replying: Replying) -> tuple[Solved, list[Request]]:
         try:
             return await solver()(sample, model)
         finally:
-            simulations(DEFAULT_VERSION).close()
+            model.close()
 
     return asyncio.run(run()), model.asked
 
@@ -170,6 +169,7 @@ def test_many_conversations_at_once_do_not_mix(tmp_path: Path) -> None:
     """Sixty conversations over twenty questions at once: every replay of the truth is right."""
     asked = turn_samples("multi_turn_base", 20, tmp_path) * 3
     turns = {sample.id: true_calls(sample) for sample in asked}
+    store: dict[Any, Any] = {}
 
     async def one(sample: Sample) -> Solved:
         def answer(request: Request) -> Response:
@@ -177,11 +177,11 @@ def test_many_conversations_at_once_do_not_mix(tmp_path: Path) -> None:
             made = tuple(ToolCall(name, text, f"id{place}") for place, (name, text) in enumerate(calls))
             return Response("" if made else "Done.", tool_calls=made)
 
-        return await solver()(sample, ScriptedModel(answer))
+        return await solver()(sample, ScriptedModel(answer, store=store))
 
     async def run() -> list[Solved]:
         found = await asyncio.gather(*(one(sample) for sample in asked))
-        simulations(DEFAULT_VERSION).close()
+        ScriptedModel(lambda _request: Response(""), store=store).close()
         return found
 
     found = asyncio.run(run())
@@ -199,7 +199,7 @@ def test_conversations_as_text_work_too(tmp_path: Path) -> None:
         try:
             return await solver(Asking.TEXT)(replace(sample, id="x"), model)
         finally:
-            simulations(DEFAULT_VERSION).close()
+            model.close()
 
     solved = asyncio.run(run())
     assert grade(sample, solved), solved.explanation

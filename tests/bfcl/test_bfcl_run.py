@@ -30,8 +30,11 @@ class Knowing:
     def __init__(self, cache: Path) -> None:
         self.calls: dict[str, tuple[tuple[str, str], ...]] = {}
         self.bodies: list[dict[str, Any]] = []
+        # Names as tools, and as the data has them, with dots.
+        self.names: dict[str, str] = {}
         for subset, right in RIGHT.items():
             for place, sample in enumerate(bfcl_samples(subset, cache)[:3]):
+                self.names |= {part["name"].replace(".", "_"): part["name"] for part in sample.data["functions"]}
                 calls = tuple((call.name, call.arguments) for call in gold_calls(sample))
                 self.calls[sample.question] = calls if place < right else (("no_such_function", "{}"),)
 
@@ -41,7 +44,10 @@ class Knowing:
         calls = self.calls[body["messages"][-1]["content"]]
         if body.get("tools"):
             return Answer(text="", calls=calls, finish="tool_calls")
-        written = [f"{name}({', '.join(f'{k}={v!r}' for k, v in json.loads(text).items())})" for name, text in calls]
+        written = [
+            f"{self.names.get(name, name)}({', '.join(f'{k}={v!r}' for k, v in json.loads(text).items())})"
+            for name, text in calls
+        ]
         return Answer(text=f"[{', '.join(written)}]")
 
 
@@ -80,6 +86,19 @@ def test_the_users_table_is_exact_and_says_that_it_is_partial(
     assert re.search(r"at most\s+0\.10", result.out)
     assert len(knowing.bodies) == 18
     assert all(body["tool_choice"] == "auto" for body in knowing.bodies)
+
+
+def test_the_profile_can_have_the_same_page_asked_as_text(
+    suite: Suite, server: LoopbackServer, knowing: Knowing
+) -> None:
+    """tool_calls = "text": the same subsets, no tools in any request, right calls in the text are right."""
+    (suite.path / "models.toml").write_text('[test-model]\ntool_calls = "text"\n')
+    result = run(suite, server, "bfcl_v4")
+    assert result.status == 0, result.out + result.err
+    assert result.subset("simple_python")["score"] == 1.0
+    assert not any("tools" in body for body in knowing.bodies)
+    assert all(body["messages"][0]["role"] == "system" for body in knowing.bodies)
+    assert "bfcl_v4 asks for calls as text, as the profile says" in result.out + result.err
 
 
 def test_rescoring_asks_nothing_and_changes_nothing(suite: Suite, server: LoopbackServer, knowing: Knowing) -> None:

@@ -42,6 +42,13 @@ def test_missing_tool_parser_is_told_only_to_whom_it_matters() -> None:
     assert findings(replace(M2, tool_call_parser=None), [GOOD]) == ()
 
 
+def test_calls_in_text_are_told_with_their_reason() -> None:
+    """Whoever is asked in text is named once: told by the profile, or for want of a parser; no second warning."""
+    asked = replace(GOOD, has_tools=False, is_in_text=True)
+    assert "as the profile says" in only(findings(M2, [asked, asked])).text
+    assert "--tool-call-parser" in only(findings(replace(M2, tool_call_parser=""), [asked])).text
+
+
 def test_context_too_short_is_fatal_where_the_server_refuses() -> None:
     """max_tokens above the context: fatal on SGLang and vLLM, a warning elsewhere; both numbers are named."""
     short = replace(M2, context_tokens=32768)

@@ -89,11 +89,22 @@ class ScriptedModel:
 
     context_tokens: int | None = None
     prompt_tokens: int | None = None
+    tool_calls = "native"
     name = "scripted"
 
-    def __init__(self, answer: Callable[[Request], Response]) -> None:
+    def __init__(self, answer: Callable[[Request], Response], *, store: dict[Any, Any] | None = None) -> None:
         self._answer = answer
+        self._store = {} if store is None else store
         self.asked: list[Request] = []
+
+    def shared(self, make: Callable[[], Any]) -> Any:
+        """What the questions of one run share; several of these models do if they are given one store."""
+        return self._store[make] if make in self._store else self._store.setdefault(make, make())
+
+    def close(self) -> None:
+        """As at the end of a run."""
+        for thing in self._store.values():
+            thing.close()
 
     async def ask(self, request: Request) -> Response:
         """One answer."""

@@ -78,8 +78,16 @@ class LoopbackServer:
     """Runs in a thread of its own; `script` may be replaced at any time."""
 
     def __init__(
-        self, script: Script, *, models: tuple[str, ...] = ("test-model",), key: str | None = None, port: int = 0
+        self,
+        script: Script,
+        *,
+        models: tuple[str, ...] = ("test-model",),
+        key: str | None = None,
+        port: int = 0,
+        info: dict[str, dict[str, Any]] | None = None,
     ) -> None:
+        # Path -> what SGLang tells there; a server with any says that it is one.
+        self.info = info or {}
         self.script = script
         self.models = models
         self.key = key
@@ -146,8 +154,12 @@ class LoopbackServer:
             await _send(writer, 200, b"{}")
             return True
         if path.endswith("/models"):
-            listed = {"object": "list", "data": [{"id": name, "object": "model"} for name in self.models]}
+            owner = {"owned_by": "sglang"} if self.info else {}
+            listed = {"object": "list", "data": [{"id": name, "object": "model", **owner} for name in self.models]}
             await _send(writer, 200, json.dumps(listed).encode())
+            return True
+        if path in self.info:
+            await _send(writer, 200, json.dumps(self.info[path]).encode())
             return True
         if not path.endswith("/chat/completions"):
             await _send(writer, 404, b'{"error": {"message": "not found"}}')

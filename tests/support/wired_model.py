@@ -28,6 +28,7 @@ class WiredModel:
     """What `solve` gets. fault: the one thing that is wrong, "" if nothing is."""
 
     name = "wired"
+    tool_calls = "native"
 
     def __init__(self, fault: str = "", *, context_tokens: int | None = 2048, thinks: str = "") -> None:
         self.fault = fault
@@ -37,6 +38,10 @@ class WiredModel:
         self.asked: list[Request] = []
         self._last_reply: dict[str, Any] | None = None
         self._count = 0
+
+    def shared(self, make: Callable[[], Any]) -> Any:
+        """Nothing is kept."""
+        return make()
 
     async def use_tool(self, name: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]]) -> Any:
         """Nothing is kept."""
