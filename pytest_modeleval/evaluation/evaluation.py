@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from pytest_modeleval.client.chat import ChatClient
-from pytest_modeleval.client.transport import Transport, transport_for
+from pytest_modeleval.client.route import transport_for
+from pytest_modeleval.client.transport import Transport
 from pytest_modeleval.dispatch.dispatcher import Dispatcher, Figures
 from pytest_modeleval.dispatch.engine import Engine
 from pytest_modeleval.errors import RunFolderError

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pytest_modeleval.client.body import effective_params
-from pytest_modeleval.client.transport import HttpxTransport
+from pytest_modeleval.client.route import HttpxTransport
 from pytest_modeleval.collection.collect import BenchmarkCollector
 from pytest_modeleval.collection.items import SampleItem
 from pytest_modeleval.collection.sharding import split

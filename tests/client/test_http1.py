@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_modeleval.client.http1 import MAX_HEAD_BYTES, Http1Transport
-from pytest_modeleval.client.transport import HttpxTransport, transport_for
+from pytest_modeleval.client.route import HttpxTransport, transport_for
 from pytest_modeleval.errors import AttemptFailed
 from pytest_modeleval.records import Kind
 
