@@ -1,97 +1,92 @@
-"""What pytest-html 4 shows of an evaluation: three more columns, and the table of scores on top. HTML strings, escaped.
+"""What pytest-html 4 shows of single items: six more columns, and a fold with the transcript. HTML strings, escaped.
 
-pytest-html marks every cell and every prefix as safe and sets rows through innerHTML, so nothing may leave here
-unescaped. Its rows are for looking at single items; report.html of the run folder is the report that stays quick at
-twenty thousand of them.
+pytest-html marks every cell and every extra as safe and sets rows through innerHTML, so nothing may leave here
+unescaped.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, MutableSequence
+from collections.abc import Iterator, Mapping, MutableSequence
 from html import escape, unescape
 from typing import Any
 
 from pytest_modeleval.records import Kind
-from pytest_modeleval.reports.remarks import remarks
-from pytest_modeleval.reports.rows import NONE, ScoreRow, counts_sentence, score_rows, score_text
-from pytest_modeleval.reports.table import gate_text
-from pytest_modeleval.reports.text import one_line
-from pytest_modeleval.results import RunSummary
+from pytest_modeleval.reports import transcript
+from pytest_modeleval.reports.page_parts import SampleView
+from pytest_modeleval.reports.rows import score_text
+from pytest_modeleval.reports.text import one_line, visible
 
 # After Result and Test, before Duration and Links.
 _AT = 2
+_COLUMNS = ("Benchmark", "Subset", "Kind", "Grade", "Tokens", "Response")
 _TEST_ID = re.compile(r'(<td class="col-testId">)(.*)(</td>)\Z', re.DOTALL)
-_COLORS = {"passed": "#2a7f4f", "failed": "#c0392f", "cannot judge": "#a86500"}
-_STYLE = (
-    "<style>.modeleval{color:#222;font-size:13px}table.modeleval{border-collapse:collapse;margin:8px 0}"
-    ".modeleval th,.modeleval td{padding:3px 10px;border-bottom:1px solid #e6e6e6;text-align:left;white-space:nowrap}"
-    ".modeleval .figure{text-align:right;font-variant-numeric:tabular-nums}.modeleval .aggregate{font-weight:bold}"
-    "</style>"
-)
 
 
 def html_header(cells: MutableSequence[str]) -> None:
-    """For pytest_html_results_table_header: add the columns Benchmark, Kind and Credit, all sortable."""
-    cells[_AT:_AT] = [
-        '<th class="sortable" data-column-type="benchmark">Benchmark</th>',
-        '<th class="sortable" data-column-type="kind">Kind</th>',
-        '<th class="sortable" data-column-type="credit">Credit</th>',
-    ]
+    """For pytest_html_results_table_header: add our columns, all sortable."""
+    cells[_AT:_AT] = [f'<th class="sortable" data-column-type="{name.lower()}">{name}</th>' for name in _COLUMNS]
 
 
-def html_row(report_facts: Mapping[str, Any] | None, cells: MutableSequence[str]) -> None:
+def html_row(report_facts: Mapping[str, Any] | None, cells: MutableSequence[str], *, gate: str = "") -> None:
     """For pytest_html_results_table_row: the cells of one item; empty ones for a test that is no benchmark's.
 
-    report_facts: what rides on the report: "benchmark", "subset", "kind" (a kind's value), "value" (credit, 0 to 1).
-    A row that another plugin has emptied stays empty.
+    report_facts: what rides on the report: "benchmark", "subset", "kind" (a kind's value), "value" (credit, 0 to 1),
+    "completion_tokens", "total_s". gate: the verdict where the row is a gate's. A row that another plugin has emptied
+    stays empty.
     """
     if not cells:
         return
     facts = report_facts or {}
     kind = Kind(facts["kind"]) if facts.get("kind") in set(Kind) else None
-    benchmark = f"{facts.get('benchmark', '')} {facts.get('subset', '')}"
-    credit = score_text(float(facts.get("value") or 0.0)) if kind is not None and kind.is_verdict else ""
+    tokens, seconds = facts.get("completion_tokens"), facts.get("total_s")
+    values = (
+        _safe(str(facts.get("benchmark", ""))),
+        _safe(str(facts.get("subset", ""))),
+        _safe(kind.label if kind is not None else f"gate {gate}" if gate else ""),
+        score_text(float(facts.get("value") or 0.0)) if kind is not None and kind.is_verdict else "",
+        _number(float(tokens), f"{tokens:,}") if tokens is not None else "",
+        _number(float(seconds), f"{seconds:.1f} s") if seconds is not None else "",
+    )
     cells[_AT:_AT] = [
-        f'<td class="col-benchmark">{_safe(benchmark)}</td>',
-        f'<td class="col-kind">{_safe(kind.label if kind is not None else "")}</td>',
-        f'<td class="col-credit">{credit}</td>',
+        f'<td class="col-{name.lower()}">{value}</td>' for name, value in zip(_COLUMNS, values, strict=True)
     ]
-    if facts:
+    if facts or gate:
         # pytest-html (4.2) puts the test's id into the page as it is, and ids come from data files. Unescaping first
         # keeps this right on the day when it escapes them itself.
         cells[1] = _TEST_ID.sub(lambda found: found[1] + escape(unescape(found[2])) + found[3], cells[1])
 
 
-def html_summary(summary: RunSummary) -> list[str]:
-    """For the prefix of pytest_html_results_summary: gates, the table of scores, counts and remarks."""
-    gates = [
-        f'<p style="color:{_COLORS.get(gate.verdict, "inherit")}"><b>{_safe(" ".join(gate_text(gate)))}</b></p>'
-        for gate in summary.gates
-    ]
-    if not summary.benchmarks:
-        return gates
-    heads = ["Dataset", "Metric", "Subset", "Num", "Score", "95 % interval", "Truncated", "No answer", "Ungraded"]
-    head = "".join(f"<th{_figure(number)}>{name}</th>" for number, name in enumerate(heads))
-    rows = "".join(_row(row) for row in score_rows(summary))
-    state = "complete" if summary.is_complete else "incomplete"
-    table = (
-        f"{_STYLE}<p>Model <strong>{_safe(summary.model)}</strong>, {state} run. {_safe(counts_sentence(summary))}</p>"
-        f'<table class="modeleval"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+def html_fold(view: SampleView, *, is_open: bool) -> str:
+    """The transcript of one item, for an extra of pytest-html: what was asked, expected, answered and said."""
+    inner = "".join(
+        f"<dt>{_safe(name)}</dt><dd>{_block(text)}</dd>" for name, text in _parts(view) if text or name == "reply"
     )
-    said = "".join(f"<li>{_safe(remark.text)}</li>" for remark in remarks(summary))
-    return [*gates, table, *([f'<ul class="modeleval">{said}</ul>'] if said else [])]
+    head = f"{view.kind.label}: {view.explanation or view.cause}" if view.explanation or view.cause else view.kind.label
+    return (
+        f'<details class="modeleval"{" open" if is_open else ""}>'
+        f"<summary>{_safe(transcript.clip(head, 300, 0))}</summary><dl>{inner}</dl></details>"
+    )
 
 
-def _row(row: ScoreRow) -> str:
-    counts = [NONE if count is None else str(count) for count in (row.truncated, row.no_answer, row.ungraded)]
-    cells = [row.dataset, row.metric, row.subset, str(row.num), row.score, row.interval, *counts]
-    inner = "".join(f"<td{_figure(number)}>{_safe(cell)}</td>" for number, cell in enumerate(cells))
-    return f"<tr{' class=aggregate' if row.is_aggregate else ''}>{inner}</tr>"
+def _parts(view: SampleView) -> Iterator[tuple[str, str]]:
+    if view.target is not None:
+        yield "expected", transcript.clip(transcript.words(view.target), 400, 0)
+    yield "answer", transcript.clip(view.answer if view.answer is not None else "(none found)", 400, 0)
+    for sent in view.request_messages:
+        yield str(sent.get("role") or "message"), transcript.clip(transcript.message(sent))
+    yield "thinking", transcript.clip(view.reasoning)
+    said = [view.content, *map(transcript.call, view.tool_calls)]
+    yield "reply", transcript.clip("\n".join(filter(None, said)))
 
 
-def _figure(number: int) -> str:
-    return ' class="figure"' if number > 2 else ""
+def _block(text: str) -> str:
+    return f'<pre dir="auto">{escape(visible(text))}</pre>' if text.strip() else "(empty)"
+
+
+def _number(value: float, text: str) -> str:
+    """A cell's number. pytest-html sorts a cell's HTML as text, so what it is sorted by stands first, unseen."""
+    return f"<span hidden>{value:015.3f}</span>{text}"
 
 
 def _safe(text: str) -> str:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_modeleval.records import Kind, ToolCall
+from pytest_modeleval.records import Kind
+from pytest_modeleval.reports import transcript
 from pytest_modeleval.reports.page_parts import (
     SampleView,
     Selection,
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
 
 MAX_SHOWN = 500
 _FOLDER = Path(__file__).parent
-# Characters of one text from its beginning and its end. The end is where answers stand. 500 items at these sizes make
-# a page of a few megabytes, which opens at once.
-_HEAD, _TAIL = 2500, 1500
 _EXCERPT = 400
 _REPLY_EXCERPT = 1500
 
@@ -108,14 +105,14 @@ def _environment() -> Environment:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_marked
     )
     environment.filters.update(
-        clip=_clip,
-        excerpt=lambda text: _clip(text, _EXCERPT, 0),
-        reply=lambda text: _clip(text, _REPLY_EXCERPT, 0),
-        words=_words,
+        clip=transcript.clip,
+        excerpt=lambda text: transcript.clip(text, _EXCERPT, 0),
+        reply=lambda text: transcript.clip(text, _REPLY_EXCERPT, 0),
+        words=transcript.words,
         breakable=_breakable,
-        question=_question,
-        message=_message,
-        call=_call,
+        question=transcript.question,
+        message=transcript.message,
+        call=transcript.call,
     )
     return environment
 
@@ -145,52 +142,3 @@ def _breakable(name: str) -> Any:
 
     pieces = re.split(r"(?<=[_/-])", name)
     return Markup("<wbr>").join(_marked(piece) for piece in pieces if piece)
-
-
-def _clip(text: str, head: int = _HEAD, tail: int = _TAIL) -> str:
-    left = len(text) - head - tail
-    if left <= 0:
-        return text
-    note = f"[... {left:,} characters are not shown; the journal has them ...]"
-    return f"{text[:head]}\n{note}\n{text[-tail:]}" if tail else f"{text[:head]} [...]"
-
-
-def _words(value: Any) -> str:
-    """An expected answer as text: a text as it is, anything else as JSON."""
-    if isinstance(value, str):
-        return value
-    try:
-        return json.dumps(value, ensure_ascii=False, default=str)
-    except (ValueError, RecursionError):
-        # Circular, or nested deeper than the encoder goes.
-        return f"a {type(value).__name__} that cannot be shown"
-
-
-def _question(messages: Sequence[Mapping[str, Any]]) -> str:
-    """The text of the last message of the user."""
-    for message in reversed(messages):
-        if message.get("role") == "user":
-            return _message(message)
-    return ""
-
-
-def _message(message: Mapping[str, Any]) -> str:
-    content = message.get("content")
-    parts = content if isinstance(content, Sequence) and not isinstance(content, str) else [content]
-    texts = [
-        str(part["text"]) if isinstance(part, Mapping) and "text" in part else _words(part)
-        for part in parts
-        if part is not None
-    ]
-    texts += [_call(call) for call in message.get("tool_calls") or ()]
-    return "\n".join(texts)
-
-
-def _call(call: Any) -> str:
-    if isinstance(call, ToolCall):
-        return f"{call.name}({call.arguments})"
-    # The wire wraps name and arguments in "function"; the journal may hold them bare.
-    function = call.get("function", call) if isinstance(call, Mapping) else None
-    if isinstance(function, Mapping) and "name" in function:
-        return f"{function.get('name')}({_words(function.get('arguments', ''))})"
-    return _words(call)

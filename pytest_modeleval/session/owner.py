@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from pytest_modeleval.session.display import Display
 from pytest_modeleval.session.exit_status import exit_status
 from pytest_modeleval.session.judging import Judge, gate_reports
 from pytest_modeleval.session.outcomes import ATTRIBUTE, status_of
-from pytest_modeleval.session.pages import REPORT_FILE, HtmlColumns, write_for_github, write_report
+from pytest_modeleval.session.pages import REPORT_FILE, views, write_for_github, write_report
 from pytest_modeleval.session.states import HELD, UP, ServerStates
 from pytest_modeleval.session.termination import TerminationSignal
 from pytest_modeleval.settings import Settings
@@ -27,6 +27,7 @@ from pytest_modeleval.store.journal import read_place
 from pytest_modeleval.store.run_folder import RunFolder
 
 if TYPE_CHECKING:
+    from pytest_modeleval.reports.page_parts import SampleView
     from pytest_modeleval.server.watch import ServerWatch
 
 RAW_REPLIES = 3
@@ -61,7 +62,10 @@ class Owner:
         self._watch: ServerWatch | None = None
         self._blessed = ""
         if config.getoption("htmlpath", None):
-            config.pluginmanager.register(HtmlColumns(lambda: self.summary), "modeleval-html")
+            from pytest_modeleval.session.html_page import HtmlPage  # noqa: PLC0415 - only where pytest-html writes
+
+            page = HtmlPage(lambda: self.summary, self._views, self._all_samples)
+            config.pluginmanager.register(page, "modeleval-html")
         self._termination = TerminationSignal()
         self._termination.install()
 
@@ -282,6 +286,14 @@ class Owner:
         if not summary.is_complete:
             places.append(("go on", "run the same command again: nothing that was answered is asked twice"))
         return places
+
+    def _views(self, with_content: Set[ItemKey]) -> Iterator[SampleView]:
+        assert self.folder is not None
+        return views(self.folder.reader.contents, with_content)
+
+    def _all_samples(self) -> str:
+        assert self.folder is not None
+        return f"the journal of {shown_path(self.folder.path)}"
 
     def _raw_replies(self, summary: RunSummary) -> dict[tuple[str, str], list[str]]:
         """Up to three replies of each suspicious subset, as they came over the wire."""

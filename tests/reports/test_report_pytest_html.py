@@ -11,20 +11,23 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from page_cases import Document
+from page_cases import Document, hostile_views
 from report_cases import HOSTILE_TEXT, full_summary, summaries
 
 from pytest_modeleval.records import Kind
-from pytest_modeleval.reports.html_plugin import html_header, html_row, html_summary
+from pytest_modeleval.reports.html_plugin import html_fold, html_header, html_row
+from pytest_modeleval.reports.html_scores import html_left_out, html_summary
+from pytest_modeleval.reports.rows import score_rows
 from pytest_modeleval.reports.text import HIDDEN
 from pytest_modeleval.results import RunSummary
 
 ROOT = Path(__file__).parents[2]
-OWN_CELLS = ["col-benchmark", "col-kind", "col-credit"]
+OWN_CELLS = ["col-benchmark", "col-subset", "col-kind", "col-grade", "col-tokens", "col-response"]
 
 CONFTEST = """
 import pytest
-from pytest_modeleval.reports.html_plugin import html_header, html_row, html_summary
+from pytest_modeleval.reports.html_plugin import html_header, html_row
+from pytest_modeleval.reports.html_scores import html_summary
 from report_cases import full_summary
 
 @pytest.hookimpl(hookwrapper=True)
@@ -100,16 +103,17 @@ def test_real_report_has_columns_and_table(tmp_path: Path, options: tuple[str, .
     html = written_report(tmp_path, *options)
     document = Document(html)
     types = [attrs["data-column-type"] for _, attrs in document.tags if "data-column-type" in attrs]
-    assert types == ["result", "testId", "benchmark", "kind", "credit", "duration"]
+    own = [name.removeprefix("col-") for name in OWN_CELLS]
+    assert types == ["result", "testId", *own, "duration"]
     rows = sorted(rows_of(html), key=lambda row: row[1])
     assert len(rows) == 4
-    assert {len(row) for row in rows} == {7}
+    assert {len(row) for row in rows} == {10}
     sample, other = rows[-2], rows[0]
-    assert other[2:5] == [f'<td class="{name}"></td>' for name in OWN_CELLS]
-    assert '<td class="col-benchmark">iquiz &lt;b&gt;IQ&lt;/b&gt;</td>' in sample
-    kinds = {row[3] for row in rows[1:]}
+    assert other[2:8] == [f'<td class="{name}"></td>' for name in OWN_CELLS]
+    assert '<td class="col-subset">&lt;b&gt;IQ&lt;/b&gt;</td>' in sample
+    kinds = {row[4] for row in rows[1:]}
     assert kinds == {f'<td class="col-kind">{kind}</td>' for kind in ("right", "wrong", "timeout")}
-    assert {row[4] for row in rows[1:]} == {'<td class="col-credit">0.5000</td>', '<td class="col-credit"></td>'}
+    assert {row[5] for row in rows[1:]} == {'<td class="col-grade">0.5000</td>', '<td class="col-grade"></td>'}
     assert not any("<img" in cell for row in rows for cell in row)
     assert (
         html.index("gate failed: iquiz-floor")
@@ -119,13 +123,13 @@ def test_real_report_has_columns_and_table(tmp_path: Path, options: tuple[str, .
 
 
 def test_header_and_row_grow_alike() -> None:
-    """Three columns after the test's id, whether a test belongs to a benchmark or not; an emptied row stays empty."""
+    """Six columns after the test's id, whether a test belongs to a benchmark or not; an emptied row stays empty."""
     header = ["<th>Result</th>", "<th>Test</th>", "<th>Duration</th>", "<th>Links</th>"]
     html_header(header)
     for facts in (None, {}, {"benchmark": "b", "subset": "s", "kind": "wrong", "value": 0.0}, {"kind": "no such kind"}):
         cells = ["<td>1</td>", '<td class="col-testId">t</td>', "<td>3</td>", "<td>4</td>"]
         html_row(facts, cells)
-        assert len(cells) == len(header) == 7
+        assert len(cells) == len(header) == 10
         assert [cells[0], *cells[-2:]] == ["<td>1</td>", "<td>3</td>", "<td>4</td>"]
     empty: list[str] = []
     html_row({"kind": "right"}, empty)
@@ -137,7 +141,50 @@ def test_only_verdicts_have_a_credit(kind: Kind, credit: str) -> None:
     """An item without a verdict shows no number that could be taken for a score."""
     cells = ["", "", ""]
     html_row({"benchmark": "b", "subset": "s", "kind": kind.value, "value": 0.25}, cells)
-    assert cells[3:5] == [f'<td class="col-kind">{kind.label}</td>', f'<td class="col-credit">{credit}</td>']
+    assert cells[4:6] == [f'<td class="col-kind">{kind.label}</td>', f'<td class="col-grade">{credit}</td>']
+
+
+def test_numbers_sort_as_numbers_though_pytest_html_sorts_text() -> None:
+    """Of the cells' HTML, which is what is compared, 9 comes before 10 and 1.5 s before 12 s."""
+    rows = []
+    for tokens, seconds in ((9, 1.5), (10, 12.0), (1300, 120.25)):
+        cells = ["", "", ""]
+        html_row({"kind": "wrong", "completion_tokens": tokens, "total_s": seconds}, cells)
+        rows.append((cells[6], cells[7]))
+    assert [row[0] for row in rows] == sorted(row[0] for row in rows)
+    assert [row[1] for row in rows] == sorted(row[1] for row in rows)
+    assert Document(rows[2][0]).text == "00000001300.0001,300"
+
+
+def test_a_gate_shows_its_verdict_where_samples_show_their_kind() -> None:
+    """A gate's row belongs to no benchmark and says what became of it; its name is escaped."""
+    cells = ["", '<td class="col-testId">gates.toml::gate[<b>]</td>', ""]
+    html_row(None, cells, gate="cannot judge")
+    assert cells[1] == '<td class="col-testId">gates.toml::gate[&lt;b&gt;]</td>'
+    assert cells[4] == '<td class="col-kind">gate cannot judge</td>'
+
+
+def test_fold_is_text_whatever_the_transcript_holds() -> None:
+    """Question, expected and given answer, thinking and reply stand in it, and no element but ours."""
+    for view in hostile_views("http://127.0.0.1:9"):
+        fold = html_fold(view, is_open=False)
+        document = Document(fold)
+        assert {tag for tag, _ in document.tags} == {"details", "summary", "dl", "dt", "dd", "pre"}
+        assert not any(name.startswith("on") or name in ("src", "href") for _, attrs in document.tags for name in attrs)
+        assert not HIDDEN.search(fold)
+    shown = Document(fold).text
+    assert [shown.index(part) for part in ("expected", "answer", "user", "thinking", "reply")] == sorted(
+        shown.index(part) for part in ("expected", "answer", "user", "thinking", "reply")
+    )
+
+
+def test_what_is_left_out_is_said() -> None:
+    """How many there are, how many are shown, where the rest is."""
+    text = Document(html_left_out(14_042, 3_925, 300, "the journal of runs/<x>")).text
+    assert "14,042 samples" in text
+    assert "300 of the 3,925 samples that are not right" in text
+    assert "The 10,117 right ones are left out; all are in the journal of runs/<x>." in text
+    assert "all 7 samples that are not right" in Document(html_left_out(5_000, 7, 7, "the journal")).text
 
 
 def test_row_escapes_every_fact_and_the_id_once() -> None:
@@ -162,11 +209,21 @@ def test_summary_has_gates_table_and_remarks() -> None:
     assert html_summary(RunSummary("M", True, ())) == []
 
 
+def test_scores_are_drawn_with_their_intervals() -> None:
+    """Each whole score is a dot on its interval, a partial aggregate a dashed line without one."""
+    document = Document("".join(html_summary(full_summary())))
+    rows = score_rows(full_summary())
+    assert document.count("circle", class_="dot") == sum(row.value is not None for row in rows)
+    assert document.count("line", class_="interval") == sum(not row.is_partial for row in rows)
+    assert document.count("line", class_="bound") == sum(row.is_partial for row in rows) > 0
+
+
 @settings(max_examples=50)
 @given(summaries())
 def test_summary_holds_only_our_elements(summary: RunSummary) -> None:
     """Whatever names and reasons hold, they are text."""
     html = "".join(html_summary(summary))
     allowed = {"style", "p", "b", "strong", "table", "thead", "tbody", "tr", "th", "td", "ul", "li"}
+    allowed |= {"svg", "line", "circle", "text"}
     assert {tag for tag, _ in Document(html).tags} <= allowed
     assert not HIDDEN.search(html)

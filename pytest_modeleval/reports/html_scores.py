@@ -1,0 +1,97 @@
+"""What stands on top of pytest-html's page: gates, scores with intervals as a chart, remarks. HTML strings, escaped."""
+
+from __future__ import annotations
+
+from html import escape
+
+from pytest_modeleval.reports.page_parts import CHART_WIDTH, Chart, axis_ticks, chart
+from pytest_modeleval.reports.remarks import remarks
+from pytest_modeleval.reports.rows import NONE, ScoreRow, counts_sentence, score_rows
+from pytest_modeleval.reports.table import gate_text
+from pytest_modeleval.reports.text import counted, one_line
+from pytest_modeleval.results import RunSummary
+
+_COLORS = {"passed": "#2a7f4f", "failed": "#c0392f", "cannot judge": "#a86500"}
+_STYLE = (
+    "<style>.modeleval{color:#222;font-size:13px}table.modeleval{border-collapse:collapse;margin:8px 0}"
+    ".modeleval th,.modeleval td{padding:3px 10px;border-bottom:1px solid #e6e6e6;text-align:left;"
+    "overflow-wrap:anywhere}"
+    ".modeleval .figure{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}"
+    ".modeleval .aggregate{font-weight:bold;background:#f4f4f4}.modeleval svg{display:block;width:220px;height:16px}"
+    ".modeleval .interval{stroke:#2457a6;stroke-width:5;stroke-opacity:.38;stroke-linecap:round}"
+    ".modeleval .bound{stroke:#777;stroke-width:2;stroke-dasharray:3 4}.modeleval .grid{stroke:#ddd}"
+    ".modeleval .dot{fill:#2457a6}.modeleval text{font-size:11px;fill:#777;text-anchor:middle}"
+    "p.modeleval.gate{border-left:4px solid;padding:4px 10px;margin:6px 0;font-size:14px}"
+    "p.modeleval.left{border:1px solid #d8a531;background:#fff7e3;padding:6px 10px;font-size:14px}"
+    "details.modeleval{padding:6px 10px}.modeleval summary{cursor:pointer;font-weight:bold}"
+    ".modeleval dt{color:#777;margin-top:6px}.modeleval dd{margin:2px 0}"
+    ".modeleval pre{white-space:pre-wrap;overflow-wrap:anywhere;max-height:22em;overflow:auto;margin:0;padding:6px 8px;"
+    "background:#f4f4f4}"
+    "#results-table td.col-tokens,#results-table td.col-response,#results-table td.col-grade{text-align:right}</style>"
+)
+
+
+def html_summary(summary: RunSummary) -> list[str]:
+    """For the prefix of pytest_html_results_summary: gates, the table of scores, counts and remarks."""
+    gates = [
+        f'<p class="modeleval gate" style="color:{_COLORS.get(gate.verdict, "inherit")}">'
+        f"<b>{_safe(' '.join(gate_text(gate)))}</b></p>"
+        for gate in summary.gates
+    ]
+    if not summary.benchmarks:
+        return [_STYLE, *gates] if gates else []
+    heads = ["Dataset", "Metric", "Subset", "Num", "Score", "", "95 % interval", "Truncated", "No answer", "Ungraded"]
+    head = "".join(f"<th{_figure(number)}>{name or _axis()}</th>" for number, name in enumerate(heads))
+    rows = "".join(_row(row) for row in score_rows(summary))
+    state = "complete" if summary.is_complete else "incomplete"
+    table = (
+        f"<p>Model <strong>{_safe(summary.model)}</strong>, {state} run. {_safe(counts_sentence(summary))}</p>"
+        f'<table class="modeleval"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    )
+    said = "".join(f"<li>{_safe(remark.text)}</li>" for remark in remarks(summary))
+    return [_STYLE, *gates, table, *([f'<ul class="modeleval">{said}</ul>'] if said else [])]
+
+
+def html_left_out(total: int, not_right: int, shown: int, place: str) -> str:
+    """What a page that does not show every sample says about it. place: where all of them are."""
+    kept = (
+        f"all {not_right:,} samples that are not right"
+        if shown == not_right
+        else f"{shown:,} of the {not_right:,} samples that are not right, as evenly from every subset as there are"
+    )
+    text = (
+        f"{counted(total, 'sample')} are more than this page could draw in reasonable time: below are the gates, other "
+        f"tests, and {kept}. The {total - not_right:,} right ones are left out; all are in {place}."
+    )
+    return f'<p class="modeleval left">{_safe(text)}</p>'
+
+
+def _row(row: ScoreRow) -> str:
+    counts = [NONE if count is None else str(count) for count in (row.truncated, row.no_answer, row.ungraded)]
+    texts = [row.dataset, row.metric, row.subset, f"{row.num:,}", row.score]
+    cells = [*map(_safe, texts), _drawing(chart(row)), _safe(row.interval), *counts]
+    inner = "".join(f"<td{_figure(number)}>{cell}</td>" for number, cell in enumerate(cells))
+    return f"<tr{' class=aggregate' if row.is_aggregate else ''}>{inner}</tr>"
+
+
+def _drawing(drawn: Chart) -> str:
+    parts = [f'<line class="grid" x1="{x}" y1="0" x2="{x}" y2="16"></line>' for x, _ in axis_ticks()]
+    if drawn.low is not None and drawn.high is not None:
+        name = "bound" if drawn.is_bound else "interval"
+        parts.append(f'<line class="{name}" x1="{drawn.low}" y1="8" x2="{drawn.high}" y2="8"></line>')
+    if drawn.dot is not None:
+        parts.append(f'<circle class="dot" cx="{drawn.dot}" cy="8" r="4"></circle>')
+    return f'<svg viewBox="0 0 {CHART_WIDTH} 16" aria-hidden="true">{"".join(parts)}</svg>'
+
+
+def _axis() -> str:
+    labels = "".join(f'<text x="{x}" y="12">{label}</text>' for x, label in axis_ticks())
+    return f'<svg viewBox="0 0 {CHART_WIDTH} 16" aria-hidden="true">{labels}</svg>'
+
+
+def _figure(number: int) -> str:
+    return ' class="figure"' if number > 2 else ""
+
+
+def _safe(text: str) -> str:
+    return escape(one_line(text))
