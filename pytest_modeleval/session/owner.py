@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_modeleval.evaluation.evaluation import Tally
-from pytest_modeleval.records import Kind
+from pytest_modeleval.records import ItemKey, Kind
 from pytest_modeleval.reports.terminal import summary_parts
 from pytest_modeleval.results import GateVerdict, RunSummary
 from pytest_modeleval.session import run as runs
