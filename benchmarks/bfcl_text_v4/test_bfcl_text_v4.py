@@ -6,8 +6,7 @@ Name the subsets: `-k "bfcl_text_v4 and (simple_python or multiple)"`.
 from __future__ import annotations
 
 from pytest_modeleval import Grade, benchmark
-from pytest_modeleval.bfcl import AGGREGATES, ASKED, Asking, dataset, grade, sample_id, solver, to_sample
-from pytest_modeleval.declaration import Subset
+from pytest_modeleval.bfcl import AGGREGATES, Asking, asked, dataset, grade, sample_id, solver, to_sample
 
 
 @benchmark(
@@ -15,7 +14,7 @@ from pytest_modeleval.declaration import Subset
     version="1",
     metric="acc",
     dataset=dataset(),
-    subsets=[Subset(name, is_optional=True) for name in ASKED],
+    subsets=asked(is_optional=True),
     sample=to_sample,
     sample_id=sample_id,
     solve=solver(Asking.TEXT),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_modeleval import Grade, benchmark
-from pytest_modeleval.bfcl import AGGREGATES, ASKED, CATEGORIES, dataset, grade, sample_id, solver, to_sample
+from pytest_modeleval.bfcl import AGGREGATES, CATEGORIES, asked, dataset, grade, sample_id, solver, to_sample
 from pytest_modeleval.bfcl.package import DEFAULT_VERSION, version_asked
 
 # MODELEVAL_BFCL=2026.3.23 asks the newest questions; a score of one version says nothing about the other's.
@@ -16,7 +16,7 @@ PARSER = "calls that come as text mean that the server has no tool parser: is --
     version="1" if DATA == DEFAULT_VERSION else f"1+{DATA}",
     metric="acc",
     dataset=dataset(DATA),
-    subsets=ASKED,
+    subsets=asked(),
     sample=to_sample,
     sample_id=sample_id,
     solve=solver(version=DATA),

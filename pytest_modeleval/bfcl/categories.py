@@ -36,6 +36,7 @@ class Category:
     file: str = ""
 
 
+WEB_CORPUS = "web_search_corpus"
 CATEGORIES: dict[str, Category] = {
     category.name: category
     for category in (
@@ -61,16 +62,11 @@ CATEGORIES: dict[str, Category] = {
         Category("memory_rec_sum", 155, Style.MEMORY, file="memory"),
         Category("web_search_base", 100, Style.WEB, file="web_search"),
         Category("web_search_no_snippet", 100, Style.WEB, file="web_search"),
+        # Ours: the questions of web_search_base over documents of the user's. In no aggregate.
+        Category(WEB_CORPUS, 100, Style.WEB, file="web_search"),
     )
 }
 
-# What can be asked today. The vector memory needs an embedding model and web search a provider; both are missing, so
-# AGENTIC and OVERALL stay partial and say so.
-ASKED = tuple(
-    category.name
-    for category in CATEGORIES.values()
-    if category.style is not Style.WEB and category.name != "memory_vector"
-)
 _LIVE_AST = ("live_simple", "live_multiple", "live_parallel", "live_parallel_multiple")
 _TURNS = tuple(category.name for category in CATEGORIES.values() if category.style is Style.TURNS)
 

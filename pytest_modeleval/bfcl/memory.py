@@ -1,18 +1,17 @@
 """BFCL's memory questions: conversations fill a memory first, then each question starts from what was kept.
 
 Per backend and scenario the earlier conversations are held once, in order, each from the memory that the one before
-left; all questions of the scenario share the result (bfcl-eval 2025.10.27.1). The words to the model are ours. The
-answer is looked for in the last reply without a call.
+left; all questions of the scenario share the result (bfcl-eval 2025.10.27.1). The words to the model are ours.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from pytest_modeleval.bfcl.agentic import ANSWER_FORM
 from pytest_modeleval.bfcl.conversation import Conversation, converse
 from pytest_modeleval.bfcl.dialect import Dialect
 from pytest_modeleval.bfcl.offering import with_hints
@@ -21,7 +20,7 @@ from pytest_modeleval.bfcl.simulation import Session, Simulations
 from pytest_modeleval.bfcl.text_asking import with_system
 from pytest_modeleval.declaration import Model
 from pytest_modeleval.graders.calls import Language
-from pytest_modeleval.records import Grade, Request, Response, Sample
+from pytest_modeleval.records import Request, Response, Sample
 
 # The same request whichever question comes first, so that a resumed run finds the conversations in its journal.
 SEED = 20251027
@@ -41,12 +40,6 @@ _TWO_PARTS = (
     "you look into it. The core memory now holds:\n{content}"
 )
 _ONE_PART = "It now holds:\n{content}"
-ANSWER_FORM = (
-    "Give your final answer to the user in this form: {'answer': a short and precise answer, 'context': briefly, how "
-    "you know}. If you do not know, write 'I do not know' in both places. If the question cannot be answered, write "
-    "'I cannot answer this question' as the answer and the reason as the context."
-)
-_IGNORED = re.compile(r"[,./\-_*^()]")
 
 
 class Memories:
@@ -128,26 +121,3 @@ class _Seeded:
     async def use_tool(self, name: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]]) -> Any:
         """See Model."""
         return await self._model.use_tool(name, arguments, run)
-
-
-def grade_answer(sample: Sample, conversation: Conversation) -> Grade:
-    """Right if any accepted answer stands, as whole words, in the last reply without a call.
-
-    Case and , . / - _ * ^ ( ) do not matter. Any mention counts, wherever it stands (upstream's agentic_checker).
-    """
-    final = conversation.final
-    if conversation.is_stopped:
-        return Grade.wrong(None, cause="too_many_rounds", explanation="the model never stopped calling")
-    if final is None or not final.text.strip():
-        cause = final.missing_cause if final is not None else "no_final_reply"
-        return Grade.no_answer(cause=cause, explanation="there is no last reply with text")
-    said = _smooth(final.text)
-    for accepted in sample.target:
-        if re.search(rf"\b{re.escape(_smooth(accepted))}\b", said):
-            return Grade.right(final.text[:300], f"it says {accepted!r}")
-    wanted = ", ".join(map(repr, sample.target))[:200]
-    return Grade.wrong(final.text[:300], cause="answer_not_found", explanation=f"none of {wanted} is in the last reply")
-
-
-def _smooth(text: str) -> str:
-    return _IGNORED.sub("", text).lower().replace("'", '"')

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_modeleval.bfcl.categories import CATEGORIES, Category, Style
+from pytest_modeleval.bfcl.categories import CATEGORIES, WEB_CORPUS, Category, Style
 from pytest_modeleval.bfcl.package import DEFAULT_VERSION, NAME, sha256_of_wheel
+from pytest_modeleval.bfcl.search.choice import read_choice
+from pytest_modeleval.bfcl.search.corpus import index_of
 from pytest_modeleval.datasets import Dataset, Progress, Row
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.fetch.package import PackageFile
@@ -51,13 +53,12 @@ def _file(subset: str) -> str:
 def dataset(version: str = DEFAULT_VERSION) -> Dataset:
     """Questions and accepted answers of one bfcl-eval wheel, joined by id; or bfcl_v4/ below --eval-data.
 
-    There the backends of memory share bfcl_v4/memory.jsonl: it is found second, and `sample_id` refuses its rows to
-    any other subset.
+    There, too, the backends of memory share one file, and so do the ways of searching the web.
     """
     shipped = "bfcl_eval/data/BFCL_v4_{subset}.json"
     answers = "bfcl_eval/data/possible_answer/BFCL_v4_{subset}.json"
     files = PackageFile(NAME, version, shipped, sha256=sha256_of_wheel(version), join=answers)
-    return Dataset(locals=("bfcl_v4/{subset}", "bfcl_v4/memory"), remotes=(_FilesOfCategories(files),))
+    return Dataset(locals=("bfcl_v4/{subset}",), remotes=(_FilesOfCategories(files),), file_of=_file)
 
 
 def sample_id(row: Row) -> str:
@@ -77,6 +78,9 @@ def to_sample(row: Row) -> Sample:
     category = CATEGORIES.get(row.subset)
     if category is None:
         raise DataError(f"expected a category of BFCL V4, found {row.subset!r}, in {row.where}")
+    if category.name == WEB_CORPUS and (corpus := read_choice().corpus) is not None:
+        # Samples are made before the first request: what is wrong with the documents is told now.
+        index_of(corpus)
     turns = row["question"]
     if not isinstance(turns, list) or not all(isinstance(turn, list) for turn in turns):
         raise DataError(f"expected 'question' to be a list of turns, each a list of messages, in {row.where}")

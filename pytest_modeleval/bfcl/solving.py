@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from pytest_modeleval.bfcl.agentic import grade_answer
 from pytest_modeleval.bfcl.categories import CATEGORIES, Style
 from pytest_modeleval.bfcl.conversation import Conversation, converse
 from pytest_modeleval.bfcl.dialect import TextDialect, ToolDialect
-from pytest_modeleval.bfcl.memory import Memories, ask_memory, grade_answer
+from pytest_modeleval.bfcl.memory import Memories, ask_memory
 from pytest_modeleval.bfcl.offering import tools, with_hints
 from pytest_modeleval.bfcl.package import DEFAULT_VERSION, functions_of
+from pytest_modeleval.bfcl.search.asking import Web, ask_web
+from pytest_modeleval.bfcl.search.choice import read_choice
 from pytest_modeleval.bfcl.simulation import Exhausted, Session, Simulations
 from pytest_modeleval.bfcl.text_asking import system_text, with_system
 from pytest_modeleval.declaration import Model
@@ -55,6 +59,10 @@ def solver(
             return Solved(asking, response=await model.ask(single_request(sample, asking)))
         if style is Style.MEMORY:
             return await _from_memory(sample, model, asking, version)
+        if style is Style.WEB:
+            functions = with_hints(await asyncio.to_thread(functions_of, "WebSearchAPI", version), Language.PYTHON)
+            said = await ask_web(sample, model, _dialect(asking), web=model.shared(Shared).searched(), functions=functions)
+            return Solved(asking, conversation=said)
         return await _in_turns(sample, model, asking, version)
 
     return solve
@@ -79,7 +87,7 @@ def grade(sample: Sample, solved: Solved) -> Grade:
         return Grade.wrong(None, cause=solved.cause, explanation=solved.explanation)
     if solved.conversation is None:
         raise ValueError("solve returned neither a response nor a conversation")
-    if CATEGORIES[sample.data["category"]].style is Style.MEMORY:
+    if CATEGORIES[sample.data["category"]].style in (Style.MEMORY, Style.WEB):
         return grade_answer(sample, solved.conversation)
     return grade_turns(solved.conversation, solved.cause, solved.explanation)
 
@@ -161,6 +169,13 @@ class Shared:
 
     simulations: dict[str, Simulations] = field(default_factory=dict)
     memories: Memories = field(default_factory=Memories)
+    web: Web | None = None
+
+    def searched(self) -> Web:
+        """Who searches, as the environment says."""
+        if self.web is None:
+            self.web = Web(read_choice(), os.environ)
+        return self.web
 
     def of(self, version: str) -> Simulations:
         """The simulated APIs of one bfcl-eval version."""

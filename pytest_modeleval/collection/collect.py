@@ -25,7 +25,7 @@ class BenchmarkCollector:
     """Collects the benchmarks of one run.
 
     only: if given, the items that are taken; all others are left out (--eval-only, --eval-rescore). only_of: the
-    benchmarks that they belong to; the data of others is not looked at.
+    benchmarks and subsets that they belong to; the data of others is not looked at, and optional ones need no name.
     mistake: the first thing the user has to mend; kept, because an exception during collection would be shown as a
     fault of the test module, and would not end with exit status 4.
     """
@@ -36,7 +36,7 @@ class BenchmarkCollector:
         *,
         cache_dir: Path,
         only: Callable[[ItemKey], bool] | None = None,
-        only_of: frozenset[str] | None = None,
+        only_of: frozenset[tuple[str, str]] | None = None,
         progress: Progress = SILENT,
     ) -> None:
         self._settings = settings
@@ -80,7 +80,7 @@ class BenchmarkCollector:
         subsets = self._wanted_subsets(declared, probe)
         names = [part.name for part in declared.subsets or subsets]
         self.known[declared.name] = (names, [aggregate.name for aggregate in declared.aggregates])
-        if not subsets or (self._only_of is not None and declared.name not in self._only_of):
+        if not subsets:
             self.left_out.append(declared.name)
             return
         where = f"{collector.path}::{name}"
@@ -136,7 +136,9 @@ class BenchmarkCollector:
         asked = {word.lower() for word in words(expression)}
         wanted = []
         for subset in declared.subsets or found:
-            if subset.is_optional and subset.name.lower() not in asked:
+            if self._only_of is not None and (declared.name, subset.name) not in self._only_of:
+                continue
+            if self._only_of is None and subset.is_optional and subset.name.lower() not in asked:
                 continue
 
             def could_be_in_id(word: str, name: str = subset.name) -> bool:

@@ -100,8 +100,9 @@ def find_local_file(dataset: Dataset, subset: str, data_dir: Path) -> tuple[Path
 
     Raises DataError naming every path tried, or both files where two lie side by side.
     """
-    for pattern in dataset.locals:
-        name = fill(pattern, subset)
+    shared = dataset.file_of(subset) if dataset.file_of is not None else subset
+    names = dict.fromkeys(fill(pattern, name) for name in (subset, shared) for pattern in dataset.locals)
+    for name in names:
         found = [suffix for suffix in SUFFIXES if (data_dir / f"{name}{suffix}").is_file()]
         if len(found) > 1:
             raise DataError(
@@ -112,7 +113,7 @@ def find_local_file(dataset: Dataset, subset: str, data_dir: Path) -> tuple[Path
             return data_dir / f"{name}{found[0]}", f"{name}{found[0]}"
     if not data_dir.is_dir():
         raise DataError(f"expected a folder of data (--eval-data), found none at {data_dir}")
-    tried = ", ".join(str(data_dir / fill(pattern, subset)) for pattern in dataset.locals)
+    tried = ", ".join(str(data_dir / name) for name in names)
     raise DataError(
         f"expected a data file {tried} with one of the endings {' '.join(SUFFIXES)}, found none; "
         "put the file there, name another folder with --eval-data DIR, "

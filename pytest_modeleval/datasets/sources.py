@@ -33,12 +33,15 @@ class Dataset:
     remotes: tried in order where no --eval-data is given.
     inline: gives the rows of every subset; then no file is read.
     subset_of: where one file holds several subsets, the name of the subset that a row belongs to.
+    file_of: where several subsets are made of the same rows, the name that stands for a subset in `locals`; a file of
+    the subset's own name is taken first.
     """
 
     locals: tuple[str, ...] = ()
     remotes: tuple[Source, ...] = ()
     inline: InlineRows | None = None
     subset_of: SubsetOf | None = None
+    file_of: Callable[[str], str] | None = None
 
 
 def local(pattern: str, *, subset_of: SubsetOf | None = None) -> Dataset:

@@ -46,7 +46,7 @@ class ActiveSession:
             settings,
             cache_dir=default_cache_dir(),
             only=only.__contains__ if only is not None else None,
-            only_of=frozenset(key.benchmark for key in only) if only is not None else None,
+            only_of=frozenset((key.benchmark, key.subset) for key in only) if only is not None else None,
             progress=Progress(say=self.say),
         )
         self.connection: Connection | None = None
