@@ -61,7 +61,9 @@ def solver(
             return await _from_memory(sample, model, asking, version)
         if style is Style.WEB:
             functions = with_hints(await asyncio.to_thread(functions_of, "WebSearchAPI", version), Language.PYTHON)
-            said = await ask_web(sample, model, _dialect(asking), web=model.shared(Shared).searched(), functions=functions)
+            said = await ask_web(
+                sample, model, _dialect(asking), web=model.shared(Shared).searched(), functions=functions
+            )
             return Solved(asking, conversation=said)
         return await _in_turns(sample, model, asking, version)
 
