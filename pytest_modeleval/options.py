@@ -34,6 +34,13 @@ class Option(NamedTuple):
 OPTIONS = (
     Option("--model", "NAME", "a profile of models.toml, a served model's name, or 'embedded'; without it: no effect"),
     Option("--model-url", "URL", "connect here (repeatable: several replicas)", is_repeatable=True),
+    Option(
+        "--model-set",
+        "KEY=VALUE",
+        "lay a value over the profile, by its dotted path in models.toml: launch.port=8001, launch.flags.tp-size=4, "
+        "restart=1 (repeatable)",
+        is_repeatable=True,
+    ),
     Option("--model-key-env", "VAR", "the environment variable that holds the API key"),
     Option("--eval-in-flight", "N", "requests at once, over all processes (default 64, or the profile's)"),
     Option("--eval-limit", "N|F", "per subset: the first N rows, or that fraction (0.1)"),

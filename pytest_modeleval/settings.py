@@ -59,10 +59,14 @@ class Shard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything the user asked for. Times in seconds; directories absolute."""
+    """Everything the user asked for. Times in seconds; directories absolute.
+
+    model_set: KEY=VALUE as given; what they mean is for the room server, which knows profiles.
+    """
 
     model: str
     urls: tuple[str, ...] = ()
+    model_set: tuple[str, ...] = ()
     key_env: str | None = None
     in_flight: int | None = None
     limit: Limit = Limit()
@@ -121,6 +125,7 @@ def read_settings(config: pytest.Config) -> Settings:
     return Settings(
         model=value_of(config, "--model"),
         urls=tuple(values_of(config, "--model-url")),
+        model_set=tuple(values_of(config, "--model-set")),
         key_env=key_env,
         in_flight=_whole("--eval-in-flight", in_flight, least=1) if in_flight else None,
         limit=parse_limit("--eval-limit", value_of(config, "--eval-limit")),

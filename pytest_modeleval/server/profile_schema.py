@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _VARIABLE_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?\Z")
@@ -105,6 +105,15 @@ PARAM_KEYS: Mapping[str, Rule] = {
     "stream": Rule("true or false", lambda value: isinstance(value, bool)),
 }
 _NOT_PARAMS = frozenset({"model", "messages", "tools", "tool_choice"})
+
+
+def rule_of(keys: Sequence[str]) -> Rule | None:
+    """The rule of the value at a path such as ("launch", "port"); None where any value, or none, may stand."""
+    if len(keys) == 1:
+        return PROFILE_KEYS.get(keys[0])
+    if len(keys) == 2:
+        return {"launch": LAUNCH_KEYS, "params": PARAM_KEYS}.get(keys[0], {}).get(keys[1])
+    return None
 
 
 def mistakes(name: str, table: Any) -> Iterator[str]:

@@ -96,13 +96,17 @@ class Profile:
     source: str = ""
 
 
-def load_profile(name: str, *, project_dir: Path) -> Profile | None:
+def load_profile(name: str, *, project_dir: Path, laid_over: Mapping[str, Any] | None = None) -> Profile | None:
     """The profile of that name; None if there is none (the name may be a served model's).
 
+    laid_over: the table of server.overrides, which counts above the files'; without a profile it is one of its own.
     Raises SettingsError for any mistake in the project's models.toml, also in other profiles: a typo is better told
     early than when that profile is needed.
     """
     tables, sources = _all_tables(project_dir)
+    if laid_over:
+        tables[name] = _merged(tables.get(name, {}), laid_over)
+        sources.setdefault(name, Path("--model-set"))
     if name not in tables:
         return None
     merged = _inherited(name, tables, sources, ())

@@ -142,10 +142,15 @@ def command_without_keys(command: Any) -> str:
     is_value_hidden = False
     for argument in _ARGUMENT.findall(text[:_LONGEST_TEXT]):
         name, sign, _ = argument.partition("=")
-        is_sensitive = name.startswith("-") and not _SENSITIVE.isdisjoint(re.split(r"[-_]", name.lower()))
+        is_sensitive = name.startswith("-") and names_a_secret(name)
         kept.append(f"{name}{sign}***" if is_sensitive and sign else "***" if is_value_hidden else argument)
         is_value_hidden = is_sensitive and not sign
     return " ".join(kept)
+
+
+def names_a_secret(name: str) -> bool:
+    """True if a flag or variable of this name holds something that is not to be shown: api-key, HF_TOKEN."""
+    return not _SENSITIVE.isdisjoint(re.split(r"[-_]", name.lower()))
 
 
 def _weights(path: Any) -> str:

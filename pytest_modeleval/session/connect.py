@@ -58,10 +58,17 @@ class Connection:
 
 
 def find_profile(settings: Settings) -> Profile | None:
-    """The profile of --model. Raises SettingsError if there is neither a profile nor a URL."""
-    from pytest_modeleval.server import profiles  # noqa: PLC0415 - only where a model is named
+    """The profile of --model, --model-set laid over it. Raises SettingsError if there is neither a profile nor a URL.
 
-    profile = profiles.load_profile(settings.model, project_dir=settings.project_dir)
+    --model-set alone makes a profile if it says where the model is, or what to begin from.
+    """
+    from pytest_modeleval.server import overrides, profiles  # noqa: PLC0415 - only where a model is named
+
+    table = overrides.overrides(settings.model, settings.model_set)
+    is_known = settings.model in profiles.profile_names(settings.project_dir)
+    profile = None
+    if is_known or settings.urls or "extends" in table or "urls" in table:
+        profile = profiles.load_profile(settings.model, project_dir=settings.project_dir, laid_over=table)
     if profile is None and not settings.urls:
         known = ", ".join(profiles.profile_names(settings.project_dir))
         near = profiles.closest_profile(settings.model, project_dir=settings.project_dir)
@@ -101,6 +108,9 @@ def connect(settings: Settings, profile: Profile | None, *, log_dir: Path, say: 
         context,
         _tool_calls(profile.tool_calls if profile is not None else "detect", facts),
     )
+    notes = list(facts.notes)
+    if not opened.is_ours and (idle := _without_effect(settings)):
+        notes.append(f"the server was running already, so this changes nothing: --model-set {', '.join(idle)}")
     own = profile.in_flight if profile is not None else None
     return Connection(
         model=model,
@@ -108,8 +118,15 @@ def connect(settings: Settings, profile: Profile | None, *, log_dir: Path, say: 
         params=profile.params if profile is not None else {},
         in_flight=settings.in_flight or own or DEFAULT_IN_FLIGHT,
         opened=opened,
-        notes=tuple(facts.notes),
+        notes=tuple(notes),
     )
+
+
+def _without_effect(settings: Settings) -> list[str]:
+    """What of --model-set matters only to a server that the run starts itself."""
+    from pytest_modeleval.server.overrides import is_of_launch, without_secret  # noqa: PLC0415
+
+    return [without_secret(pair) for pair in settings.model_set if is_of_launch(pair)]
 
 
 def _tool_calls(wished: str, facts: ServerFacts) -> str:

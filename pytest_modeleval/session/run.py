@@ -15,6 +15,7 @@ from pytest_modeleval.evaluation.evaluation import run_summary
 from pytest_modeleval.evaluation.summary import merge_plans, planned_keys
 from pytest_modeleval.records import UNGRADED, ItemKey, JsonObject, Kind
 from pytest_modeleval.results import GateVerdict, RunSummary
+from pytest_modeleval.server.overrides import without_secret
 from pytest_modeleval.session.connect import Connection
 from pytest_modeleval.session.judging import with_gates
 from pytest_modeleval.settings import Settings
@@ -49,6 +50,10 @@ def resume_key(settings: Settings, identity: str) -> str:
         "markers": settings.markers,
         "selected": list(settings.selected),
     }
+    # The rest of --model-set says how the model is served. Where that changes the model, its identity tells.
+    asked = sorted(pair for pair in settings.model_set if pair.startswith("params."))
+    if asked:
+        parts["model_set"] = asked
     if settings.shard is not None:
         parts["shard"] = str(settings.shard)
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
@@ -68,7 +73,9 @@ def open_folder(settings: Settings, connection: Connection) -> tuple[RunFolder, 
         part = f"-shard-{settings.shard.number}-of-{settings.shard.of}" if settings.shard is not None else ""
         path = find_resumable(runs, key) or new_path(runs, suffix=part)
     is_known = read_run(path) is not None
-    secrets = [settings.key] if settings.key else []
+    shown = [without_secret(pair) for pair in settings.model_set]
+    hidden = {pair.partition("=")[2] for pair, told in zip(settings.model_set, shown, strict=True) if pair != told}
+    secrets = [*([settings.key] if settings.key else []), *sorted(hidden)]
     facts = {
         "model": model.name,
         "served": model.served,
@@ -80,6 +87,7 @@ def open_folder(settings: Settings, connection: Connection) -> tuple[RunFolder, 
         "server": connection.server,
         "profile_params": dict(connection.params),
         "user_params": dict(settings.params),
+        "model_set": shown,
         "limit": str(settings.limit) if settings.limit.rows or settings.limit.fraction else None,
         "repeats": settings.repeats,
         "shard": str(settings.shard) if settings.shard is not None else None,

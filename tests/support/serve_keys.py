@@ -1,6 +1,6 @@
 """A stand-alone server that answers with the key in the prompt; launched by profiles of tests.
 
-python serve_keys.py PORT DELAY_S
+python serve_keys.py PORT [--delay-s] DELAY_S
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from suites import key_answer
 
 def main() -> None:
     """Serve until ended."""
-    port, delay_s = int(sys.argv[1]), float(sys.argv[2])
+    port, delay_s = int(sys.argv[1]), float(sys.argv[-1])
     server = LoopbackServer(
         lambda body, attempt: Answer(text=key_answer(body, attempt).text, delay_s=delay_s), port=port
     )
