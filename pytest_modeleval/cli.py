@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from pytest_modeleval.errors import RunFolderError, UserMistake
 
 if TYPE_CHECKING:
-    from pytest_modeleval.gates import Baseline
+    from pytest_modeleval.results import Baseline
 
 USAGE_STATUS = 4
 
@@ -148,7 +148,7 @@ def _side(path: Path) -> Baseline:
     """A run folder, or a baseline file."""
     from pytest_modeleval.evaluation.identity import identities_of  # noqa: PLC0415
     from pytest_modeleval.evaluation.summary import merge_plans  # noqa: PLC0415
-    from pytest_modeleval.gates import Baseline  # noqa: PLC0415
+    from pytest_modeleval.results import Baseline  # noqa: PLC0415
     from pytest_modeleval.store.baseline import read_baseline  # noqa: PLC0415
     from pytest_modeleval.store.journal import JournalReader  # noqa: PLC0415
     from pytest_modeleval.store.run_folder import read_run  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""The nouns of a finished run: scores, aggregates, gate verdicts, the summary. Standard library only.
+"""The nouns of a finished run: scores, aggregates, gate verdicts, the summary, a baseline. Standard library only.
 
 `metrics` and `gates` make them, `store` writes them as summary.json (docs/run-folder.md), `reports` show them.
 """
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_modeleval.records import Kind
+from pytest_modeleval.records import ItemKey, Kind, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +83,29 @@ class BenchmarkSummary:
 
 @dataclass(frozen=True, slots=True)
 class GateVerdict:
-    """A gate, judged. verdict: "passed", "failed" or "cannot judge"; reason: one full sentence."""
+    """A gate, judged. verdict: "passed", "failed" or "cannot judge"; reason: one full sentence.
+
+    The figures of that sentence, None where it has none. kind: "regression", "floor" or "ceiling". score: what was
+    judged, a score or share from 0 to 1 or a quantile in seconds or tokens, with low and high as its 95 % interval;
+    n: questions judged. p, adjusted_p: one-sided, before and after Holm; alpha: what adjusted_p is held against.
+    detectable: the smallest true drop (or distance beyond the limit) found four times in five. newly_wrong,
+    newly_right: questions that lost or won against the baseline.
+    """
 
     name: str
     verdict: str
     reason: str
+    kind: str = ""
+    score: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+    p: float | None = None
+    adjusted_p: float | None = None
+    alpha: float | None = None
+    detectable: float | None = None
+    newly_wrong: int | None = None
+    newly_right: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,3 +122,37 @@ class RunSummary:
     def ungraded(self) -> int:
         """Items without a verdict, over the run."""
         return sum(score.ungraded for entry in self.benchmarks for score in entry.subsets)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What must be the same for two results of a benchmark to be comparable.
+
+    data_sha256: of the rows asked from, "" if unknown. prompt_sha256: of the messages as sent, parameters left out.
+    params: generation parameters as sent, without keys of any kind.
+    """
+
+    benchmark: str
+    version: str
+    data_sha256: str = ""
+    prompt_sha256: str = ""
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """An earlier result, blessed by a person.
+
+    label: how messages call it, usually its path. made_utc: when the run was made, ISO 8601. metrics: benchmark ->
+    metric. flip_rates: benchmark -> share of answers that differ between two runs of that unchanged deployment, where
+    it was measured. facts: whatever else is known of the run.
+    """
+
+    label: str
+    model: str
+    made_utc: str
+    identities: Mapping[str, Identity]
+    metrics: Mapping[str, str]
+    outcomes: Mapping[ItemKey, Outcome]
+    flip_rates: Mapping[str, float] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)

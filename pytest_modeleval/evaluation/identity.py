@@ -1,7 +1,4 @@
-"""How a stored run asked, as comparisons want to know it: from the plans in its journals alone.
-
-Imported only where runs are compared, since `gates` brings numpy.
-"""
+"""How a stored run asked, as comparisons want to know it: from its journals alone."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pytest_modeleval.gates.evidence import Identity
+from pytest_modeleval.results import Identity
 
 
 def identities_of(plans: Iterable[Mapping[str, Any]]) -> dict[str, Identity]:

@@ -10,11 +10,12 @@ from statistics import NormalDist
 
 import numpy as np
 
-from pytest_modeleval.gates.evidence import Baseline, Pairs, Question, Values, incomparable, pair, question_values
+from pytest_modeleval.gates.evidence import Pairs, Question, Values, incomparable, pair, question_values
 from pytest_modeleval.gates.exact import holm, mcnemar_two_sided, sign_flip_two_sided
 from pytest_modeleval.gates.margin import score_statistic
 from pytest_modeleval.gates.regression import paired_test
 from pytest_modeleval.records import ItemKey, Outcome
+from pytest_modeleval.results import Baseline
 
 # With more results than this every one is compared with the first only.
 _ALL_PAIRS = 4

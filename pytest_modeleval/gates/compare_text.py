@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from pytest_modeleval.gates.compare import ComparedScope, Difference
-from pytest_modeleval.gates.evidence import Baseline, Question
-from pytest_modeleval.gates.sentences import p_text, points
+from pytest_modeleval.gates.evidence import Question
+from pytest_modeleval.gates.sentences import p_text, points, signed_points
 from pytest_modeleval.records import ItemKey, Outcome
+from pytest_modeleval.results import Baseline
 
 _ALPHA = 0.05
 _LONGEST_ANSWER = 40
@@ -48,9 +49,9 @@ def difference_text(found: Difference) -> str:
     one, other = letter(found.first), letter(found.second)
     interval = ""
     if found.low is not None and found.high is not None:
-        interval = f" (95 % {100 * found.low:+.1f} to {100 * found.high:+.1f})"
+        interval = f" (95 % {signed_points(found.low)} to {signed_points(found.high)})"
     counts = f"{found.losses} newly wrong, {found.gains} newly right of {found.n}"
-    change = f"{100 * found.change:+.1f} points{interval}"
+    change = f"{signed_points(found.change)} points{interval}"
     p = f"p {p_text(found.p)}, after Holm {p_text(found.adjusted_p)}"
     if found.adjusted_p <= _ALPHA:
         return f"{one} to {other}: {change}, {'worse' if found.change < 0 else 'better'}: {counts}; {p}."

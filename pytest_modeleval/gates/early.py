@@ -20,8 +20,6 @@ import numpy as np
 
 from pytest_modeleval.gates.betting import Wealth
 from pytest_modeleval.gates.evidence import (
-    Baseline,
-    Identity,
     Question,
     Values,
     incomparable,
@@ -33,6 +31,7 @@ from pytest_modeleval.gates.exact import holm
 from pytest_modeleval.gates.gate import FIGURES, Gate, GateFile
 from pytest_modeleval.metrics import Aggregate
 from pytest_modeleval.records import ItemKey, Outcome
+from pytest_modeleval.results import Baseline, Identity
 
 
 def seeded_order(keys: Sequence[ItemKey], seed: int = 0) -> list[ItemKey]:

@@ -4,50 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from pytest_modeleval.gates.exact import Floats
 from pytest_modeleval.metrics import Aggregate, pass_at_k
 from pytest_modeleval.records import ItemKey, Kind, Outcome
-from pytest_modeleval.results import RunSummary
+from pytest_modeleval.results import Identity, RunSummary
 
 Question = tuple[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What must be the same for two results of a benchmark to be comparable.
-
-    data_sha256: of the rows asked from, "" if unknown. prompt_sha256: of the messages as sent, parameters left out.
-    params: generation parameters as sent, without keys of any kind.
-    """
-
-    benchmark: str
-    version: str
-    data_sha256: str = ""
-    prompt_sha256: str = ""
-    params: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Baseline:
-    """An earlier result, blessed by a person.
-
-    label: how messages call it, usually its path. made_utc: when the run was made, ISO 8601. metrics: benchmark ->
-    metric. flip_rates: benchmark -> share of answers that differ between two runs of that unchanged deployment, where
-    it was measured. facts: whatever else is known of the run.
-    """
-
-    label: str
-    model: str
-    made_utc: str
-    identities: Mapping[str, Identity]
-    metrics: Mapping[str, str]
-    outcomes: Mapping[ItemKey, Outcome]
-    flip_rates: Mapping[str, float] = field(default_factory=dict)
-    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +37,7 @@ class Pairs:
     values: in the baseline, per question; drops: baseline minus run. weights: of each question in the score, mean 1.
     clusters: "" where a question stands alone. is_single: every value is one right/wrong answer. unpaired: questions
     of the run that the baseline lacks or that have no value on one side. before, after: scores on the paired questions.
+    repeats: verdicts on a question in the baseline and in the run (the median).
     """
 
     keys: tuple[Question, ...]
@@ -83,6 +49,7 @@ class Pairs:
     unpaired: int
     before: float | None
     after: float | None
+    repeats: tuple[int, int] = (1, 1)
 
     @property
     def n(self) -> int:
@@ -225,7 +192,12 @@ def pair(
         len(after) - len(keys),
         float(np.mean(first * weights)) if keys else None,
         float(np.mean(second * weights)) if keys else None,
+        (_median([before[key].verdicts for key in keys]), _median([after[key].verdicts for key in keys])),
     )
+
+
+def _median(counts: Sequence[int]) -> int:
+    return max(1, sorted(counts)[len(counts) // 2]) if counts else 1
 
 
 def _value(values: Mapping[Question, Values], key: Question) -> float | None:

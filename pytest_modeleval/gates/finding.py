@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from pytest_modeleval.gates.evidence import Pairs
 from pytest_modeleval.gates.gate import Gate
+from pytest_modeleval.gates.power import Noise
+
+NO_NOISE = Noise()
 
 
 def finds_nothing(_alpha: float) -> float | None:
@@ -22,7 +25,8 @@ class Finding:
     seen: the score, share or quantile, with low and high as its 95 % interval where there is one; n: questions.
     p: one-sided p-value; None for a bare comparison, whose result is is_beyond.
     detectable: level -> smallest drop found four times in five. most_detectable: no drop can be larger than this.
-    is_early: p is anytime-valid, from a run that was allowed to stop. pairs: for a regression, the paired questions.
+    is_early: p is anytime-valid, from a run that was allowed to stop. pairs: for a regression, the paired questions;
+    noise: how they would move in an unchanged deployment.
     """
 
     gate: Gate
@@ -38,6 +42,7 @@ class Finding:
     detectable: Callable[[float], float | None] = finds_nothing
     most_detectable: float = 1.0
     pairs: Pairs | None = None
+    noise: Noise = NO_NOISE
     metric: str = ""
 
 

@@ -10,14 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_modeleval.gates.early import EarlyStop
-from pytest_modeleval.gates.evidence import Baseline, Evidence
+from pytest_modeleval.gates.evidence import Evidence
 from pytest_modeleval.gates.exact import holm
 from pytest_modeleval.gates.finding import Finding
 from pytest_modeleval.gates.gate import Gate, GateFile
 from pytest_modeleval.gates.measure import Outcomes, measure
 from pytest_modeleval.gates.sentences import reason
 from pytest_modeleval.records import ItemKey
-from pytest_modeleval.results import GateVerdict
+from pytest_modeleval.results import Baseline, GateVerdict
 
 PASSED, FAILED, CANNOT_JUDGE = "passed", "failed", "cannot judge"
 
@@ -26,10 +26,11 @@ PASSED, FAILED, CANNOT_JUDGE = "passed", "failed", "cannot judge"
 class Judgement:
     """A verdict with the figures behind it.
 
-    p: of this gate alone; adjusted_p: after Holm; both None where nothing was tested. detectable: smallest drop (or
+    p: of this gate alone; adjusted_p: after Holm; alpha: what it is held against; all None where nothing was tested.
+    detectable: smallest drop (or
     distance beyond the limit) that this gate finds four times in five, at the level alpha_each that it had; None
     where it finds none, or where bare numbers were compared. n: questions judged.
-    is_undecided: more repeats or samples could turn "cannot judge" into a verdict.
+    is_undecided: more repeats or samples could turn "cannot judge" into a verdict. found: what the gate saw.
     """
 
     gate: Gate
@@ -38,9 +39,33 @@ class Judgement:
     n: int
     p: float | None = None
     adjusted_p: float | None = None
+    alpha: float | None = None
     alpha_each: float | None = None
     detectable: float | None = None
     is_undecided: bool = False
+    found: Finding | None = None
+
+    def as_verdict(self) -> GateVerdict:
+        """The same as a noun of the summary."""
+        found = self.found
+        pairs = found.pairs if found is not None else None
+        is_seen = found is not None and not found.obstacle
+        return GateVerdict(
+            self.gate.name,
+            self.verdict,
+            self.reason,
+            kind=self.gate.kind,
+            score=found.seen if found is not None and is_seen else None,
+            low=found.low if found is not None and is_seen else None,
+            high=found.high if found is not None and is_seen else None,
+            n=self.n,
+            p=self.p,
+            adjusted_p=self.adjusted_p,
+            alpha=self.alpha,
+            detectable=self.detectable,
+            newly_wrong=pairs.losses if pairs is not None else None,
+            newly_right=pairs.gains if pairs is not None else None,
+        )
 
 
 def judge(
@@ -54,7 +79,7 @@ def judge(
 ) -> tuple[GateVerdict, ...]:
     """The verdict of every gate, in the order of the file; see judge_in_detail."""
     detailed = judge_in_detail(gates, results, baseline, max_ungraded=max_ungraded, early=early, looks=looks)
-    return tuple(GateVerdict(entry.gate.name, entry.verdict, entry.reason) for entry in detailed)
+    return tuple(entry.as_verdict() for entry in detailed)
 
 
 def judge_in_detail(
@@ -102,10 +127,10 @@ def _decide(
 ) -> Judgement:
     gate = found.gate
     if found.obstacle:
-        return Judgement(gate, CANNOT_JUDGE, found.obstacle, found.n, is_undecided=found.is_undecided)
+        return Judgement(gate, CANNOT_JUDGE, found.obstacle, found.n, is_undecided=found.is_undecided, found=found)
     if found.p is None:
         verdict = FAILED if found.is_beyond else PASSED
-        return Judgement(gate, verdict, reason(found, verdict, baseline), found.n)
+        return Judgement(gate, verdict, reason(found, verdict, baseline), found.n, found=found)
     alpha = gate.alpha / looks
     each = alpha / max(1, family)
     p = adjusted[gate.name]
@@ -116,4 +141,4 @@ def _decide(
     elif verdict == PASSED and gate.detect is not None and detectable is not None and detectable > gate.detect:
         verdict, is_undecided = CANNOT_JUDGE, True
     text = reason(found, verdict, baseline, p=p, alpha=alpha, family=family, looks=looks, detectable=detectable)
-    return Judgement(gate, verdict, text, found.n, found.p, p, each, detectable, is_undecided)
+    return Judgement(gate, verdict, text, found.n, found.p, p, alpha, each, detectable, is_undecided, found)

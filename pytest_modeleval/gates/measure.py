@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 
 from pytest_modeleval.gates import power
 from pytest_modeleval.gates.early import EarlyStop
-from pytest_modeleval.gates.evidence import Baseline, Evidence
+from pytest_modeleval.gates.evidence import Evidence
 from pytest_modeleval.gates.finding import Finding, cannot
 from pytest_modeleval.gates.gate import FIGURES, Gate
 from pytest_modeleval.gates.means import measure_ceiling, measure_floor
 from pytest_modeleval.gates.regression import measure_regression
 from pytest_modeleval.records import Kind, Outcome
-from pytest_modeleval.results import Score
+from pytest_modeleval.results import Baseline, Score
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +112,11 @@ def _sequential(found: Finding, early: EarlyStop) -> Finding:
                 planned, limit, alpha=alpha, is_floor=gate.kind == "floor"
             ),
         )
-    pairs = found.pairs
-    noise = power.Noise.of(pairs.drops, pairs.values)
-    if pairs.is_single:
-        known = gate.flip_rate if gate.flip_rate is not None else (pairs.losses + pairs.gains) / pairs.n
-        noise = power.Noise((1.0,), (known,))
     return replace(
         found,
         p=p,
         is_early=True,
         detectable=lambda alpha: power.detectable_drop_of_means(
-            planned, noise, alpha=alpha, margin=gate.limit, is_early=True
+            planned, found.noise, alpha=alpha, margin=gate.limit, is_early=True
         ),
     )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from math import sqrt
+from dataclasses import dataclass, replace
+from math import comb, sqrt
 
 import numpy as np
 
 from pytest_modeleval.gates import power
 from pytest_modeleval.gates.evidence import credit
-from pytest_modeleval.gates.exact import at_least, binomial_interval
+from pytest_modeleval.gates.exact import Floats, binomial_interval
 from pytest_modeleval.gates.sentences import points
 from pytest_modeleval.metrics import mean_interval
 from pytest_modeleval.records import ItemKey, Outcome
@@ -75,6 +75,11 @@ def _level(benchmark: str, questions: list[list[float]]) -> NoiseLevel | None:
     return NoiseLevel(benchmark, len(repeated), sum(map(len, repeated)), rate, low, high, deviation)
 
 
+def flip_rates(outcomes: Mapping[ItemKey, Outcome]) -> dict[str, float]:
+    """Benchmark -> flip rate, as measured on the repeats of one run; benchmarks without repeats are left out."""
+    return {level.benchmark: level.flip_rate for level in noise_levels([outcomes])}
+
+
 def noise_text(levels: Sequence[NoiseLevel], *, alpha: float = 0.01) -> list[str]:
     """One line for each benchmark, and what the noise means for a gate at this alpha."""
     if not levels:
@@ -90,7 +95,8 @@ def noise_text(levels: Sequence[NoiseLevel], *, alpha: float = 0.01) -> list[str
             f"{level.benchmark}: two answers to one question differ in {level.flip_rate:.4f}{interval} of cases,"
             f" {level.questions} questions, {level.answers} answers; the score moves by"
             f" {points(level.score_deviation)} (one standard deviation) from run to run by itself;"
-            f" a regression gate over them at alpha {alpha:g} {sees}"
+            f" a regression gate over them at alpha {alpha:g} {sees};"
+            f" tell the gate: flip_rate = {level.flip_rate:.4f}"
         )
     return lines
 
@@ -150,15 +156,30 @@ def repeats_needed(
     return None
 
 
-def coin_noise(flip_rate: float, repeats: int) -> power.Noise:
-    """The noise of question means over so many repeats, if 2 flip_rate of the questions are answered by coin."""
+def coin_noise(
+    flip_rate: float, repeats: int, others: int | None = None, *, values: Floats | None = None
+) -> power.Noise:
+    """The noise of question means, if 2 flip_rate of the questions are answered by coin.
+
+    repeats: of each question in the baseline; others: in the run, None for as many. values: of the questions in the
+    baseline, as Noise.of takes them; None for all right.
+    """
     coins = min(1.0, 2.0 * flip_rate)
-    steps = range(1, repeats + 1)
-    # The difference of two binomial counts over `repeats` tosses is one over 2 repeats tosses, shifted.
-    upper = [
-        float(at_least(repeats + s, 2 * repeats, 0.5) - at_least(repeats + s + 1, 2 * repeats, 0.5)) for s in steps
+    tosses = [
+        np.asarray([comb(times, heads) for heads in range(times + 1)]) / 2.0**times
+        for times in (repeats, others or repeats)
     ]
-    return power.Noise(tuple(step / repeats for step in steps), tuple(2.0 * coins * share for share in upper))
+    chances: dict[float, float] = {}
+    for before, first in enumerate(tosses[0].tolist()):
+        for after, second in enumerate(tosses[1].tolist()):
+            size = round(abs(before / repeats - after / (others or repeats)), 6)
+            chances[size] = chances.get(size, 0.0) + coins * first * second
+    chances.pop(0.0, None)
+    made = power.Noise(tuple(sorted(chances)), tuple(chances[size] for size in sorted(chances)))
+    if values is None:
+        return made
+    seen = power.Noise.of(np.zeros(len(values)), values)
+    return replace(made, before=seen.before, before_shares=seen.before_shares)
 
 
 def plan_text(

@@ -8,12 +8,14 @@ import numpy as np
 
 from pytest_modeleval.gates import power
 from pytest_modeleval.gates.betting import betting_p
-from pytest_modeleval.gates.evidence import Baseline, Evidence, Pairs, incomparable, pair, question_values
+from pytest_modeleval.gates.evidence import Evidence, Pairs, incomparable, pair, question_values
 from pytest_modeleval.gates.exact import sign_flip
 from pytest_modeleval.gates.finding import Finding, cannot
 from pytest_modeleval.gates.gate import Gate
 from pytest_modeleval.gates.margin import margin_test
+from pytest_modeleval.gates.noise import coin_noise, flip_rates
 from pytest_modeleval.records import Outcome
+from pytest_modeleval.results import Baseline
 
 # Beyond so many different sizes of difference (partial credit over many repeats) the power is approximated.
 _MOST_SIZES = 64
@@ -45,7 +47,7 @@ def measure_regression(
     pairs = pair(question_values(then, metric), question_values(now, metric), aggregate=declared)
     if not pairs.n:
         return cannot(gate, f"{gate.scope}: no question has a verdict both here and in {baseline.label}")
-    known = gate.flip_rate if gate.flip_rate is not None else baseline.flip_rates.get(gate.benchmark)
+    known = known_flip_rate(gate, baseline, now)
     p, detectable = paired_test(pairs, gate.limit, known)
     return Finding(
         gate=gate,
@@ -54,9 +56,40 @@ def measure_regression(
         p=p,
         pairs=pairs,
         detectable=detectable,
+        noise=noise_of(pairs, known),
         most_detectable=pairs.before if pairs.before is not None else 1.0,
         metric=metric,
     )
+
+
+def known_flip_rate(gate: Gate, baseline: Baseline, now: Sequence[Outcome]) -> float | None:
+    """The flip rate of the unchanged deployment, where somebody measured it, best known first.
+
+    What the gate was told; the repeats of the baseline; the repeats of this very run. None: only the flips of the
+    comparison itself are left, which overstate it if there was a drop.
+    """
+    if gate.flip_rate is not None:
+        return gate.flip_rate
+    if gate.benchmark in baseline.flip_rates:
+        return baseline.flip_rates[gate.benchmark]
+    if not any(outcome.key.repeat for outcome in now):
+        return None
+    return flip_rates({outcome.key: outcome for outcome in now}).get(gate.benchmark)
+
+
+def noise_of(pairs: Pairs, flip_rate: float | None) -> power.Noise:
+    """How the paired questions would move in an unchanged deployment: at its flip rate if known, else as seen here.
+
+    A rate describes answers that are right or wrong; with partial credit the movements as seen are used.
+    """
+    if pairs.is_single:
+        seen = (pairs.losses + pairs.gains) / pairs.n
+        return power.Noise((1.0,), (seen if flip_rate is None else min(1.0, flip_rate),))
+    before, after = pairs.repeats
+    is_whole = bool(np.allclose(pairs.values * before, np.round(pairs.values * before)))
+    if flip_rate is None or not is_whole or before * after > _MOST_SIZES:
+        return power.Noise.of(pairs.drops, pairs.values)
+    return coin_noise(flip_rate, before, after, values=pairs.values)
 
 
 def paired_test(
@@ -69,7 +102,7 @@ def paired_test(
     a margin and under betting with one: sign flips need differences that are symmetric, which a shift destroys.
     """
     if pairs.is_plain and pairs.is_single:
-        rate = (pairs.losses + pairs.gains) / pairs.n if flip_rate is None else flip_rate
+        (rate,) = noise_of(pairs, flip_rate).shares
         return (
             margin_test(pairs.losses, pairs.gains, pairs.n, margin),
             lambda alpha: power.detectable_drop(pairs.n, rate, alpha=alpha, margin=margin),
@@ -80,7 +113,7 @@ def paired_test(
         p = betting_p(np.round(drops - margin * weights, 12), float(weights.max()) * (1.0 + margin))
     else:
         p = sign_flip(drops)
-    noise = power.Noise.of(pairs.drops, pairs.values)
+    noise = noise_of(pairs, flip_rate)
     if pairs.is_plain and len(noise.sizes) + len(noise.before) <= _MOST_SIZES:
         return p, lambda alpha: power.detectable_drop_of_means(pairs.n, noise, alpha=alpha, margin=margin)
     return p, lambda alpha: power.detectable_drop_of_units(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pytest_modeleval.gates.evidence import Baseline
 from pytest_modeleval.gates.finding import Finding
 from pytest_modeleval.gates.gate import FIGURES, Gate
+from pytest_modeleval.results import Baseline
 
 
 def reason(
@@ -129,8 +129,15 @@ def quantile_text(gate: Gate) -> str:
 
 def points(fraction: float) -> str:
     """A fraction as percentage points: "2.4 points"."""
-    number = f"{100 * fraction:.1f}" if fraction >= 0.0005 else f"{100 * fraction:.2g}"
+    number = f"{100 * fraction:.1f}" if abs(fraction) >= 0.0005 else f"{100 * fraction:.2g}"
+    number = number if float(number) else "0"
     return f"{number} point{'' if number == '1.0' else 's'}"
+
+
+def signed_points(fraction: float) -> str:
+    """A change in percentage points with its sign: "-2.4", "+0.3"; "0.0" has none."""
+    number = f"{100 * fraction:+.1f}"
+    return number if float(number) else "0.0"
 
 
 def p_text(p: float) -> str:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_modeleval.errors import SettingsError
+from pytest_modeleval.evaluation.identity import identities_of
 from pytest_modeleval.evaluation.plan import aggregate_from_json
 from pytest_modeleval.evaluation.summary import merge_plans
 from pytest_modeleval.results import GateVerdict, RunSummary
 from pytest_modeleval.session.outcomes import GATE
 from pytest_modeleval.settings import Limit, Settings
+from pytest_modeleval.store.baseline import read_baseline, write_baseline
 from pytest_modeleval.store.journal import Contents, utc_now
 
 if TYPE_CHECKING:
@@ -33,7 +35,6 @@ class Judge:
             return
         # numpy comes with the gates: only where they are asked for.
         from pytest_modeleval.gates import read_gates  # noqa: PLC0415
-        from pytest_modeleval.store.baseline import read_baseline  # noqa: PLC0415
 
         if settings.gates_file is not None:
             self.gates = read_gates(settings.gates_file)
@@ -67,9 +68,15 @@ class Judge:
             return ""
         if not summary.is_complete:
             return f"not blessed: the run is incomplete, and {target} is as it was"
-        from pytest_modeleval.store.baseline import write_baseline  # noqa: PLC0415
+        from pytest_modeleval.gates.noise import flip_rates  # noqa: PLC0415
 
-        write_baseline(target, evidence(summary, contents), made_utc=utc_now(), facts=dict(summary.facts))
+        write_baseline(
+            target,
+            evidence(summary, contents),
+            made_utc=utc_now(),
+            flip_rates=flip_rates(contents.outcomes),
+            facts=dict(summary.facts),
+        )
         return f"blessed: {target} holds this run as a baseline; review it and commit it"
 
 
@@ -86,7 +93,6 @@ def check_targets(settings: Settings, known: Mapping[str, tuple[list[str], list[
 
 def evidence(summary: RunSummary, contents: Contents) -> Evidence:
     """A run as gates see it, from its journals."""
-    from pytest_modeleval.evaluation.identity import identities_of  # noqa: PLC0415 - numpy
     from pytest_modeleval.gates import Evidence  # noqa: PLC0415
 
     plans = merge_plans(contents.plans)

@@ -10,15 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
 from pytest_modeleval.errors import SettingsError
-from pytest_modeleval.gates.evidence import Baseline, Evidence, Identity
-from pytest_modeleval.gates.noise import noise_levels
 from pytest_modeleval.records import ItemKey, JsonObject, Kind, Outcome
-from pytest_modeleval.results import BenchmarkSummary
+from pytest_modeleval.results import Baseline, BenchmarkSummary, Identity, RunSummary
 from pytest_modeleval.store.files import write_json
 
 SCHEMA = 1
@@ -30,9 +28,35 @@ _NUMBERED = re.compile(r"(.*?)(\d+)", re.DOTALL)
 _RANGE = re.compile(r"(.*)\[(\d+)\.\.(\d+)\]", re.DOTALL)
 
 
-def baseline_json(results: Evidence, *, made_utc: str, facts: Mapping[str, Any] | None = None) -> JsonObject:
-    """The file's content. made_utc: when the run was made; facts: provenance for people, without keys."""
-    flips = {level.benchmark: level.flip_rate for level in noise_levels([results.outcomes])}
+class Blessed(Protocol):
+    """A run that becomes a baseline, see gates.Evidence."""
+
+    @property
+    def summary(self) -> RunSummary:
+        """Its scores."""
+
+    @property
+    def outcomes(self) -> Mapping[ItemKey, Outcome]:
+        """What became of every item."""
+
+    @property
+    def identities(self) -> Mapping[str, Identity]:
+        """How each benchmark was asked."""
+
+
+def baseline_json(
+    results: Blessed,
+    *,
+    made_utc: str,
+    flip_rates: Mapping[str, float] | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> JsonObject:
+    """The file's content.
+
+    made_utc: when the run was made; flip_rates: benchmark -> as measured on its repeats (gates.noise); facts:
+    provenance for people, without keys.
+    """
+    flips = flip_rates or {}
     by_subset: dict[tuple[str, str], list[Outcome]] = {}
     for key, outcome in results.outcomes.items():
         by_subset.setdefault((key.benchmark, key.subset), []).append(outcome)
@@ -48,11 +72,19 @@ def baseline_json(results: Evidence, *, made_utc: str, facts: Mapping[str, Any] 
     }
 
 
-def write_baseline(path: Path, results: Evidence, *, made_utc: str, facts: Mapping[str, Any] | None = None) -> None:
+def write_baseline(
+    path: Path,
+    results: Blessed,
+    *,
+    made_utc: str,
+    flip_rates: Mapping[str, float] | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> None:
     """Write a run as a baseline, whole or not at all. Raises SettingsError if the place is not writable."""
+    content = baseline_json(results, made_utc=made_utc, flip_rates=flip_rates, facts=facts)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, baseline_json(results, made_utc=made_utc, facts=facts))
+        write_json(path, content)
     except OSError as error:
         raise SettingsError(f"--eval-bless: cannot write the baseline {path}: {error.strerror}") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 from pytest_modeleval.records import JsonObject
@@ -28,7 +29,7 @@ def summary_json(summary: RunSummary) -> JsonObject:
             }
             for entry in summary.benchmarks
         ],
-        "gates": [{"name": gate.name, "verdict": gate.verdict, "reason": gate.reason} for gate in summary.gates],
+        "gates": [dataclasses.asdict(gate) for gate in summary.gates],
         "run": dict(summary.facts),
     }
 

@@ -11,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pytest_modeleval.errors import SettingsError
+from pytest_modeleval.gates.noise import flip_rates
 from pytest_modeleval.records import ItemKey, Kind, Outcome
 from pytest_modeleval.store.baseline import baseline_json, parse_baseline, read_baseline, write_baseline
 
@@ -60,7 +61,8 @@ def test_a_blessed_file_is_small_and_readable(tmp_path: Path) -> None:
 def test_a_run_with_repeats_carries_its_flip_rate() -> None:
     """Repeats measure the noise of the deployment, and gates find it in the baseline; one repeat measures none."""
     twice = {**outcomes("rrrr"), **outcomes("wrrr", repeat=1)}
-    back = parse_baseline(baseline_json(evidence(twice), made_utc=""), "b")
+    assert flip_rates(outcomes("rr")) == {}
+    back = parse_baseline(baseline_json(evidence(twice), made_utc="", flip_rates=flip_rates(twice)), "b")
     assert back.flip_rates == {"gsm8k": pytest.approx(0.25)}
     assert parse_baseline(baseline_json(evidence(outcomes("rr")), made_utc=""), "b").flip_rates == {}
 

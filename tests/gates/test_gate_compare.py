@@ -15,6 +15,7 @@ from pytest_modeleval.gates.compare import compare, paired_interval
 from pytest_modeleval.gates.compare_text import comparison_text, letter
 from pytest_modeleval.gates.exact import mcnemar_two_sided
 from pytest_modeleval.gates.margin import score_statistic
+from pytest_modeleval.gates.sentences import points, signed_points
 
 
 @pytest.mark.parametrize(("losses", "gains", "n"), [(12, 5, 60), (41, 9, 1319), (3, 3, 30)])
@@ -123,3 +124,12 @@ def test_a_large_comparison_is_complete() -> None:
 def test_sides_have_letters() -> None:
     """More sides than letters still have different names."""
     assert [letter(0), letter(25), letter(26)] == ["A", "Z", "A2"]
+
+
+@pytest.mark.parametrize(
+    ("change", "shown"), [(-0.0004, "0.0"), (0.0004, "0.0"), (0.0, "0.0"), (-0.024, "-2.4"), (0.003, "+0.3")]
+)
+def test_nothing_is_minus_nothing(change: float, shown: str) -> None:
+    """A change that rounds to zero has no sign."""
+    assert signed_points(change) == shown
+    assert not points(-change * 0.0).startswith("-")

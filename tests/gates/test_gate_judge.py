@@ -20,6 +20,7 @@ from pytest_modeleval.gates import (
 )
 from pytest_modeleval.gates.evidence import incomparable, subset_shares
 from pytest_modeleval.gates.exact import holm, mcnemar, sign_flip
+from pytest_modeleval.gates.noise import flip_rates
 from pytest_modeleval.metrics import macro, micro, weighted
 from pytest_modeleval.records import ItemKey, Kind, Outcome
 
@@ -279,3 +280,31 @@ def test_only_questions_with_a_verdict_on_both_sides_are_paired() -> None:
     (found,) = judge_in_detail(gates, evidence(now), as_baseline(evidence(outcomes("r" * 61))))
     assert (found.n, found.verdict) == (60, PASSED)
     assert "2 more not paired" in found.reason
+
+
+def test_repeats_of_the_baseline_or_of_the_run_tell_how_much_is_noise() -> None:
+    """With repeats on a side, what can be detected follows the measured rate and not the drop that was just seen."""
+    once, again = "r" * 160 + "w" * 40, "r" * 150 + "w" * 40 + "r" * 10
+    base = evidence({**outcomes(once), **outcomes(again, repeat=1)})
+    rates = flip_rates(base.outcomes)
+    steady = judge_in_detail(parse_gates(REGRESSION), evidence(outcomes(once)), as_baseline(base, flip_rates=rates))[0]
+    lost = evidence(outcomes("w" * 60 + once[60:]))
+    dropped = judge_in_detail(parse_gates(REGRESSION), lost, as_baseline(base, flip_rates=rates))[0]
+    assert steady.detectable == dropped.detectable
+    assert 0 < (steady.detectable or 0) < 0.2
+    other_way = judge_in_detail(parse_gates(REGRESSION), base, as_baseline(evidence(outcomes(once))))[0]
+    assert other_way.detectable == pytest.approx(steady.detectable, abs=0.02)
+
+
+def test_figures_stand_beside_the_sentence() -> None:
+    """A verdict carries what its sentence says: score, interval, n, p before and after Holm, flips, smallest drop."""
+    now, base = evidence(outcomes("w" * 20 + "r" * 80)), as_baseline(evidence(outcomes("r" * 100)))
+    (found,) = judge(parse_gates(REGRESSION), now, base)
+    assert (found.kind, found.verdict, found.score, found.n) == ("regression", FAILED, 0.8, 100)
+    assert (found.newly_wrong, found.newly_right) == (20, 0)
+    assert found.p == found.adjusted_p == pytest.approx(0.5**20)
+    assert (found.low or 0) < 0.8 < (found.high or 0)
+    assert found.alpha == pytest.approx(0.05)
+    assert 0 < (found.detectable or 0) < 0.8
+    (missing,) = judge(parse_gates(REGRESSION), now, None)
+    assert (missing.score, missing.p, missing.detectable, missing.newly_wrong) == (None, None, None, None)
