@@ -24,6 +24,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _SUBSET = re.compile(r"[^\[\]\s/\\:]+\Z")
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
+Grader = Callable[[Sample, Any], Grade | Awaitable[Grade]]
 
 
 class Model(Protocol):
@@ -94,7 +95,7 @@ class Benchmark:
     sample: Callable[[Row], Sample]
     request: Callable[[Sample], Request] | None
     solve: Callable[[Sample, Model], Awaitable[Any]] | None
-    grade: Callable[[Sample, Any], Grade] | None
+    grade: Grader | None
     sample_id: Callable[[Row], str] | None
     aggregates: tuple[Aggregate, ...]
     defaults: Mapping[str, Any] = field(default_factory=dict)
@@ -111,7 +112,7 @@ def benchmark(
     subsets: Sequence[str | Subset] = (),
     request: Callable[[Sample], Request] | None = None,
     solve: Callable[[Sample, Model], Awaitable[Any]] | None = None,
-    grade: Callable[[Sample, Any], Grade] | None = None,
+    grade: Grader | None = None,
     sample_id: Callable[[Row], str] | None = None,
     metric: str = "mean_acc",
     aggregates: Sequence[Aggregate] = (),
@@ -126,7 +127,8 @@ def benchmark(
     that the dataset finds.
     sample: row -> Sample. request: Sample -> Request, pure, run ahead of the tests; or solve: async, several
     requests through `model.ask`, its return value taking the place of the response. Exactly one of the two.
-    grade: (Sample, Response or what solve returned) -> Grade; without it the test body alone decides.
+    grade: (Sample, Response or what solve returned) -> Grade; a coroutine function is run ahead of the tests. Without
+    it the test body alone decides. One with `prepare` (records.PreparedGrader) is asked before the first request.
     sample_id: row -> an id that the data itself carries; without it "<subset>-0000" counts rows from 0.
     metric: "mean_acc", "acc", or "pass@k" for a number k (1 with one repeat).
     aggregates: how subsets combine, as the benchmark's source defines it.

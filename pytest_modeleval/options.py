@@ -60,6 +60,12 @@ OPTIONS = (
         "...); with --eval-rescore: only grade them again",
     ),
     Option("--eval-strict", "", "a wrong answer is an ordinary test failure", is_switch=True),
+    Option(
+        "--eval-unsafe-code",
+        "",
+        "where no sandbox can be built, run programs that the model wrote without one: they can do what you can do",
+        is_switch=True,
+    ),
     Option("--eval-max-ungraded", "N|F", "how many samples may end without a grade (default 0)"),
     Option(
         "--eval-flush-cache",

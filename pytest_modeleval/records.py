@@ -1,6 +1,7 @@
 """The nouns of an evaluation: sample, request, response, grade, outcome. Standard library only.
 
-Records are frozen: what was sent and what came back is never edited afterwards.
+Records are frozen: what was sent and what came back is never edited afterwards. GradingSite alone is filled in, while a
+run is prepared.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 JsonObject = dict[str, Any]
 
@@ -192,6 +193,29 @@ class Grade:
 
     def __bool__(self) -> bool:
         return self.kind is Kind.RIGHT
+
+
+@dataclass(slots=True)
+class GradingSite:
+    """What the graders of one process have in common during a run.
+
+    allows_unsafe_code: the user said that programs may run without a sandbox where none can be built.
+    shared: whatever one grader makes and others may use, by the key of whoever makes it (a pool of judges).
+    warnings: sentences for the user, shown before the first request. facts: what run.json says of this invocation.
+    """
+
+    allows_unsafe_code: bool = False
+    shared: dict[object, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@runtime_checkable
+class PreparedGrader(Protocol):
+    """A grader that has to know something, or to refuse, before the first request is sent."""
+
+    def prepare(self, site: GradingSite) -> None:
+        """Called once in each process that grades. Raises UserMistake where it cannot grade here."""
 
 
 @dataclass(frozen=True, slots=True)

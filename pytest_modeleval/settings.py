@@ -82,6 +82,7 @@ class Settings:
     only: frozenset[Kind] = frozenset()
     is_strict: bool = False
     max_ungraded: Limit = Limit(rows=0)
+    allows_unsafe_code: bool = False
     is_flushing: bool = False
     idle_timeout_s: float | None = None
     sample_timeout_s: float | None = None
@@ -143,6 +144,9 @@ def read_settings(config: pytest.Config) -> Settings:
         max_ungraded=parse_limit(
             "--eval-max-ungraded", value_of(config, "--eval-max-ungraded") or "0", allow_zero=True
         ),
+        # The variable is older than the option.
+        allows_unsafe_code=_switch("--eval-unsafe-code", config)
+        or os.environ.get("MODELEVAL_CODE_WITHOUT_SANDBOX") == "1",
         is_flushing=_switch("--eval-flush-cache", config),
         idle_timeout_s=_seconds("--eval-idle-timeout", value_of(config, "--eval-idle-timeout")),
         sample_timeout_s=_seconds("--eval-sample-timeout", value_of(config, "--eval-sample-timeout")),

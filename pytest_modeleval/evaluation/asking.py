@@ -13,6 +13,7 @@ import orjson
 
 from pytest_modeleval.client.body import encode_body, request_key, seed_of
 from pytest_modeleval.client.reply import response_from_reply
+from pytest_modeleval.declaration import Grader
 from pytest_modeleval.dispatch.balance import prefix_key
 from pytest_modeleval.dispatch.dispatcher import Call, Dispatcher
 from pytest_modeleval.dispatch.silence import sample_limit_s
@@ -252,15 +253,21 @@ class AskingSite:
     async def _grade_ahead(self, item: PlannedItem, value: Any, key: str) -> tuple[Grade | None, Exception | None]:
         """Run a grader that is a coroutine function (code execution, a judge model) ahead of the test."""
         grade = item.plan.benchmark.grade
-        if grade is None or not inspect.iscoroutinefunction(grade):
+        if grade is None or not _runs_ahead(grade):
             return None, None
         known = self.stored_outcomes.get(item.key)
         if known is not None and known.kind.is_verdict and known.request_key == key:
             return grade_of(known), None
         try:
-            return await grade(item.sample, value), None
+            made = grade(item.sample, value)
+            return await made if inspect.isawaitable(made) else made, None
         except Exception as error:  # noqa: BLE001 - the grader's own fault becomes grader_error, never a score
             return None, error
+
+
+def _runs_ahead(grade: Grader) -> bool:
+    """A coroutine function, or an object that is called like one."""
+    return inspect.iscoroutinefunction(grade) or inspect.iscoroutinefunction(getattr(grade, "__call__", None))  # noqa: B004
 
 
 def _not_stored(what: str) -> Ungraded:

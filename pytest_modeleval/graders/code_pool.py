@@ -13,7 +13,16 @@ from dataclasses import dataclass, field
 
 from pytest_modeleval.graders.code_judge import Judge
 from pytest_modeleval.graders.code_problem import JudgeError, JudgeResult, Problem
-from pytest_modeleval.sandbox import Limits, Sandbox, SandboxError, SandboxUnavailable, Unit, Walls, available_walls
+from pytest_modeleval.sandbox import (
+    Limits,
+    Sandbox,
+    SandboxError,
+    SandboxUnavailable,
+    Unit,
+    Walls,
+    advice,
+    available_walls,
+)
 
 _IDLE_S = 10.0
 _PROBE = """
@@ -158,13 +167,18 @@ class _State:
         for walls in (*available_walls(), *((Walls.NONE,) if self.accepts_no_walls else ())):
             try:
                 _probe(walls)
-            except (SandboxUnavailable, SandboxError) as error:
+            except SandboxUnavailable as error:
+                refusals.append(error.reason)
+                continue
+            except SandboxError as error:
                 refusals.append(str(error))
                 continue
             self.chosen = walls
             return
-        self.refusal = "programs of the model are not run without a sandbox, and none can be built here: " + "; ".join(
-            refusals
+        self.refusal = (
+            "expected a sandbox for the programs that the model writes, found that none can be built here: "
+            f"{'; '.join(refusals)}. {advice(Walls.NAMESPACES)}. Or deselect what runs code (-k), or accept the danger "
+            "with --eval-unsafe-code (docs/sandbox.md)"
         )
 
 

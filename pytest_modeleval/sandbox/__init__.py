@@ -3,7 +3,7 @@
 The only room that executes model output. What is contained and what is not: docs/sandbox.md.
 """
 
-from pytest_modeleval.sandbox.launch import Walls, available_walls
+from pytest_modeleval.sandbox.launch import Walls, advice, available_walls
 from pytest_modeleval.sandbox.limits import Limits, RunReport, SandboxError, SandboxUnavailable
 from pytest_modeleval.sandbox.sandbox import Run, Sandbox, Unit
 
@@ -16,5 +16,6 @@ __all__ = [
     "SandboxUnavailable",
     "Unit",
     "Walls",
+    "advice",
     "available_walls",
 ]

@@ -8,7 +8,14 @@ from pytest_modeleval.errors import ModelEvalError, UserMistake
 
 
 class SandboxUnavailable(UserMistake):
-    """This machine lets us build no sandbox. The message says in one line what to enable."""
+    """This machine lets us build no sandbox. The message says in one line what to enable.
+
+    reason: why, without the advice.
+    """
+
+    def __init__(self, reason: str, advice: str = "") -> None:
+        super().__init__(f"{reason}. {advice}" if advice else reason)
+        self.reason = reason
 
 
 class SandboxError(ModelEvalError):

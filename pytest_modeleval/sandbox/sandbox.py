@@ -58,10 +58,10 @@ class Sandbox:
             self.facts = self._answer(_START_S)
         except SandboxError as error:
             said = self._last_words()
-            raise SandboxUnavailable(f"{walls} sandbox does not start: {said or error}. {advice(walls)}") from error
+            raise SandboxUnavailable(f"{walls} sandbox does not start: {said or error}", advice(walls)) from error
         if "failed" in self.facts:
             self.close()
-            raise SandboxUnavailable(f"{walls} sandbox does not start: {self.facts['failed']}. {advice(walls)}")
+            raise SandboxUnavailable(f"{walls} sandbox does not start: {self.facts['failed']}", advice(walls))
         self.is_usable = True
 
     def load(self, units: Sequence[Unit], *, limits: Limits) -> RunReport:

@@ -23,7 +23,7 @@ from pytest_modeleval.errors import EngineStopped, UserMistake
 from pytest_modeleval.evaluation.asking import Answered
 from pytest_modeleval.evaluation.evaluation import AskingOptions, Evaluation
 from pytest_modeleval.evaluation.plan import BenchmarkPlan, load_samples
-from pytest_modeleval.records import Outcome
+from pytest_modeleval.records import GradingSite, Outcome, PreparedGrader
 from pytest_modeleval.session import run as runs
 from pytest_modeleval.session.connect import Connection
 from pytest_modeleval.session.deployment import deployment_notes
@@ -55,6 +55,7 @@ class ActiveSession:
         # Everything that is selected; more than the items where this run is one shard of several.
         self.whole: list[SampleItem] = []
         self.stop_reason = ""
+        self.grading = GradingSite(allows_unsafe_code=settings.allows_unsafe_code)
 
     # Where things come from; other in a worker of xdist.
 
@@ -185,6 +186,7 @@ class ActiveSession:
         if not self.items or self.settings.is_collect_only:
             return
         check_targets(self.settings, self.collector.known)
+        self.prepare_graders()
         load_samples(item.planned for item in self.items)
         plans = list({id(item.planned.plan): item.planned.plan for item in self.whole}.values())
         self.connection = connection = self.get_connection()
@@ -218,6 +220,18 @@ class ActiveSession:
         for index, item in enumerate(self.items):
             item.plan_index = index
             item.model_facts = connection.model
+
+    def prepare_graders(self) -> None:
+        """Let graders refuse before anybody waits for a server. Raises UserMistake."""
+        graders = {item.planned.key.benchmark: item.planned.plan.benchmark.grade for item in self.items}
+        for name, grade in graders.items():
+            if isinstance(grade, PreparedGrader):
+                try:
+                    grade.prepare(self.grading)
+                except UserMistake as mistake:
+                    raise type(mistake)(f"{name}: {mistake}") from None
+        for warning in self.grading.warnings:
+            self.say(f"warning: {warning}")
 
     def _set_params(self, plans: list[BenchmarkPlan], connection: Connection) -> None:
         stored = runs.stored_params(self.settings.rescore_dir) if self.settings.rescore_dir is not None else {}

@@ -17,6 +17,7 @@ INPUT = "modeleval"
 MISTAKE = "modeleval_mistake"
 STOPPED = "modeleval_stopped"
 NOTES = "modeleval_notes"
+GRADING = "modeleval_grading"
 
 
 def share_of(worker: int, *, in_flight: int, workers: int) -> int:
@@ -49,6 +50,12 @@ class Controller:
             self._owner.reach()
         except UserMistake as mistake:
             raise pytest.UsageError(str(mistake)) from None
+        if self._settings.allows_unsafe_code:
+            # Workers find out whether there is a sandbox, and cannot speak.
+            self._owner.say(
+                "warning: --eval-unsafe-code: WHERE NO SANDBOX CAN BE BUILT, PROGRAMS THAT THE MODEL WROTE RUN WITH "
+                "YOUR RIGHTS; run.json says whether they did"
+            )
 
     def pytest_configure_node(self, node: Any) -> None:
         """Tell a worker, also one that replaces another, what it needs."""
@@ -90,6 +97,7 @@ class Controller:
         output = getattr(node, "workeroutput", None) or {}
         self._owner.mistake = self._owner.mistake or output.get(MISTAKE, "")
         self._stopped = self._stopped or output.get(STOPPED, "")
+        self._owner.note_invocation(output.get(GRADING, {}))
         for line in output.get(NOTES, ()):
             # Every worker finds the same; it is said once.
             if line not in self._notes:

@@ -160,6 +160,11 @@ class Owner:
             what = "grading" if self.settings.rescore_dir is not None else "taking up"
             self.say(f"{what} {shown_path(self.folder.path)} again: {stored:,} answers are there already")
 
+    def note_invocation(self, facts: Mapping[str, Any]) -> None:
+        """What run.json says of this use of the folder beside command and versions."""
+        if self.folder is not None and facts:
+            self.folder.run["invocations"][-1].update(facts)
+
     def begin(self, items: int, totals: Mapping[str, int]) -> None:
         """The plan stands and the folder holds no other experiment: from here on it is written."""
         assert self.folder is not None

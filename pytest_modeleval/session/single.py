@@ -100,6 +100,7 @@ class SingleSession(ActiveSession):
 
     def experiment_is_known(self) -> None:
         """See ActiveSession."""
+        self._owner.note_invocation(self.grading.facts)
         self._owner.begin(len(self.items), self._totals())
 
     def _totals(self) -> dict[str, int]:

@@ -13,7 +13,7 @@ from pytest_modeleval.errors import EngineStopped, UserMistake
 from pytest_modeleval.evaluation.evaluation import AskingOptions, Evaluation
 from pytest_modeleval.session.active import ActiveSession
 from pytest_modeleval.session.connect import Connection
-from pytest_modeleval.session.controller import INPUT, MISTAKE, NOTES, STOPPED
+from pytest_modeleval.session.controller import GRADING, INPUT, MISTAKE, NOTES, STOPPED
 from pytest_modeleval.session.states import StatesFile
 from pytest_modeleval.settings import Settings
 from pytest_modeleval.store.journal import JournalReader
@@ -84,6 +84,7 @@ class WorkerSession(ActiveSession):
         """Before xdist tells the controller which items there are."""
         super().pytest_collection_finish(session)
         self._config.workeroutput[NOTES] = [*self.collector.missing(), *self._notes]
+        self._config.workeroutput[GRADING] = self.grading.facts
         self._plan_index = {
             index: item.plan_index
             for index, item in enumerate(session.items)

@@ -76,7 +76,9 @@ def graded(function: Any, sample: Sample, text: str) -> Grade:
     """What the page's grader says of a reply."""
     grade = declaration(function).grade
     assert grade is not None
-    return grade(sample, said(text))
+    made = grade(sample, said(text))
+    assert isinstance(made, Grade)
+    return made
 
 
 def prompt(function: Any, sample: Sample) -> str:
