@@ -29,6 +29,7 @@ from pytest_modeleval.session.connect import Connection
 from pytest_modeleval.session.deployment import deployment_notes
 from pytest_modeleval.session.judging import check_targets
 from pytest_modeleval.session.lane import ShortWay
+from pytest_modeleval.session.other_plugins import refuse_reruns
 from pytest_modeleval.session.outcomes import line_of, outcome_of, properties_of, report_of_verdict, shape_report
 from pytest_modeleval.settings import Settings
 
@@ -185,6 +186,7 @@ class ActiveSession:
             self.say(f"shard {self.settings.shard} has none of the {len(self.whole):,} selected items")
         if not self.items or self.settings.is_collect_only:
             return
+        refuse_reruns(self.config, self.items)
         check_targets(self.settings, self.collector.known)
         self.prepare_graders()
         load_samples(item.planned for item in self.items)

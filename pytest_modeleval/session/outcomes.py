@@ -14,6 +14,7 @@ from pytest_modeleval.collection.items import SampleItem
 from pytest_modeleval.evaluation.verdict import judged, unjudged
 from pytest_modeleval.records import JsonObject, Kind, Outcome
 from pytest_modeleval.reports.text import visible
+from pytest_modeleval.session.other_plugins import is_timeout
 
 ATTRIBUTE = "modeleval"
 GATE = "modeleval_gate"
@@ -32,7 +33,7 @@ def outcome_of(item: SampleItem, call: pytest.CallInfo[None]) -> Outcome | None:
     key = item.planned.key
     answered = item.answered
     request_key = answered.request_key if answered is not None else ""
-    is_wrong = isinstance(error, AssertionError | pytest.fail.Exception)
+    is_wrong = isinstance(error, AssertionError | pytest.fail.Exception) and not is_timeout(call)
     if call.when == "setup" and error is None:
         return None
     if call.when == "setup" or (error is not None and not is_wrong):

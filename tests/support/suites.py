@@ -133,8 +133,14 @@ def environment(home: Path, more: dict[str, str] | None = None) -> dict[str, str
         kept.pop(name, None)
     # Compiled once, not in every run; and hypothesis, which these projects do not use, takes seconds to load.
     kept.pop("PYTHONDONTWRITEBYTECODE", None)
-    kept["PYTEST_ADDOPTS"] = "-p no:hypothesispytest"
+    kept["PYTEST_ADDOPTS"] = without_plugins()
     return {**kept, "COLUMNS": "80", "NO_COLOR": "1", "MODELEVAL_CACHE": str(home / "cache"), **(more or {})}
+
+
+def without_plugins(*wanted: str) -> str:
+    """PYTEST_ADDOPTS that leaves out the plugins which these projects do not use, but for the wanted ones."""
+    unused = ("hypothesispytest", "randomly", "rerunfailures", "timeout", "pytest_cov")
+    return " ".join(f"-p no:{name}" for name in unused if name not in wanted)
 
 
 def kill_group(process: subprocess.Popen[str], number: int = signal.SIGKILL) -> None:
