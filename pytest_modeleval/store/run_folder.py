@@ -31,6 +31,8 @@ PACKAGES = (
     "httpx",
     "datasets",
     "math-verify",
+    "beautifulsoup4",
+    "markdownify",
 )
 
 

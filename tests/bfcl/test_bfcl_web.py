@@ -18,7 +18,7 @@ from web_imitation import Reply, Seen, WebImitation, page, searxng_results, serp
 from pytest_modeleval.bfcl import Asking, Solved, grade
 from pytest_modeleval.bfcl.agentic import ANSWER_FORM
 from pytest_modeleval.bfcl.conversation import Conversation
-from pytest_modeleval.bfcl.dialect import ToolDialect
+from pytest_modeleval.bfcl.dialect import TextDialect, ToolDialect
 from pytest_modeleval.bfcl.package import DEFAULT_VERSION, functions_of
 from pytest_modeleval.bfcl.search import asking
 from pytest_modeleval.bfcl.search.asking import CHARACTERS_PER_TOKEN, Web, ask_web
@@ -342,6 +342,23 @@ def test_a_conversation_never_outgrows_the_context(monkeypatch: pytest.MonkeyPat
     assert said.final is not None
     assert max(sizes) <= 20_000
     assert sizes[3] > 10_000
+
+
+def test_calls_written_as_text_are_searched_too(packages: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without native tools the results come back as text, and the last reply without a call is graded."""
+    sample, web_ = question(monkeypatch)
+    texts = ["[fetch_url_content(url='https://e.org', mode='raw')]", "It is nobody."]
+    replies = iter([Response(text, content=text) for text in texts])
+    model = ScriptedModel(lambda _request: next(replies))
+    described = [dict(function) for function in functions_of("WebSearchAPI", DEFAULT_VERSION)]
+    said = asyncio.run(ask_web(sample, model, TextDialect(), web=web_, functions=described))
+    assert said.final is not None
+    assert said.final.text == "It is nobody."
+    first, second = model.asked
+    assert "fetch_url_content" in first.messages[0]["content"]
+    assert ANSWER_FORM in first.messages[0]["content"]
+    assert "word word word" in second.messages[-1]["content"]
+    assert not first.tools
 
 
 def test_no_model_is_asked_once_searching_was_refused(monkeypatch: pytest.MonkeyPatch) -> None:

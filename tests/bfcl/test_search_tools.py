@@ -19,7 +19,7 @@ from pytest_modeleval.bfcl.search.choice import read_choice
 from pytest_modeleval.bfcl.search.provider import Hit, Page, failed
 from pytest_modeleval.bfcl.search.recordings import ABOUT, Record, Replay, page_file, recorded_name, search_file
 from pytest_modeleval.bfcl.search.text import text_of_html
-from pytest_modeleval.bfcl.search.tools import LEAST_CHARACTERS, MOST_CHARACTERS, NOTHING_FOUND, WebTools
+from pytest_modeleval.bfcl.search.tools import LEAST_CHARACTERS, MOST_CHARACTERS, MOST_USES, NOTHING_FOUND, WebTools
 from pytest_modeleval.errors import SettingsError, Ungraded
 from pytest_modeleval.graders.calls import Call
 from pytest_modeleval.records import Kind, Request, Response
@@ -226,6 +226,17 @@ def test_rooms_of_one_round_add_up() -> None:
 def test_one_page_is_bounded_whatever_room_there_is() -> None:
     """Nothing larger is journaled either."""
     assert len(fetch(Scripted(page=Page("x" * 10**6)), url="https://e.org")["content"]) == MOST_CHARACTERS
+
+
+def test_there_is_an_end_to_searches_and_to_their_length() -> None:
+    """A reply may hold a thousand calls, and an argument a million characters."""
+    provider = Scripted()
+    results = use(provider, *[("search_engine_query", {"keywords": "x" * 10**6})] * (MOST_USES + 5))
+    assert provider.asked == [("x" * 2000, "wt-wt")] * MOST_USES
+    assert all("More than 100 uses" in json.loads(result)["error"] for result in results[MOST_USES:])
+    address = f"https://e.org/{'x' * 9000}"
+    assert fetch(provider, url=address)["error"].endswith("the address is too long")
+    assert len(provider.asked) == MOST_USES
 
 
 @pytest.mark.parametrize(

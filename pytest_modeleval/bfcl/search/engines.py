@@ -29,7 +29,6 @@ _MOST_BYTES = 8 * 1024 * 1024
 _TIMEOUT_S = 30.0
 _MOST_HITS = 100
 _MOST_TEXT = 4000
-_MOST_KEYWORDS = 2000
 Sleep = Callable[[float], Awaitable[None]]
 
 
@@ -68,7 +67,7 @@ class Engine:
             why = self._refusal
             try:
                 if not why:
-                    found = await self._patiently(keywords[:_MOST_KEYWORDS], region)
+                    found = await self._patiently(keywords, region)
                     self._failed_in_a_row = 0
                     return found
             except Refused as refusal:

@@ -1,8 +1,8 @@
 """The two tools of BFCL's web search, as the model sees them: names, arguments, results and errors of upstream.
 
 Source: bfcl-eval 2025.10.27.1, web_search.py and the executor of multi_turn_utils.py. Calls are made by name and
-arguments. Departures: a hit without snippet has an empty one (upstream fails), and results are cut to what the
-conversation has room for (upstream sends what the server then refuses).
+arguments. Departures: a hit without snippet has an empty one (upstream fails), results are cut to what the
+conversation has room for (upstream sends what the server then refuses), and there is an end to uses of the tools.
 """
 
 from __future__ import annotations
@@ -18,6 +18,11 @@ from pytest_modeleval.graders.calls import Call
 
 # Characters of one page, whatever room there is: about 50,000 tokens.
 MOST_CHARACTERS = 200_000
+# Uses of the tools in one conversation: searches cost money, and a reply may hold a thousand calls.
+MOST_USES = 100
+# As much of a search and of an address as is read; servers refuse longer addresses.
+MOST_KEYWORDS = 2000
+MOST_ADDRESS = 8000
 # Fewer are not worth showing: the model is told that there is no room.
 LEAST_CHARACTERS = 500
 # What upstream answers to a search without results.
@@ -37,6 +42,7 @@ class WebTools:
         self._has_snippets = has_snippets
         self._room = room
         self._left = 0
+        self._uses = 0
         self._has_failed_to_reach = False
         self.has_reached = False
 
@@ -61,6 +67,9 @@ class WebTools:
             "fetch_url_content": self._fetch,
         }
         tool = tools.get(name)
+        self._uses += 1
+        if self._uses > MOST_USES:
+            return json.dumps({"error": f"More than {MOST_USES} uses of the tools; give your answer now."})
         try:
             if tool is None:
                 raise NameError(f"name {name!r} is not defined")
@@ -69,7 +78,7 @@ class WebTools:
             return f"Error during execution: {_as_upstream(str(error))[:500]}"
 
     async def _search(self, keywords: Any, max_results: Any = 10, region: Any = "wt-wt") -> str:
-        asked = {"keywords": clean(str(keywords)), "region": clean(str(region)[:40])}
+        asked = {"keywords": clean(str(keywords)[:MOST_KEYWORDS]), "region": clean(str(region)[:40])}
 
         async def run() -> list[list[str]]:
             hits = await self._provider.search(asked["keywords"], asked["region"])
@@ -92,6 +101,8 @@ class WebTools:
     async def _fetch(self, url: Any, mode: Any = "raw") -> str:
         if not isinstance(url, str) or not url.startswith(("http://", "https://")):
             raise ValueError(f"Invalid URL: {url}")
+        if len(url) > MOST_ADDRESS:
+            return _error(url, "the address is too long")
         url = clean(url)
         if mode not in MODES:
             return _error(url, f"Unsupported mode: {mode}")
