@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_modeleval.declaration import Benchmark, Model, Subset, benchmark
-    from pytest_modeleval.records import Grade, Kind, Request, Response, Sample, ToolCall, Usage
+    from pytest_modeleval.records import Advice, Grade, Kind, Request, Response, Sample, ToolCall, Usage
 
 __all__ = [
+    "Advice",
     "Benchmark",
     "Grade",
     "Kind",

@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 
 from pytest_modeleval.datasets import Dataset, Row
 from pytest_modeleval.metrics import Aggregate
-from pytest_modeleval.records import Grade, Request, Response, Sample
+from pytest_modeleval.records import Advice, Grade, Request, Response, Sample
 
 ATTRIBUTE = "pytest_modeleval_benchmark"
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
@@ -99,7 +99,7 @@ class Benchmark:
     sample_id: Callable[[Row], str] | None
     aggregates: tuple[Aggregate, ...]
     defaults: Mapping[str, Any] = field(default_factory=dict)
-    advice: Mapping[str, str] = field(default_factory=dict)
+    advice: Mapping[str, Advice] = field(default_factory=dict)
     offers_tools: bool = False
 
 
@@ -117,7 +117,7 @@ def benchmark(
     metric: str = "mean_acc",
     aggregates: Sequence[Aggregate] = (),
     defaults: Mapping[str, Any] | None = None,
-    advice: Mapping[str, str] | None = None,
+    advice: Mapping[str, str | Advice] | None = None,
     offers_tools: bool = False,
 ) -> Callable[[F], F]:
     """Declare that a test function is a benchmark; each sample becomes one item.
@@ -133,7 +133,7 @@ def benchmark(
     metric: "mean_acc", "acc", or "pass@k" for a number k (1 with one repeat).
     aggregates: how subsets combine, as the benchmark's source defines it.
     defaults: generation parameters the benchmark wishes (max_tokens, ...); profile and --eval-param win over them.
-    advice: subset -> what a failing subset usually means, one sentence.
+    advice: subset -> what a failing subset usually means, one sentence; or an Advice, which says below which score.
     offers_tools: its requests offer tools, or describe them where `model.tool_calls` is "text"; which of the two it was
     is part of the experiment.
     """
@@ -163,7 +163,9 @@ def benchmark(
         sample_id=sample_id,
         aggregates=tuple(aggregates),
         defaults=dict(defaults or {}),
-        advice=dict(advice or {}),
+        advice={
+            subset: given if isinstance(given, Advice) else Advice(given) for subset, given in (advice or {}).items()
+        },
         offers_tools=offers_tools,
     )
 

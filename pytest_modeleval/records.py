@@ -219,6 +219,18 @@ class PreparedGrader(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Advice:
+    """What a low score of a subset usually means.
+
+    text: one sentence. below: it is given where the score is below this share; 1.0 is for checks, all of which should
+    pass, and something near chance for questions, which a sound model may get wrong.
+    """
+
+    text: str
+    below: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class ItemKey:
     """Which question this is: benchmark, subset, sample id, and epoch counted from 0."""
 

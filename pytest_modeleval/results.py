@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_modeleval.records import ItemKey, Kind, Outcome
+from pytest_modeleval.records import Advice, ItemKey, Kind, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class BenchmarkSummary:
     metric: str
     subsets: tuple[Score, ...]
     aggregates: tuple[AggregateScore, ...] = ()
-    advice: Mapping[str, str] = field(default_factory=dict)
+    advice: Mapping[str, Advice] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from pytest_modeleval import Grade, benchmark
+from pytest_modeleval import Advice, Grade, benchmark
 from pytest_modeleval.bfcl import AGGREGATES, CATEGORIES, asked, dataset, grade, sample_id, solver, to_sample
 from pytest_modeleval.bfcl.package import DEFAULT_VERSION, version_asked
 
 # MODELEVAL_BFCL=2026.3.23 asks the newest questions; a score of one version says nothing about the other's.
 DATA = version_asked()
-PARSER = "calls that come as text mean that the server has no tool parser: is --tool-call-parser set?"
+# Without a parser next to nothing is right; a weak model is above this, and needs no such advice.
+PARSER = Advice(
+    "calls that come as text mean that the server has no tool parser: is --tool-call-parser set?", below=0.1
+)
 
 
 @benchmark(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import partial
 
-from pytest_modeleval import Grade, Request, Sample, Subset, benchmark
+from pytest_modeleval import Advice, Grade, Request, Sample, Subset, benchmark
 from pytest_modeleval.datasets import Row, huggingface
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.graders.code import code_grader
@@ -84,7 +84,11 @@ def remark(sample: Sample) -> str:
     metric="pass@1",
     # A reply cut here counts as truncated, never as a wrong program.
     defaults={"max_tokens": 65536},
-    advice={"release_latest": "All zero is nearly always the harness: look at the causes, then at three raw replies."},
+    advice={
+        "release_latest": Advice(
+            "all zero is nearly always the harness: look at the causes, then at three raw replies.", below=0.001
+        )
+    },
 )
 def test_live_code_bench(grade: Grade) -> None:
     assert grade, grade.explanation

@@ -1,8 +1,10 @@
 """What a failing subset usually means. Shown under the table of scores."""
 
+from pytest_modeleval import Advice
+
 _WEIGHTS = "are these the weights, the quantization and the chat template that were meant?"
 
-ADVICE = {
+ADVICE: dict[str, str | Advice] = {
     "chat_template": (
         "the model is fed through another chat template than its own: compare the served one (--chat-template) with "
         "tokenizer_config.json, and its end tokens with generation_config.json."
@@ -49,8 +51,9 @@ ADVICE = {
         "replies reach the wrong request, or requests see each other's text: trust no score of this server; look at "
         "the prefix cache and at proxies that merge or cache requests."
     ),
-    "arithmetic": f"sums that this model should know go wrong: {_WEIGHTS}",
-    "letters": f"questions on letters that this model should know go wrong: {_WEIGHTS}",
-    "decimals": f"comparisons that this model should know go wrong: {_WEIGHTS}",
-    "knowledge": f"facts that this model should know go wrong: {_WEIGHTS}",
+    # Four options each, decimals two: at these scores and below, guesses explain the answers.
+    "arithmetic": Advice(f"sums are no better than guessed: {_WEIGHTS}", below=0.5),
+    "letters": Advice(f"answers on letters are no better than guessed: {_WEIGHTS}", below=0.5),
+    "decimals": Advice(f"comparisons of decimals are no better than guessed: {_WEIGHTS}", below=0.6),
+    "knowledge": Advice(f"answers on common knowledge are no better than guessed: {_WEIGHTS}", below=0.5),
 }

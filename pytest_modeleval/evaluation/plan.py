@@ -104,7 +104,7 @@ def plan_line(
         "metric": benchmark.metric,
         "subsets": [{"name": part.name, "optional": part.is_optional} for part in plan.subsets],
         "aggregates": [dataclasses.asdict(aggregate) for aggregate in benchmark.aggregates],
-        "advice": dict(benchmark.advice),
+        "advice": {subset: dataclasses.asdict(given) for subset, given in benchmark.advice.items()},
         "params": plan.params,
         "data": {name: {**plan.manifests[name].lock_entry(), **variants.get(name, {})} for name in all_ids},
         "repeats": repeats,

@@ -7,7 +7,7 @@ from typing import Any
 
 from pytest_modeleval.evaluation.plan import aggregate_from_json
 from pytest_modeleval.metrics import combine, score_subset
-from pytest_modeleval.records import ItemKey, JsonObject, Kind, Outcome
+from pytest_modeleval.records import Advice, ItemKey, JsonObject, Kind, Outcome
 from pytest_modeleval.results import BenchmarkSummary
 
 
@@ -78,5 +78,5 @@ def _benchmark(plan: Mapping[str, Any], outcomes: Mapping[ItemKey, Outcome]) -> 
         metric=plan["metric"],
         subsets=scores,
         aggregates=combine([aggregate_from_json(entry) for entry in plan["aggregates"]], scores, regular),
-        advice=plan.get("advice") or {},
+        advice={subset: Advice(**given) for subset, given in plan["advice"].items()},
     )

@@ -165,9 +165,9 @@ def _advice(summary: RunSummary) -> Iterator[Remark]:
     for entry in summary.benchmarks:
         failing: dict[str, list[str]] = {}
         for score in entry.subsets:
-            advice = entry.advice.get(score.subset, "")
-            if advice and score.score is not None and score.score < 1.0:
-                failing.setdefault(advice, []).append(score.subset)
+            advice = entry.advice.get(score.subset)
+            if advice is not None and score.score is not None and score.score < advice.below:
+                failing.setdefault(advice.text, []).append(score.subset)
         for advice, subsets in failing.items():
             names = one_line(f"{entry.benchmark} {_listed(subsets)}")
             yield Remark("advice", f"{names}: {sentences(one_line(advice))}", is_warning=False)

@@ -17,7 +17,18 @@ from pathlib import Path
 
 from pytest_modeleval.sandbox.bubblewrap import INSIDE_ENVIRONMENT, bubblewrap_argv
 
-_SENT_MODULES = ("seccomp", "confine", "namespaces", "wire", "values", "contest", "styles", "supervisor", "bootstrap")
+_SENT_MODULES = (
+    "seccomp",
+    "confine",
+    "namespaces",
+    "wire",
+    "values",
+    "contest",
+    "depth",
+    "styles",
+    "supervisor",
+    "bootstrap",
+)
 _FIRST_UID = 1_900_000_000
 _count = itertools.count()
 

@@ -18,6 +18,7 @@ import io
 import json
 import marshal
 import os
+import resource
 import site
 import sys
 import threading
@@ -26,12 +27,13 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from pytest_modeleval.sandbox import values
+from pytest_modeleval.sandbox import depth, values
 
 RECURSION_LIMIT = 50_000
 COMPILE_FAILED = 3
 CHECK_FAILED, CANDIDATE_RAISED, CANDIDATE_GONE, CHECK_BROKEN = 11, 12, 13, 14
 _THREAD_STACK_BYTES = 16 * 2**20
+_MOST_STACK_BYTES = 512 * 2**20
 _READ_BYTES = 2**30
 
 
@@ -42,6 +44,9 @@ def complete_builtins() -> None:
     # The C library would give each thread the main thread's stack, which is huge here.
     threading.stack_size(_THREAD_STACK_BYTES)
     sys.setrecursionlimit(RECURSION_LIMIT)
+    stack, _ = resource.getrlimit(resource.RLIMIT_STACK)
+    depth.allow_deep_recursion(stack if 0 < stack <= _MOST_STACK_BYTES else _MOST_STACK_BYTES)
+    depth.allow_in_threads(_THREAD_STACK_BYTES)
 
 
 def compile_units(setting_up: int) -> int:

@@ -232,7 +232,7 @@ class _Inquiry:
         more = f" and {len(listed) - _MOST_MODELS_SHOWN} more" if len(listed) > _MOST_MODELS_SHOWN else ""
         by_last = {_last_part(name): name for name in listed}
         close = difflib.get_close_matches(_last_part(model), by_last, n=1)
-        hint = f"did you mean --model {by_last[close[0]]}?" if close else "give one of these with --model"
+        hint = f"did you mean --model {by_last[close[0]]}?" if close else "give one of these with --model."
         return (
             f"expected {model} at {self._base}, found {shown}{more}; {hint} A profile's other names for it stand in "
             f"served_names of models.toml"

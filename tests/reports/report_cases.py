@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from pytest_modeleval.records import Kind
+from pytest_modeleval.records import Advice, Kind
 from pytest_modeleval.results import AggregateScore, BenchmarkSummary, GateVerdict, RunSummary, Score
 
 HOSTILE_TEXT = "\x1b[31mred\x1b[0m \u202eabc\u202c \x07<script>document.title='x'</script> a|b `c` &amp; \ud800"
@@ -73,7 +73,7 @@ def bfcl() -> BenchmarkSummary:
                 note="partial: 1 of 5 groups (NON_LIVE), at most 0.10 with the missing counted as 0",
             ),
         ),
-        advice={"simple_javascript": "the tool-call parser of the server does not fit the model"},
+        advice={"simple_javascript": Advice("the tool-call parser of the server does not fit the model")},
     )
 
 
@@ -147,7 +147,7 @@ def summaries(draw: st.DrawFn) -> RunSummary:
         metric=st.sampled_from(["mean_acc", "acc", "pass@1"]),
         subsets=st.lists(scores(), max_size=5).map(tuple),
         aggregates=st.lists(aggregates, max_size=2).map(tuple),
-        advice=st.dictionaries(names, st.text(max_size=40), max_size=3),
+        advice=st.dictionaries(names, st.builds(Advice, st.text(max_size=40), st.floats(0, 1)), max_size=3),
     )
     gates = st.builds(
         GateVerdict,

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_cases import a_score, clean_summary, full_summary, iquiz, summaries
 
-from pytest_modeleval.records import Kind
+from pytest_modeleval.records import Advice, Kind
+from pytest_modeleval.reports.remarks import remarks
 from pytest_modeleval.reports.rows import interval_text, score_rows, score_text
 from pytest_modeleval.reports.table import MIN_WIDTH, gate_lines, notes, score_table
 from pytest_modeleval.reports.terminal import summary_parts
@@ -269,3 +270,12 @@ def test_every_kind_has_its_place_in_the_counts() -> None:
     line = notes(RunSummary("M", False, (BenchmarkSummary("b", "1", "acc", (score,)),)), width=1000)[0]
     for number, kind in enumerate(Kind):
         assert f"{10**number:,} {kind.label}" in line
+
+
+@pytest.mark.parametrize(("score", "is_given"), [(0.0, True), (0.49, True), (0.5, False), (0.9, False), (1.0, False)])
+def test_advice_is_given_below_its_score(score: float, is_given: bool) -> None:
+    """A sound model may get some questions wrong: advice with a threshold is silent from there on."""
+    subset = a_score("letters", score, 0.0, 1.0, right=round(score * 100), wrong=100 - round(score * 100))
+    entry = BenchmarkSummary("wiring", "1", "mean_acc", (subset,), advice={"letters": Advice("wrong weights?", 0.5)})
+    found = [remark.text for remark in remarks(RunSummary("m", True, (entry,))) if remark.topic == "advice"]
+    assert found == (["wiring letters: wrong weights?"] if is_given else [])

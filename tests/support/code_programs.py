@@ -68,6 +68,17 @@ STDIN: dict[str, str] = {
         "    return 0 if n == 0 else 1 + deep(n - 1)\nassert deep(15000) == 15000\nn = int(input())\n"
         "print(sum(sum(map(int, input().split())) for _ in range(n)))"
     ),
+    "memoised_recursion_in_a_thread": (
+        "import sys, threading\nfrom functools import cache\nsys.setrecursionlimit(1 << 20)\nthreading.stack_size(1 << 27)\n"
+        "@cache\ndef deep(n):\n    return 0 if n == 0 else 1 + deep(n - 1)\ndef main():\n    assert deep(15000) == 15000\n"
+        "    n = int(input())\n    print(sum(sum(map(int, input().split())) for _ in range(n)))\n"
+        "t = threading.Thread(target=main)\nt.start()\nt.join()"
+    ),
+    "recursion_through_builtins": (
+        "import sys\nsys.setrecursionlimit(10**6)\ndef deep(n):\n"
+        "    return 0 if n == 0 else 1 + sum(deep(k) for k in (n - 1,))\nassert deep(5000) == 5000\nn = int(input())\n"
+        "print(sum(sum(map(int, input().split())) for _ in range(n)))"
+    ),
     "stdout_write": "import sys\nwords = sys.stdin.read().split()\nsys.stdout.write(str(sum(map(int, words[1:]))))",
     "stdout_buffer_write": "import sys\nwords = sys.stdin.read().split()\nsys.stdout.buffer.write(b'%d\\n' % sum(map(int, words[1:])))",
     "os_write": "import os, sys\nwords = sys.stdin.read().split()\nos.write(1, str(sum(map(int, words[1:]))).encode())",
