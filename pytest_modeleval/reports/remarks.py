@@ -168,9 +168,9 @@ def _advice(summary: RunSummary) -> Iterator[Remark]:
             advice = entry.advice.get(score.subset)
             if advice is not None and score.score is not None and score.score < advice.below:
                 failing.setdefault(advice.text, []).append(score.subset)
-        for advice, subsets in failing.items():
+        for text, subsets in failing.items():
             names = one_line(f"{entry.benchmark} {_listed(subsets)}")
-            yield Remark("advice", f"{names}: {sentences(one_line(advice))}", is_warning=False)
+            yield Remark("advice", f"{names}: {sentences(one_line(text))}", is_warning=False)
 
 
 def _repeats(summary: RunSummary) -> Iterator[Remark]:
