@@ -112,14 +112,17 @@ class ShortWay:
         self._allowed: dict[int, bool] = {}
         self._parent: pytest.Collector | None = None
         self._hook: Any = None
+        self._last: pytest.Item | None = None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
         """Take the item, and what follows it if that can be; or leave it to pytest."""
+        self._come_to(item)
         if not isinstance(item, SampleItem) or not self._run(item):
             return None
         following = self._following(item) if self._is_alone else None
         while following is not None:
+            self._come_to(following)
             if not self._run(following):
                 # It has its answer; the run loop comes to it next.
                 return True
@@ -127,6 +130,24 @@ class ShortWay:
             following.let_go()
             following = self._following(following)
         return True
+
+    def _come_to(self, item: pytest.Item) -> None:
+        """Tear down what an item that went the ordinary way left for its neighbours, once those are over.
+
+        It leaves its module set up for the next item. If that goes the short way, and so do all others up to the next
+        module, nobody has torn the old one down, and pytest refuses to set up the new one.
+        """
+        last, self._last = self._last, item
+        if last is None or last.parent is item.parent:
+            return
+        call = pytest.CallInfo.from_call(
+            lambda: item.session._setupstate.teardown_exact(item),
+            when="teardown",
+            reraise=(pytest.exit.Exception, KeyboardInterrupt),
+        )
+        if call.excinfo is not None:
+            report = last.ihook.pytest_runtest_makereport(item=last, call=call)
+            last.ihook.pytest_runtest_logreport(report=report)
 
     def _run(self, item: SampleItem) -> bool:
         """Run and report one item. False if it must go the ordinary way; then nothing was reported of it."""

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from loopback import LoopbackServer
-from suites import BENCHMARK, Suite
+from loopback import LoopbackServer, Refuse
+from suites import BENCHMARK, Suite, key_answer
 
 NOTES = """
 import json
@@ -82,3 +82,27 @@ def test_maxfail_ends_among_samples_that_are_answered(suite: Suite, server: Loop
     result = suite.run(server.url, "--eval-strict", f"--maxfail={most}")
     assert result.status == 1, result.out
     assert f"{most} failed" in result.out
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one process", "xdist"])
+def test_items_that_go_the_ordinary_way_in_several_modules(
+    suite: Suite, server: LoopbackServer, workers: tuple[str, ...]
+) -> None:
+    """An error in one module, then samples on the short way, then an error in the next: each error is only its own."""
+    rows = suite.write_rows(12).read_text()
+    source = (suite.path / "test_quiz.py").read_text()
+    for name in ("second", "third"):
+        (suite.path / f"test_{name}.py").write_text(source.replace("quiz", name))
+        (suite.path / "data" / name).mkdir()
+        (suite.path / "data" / name / "part.jsonl").write_text(rows)
+    server.script = lambda body, attempt: (
+        Refuse(400) if "Question 5 " in str(body["messages"][-1]["content"]) else key_answer(body, attempt)
+    )
+    arguments = suite.arguments(server.url, *workers)[:-1]
+    result = suite.command(*arguments, "test_quiz.py", "test_second.py", "test_third.py")
+    assert result.status == 6, result.out + result.err
+    assert "24 passed, 3 errors, 9 wrong" in result.out
+    assert result.summary is not None
+    for entry in result.summary["benchmarks"]:
+        counts = {kind: count for kind, count in entry["subsets"][0]["counts"].items() if count}
+        assert counts == {"right": 8, "wrong": 3, "server_error": 1}
