@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import partial
 
 from pytest_modeleval import Advice, Grade, Request, Sample, Subset, benchmark
 from pytest_modeleval.datasets import Row, huggingface
@@ -33,11 +32,12 @@ def to_sample(row: Row) -> Sample:
         function = json.loads(row.text("metadata")).get("func_name") or ""
     except (ValueError, AttributeError):
         raise DataError(f"expected a JSON object in field 'metadata', found none, in {row.where}") from None
-    names = ("starter_code", "question_id", "question_title", "public_test_cases", "private_test_cases")
+    names = ("starter_code", "question_id", "question_title")
     return Sample(
         question=row.text("question_content"),
-        # The tests stay packed, as they come, until a program is judged.
-        data={name: row.text(name) for name in names} | {"function": function},
+        # The tests stay in the file, packed as they come, until a program is judged: together they are gigabytes.
+        data={name: row.text(name) for name in names}
+        | {"function": function, "tests": row.later("public_test_cases", "private_test_cases")},
     )
 
 
@@ -59,7 +59,7 @@ def to_problem(sample: Sample) -> Problem:
     function = sample.data["function"]
     return Problem(
         limits=LIMITS,
-        cases=partial(cases, sample.data["public_test_cases"], sample.data["private_test_cases"]),
+        cases=lambda: cases(*sample.data["tests"].texts()),
         function=function,
         class_name="Solution" if function else "",
         prelude=CONTEST_PRELUDE,

@@ -1,4 +1,4 @@
-"""Data files as records: (line, fields) of JSONL, CSV and Parquet, gzip too, read in one pass and never whole.
+"""Data files as records of JSONL, CSV and Parquet, gzip too, read in one pass and never whole; or one record again.
 
 A line that is no row is an error with file and line number, never a row that is left out.
 """
@@ -6,12 +6,13 @@ A line that is no row is an error with file and line number, never a row that is
 from __future__ import annotations
 
 import contextlib
-from typing import IO, TYPE_CHECKING, Any, NoReturn
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from pytest_modeleval.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".parquet")
@@ -19,6 +20,48 @@ _BOM = b"\xef\xbb\xbf"
 # 19 digits in a row may not fit 64 bits, where orjson turns an integer into a rounded float without a word.
 _LONG_DIGITS = b"0" * 19
 _DIGITS = bytes.maketrans(b"123456789", b"0" * 9)
+_ROUNDED_FROM = 2.0**63
+_LONG_LINE = 2**16
+# Rows of a Parquet file that are decoded at once: so many, or fewer where they are large.
+_BATCH_ROWS = 1024
+_BATCH_BYTES = 8 * 2**20
+_READ_BYTES = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """The state of a file by which a change is noticed without reading it. Times in nanoseconds since 1970."""
+
+    size_bytes: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+    @classmethod
+    def of(cls, path: Path) -> Stamp:
+        """The present state. ctime and inode see what a copy with kept times would hide."""
+        found = path.stat()
+        return cls(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+
+
+class Place(NamedTuple):
+    """Where a record can be read again: offset and length in bytes (JSONL), or row group and row in it (Parquet)."""
+
+    at: int
+    of: int
+
+
+class Record(NamedTuple):
+    """One row of a file.
+
+    ordinal: counted from 0; line: from 1 (the row, in Parquet). place: None where the file cannot be entered in the
+    middle (packed, CSV).
+    """
+
+    ordinal: int
+    line: int
+    fields: dict[str, Any]
+    place: Place | None = None
 
 
 def count_records(path: Path, file: str) -> int:
@@ -35,8 +78,8 @@ def count_records(path: Path, file: str) -> int:
         return sum(1 for line in stream if line.strip(b" \t\r\n"))
 
 
-def read_records(path: Path, file: str, wanted: set[int] | None = None) -> Iterator[tuple[int, int, dict[str, Any]]]:
-    """The rows as (ordinal from 0, line from 1, fields), in the order of the file.
+def read_records(path: Path, file: str, wanted: set[int] | None = None) -> Iterator[Record]:
+    """The rows in the order of the file. None is held here once it was given.
 
     wanted: only these ordinals are parsed and given, and reading ends after the last of them; None gives all.
     """
@@ -44,8 +87,22 @@ def read_records(path: Path, file: str, wanted: set[int] | None = None) -> Itera
         return _parquet_records(path, file, wanted)
     if ".csv" in path.suffixes[-2:]:
         records = _csv_records(path, file)
-        return ((n, line, fields) for n, (line, fields) in enumerate(records) if wanted is None or n in wanted)
+        return (Record(n, line, fields) for n, (line, fields) in enumerate(records) if wanted is None or n in wanted)
     return _json_records(path, file, wanted)
+
+
+def read_at(path: Path, file: str, place: Place, names: Sequence[str]) -> dict[str, Any]:
+    """Fields of one record again; more than the named ones may be among them. Raises DataError."""
+    if path.name.endswith(".parquet"):
+        return _parquet_record(path, file, place, names)
+    try:
+        with path.open("rb") as stream:
+            stream.seek(place.at)
+            line = stream.read(place.of)
+    except OSError as error:
+        raise DataError(f"expected a file that can be read, found {error.strerror or error}, at {path}") from error
+    # The line's number is not known here, and its text is the one that was read before.
+    return parse_line(line.removeprefix(_BOM), file, 0)
 
 
 def parse_line(line: bytes, file: str, number: int) -> dict[str, Any]:
@@ -53,7 +110,13 @@ def parse_line(line: bytes, file: str, number: int) -> dict[str, Any]:
     import orjson  # noqa: PLC0415 (imports of a data format are paid by those who read it)
 
     try:
-        fields = _parse_exactly(line) if _LONG_DIGITS in line.translate(_DIGITS) else orjson.loads(line)
+        if len(line) < _LONG_LINE:
+            fields = _parse_exactly(line) if _LONG_DIGITS in line.translate(_DIGITS) else orjson.loads(line)
+        else:
+            # A long line is few long texts: looking at its values costs less than looking at its bytes.
+            fields = orjson.loads(line)
+            if _has_rounded(fields):
+                fields = _parse_exactly(line)
     except (ValueError, RecursionError) as error:
         _refuse_line(line, file, number, error)
     if not isinstance(fields, dict):
@@ -61,18 +124,21 @@ def parse_line(line: bytes, file: str, number: int) -> dict[str, Any]:
     return fields
 
 
-def _json_records(path: Path, file: str, wanted: set[int] | None) -> Iterator[tuple[int, int, dict[str, Any]]]:
-    ordinal = 0
+def _json_records(path: Path, file: str, wanted: set[int] | None) -> Iterator[Record]:
+    ordinal = start = 0
+    is_packed = path.name.endswith(".gz")
     last = max(wanted, default=-1) if wanted is not None else None
     with _opened(path, file) as stream:
         for number, line in enumerate(stream, 1):
             if last is not None and ordinal > last:
                 return
+            place = None if is_packed else Place(start, len(line))
+            start += len(line)
             bare = line.removeprefix(_BOM) if number == 1 else line
             if not bare.strip(b" \t\r\n"):
                 continue
             if wanted is None or ordinal in wanted:
-                yield ordinal, number, parse_line(bare, file, number)
+                yield Record(ordinal, number, parse_line(bare, file, number), place)
             ordinal += 1
 
 
@@ -83,6 +149,15 @@ def _parse_exactly(line: bytes) -> Any:
         raise ValueError(f"{name} is not JSON")
 
     return json.loads(line.decode("utf-8"), parse_constant=refuse)
+
+
+def _has_rounded(value: Any) -> bool:
+    """True if a number in there may be an integer that did not fit."""
+    if isinstance(value, float):
+        return abs(value) >= _ROUNDED_FROM
+    if isinstance(value, list):
+        return any(map(_has_rounded, value))
+    return isinstance(value, dict) and any(map(_has_rounded, value.values()))
 
 
 def _refuse_line(line: bytes, file: str, number: int, error: Exception) -> NoReturn:
@@ -110,7 +185,7 @@ def _opened(path: Path, file: str) -> Iterator[IO[bytes]]:
     import zlib  # noqa: PLC0415
 
     try:
-        with gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb") as stream:
+        with gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb", _READ_BYTES) as stream:
             yield stream  # type: ignore[misc]  # GzipFile is a binary stream in all but its annotations.
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"expected a whole gzip file, found {error}, in {file}; fetch or pack it again") from error
@@ -157,23 +232,45 @@ def _parquet(path: Path, file: str) -> Iterator[Any]:
     from pyarrow import ArrowException, parquet  # noqa: PLC0415
 
     try:
-        with parquet.ParquetFile(path) as table:
+        # Buffered: otherwise a whole column of a row group, however large, is read at once.
+        with parquet.ParquetFile(path, buffer_size=_READ_BYTES) as table:
             yield table
     except (ArrowException, OSError) as error:
         raise DataError(f"expected a Parquet file, found {error}, in {file}; fetch or write it again") from error
 
 
-def _parquet_records(path: Path, file: str, wanted: set[int] | None) -> Iterator[tuple[int, int, dict[str, Any]]]:
+def _parquet_records(path: Path, file: str, wanted: set[int] | None) -> Iterator[Record]:
     start = 0
     last = max(wanted, default=-1) if wanted is not None else None
     with _parquet(path, file) as table:
-        for batch in table.iter_batches(batch_size=1024):
+        size = _batch_rows(path, table)
+        for group in range(table.num_row_groups):
             if last is not None and start > last:
                 return
-            rows = range(batch.num_rows)
-            if wanted is None or any(start + n in wanted for n in rows):
-                fields = batch.to_pylist()
-                for n in rows:
-                    if wanted is None or start + n in wanted:
-                        yield start + n, start + n + 1, fields[n]
-            start += batch.num_rows
+            row = 0
+            for batch in table.iter_batches(batch_size=size, row_groups=[group]):
+                rows = range(row, row + batch.num_rows)
+                if wanted is None or any(start + n in wanted for n in rows):
+                    for n, fields in zip(rows, batch.to_pylist(), strict=True):
+                        if wanted is None or start + n in wanted:
+                            yield Record(start + n, start + n + 1, fields, Place(group, n))
+                row += batch.num_rows
+            start += row
+
+
+def _batch_rows(path: Path, table: Any) -> int:
+    """So many that a batch stays small where rows are large."""
+    row_bytes: int = path.stat().st_size // max(1, table.metadata.num_rows) + 1
+    return min(_BATCH_ROWS, max(1, _BATCH_BYTES // row_bytes))
+
+
+def _parquet_record(path: Path, file: str, place: Place, names: Sequence[str]) -> dict[str, Any]:
+    row = 0
+    with _parquet(path, file) as table:
+        size = _batch_rows(path, table)
+        for batch in table.iter_batches(batch_size=size, row_groups=[place.at], columns=list(names)):
+            if place.of < row + batch.num_rows:
+                found: dict[str, Any] = batch.slice(place.of - row, 1).to_pylist()[0]
+                return found
+            row += batch.num_rows
+    raise DataError(f"expected row {place.of + 1} in row group {place.at + 1}, found {row} rows there, in {file}")

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_modeleval.datasets.files import SUFFIXES
+from pytest_modeleval.datasets.files import SUFFIXES, Stamp
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.fetch.source import fill
 
@@ -17,22 +17,6 @@ if TYPE_CHECKING:
 
 # The same characters that a declared subset may not hold: the name becomes part of a test's id.
 _BAD_SUBSET = re.compile(r"[\[\]\s/\\:]")
-
-
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """The state of a file by which a change is noticed without reading it. Times in nanoseconds since 1970."""
-
-    size_bytes: int
-    mtime_ns: int
-    ctime_ns: int
-    inode: int
-
-    @classmethod
-    def of(cls, path: Path) -> Stamp:
-        """The present state. ctime and inode see what a copy with kept times would hide."""
-        found = path.stat()
-        return cls(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
 
 
 @dataclass(frozen=True, slots=True)

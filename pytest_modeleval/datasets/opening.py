@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from pytest_modeleval.datasets.files import count_records, read_records
-from pytest_modeleval.datasets.manifest import Manifest, Stamp, find_local_file
+from pytest_modeleval.datasets.files import Stamp, count_records, read_records
+from pytest_modeleval.datasets.later import Spot
+from pytest_modeleval.datasets.manifest import Manifest, find_local_file
 from pytest_modeleval.datasets.rows import Row
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.fetch.cache import sha256_of, write_whole
@@ -120,17 +121,25 @@ def read_rows(manifest: Manifest, dataset: Dataset, indices: Sequence[int]) -> l
 
     Raises DataError: a line that is no row (with file and line), or a file that changed since it was collected.
     """
+    rows = {row.index: row for row in each_row(manifest, dataset, indices)}
+    return [rows[index] for index in indices]
+
+
+def each_row(manifest: Manifest, dataset: Dataset, indices: Sequence[int]) -> Iterator[Row]:
+    """The rows with these indices, each once, in the order of the file; no more than one is held at a time.
+
+    Raises DataError as read_rows does.
+    """
     if not indices:
-        return []
+        return
     outside = [index for index in indices if not 0 <= index < manifest.rows]
     if outside:
         raise IndexError(f"{manifest.file} has {manifest.rows} rows for {manifest.subset}; index {outside[0]} is none")
     if manifest.path is None:
         every = _inline_rows(dataset, manifest.subset)
-        return [
-            Row(every[index], subset=manifest.subset, index=index, file=manifest.file, line=index + 1)
-            for index in indices
-        ]
+        for index in sorted(set(indices)):
+            yield Row(every[index], subset=manifest.subset, index=index, file=manifest.file, line=index + 1)
+        return
     if not manifest.path.is_file() or Stamp.of(manifest.path) != manifest.stamp:
         raise DataError(
             f"expected the file as it was when the tests were collected, found it changed, at {manifest.path}; "
@@ -138,11 +147,10 @@ def read_rows(manifest: Manifest, dataset: Dataset, indices: Sequence[int]) -> l
         )
     ordinals = manifest.ordinals
     places = {index if ordinals is None else ordinals[index]: index for index in indices}
-    rows = {
-        places[ordinal]: Row(fields, subset=manifest.subset, index=places[ordinal], file=manifest.file, line=line)
-        for ordinal, line, fields in read_records(manifest.path, manifest.file, set(places))
-    }
-    return [rows[index] for index in indices]
+    stamp = manifest.stamp
+    for ordinal, line, fields, place in read_records(manifest.path, manifest.file, set(places)):
+        spot = Spot(manifest.path, manifest.file, place, stamp) if place is not None and stamp is not None else None
+        yield Row(fields, subset=manifest.subset, index=places[ordinal], file=manifest.file, line=line, spot=spot)
 
 
 def _open_inline(dataset: Dataset, subset: str, benchmark: str, sample_id: SampleId | None) -> Manifest:
@@ -184,7 +192,7 @@ def _index(
         return {subset: {"sha256": sha256, "rows": count_records(path, file), "ids": None, "ordinals": None}}
     # One row lives at a time: a file may be larger than memory.
     parts: dict[str, _Part] = {} if subset_of is not None else {subset: _Part()}
-    for ordinal, line, fields in read_records(path, file):
+    for ordinal, line, fields, _ in read_records(path, file):
         row = Row(fields, subset=subset, index=ordinal, file=file, line=line)
         if subset_of is not None:
             row.subset = subset_of(row)

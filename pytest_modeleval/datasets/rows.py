@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pytest_modeleval.datasets.later import Later, Spot
 from pytest_modeleval.errors import DataError
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,4000}\Z")
@@ -22,10 +23,13 @@ class Row(Mapping[str, Any]):
     Every access raises DataError naming the place, what was expected and what was found.
     """
 
-    __slots__ = ("_fields", "file", "index", "line", "subset")
+    __slots__ = ("_fields", "_spot", "file", "index", "line", "subset")
 
-    def __init__(self, fields: Mapping[str, Any], *, subset: str, index: int, file: str, line: int) -> None:
+    def __init__(
+        self, fields: Mapping[str, Any], *, subset: str, index: int, file: str, line: int, spot: Spot | None = None
+    ) -> None:
         self._fields = fields
+        self._spot = spot
         self.subset = subset
         self.index = index
         self.file = file
@@ -67,6 +71,14 @@ class Row(Mapping[str, Any]):
         if isinstance(value, str):
             return value
         raise self._unlike(name, value, "text")
+
+    def later(self, *names: str) -> Later:
+        """Fields that hold text, to be read again when they are needed (`.texts()`) and not held until then.
+
+        For large fields that only grading needs. That they are there, and texts, is looked at now.
+        """
+        held = {name: self.text(name) for name in names}
+        return Later(names, self.where, self._spot, {} if self._spot is not None else held)
 
     def texts(self, name: str) -> tuple[str, ...]:
         """A field that holds a list of texts; also one written as a JSON array of texts, as CSV columns are."""

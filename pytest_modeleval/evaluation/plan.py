@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from pytest_modeleval.datasets import Manifest, Row, read_rows
+from pytest_modeleval.datasets import Manifest, Row, each_row
 from pytest_modeleval.declaration import Benchmark, Subset
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.metrics import Aggregate
@@ -63,7 +63,7 @@ def load_samples(items: Iterable[PlannedItem]) -> None:
         rows[item.row_index] = item.key.sample
     for (_, subset), (plan, ids) in wanted.items():
         indices = sorted(index for index in ids if (subset, index) not in plan.samples)
-        for row in read_rows(plan.manifests[subset], plan.benchmark.dataset, indices):
+        for row in each_row(plan.manifests[subset], plan.benchmark.dataset, indices):
             plan.samples[subset, row.index] = _sample(plan.benchmark, row, subset, ids[row.index])
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from pytest_modeleval.datasets.files import SUFFIXES, count_records, parse_line, read_records
+from pytest_modeleval.datasets.files import SUFFIXES, count_records, parse_line, read_at, read_records
 from pytest_modeleval.errors import DataError
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
@@ -31,7 +31,7 @@ def write_jsonl(path: Path, rows: list[dict[str, object]]) -> Path:
 
 def rows_of(path: Path, wanted: set[int] | None = None) -> list[dict[str, object]]:
     """All rows of a file."""
-    return [fields for _, _, fields in read_records(path, path.name, wanted)]
+    return [record.fields for record in read_records(path, path.name, wanted)]
 
 
 @reuses_folder
@@ -65,7 +65,11 @@ def test_only_wanted_rows_are_given_with_their_places(
             lines += blank + 1
             if ordinal in wanted:
                 expected.append((ordinal, lines, row))
-    assert list(read_records(path, "f", wanted)) == expected
+    records = list(read_records(path, "f", wanted))
+    assert [record[:3] for record in records] == expected
+    for record in records:
+        assert record.place is not None
+        assert read_at(path, "f", record.place, ()) == record.fields
     assert count_records(path, "f") == len(rows)
 
 
@@ -144,7 +148,7 @@ def test_csv_line_numbers_count_line_ends_inside_fields(tmp_path: Path) -> None:
     """A record's place is the line where it begins, so that an editor finds it."""
     path = tmp_path / "f.csv"
     path.write_bytes(b'q,a\n"two\nlines",1\n\nnext,2\n')
-    assert [(line, fields["q"]) for _, line, fields in read_records(path, "f")] == [(2, "two\nlines"), (5, "next")]
+    assert [(record.line, record.fields["q"]) for record in read_records(path, "f")] == [(2, "two\nlines"), (5, "next")]
 
 
 @pytest.mark.parametrize(
@@ -169,6 +173,13 @@ def test_csv_that_is_no_table_is_told_with_its_line(tmp_path: Path, content: byt
     assert told in str(caught.value)
 
 
+@pytest.mark.parametrize("number", [2**63 - 1, 2**63, 2**64, -(2**63) - 1, 10**30])
+def test_numbers_are_exact_in_long_lines_too(number: int) -> None:
+    """A row with a text of many thousand characters is read another way, and no integer is rounded there either."""
+    fields = {"text": "x" * 100_000, "deep": [{"n": [number]}], "share": 0.25}
+    assert parse_line(json.dumps(fields).encode(), "f", 1) == fields
+
+
 @settings(reuses_folder, max_examples=20)
 @given(st.integers(0, 3000), st.sets(st.integers(0, 2999), max_size=5))
 def test_parquet_gives_rows_and_count(tmp_path: Path, count: int, wanted: set[int]) -> None:
@@ -183,7 +194,10 @@ def test_parquet_gives_rows_and_count(tmp_path: Path, count: int, wanted: set[in
     present = {ordinal for ordinal in wanted if ordinal < count}
     assert count_records(path, "rows.parquet") == count
     assert rows_of(path, present) == [rows[ordinal] for ordinal in sorted(present)]
-    assert [line for _, line, _ in read_records(path, "rows.parquet")] == list(range(1, count + 1))
+    assert [record.line for record in read_records(path, "rows.parquet")] == list(range(1, count + 1))
+    for record in read_records(path, "rows.parquet", present):
+        assert record.place is not None
+        assert read_at(path, "rows.parquet", record.place, ["choices"]) == {"choices": record.fields["choices"]}
 
 
 @pytest.mark.parametrize("suffix", [suffix for suffix in SUFFIXES if suffix != ".csv"])
