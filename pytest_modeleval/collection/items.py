@@ -15,7 +15,7 @@ import pytest
 from pytest_modeleval.errors import EngineStopped, Ungraded, UserMistake
 from pytest_modeleval.evaluation.asking import Answered, ModelFacts
 from pytest_modeleval.evaluation.plan import PlannedItem
-from pytest_modeleval.records import Grade, Sample
+from pytest_modeleval.records import Grade, Kind, Sample
 
 if TYPE_CHECKING:
     from _pytest._code.code import ExceptionInfo, TerminalRepr
@@ -107,6 +107,20 @@ class SampleItem(pytest.Function):
         if isinstance(excinfo.value, UserMistake):
             return str(excinfo.value)
         return super().repr_failure(excinfo)
+
+    def _repr_failure_py(self, excinfo: ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """As repr_failure, where pytest makes it of a failed setup: its traceback costs up to a tenth of a second.
+
+        A server that is gone leaves thousands of samples without an answer, and one line is shown for each. If pytest
+        renames this method, that is slow again and nothing else.
+        """
+        error = excinfo.value
+        is_ours = isinstance(error, EngineStopped) or (
+            isinstance(error, Ungraded) and error.kind is not Kind.GRADER_ERROR
+        )
+        if is_ours and self.failure_line:
+            return self.failure_line
+        return super()._repr_failure_py(excinfo, style)
 
     def _graded(self, sample: Sample, value: Any) -> Grade | None:
         grader = self.planned.plan.benchmark.grade

@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from pytest_modeleval.client.chat import ChatClient
-from pytest_modeleval.dispatch.balance import Balancer
 from pytest_modeleval.dispatch.limit import Limiter, LimiterState
+from pytest_modeleval.dispatch.replicas import Replicas, Watched
 from pytest_modeleval.dispatch.retry import RetryBudget, ServerHealth, delay_before_next
 from pytest_modeleval.dispatch.silence import SilenceLimit
 from pytest_modeleval.errors import AttemptFailed, Ungraded
@@ -65,8 +65,7 @@ class Dispatcher:
 
     on_failure(call, item, attempt, failure) is told of every failed attempt before it is repeated.
     abort(url, request_id) tells a server to drop a request that we no longer wait for, where it can be told; requests
-    then carry their id as `rid`. states() says of every replica how it is ("up", "held" while it is started again,
-    otherwise why it is gone); it is looked at several times a second.
+    then carry their id as `rid`. watched: see dispatch.replicas; looked at several times a second.
     """
 
     def __init__(
@@ -78,15 +77,10 @@ class Dispatcher:
         idle_timeout_s: float | None,
         on_failure: Callable[[Call, ItemKey, int, AttemptFailed], None],
         abort: Callable[[str, str], Awaitable[None]] | None = None,
-        states: Callable[[], Sequence[str]] | None = None,
+        watched: Watched | None = None,
     ) -> None:
         self._client = client
-        self._urls = list(urls)
-        self._balancer = Balancer(len(self._urls), in_flight)
-        self._states = states
-        self._up = [True] * len(self._urls)
-        self._can_ask = asyncio.Event()
-        self._can_ask.set()
+        self._replicas = Replicas(urls, limit=in_flight, watched=watched)
         self._limiter = Limiter(in_flight)
         self._idle_timeout_s = idle_timeout_s
         self._on_failure = on_failure
@@ -123,20 +117,24 @@ class Dispatcher:
             attempt += 1
             await self._limiter.acquire()
             replica = -1
+            begun_s = asyncio.get_running_loop().time()
             try:
-                await self._can_ask.wait()
+                await self._replicas.ready()
                 if self.lost_reason:
                     raise Ungraded(self.lost_reason, kind=Kind.SERVER_ERROR, cause="server_lost")
-                replica = self._balancer.choose(call.prefix)
-                reply = await self._attempt(self._urls[replica], call, attempt, silence)
+                replica = self._replicas.choose(call.prefix)
+                begun_s = asyncio.get_running_loop().time()
+                reply = await self._attempt(replica, call, attempt, silence)
             except AttemptFailed as failure:
-                if self._up[replica]:
-                    delay = self._failed(call, item, attempt, failure)
-                else:
-                    # The server went away under the request and is being started again: that is not the sample's fault.
+                now = asyncio.get_running_loop().time()
+                if self._replicas.failed(replica, failure, begun_s=begun_s, now_s=now):
+                    # The server went away under the request: that is not the sample's fault.
                     self._on_failure(call, item, attempt, failure)
                     attempt, delay = attempt - 1, SWEEP_S
+                else:
+                    delay = self._failed(call, item, attempt, failure)
             else:
+                self._replicas.completed(replica)
                 self._limiter.adaptive.succeeded()
                 self._health.succeeded()
                 self.figures.answered += 1
@@ -144,7 +142,7 @@ class Dispatcher:
                 return reply, attempt
             finally:
                 if replica >= 0:
-                    self._balancer.done(replica)
+                    self._replicas.done(replica)
                 self._limiter.release()
             await asyncio.sleep(delay)
 
@@ -165,8 +163,9 @@ class Dispatcher:
             raise Ungraded(f"{failure} ({tries})", kind=failure.kind, cause=failure.cause) from failure
         return delay
 
-    async def _attempt(self, url: str, call: Call, attempt: int, silence: SilenceLimit) -> JsonObject:
+    async def _attempt(self, replica: int, call: Call, attempt: int, silence: SilenceLimit) -> JsonObject:
         loop = asyncio.get_running_loop()
+        url = self._replicas.urls[replica]
         self._asked += 1
         request_id = f"{self._name}-{self._asked}"
         now = loop.time()
@@ -183,6 +182,7 @@ class Dispatcher:
                     moment = loop.time()
                     watched.longest_s = max(watched.longest_s, moment - watched.heard_s)
                     watched.heard_s = moment
+                    self._replicas.heard(replica, moment)
 
                 reply = await self._client.complete(url, body, request_id=request_id, heard=heard)
             heard()
@@ -198,26 +198,6 @@ class Dispatcher:
                 self._flights.discard(flight)
         return reply
 
-    def _look_at_replicas(self) -> None:
-        """Take in how the servers are; see `states`."""
-        if self._states is None:
-            return
-        found = list(self._states())
-        for number, state in enumerate(found):
-            is_up = state == "up"
-            if is_up and not self._up[number]:
-                self._balancer.found(number)
-            elif not is_up and self._up[number]:
-                self._balancer.lost(number)
-            self._up[number] = is_up
-        if any(self._up):
-            self._can_ask.set()
-        elif any(state == "held" for state in found):
-            self._can_ask.clear()
-        else:
-            self._can_ask.set()
-            self.lose(f"the server is gone: {found[0]}")
-
     def _tell_abort(self, url: str, request_id: str) -> None:
         if self._abort is None:
             return
@@ -230,8 +210,9 @@ class Dispatcher:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(SWEEP_S)
-            self._look_at_replicas()
             now = loop.time()
+            if reason := self._replicas.look(now):
+                self.lose(reason)
             for flight in tuple(self._flights):
                 if now - flight.heard_s > flight.silence.limit_s(flight.attempt):
                     self._expire(flight, "silent")

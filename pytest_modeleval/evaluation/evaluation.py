@@ -15,6 +15,7 @@ from pytest_modeleval.client.route import transport_for
 from pytest_modeleval.client.transport import Transport
 from pytest_modeleval.dispatch.dispatcher import Dispatcher, Figures
 from pytest_modeleval.dispatch.engine import Engine
+from pytest_modeleval.dispatch.replicas import Watched
 from pytest_modeleval.errors import RunFolderError
 from pytest_modeleval.evaluation.asking import Answered, AskingSite, ModelFacts
 from pytest_modeleval.evaluation.plan import BenchmarkPlan, PlannedItem, differences, plan_line
@@ -29,7 +30,7 @@ class AskingOptions:
     """How the server is asked. in_flight: requests at once in this process. key: the API key, kept in memory only.
 
     can_abort: the server (SGLang) can be told to drop a request that we no longer wait for.
-    states: how every replica is, see dispatch.Dispatcher; None for servers that nobody watches.
+    watched: how every replica is, see dispatch.replicas; None for servers that nobody watches.
     """
 
     in_flight: int = 64
@@ -38,7 +39,7 @@ class AskingOptions:
     key: str | None = None
     transport: Transport | None = None
     can_abort: bool = False
-    states: Callable[[], Sequence[str]] | None = None
+    watched: Watched | None = None
     is_offline: bool = False
     repeats: int = 1
 
@@ -195,7 +196,7 @@ class Evaluation:
             idle_timeout_s=options.idle_timeout_s,
             on_failure=self._site.failed,
             abort=client.abort if options.can_abort else None,
-            states=options.states,
+            watched=options.watched,
         )
 
 

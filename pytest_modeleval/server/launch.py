@@ -40,11 +40,19 @@ class LaunchedServer:
     """
 
     def __init__(
-        self, profile: Profile, *, log_file: Path, say: Callable[[str], None] = lambda _: None, replica: int = 0
+        self,
+        profile: Profile,
+        *,
+        log_file: Path,
+        say: Callable[[str], None] = lambda _: None,
+        live: Callable[[str], bool] = lambda _: False,
+        replica: int = 0,
     ) -> None:
         """Start the command and return at once; `wait_ready` waits. Raises LaunchError if it cannot even start.
 
-        say: told each milestone, a short sentence. replica: from 0; fills {replica} and {gpus}.
+        say: told each milestone, a short sentence. live: shown several times a second how far it is; True if there
+        is a place for such passing lines, and then milestones are not said. replica: from 0; fills {replica} and
+        {gpus}.
         """
         if profile.launch is None:
             raise SettingsError(
@@ -55,6 +63,9 @@ class LaunchedServer:
         self.launch = profile.launch
         self.log_file = log_file
         self._say = say
+        self._live = live
+        of = self.launch.replicas
+        self._name = profile.name if of == 1 else f"{profile.name} ({replica + 1} of {of})"
         self.port = free_port(None if self.launch.port is None else self.launch.port + replica)
         self.command, own_environment = self.launch.placed(port=self.port, replica=replica)
         log_file.parent.mkdir(parents=True, exist_ok=True)
@@ -89,6 +100,11 @@ class LaunchedServer:
         """The main process of the server, not of its guard."""
         return self._process.pid
 
+    @property
+    def mark(self) -> str:
+        """What its processes carry in their environment."""
+        return self._process.mark
+
     def poll(self) -> int | None:
         """The server's exit status (128 + signal if one ended it); None while it runs. Costs one system call."""
         return self._process.poll()
@@ -122,9 +138,9 @@ class LaunchedServer:
         Raises LaunchError, with advice and the end of the log, when the process dies, its log stands still for the
         profile's stall_s, or ready_s is over. The server is gone after any exception.
         """
-        return self._wait_ready(self._say)
+        return self._wait_ready(self._say, self._live)
 
-    def _wait_ready(self, say: Callable[[str], None]) -> Self:
+    def _wait_ready(self, say: Callable[[str], None], live: Callable[[str], bool] = lambda _: False) -> Self:
         tail = LogTail(self.log_file, start=self._log_start)
         begun = grown = said_at = time.monotonic()
         reached, awaited = "starting", "its first sign of life"
@@ -135,7 +151,9 @@ class LaunchedServer:
                     step = milestone_of(line)
                     if step is not None and step.done != reached:
                         reached, awaited, said_at = step.done, step.next, grown
-                        say(f"{self.profile.name}: {reached} after {grown - begun:.0f} s; waiting for {awaited}")
+                        told = f"{self._name}: {reached} after {grown - begun:.0f} s; waiting for {awaited}"
+                        if not live(told):
+                            say(told)
                 if self._is_given_up.is_set():
                     raise LaunchError(f"{self.profile.name}: its start was given up, because the run ends")
                 # Alive before and after: otherwise another program on this port could answer for a dead one.
@@ -143,16 +161,17 @@ class LaunchedServer:
                     raise self._failure(f"the process {exit_words(self.poll())}", tail)
                 if self.answers() and self.poll() is None:
                     self.is_ready = True
-                    say(f"{self.profile.name}: ready after {time.monotonic() - begun:.0f} s at {self.url}")
+                    say(f"{self._name}: ready after {time.monotonic() - begun:.0f} s at {self.url}")
                     return self
                 now = time.monotonic()
                 if now - grown > self.launch.stall_s:
                     raise self._failure(f"its log stood still for {now - grown:.1f} s (stall_s)", tail)
                 if now - begun > self.launch.ready_s:
                     raise self._failure(f"it was not ready after {now - begun:.1f} s (ready_s)", tail)
-                if now - said_at > _SAY_EVERY_S:
+                told = f"{self._name}: {reached}, {now - begun:.0f} s so far; waiting for {awaited}"
+                if not live(told) and now - said_at > _SAY_EVERY_S:
                     said_at = now
-                    say(f"{self.profile.name}: {reached}, {now - begun:.0f} s so far; waiting for {awaited}")
+                    say(told)
                 self.wait_exit(_PROBE_EVERY_S)
         except BaseException:
             self._process.stop()

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _VARIABLE_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?\Z")
 _FLAG = re.compile(r"[a-z][A-Za-z0-9_-]*\Z")
-_PLACEHOLDER = re.compile(r"\{([a-z_]*)\}")
+# Not an empty pair of braces, which is an argument of its own in JSON.
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 PLACEHOLDERS = frozenset({"port", "python", "replica", "gpus"})
 
 

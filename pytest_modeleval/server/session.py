@@ -58,11 +58,13 @@ def open_server(
     key: str | None = None,
     key_env: str | None = None,
     say: Callable[[str], None] = lambda _: None,
+    live: Callable[[str], bool] = lambda _: False,
 ) -> ServerSession:
     """Connect to `urls`, else to the profile's; launch the profile's command where nothing answers there.
 
     log_dir: where a launched server's log goes (server.log; server-1.log and so on for further replicas).
-    say: told how far a launch has come. Raises SettingsError, ConnectError or LaunchError, one message each.
+    say, live: told how far a launch has come, see LaunchedServer.
+    Raises SettingsError, ConnectError or LaunchError, one message each.
     """
     names = profile.served_names if profile else ()
     if urls:
@@ -91,7 +93,7 @@ def open_server(
             f"--model {model}: its profile in {profile.source} has neither urls nor a [launch] table; give the address "
             f"of a running server with --model-url"
         )
-    return _launched(model, profile, log_dir=log_dir, key=key, key_env=key_env, say=say)
+    return _launched(model, profile, log_dir=log_dir, key=key, key_env=key_env, say=say, live=live)
 
 
 def _launched(
@@ -102,6 +104,7 @@ def _launched(
     key: str | None,
     key_env: str | None,
     say: Callable[[str], None],
+    live: Callable[[str], bool],
 ) -> ServerSession:
     assert profile.launch is not None
     # No place for the traces of earlier runs means that there are none.
@@ -112,7 +115,7 @@ def _launched(
     try:
         for replica in range(profile.launch.replicas):
             log_file = log_dir / (f"server-{replica}.log" if replica else "server.log")
-            servers.append(LaunchedServer(profile, log_file=log_file, say=say, replica=replica))
+            servers.append(LaunchedServer(profile, log_file=log_file, say=say, live=live, replica=replica))
         # Started together, awaited one after the other: as long as the slowest, not as all of them.
         for server in servers:
             server.wait_ready()

@@ -1,17 +1,18 @@
-"""Watches the servers that we started while the run goes on: a death is noticed at once, a hang within a minute.
+"""Watches the servers that we started while the run goes on: a death is noticed at once, a hang in seconds.
 
-With restarts left, the server is started again at the same address, and whoever asks it goes on. The watch is one
-thread; it tells through callbacks, which must be quick and safe to call from there.
+With restarts left, a server is started again at the same address, and whoever asks it goes on. The watch tells through
+callbacks, which must be quick and safe to call from its threads. What a hang is: see server.vigil.
 """
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_modeleval.errors import LaunchError
+from pytest_modeleval.server.vigil import PATIENCE, Patience, Vigil
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,18 +21,6 @@ if TYPE_CHECKING:
 
 _LOOK_EVERY_S = 0.1
 _END_S = 1.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """When a silent server counts as hanging: `probes` in a row, begun every_s apart, none answered within answer_s.
-
-    SGLang's health check may itself take 20 s when the server is busy, so answer_s must be above that.
-    """
-
-    every_s: float = 10.0
-    answer_s: float = 25.0
-    probes: int = 2
 
 
 class ServerWatch:
@@ -48,10 +37,16 @@ class ServerWatch:
         on_lost: Callable[[int, str], None],
         on_back: Callable[[int], None],
         on_over: Callable[[int, str], None],
+        pulse: Callable[[int], object] = lambda replica: None,
         restarts: int | None = None,
-        patience: Patience = Patience(),
+        patience: Patience = PATIENCE,
     ) -> None:
-        """Begin to watch. restarts: for each server; None for what its profile says."""
+        """Begin to watch.
+
+        pulse(replica): another value whenever something came from that server on any request, whoever asked.
+        restarts: for each server; None for what its profile says.
+        """
+        self._pulse = pulse
         self._on_lost = on_lost
         self._on_back = on_back
         self._on_over = on_over
@@ -79,8 +74,8 @@ class ServerWatch:
         """
         self._is_ending.set()
         for thread, server in zip(self._threads, self._servers, strict=True):
+            # A thread that is just ending a dead server is left to itself; it tells nothing any more.
             deadline = time.monotonic() + _END_S
-            # A thread in the middle of a health check is left to itself; it tells nothing any more.
             while thread.is_alive() and time.monotonic() < deadline:
                 if not server.is_ready:
                     server.stop()
@@ -88,7 +83,7 @@ class ServerWatch:
 
     def _watch(self, replica: int, server: LaunchedServer, restarts: int) -> None:
         while not self._is_ending.is_set():
-            why = self._awaited_end(server)
+            why = self._awaited_end(replica, server)
             if self._is_ending.is_set() or not why:
                 return
             if restarts < 1:
@@ -106,15 +101,13 @@ class ServerWatch:
             self.restarted += 1
             self._on_back(replica)
 
-    def _awaited_end(self, server: LaunchedServer) -> str:
+    def _awaited_end(self, replica: int, server: LaunchedServer) -> str:
         """Why the server is of no use any more, as soon as it is so; "" if the watch ends first."""
-        probe_at, silent = time.monotonic() + self._patience.every_s, 0
-        while not self._is_ending.is_set():
-            if server.wait_exit(_LOOK_EVERY_S) is not None:
-                return server.last_words()
-            if time.monotonic() >= probe_at:
-                silent = 0 if server.answers(self._patience.answer_s) else silent + 1
-                if silent >= self._patience.probes and server.poll() is None:
-                    return f"the server hangs: {silent} health checks in a row got no answer"
-                probe_at = time.monotonic() + self._patience.every_s
+        with contextlib.closing(Vigil(server, lambda: self._pulse(replica), self._patience)) as vigil:
+            while not self._is_ending.is_set():
+                if server.wait_exit(_LOOK_EVERY_S) is not None:
+                    return server.last_words()
+                why = vigil.look(time.monotonic())
+                if why and server.poll() is None:
+                    return why
         return ""

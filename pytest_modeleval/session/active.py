@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from pytest_modeleval.session.judging import check_targets
 from pytest_modeleval.session.lane import ShortWay
 from pytest_modeleval.session.other_plugins import refuse_reruns
 from pytest_modeleval.session.outcomes import line_of, outcome_of, properties_of, report_of_verdict, shape_report
+from pytest_modeleval.session.states import ServerStates, StatesFile
 from pytest_modeleval.settings import Settings
 
 SWITCH_S = 0.001
@@ -82,7 +83,7 @@ class ActiveSession:
         """The evaluation of this process, over its run folder."""
         raise NotImplementedError
 
-    def get_states(self, connection: Connection) -> Callable[[], Sequence[str]] | None:
+    def get_watched(self, connection: Connection) -> ServerStates | StatesFile | None:
         """How the servers are, where somebody watches them."""
 
     def experiment_is_known(self) -> None:
@@ -202,7 +203,7 @@ class ActiveSession:
             key=self.settings.key,
             transport=self._own_transport(),
             can_abort=connection.model.kind == "sglang",
-            states=self.get_states(connection),
+            watched=self.get_watched(connection),
             is_offline=self.settings.rescore_dir is not None,
             repeats=self.settings.repeats,
         )

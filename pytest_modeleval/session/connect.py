@@ -80,7 +80,14 @@ def find_profile(settings: Settings) -> Profile | None:
     return profile
 
 
-def connect(settings: Settings, profile: Profile | None, *, log_dir: Path, say: Callable[[str], None]) -> Connection:
+def connect(
+    settings: Settings,
+    profile: Profile | None,
+    *,
+    log_dir: Path,
+    say: Callable[[str], None],
+    live: Callable[[str], bool],
+) -> Connection:
     """Find out what is served; launch it if nothing answers and the profile can. Raises ConnectError or LaunchError."""
     from pytest_modeleval.server.session import open_server  # noqa: PLC0415
 
@@ -93,6 +100,7 @@ def connect(settings: Settings, profile: Profile | None, *, log_dir: Path, say: 
         key=settings.key,
         key_env=settings.key_env,
         say=say,
+        live=live,
     )
     facts = opened.facts
     context = facts.context_tokens

@@ -12,9 +12,37 @@ from pytest_modeleval.evaluation.evaluation import Tally
 from pytest_modeleval.metrics import wilson
 from pytest_modeleval.records import Kind
 from pytest_modeleval.reports.live import BenchmarkProgress, LiveDisplay, live_lines, log_line
+from pytest_modeleval.reports.text import one_line, shorten
 
 REDRAW_S = 0.2
 LOG_EVERY_S = 30.0
+
+
+class PassingLine:
+    """One line at the bottom of a terminal, replaced again and again while a server starts. Elsewhere: nothing."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._live = LiveDisplay(self._write)
+
+    def show(self, text: str) -> bool:
+        """Put the text there; False if there is no place for it."""
+        # Looked up now: this object is made before pytest has its reporter.
+        reporter: Any = self._config.pluginmanager.getplugin("terminalreporter")
+        if reporter is None or not reporter.isatty or self._config.get_verbosity() < 0:
+            return False
+        if not self._live.is_shown:
+            reporter.ensure_newline()
+        self._live.show([shorten(one_line(text), int(reporter._tw.fullwidth) - 1)])
+        return True
+
+    def clear(self) -> None:
+        """Take it away."""
+        self._live.clear()
+
+    def _write(self, text: str) -> None:
+        reporter: Any = self._config.pluginmanager.getplugin("terminalreporter")
+        reporter._tw.write(text, flush=True)
 
 
 class Display:

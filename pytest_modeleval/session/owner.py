@@ -15,7 +15,7 @@ from pytest_modeleval.reports.terminal import summary_parts
 from pytest_modeleval.results import GateVerdict, RunSummary
 from pytest_modeleval.session import run as runs
 from pytest_modeleval.session.connect import Connection, connect, find_profile, stored_connection
-from pytest_modeleval.session.display import Display
+from pytest_modeleval.session.display import Display, PassingLine
 from pytest_modeleval.session.exit_status import exit_status
 from pytest_modeleval.session.judging import Judge, gate_reports
 from pytest_modeleval.session.outcomes import ATTRIBUTE, status_of
@@ -53,6 +53,7 @@ class Owner:
         self.stop_reason: Callable[[], str] = lambda: ""
         self.mistake = ""
         self._display: Display | None = None
+        self._passing = PassingLine(config)
         self._ordinary_failures = 0
         self._is_verbose = config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES) > 0
         self._has_begun = False
@@ -74,6 +75,7 @@ class Owner:
     def say(self, text: str) -> None:
         """A line for the user, now."""
         reporter: Any = self.config.pluginmanager.getplugin("terminalreporter")
+        self._passing.clear()
         if self._display is not None:
             self._display.clear()
         if reporter is not None:
@@ -98,12 +100,15 @@ class Owner:
         else:
             logs = runs.log_dir_for(self.settings, self.settings.model)
             try:
-                self.connection = connect(self.settings, self.profile, log_dir=logs, say=self.say)
+                self.connection = connect(
+                    self.settings, self.profile, log_dir=logs, say=self.say, live=self._passing.show
+                )
                 self._open()
                 assert self.folder is not None
                 opened = self.connection.opened
                 runs.keep_logs(logs, self.folder.path, opened.launched if opened is not None else ())
             finally:
+                self._passing.clear()
                 runs.drop_logs(logs)
             self._flush()
             for note in self.connection.notes:
@@ -142,6 +147,7 @@ class Owner:
                 on_lost=lambda replica, why: states.set(replica, HELD),
                 on_back=lambda replica: states.set(replica, UP),
                 on_over=states.set,
+                pulse=states.pulse,
             )
         return self._states
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 import pytest
 
 from pytest_modeleval.collection.items import SampleItem
@@ -12,6 +10,7 @@ from pytest_modeleval.session import run as runs
 from pytest_modeleval.session.active import ActiveSession, spare_collector
 from pytest_modeleval.session.connect import Connection
 from pytest_modeleval.session.owner import Owner
+from pytest_modeleval.session.states import ServerStates
 from pytest_modeleval.settings import Settings
 
 
@@ -79,10 +78,9 @@ class SingleSession(ActiveSession):
         """See ActiveSession."""
         return self._owner.reach()
 
-    def get_states(self, connection: Connection) -> Callable[[], Sequence[str]] | None:
+    def get_watched(self, connection: Connection) -> ServerStates | None:
         """See ActiveSession."""
-        states = self._owner.states()
-        return states.now if states is not None else None
+        return self._owner.states()
 
     def get_evaluation(self, connection: Connection, options: AskingOptions) -> Evaluation:
         """See ActiveSession."""

@@ -1,16 +1,24 @@
-"""How the servers that we started are: told by the watch, read by whoever asks them, in this process or in another."""
+"""How the servers that we started are: told by the watch, read by whoever asks them, in this process or in another.
+
+The other way goes a beat whenever a server was heard from, which tells the watch that it does not hang.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_modeleval.store.files import write_whole
 
 STATE_FILE = "server-state.json"
+# Touched by workers when a replica was heard from; "server-pulse-0" and so on.
+PULSE_FILE = "server-pulse-"
+# A touch is one system call, but the folder may lie on a network.
+_TOUCH_EVERY_S = 1.0
 UP, HELD = "up", "held"
 
 
@@ -23,6 +31,8 @@ class ServerStates:
     def __init__(self, replicas: int, folder: Path) -> None:
         self._states = [UP] * replicas
         self._file = folder / STATE_FILE
+        self._pulses = [folder / f"{PULSE_FILE}{replica}" for replica in range(replicas)]
+        self._beats = [0] * replicas
         self._lock = threading.Lock()
 
     def now(self) -> Sequence[str]:
@@ -37,9 +47,23 @@ class ServerStates:
             with contextlib.suppress(OSError):
                 write_whole(self._file, json.dumps(self._states).encode())
 
+    def beat(self, replica: int) -> None:
+        """Something came from this replica, in this process."""
+        self._beats[replica] += 1
+
+    def pulse(self, replica: int) -> object:
+        """Another value whenever something came from this replica, in this process or in a worker's."""
+        try:
+            touched_ns = self._pulses[replica].stat().st_mtime_ns
+        except OSError:
+            touched_ns = 0
+        return self._beats[replica], touched_ns
+
     def forget(self) -> None:
         """The run is over."""
-        self._file.unlink(missing_ok=True)
+        for file in (self._file, *self._pulses):
+            with contextlib.suppress(OSError):
+                file.unlink(missing_ok=True)
 
 
 class StatesFile:
@@ -48,6 +72,8 @@ class StatesFile:
     def __init__(self, replicas: int, folder: Path) -> None:
         self._replicas = replicas
         self._file = folder / STATE_FILE
+        self._pulses = [folder / f"{PULSE_FILE}{replica}" for replica in range(replicas)]
+        self._touched_s = [-_TOUCH_EVERY_S] * replicas
         self._seen_ns = 0
         self._states: Sequence[str] = (UP,) * replicas
 
@@ -62,3 +88,11 @@ class StatesFile:
         except (OSError, ValueError):
             pass
         return self._states
+
+    def beat(self, replica: int) -> None:
+        """Something came from this replica: tell the process that watches it, at most once a second."""
+        now = time.monotonic()
+        if now - self._touched_s[replica] >= _TOUCH_EVERY_S:
+            self._touched_s[replica] = now
+            with contextlib.suppress(OSError):
+                self._pulses[replica].touch()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,11 +50,11 @@ class WorkerSession(ActiveSession):
             is_rescore=self.settings.rescore_dir is not None,
         )
 
-    def get_states(self, connection: Connection) -> Callable[[], Sequence[str]] | None:
+    def get_watched(self, connection: Connection) -> StatesFile | None:
         """See ActiveSession."""
         if not self._given["is_watched"]:
             return None
-        return StatesFile(len(connection.model.urls), Path(self._given["folder"])).now
+        return StatesFile(len(connection.model.urls), Path(self._given["folder"]))
 
     def has_paths(self) -> bool:
         """See ActiveSession: what the controller knows; a worker is always given paths."""

@@ -191,7 +191,7 @@ def without_keys(command: Sequence[str], secrets: Sequence[str]) -> list[str]:
 
 def _is_ours(entry: Path) -> bool:
     """True for files that a run leaves before it has a run.json, when it is ended in its first moment."""
-    return entry.name in ("run.lock", "server.log") or entry.name.startswith("journal")
+    return entry.name == "run.lock" or entry.name.startswith(("journal", "server"))
 
 
 def _newest_first(runs: Path) -> list[Path]:

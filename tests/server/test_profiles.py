@@ -220,3 +220,16 @@ def test_documented_profile_loads(tmp_path: Path) -> None:
         assert f"`{key}`" in text or f".{key}]`" in text, key
     for name in profile_names(tmp_path):
         assert f"`{name}`" in text or name == "my-model", name
+
+
+def test_braces_of_json_are_no_placeholders(tmp_path: Path) -> None:
+    """A JSON argument may be empty or full of braces; a word in braces that means nothing is a mistake."""
+    text = '[m.launch]\nargv = ["x", "{}", \'{"a": {"b": 1}}\', "{port}"]\n'
+    (tmp_path / "models.toml").write_text(text)
+    profile = load_profile("m", project_dir=tmp_path)
+    assert profile is not None
+    assert profile.launch is not None
+    assert profile.launch.placed(port=7)[0] == ("x", "{}", '{"a": {"b": 1}}', "7")
+    (tmp_path / "models.toml").write_text(text.replace("{port}", "{prot}"))
+    with pytest.raises(SettingsError, match=r"found \{prot\}"):
+        load_profile("m", project_dir=tmp_path)

@@ -18,7 +18,8 @@ from stand_ins import eventually, running, stand_in
 from pytest_modeleval.errors import LaunchError
 from pytest_modeleval.server.launch import LaunchedServer
 from pytest_modeleval.server.profiles import Profile
-from pytest_modeleval.server.watch import Patience, ServerWatch
+from pytest_modeleval.server.vigil import Patience
+from pytest_modeleval.server.watch import ServerWatch
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 PATIENT = Patience()

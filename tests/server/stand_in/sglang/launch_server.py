@@ -8,6 +8,7 @@ Scripted by the variable SGLANG_STAND_IN, a JSON object:
     freeze_after  after so many milestones write nothing more and never get ready
     children      scheduler processes that ignore SIGTERM and leave the group and the parent (default 0)
     die_after     end by SIGKILL when this many chat requests have come
+    fail_in       print the lines of this failure and end with 1 in mid-run, when fail_at chat requests have come
     hang_after    answer nothing more, health included, when this many chat requests have come
     latency_s     before each chat answer (default 0)
     seen          a file: one line of JSON per chat request (replica's port, its text, rid) and per abort
@@ -21,6 +22,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -106,6 +108,9 @@ class State:
         with self.lock:
             self.chats += 1
             count = self.chats
+        if count == SCRIPT.get("fail_at"):
+            say(FAILURES[SCRIPT["fail_in"]])
+            os._exit(1)
         if count == SCRIPT.get("die_after"):
             os.kill(os.getpid(), signal.SIGKILL)
         if count >= SCRIPT.get("hang_after", sys.maxsize):
@@ -116,8 +121,9 @@ class State:
 def reply_to(request: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
     """The message: thinking as the reasoning parser would give it, a tool call as the tool parser would."""
     text = "".join(str(message.get("content") or "") for message in request["messages"])
-    # The same question always gets the same letter, so that summaries can be compared.
-    letter = "ABCD"[hashlib.sha256(text.encode()).digest()[0] % 4]
+    # The letter in [[X]], else one that is always the same for a question, so that summaries can be compared.
+    named = re.findall(r"\[\[([A-D])\]\]", text)
+    letter = named[-1] if named else "ABCD"[hashlib.sha256(text.encode()).digest()[0] % 4]
     answer, thinking = f"ANSWER: {letter}", f"I was asked {len(text)} characters. ANSWER: Z"
     message: dict[str, Any] = {"role": "assistant", "content": answer, "reasoning_content": None, "tool_calls": None}
     if options.reasoning_parser == "minimax-append-think":
