@@ -50,12 +50,11 @@ class Http1Transport:
         place = self._places.get(url) or self._place(url)
         head = b"%bContent-Length: %d\r\n%b\r\n" % (place.line, len(body), _fields(headers))
         loop = asyncio.get_running_loop()
-        connection = _kept(place, loop.time()) or await self._connect(place, loop)
-        try:
-            await connection.exchange(head + body, receiver)
-        except BaseException:
-            connection.drop()
-            raise
+        request = head + body
+        connection = _kept(place, loop.time())
+        if connection is None or not await _asked_on_kept(connection, request, receiver):
+            connection = await self._connect(place, loop)
+            await _asked(connection, request, receiver)
         if connection.is_reusable:
             connection.idle_since_s = loop.time()
             place.idle.append(connection)
@@ -119,6 +118,30 @@ def _kept(place: _Place, now_s: float) -> _Connection | None:
     return None
 
 
+async def _asked(connection: _Connection, request: bytes, receiver: Receiver) -> None:
+    """One exchange; a connection on which it fails is not used again."""
+    try:
+        await connection.exchange(request, receiver)
+    except BaseException:
+        connection.drop()
+        raise
+
+
+async def _asked_on_kept(connection: _Connection, request: bytes, receiver: Receiver) -> bool:
+    """One exchange on a connection that was used before; False if the server had closed it.
+
+    Servers close connections whenever they like (llama.cpp: after every stream, having announced keep-alive). One that
+    ends without a byte of an answer says nothing about the request, which is to be sent again (RFC 9112, 9.3.1).
+    """
+    try:
+        await _asked(connection, request, receiver)
+    except AttemptFailed:
+        if connection.has_begun:
+            raise
+        return False
+    return True
+
+
 def _fields(headers: Mapping[str, str]) -> bytes:
     """Header fields as bytes. Raises AttemptFailed for a value that would end its line."""
     lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
@@ -167,6 +190,11 @@ class _Connection(asyncio.Protocol):
         self.is_reusable = False
         self.idle_since_s = 0.0
 
+    @property
+    def has_begun(self) -> bool:
+        """Some of the answer to the last request has come."""
+        return self._head_bytes > 0
+
     async def exchange(self, request: bytes, receiver: Receiver) -> None:
         """Send, and wait until the receiver has all of the answer."""
         if not self.is_open:
@@ -185,7 +213,7 @@ class _Connection(asyncio.Protocol):
 
     def drop(self) -> None:
         """Close at once; what the server still wanted to say is not waited for."""
-        if self._transport is not None and self.is_open:
+        if self._transport is not None:
             self._transport.abort()
         self.is_open = self.is_reusable = False
 
@@ -211,6 +239,10 @@ class _Connection(asyncio.Protocol):
         else:
             if not self._is_head_over and self._head_bytes > MAX_HEAD_BYTES:
                 self._fail(lost(f"the head of the answer is longer than {MAX_HEAD_BYTES} bytes"))
+
+    def eof_received(self) -> None:
+        # The loop closes the connection a moment later; nobody is to take it until then.
+        self.is_open = False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_open = self.is_reusable = False

@@ -200,6 +200,36 @@ def test_a_connection_that_the_server_closed_meanwhile_is_not_used() -> None:
     assert server.connections == 2
 
 
+def test_a_kept_connection_that_ends_without_an_answer_is_no_failure() -> None:
+    """llama.cpp closes after a stream although it announced keep-alive: the request goes out again, on a new one."""
+    taken = [Taken(), Taken()]
+
+    async def act(transport: Http1Transport, server: Server) -> None:
+        for one in taken:
+            await transport.post(server.url, b"{}", {}, one)
+
+    # The server takes the second request and closes, without a byte.
+    server, _ = _run(
+        lambda: Server([OK + b"Content-Length: 1\r\n\r\na"], [None], [OK + b"Content-Length: 1\r\n\r\nb"]), act
+    )
+    assert [each.body for each in taken] == [b"a", b"b"]
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize("second", [[None], [OK + b"Content-Length: 5\r\n\r\nha", None]], ids=["new", "begun"])
+def test_what_fails_once_more_or_halfway_is_a_failure(second: list[bytes | None]) -> None:
+    """On a new connection, and where some of the answer came, a closed connection is a failed attempt."""
+    taken = Taken()
+
+    async def act(transport: Http1Transport, server: Server) -> None:
+        await transport.post(server.url, b"{}", {}, Taken())
+        with pytest.raises(AttemptFailed):
+            await transport.post(server.url, b"{}", {}, taken)
+
+    server, _ = _run(lambda: Server([OK + b"Content-Length: 1\r\n\r\na"], second, [None], [OK + b"\r\n"]), act)
+    assert len(server.requests) == (3 if second == [None] else 2)
+
+
 @pytest.mark.parametrize(
     "answer",
     [
