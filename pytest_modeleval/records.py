@@ -65,6 +65,12 @@ class Sample:
     subset: str = ""
 
 
+class SharedTools(tuple[Mapping[str, Any], ...]):
+    """Tools that many requests carry: encoded once. encoded: as JSON, filled in by whoever encodes them first."""
+
+    encoded: bytes | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What is asked of the model: the chat messages and everything that shapes the reply.

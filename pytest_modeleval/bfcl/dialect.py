@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from pytest_modeleval.bfcl.offering import tools
+from pytest_modeleval.bfcl.offering import shared_tools
 from pytest_modeleval.bfcl.text_asking import describe, system_text, with_system
 from pytest_modeleval.graders.calls import Call, NotCalls, decode_text, decode_tool_calls
 from pytest_modeleval.records import Request, Response, ToolCall
@@ -57,7 +57,7 @@ class ToolDialect:
 
     def offer(self, functions: Sequence[Mapping[str, Any]]) -> Offer:
         """See Dialect."""
-        return tools(functions)
+        return shared_tools(functions)
 
     def request(self, history: Sequence[Message], offer: Offer) -> Request:
         """See Dialect. Without functions the field is left out: servers refuse an empty list."""

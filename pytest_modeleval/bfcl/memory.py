@@ -14,12 +14,11 @@ from typing import Any
 from pytest_modeleval.bfcl.agentic import ANSWER_FORM
 from pytest_modeleval.bfcl.conversation import Conversation, converse
 from pytest_modeleval.bfcl.dialect import Dialect
-from pytest_modeleval.bfcl.offering import with_hints
-from pytest_modeleval.bfcl.package import earlier_conversations, functions_of
+from pytest_modeleval.bfcl.offering import simulated_functions
+from pytest_modeleval.bfcl.package import earlier_conversations
 from pytest_modeleval.bfcl.simulation import Session, Simulations
 from pytest_modeleval.bfcl.text_asking import with_system
 from pytest_modeleval.declaration import Model
-from pytest_modeleval.graders.calls import Language
 from pytest_modeleval.records import Request, Response, Sample
 
 # The same request whichever question comes first, so that a resumed run finds the conversations in its journal.
@@ -99,7 +98,7 @@ async def _talk(
     content, _ = await session.memory()
     parts = _ONE_PART if name.endswith("rec_sum") else _TWO_PARTS
     system = f"{_ROLES.get(scenario, '')}\n\n{_KEEPING}\n\n{parts.replace('{content}', content)}"
-    functions = with_hints(await asyncio.to_thread(functions_of, name, version), Language.PYTHON)
+    functions = await asyncio.to_thread(simulated_functions, name, version)
     return await converse(model, dialect, [with_system(turns[0], system), *turns[1:]], functions, session.call)
 
 

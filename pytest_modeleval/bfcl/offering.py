@@ -7,11 +7,14 @@ graders read the descriptions as they are in the data.
 from __future__ import annotations
 
 import copy
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pytest_modeleval.bfcl.package import functions_of
 from pytest_modeleval.graders.calls import Language
+from pytest_modeleval.records import SharedTools
 
 _SYNTAX = {Language.PYTHON: "Python 3", Language.JAVA: "Java 8", Language.JAVASCRIPT: "JavaScript"}
 _LISTS = ("Array", "ArrayList", "array")
@@ -41,6 +44,12 @@ def with_hints(functions: Sequence[Mapping[str, Any]], language: Language) -> li
     return hinted
 
 
+@functools.cache
+def simulated_functions(class_name: str, version: str) -> tuple[Mapping[str, Any], ...]:
+    """The functions of a simulated API with hints, the same objects each time. Not to be changed by callers."""
+    return tuple(with_hints(functions_of(class_name, version), Language.PYTHON))
+
+
 def _ask_for_source(parameter: dict[str, Any], language: str) -> None:
     described = parameter["type"]
     if described == "any":
@@ -63,6 +72,21 @@ def tools(functions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         function["parameters"]["type"] = "object"
         _cast_all(function["parameters"]["properties"])
     return [{"type": "function", "function": function} for function in offered]
+
+
+# The functions are kept beside their tools, so that none of the numbers can come to mean another function.
+_OFFERS: dict[tuple[int, ...], tuple[tuple[Mapping[str, Any], ...], SharedTools]] = {}
+_MOST_OFFERS = 512
+
+
+def shared_tools(functions: Sequence[Mapping[str, Any]]) -> SharedTools:
+    """As `tools`, made once for the same objects: conversations over the same APIs offer the same."""
+    key = tuple(map(id, functions))
+    if key not in _OFFERS:
+        if len(_OFFERS) >= _MOST_OFFERS:
+            _OFFERS.clear()
+        _OFFERS[key] = tuple(functions), SharedTools(tools(functions))
+    return _OFFERS[key][1]
 
 
 def _cast_all(properties: dict[str, Any]) -> None:

@@ -88,7 +88,8 @@ class Session:
         try:
             self._writer.write(json.dumps(message).encode() + b"\n")
             await self._writer.drain()
-            line = await asyncio.wait_for(self._reader.readline(), ANSWER_S)
+            async with asyncio.timeout(ANSWER_S):
+                line = await self._reader.readline()
         except (OSError, ValueError, TimeoutError) as error:
             raise _no_answer(f"{type(error).__name__}: {error}") from error
         if not line:

@@ -14,8 +14,8 @@ from pytest_modeleval.bfcl.categories import CATEGORIES, Style
 from pytest_modeleval.bfcl.conversation import Conversation, converse
 from pytest_modeleval.bfcl.dialect import TextDialect, ToolDialect
 from pytest_modeleval.bfcl.memory import Memories, ask_memory
-from pytest_modeleval.bfcl.offering import tools, with_hints
-from pytest_modeleval.bfcl.package import DEFAULT_VERSION, functions_of
+from pytest_modeleval.bfcl.offering import simulated_functions, tools, with_hints
+from pytest_modeleval.bfcl.package import DEFAULT_VERSION
 from pytest_modeleval.bfcl.search.asking import Web, ask_web
 from pytest_modeleval.bfcl.search.choice import read_choice
 from pytest_modeleval.bfcl.simulation import Exhausted, Session, Simulations
@@ -60,7 +60,7 @@ def solver(
         if style is Style.MEMORY:
             return await _from_memory(sample, model, asking, version)
         if style is Style.WEB:
-            functions = with_hints(await asyncio.to_thread(functions_of, "WebSearchAPI", version), Language.PYTHON)
+            functions = await asyncio.to_thread(simulated_functions, "WebSearchAPI", version)
             said = await ask_web(
                 sample, model, _dialect(asking), web=model.shared(Shared).searched(), functions=functions
             )
@@ -152,17 +152,13 @@ def _offered(
     data: Mapping[str, Any], version: str
 ) -> tuple[list[Mapping[str, Any]], dict[int, list[Mapping[str, Any]]]]:
     """The functions of the first turn, and those that come later."""
-    every = [function for name in data["classes"] for function in functions_of(name, version)]
+    every = [function for name in data["classes"] for function in simulated_functions(name, version)]
     missing = {name for names in data["held_back"].values() for name in names}
     later = {
         turn: [function for name in names for function in every if function["name"] == name]
         for turn, names in data["held_back"].items()
     }
-    hinted = {turn: with_hints(functions, Language.PYTHON) for turn, functions in later.items()}
-    return (
-        list(with_hints([function for function in every if function["name"] not in missing], Language.PYTHON)),
-        {turn: list(functions) for turn, functions in hinted.items()},
-    )
+    return [function for function in every if function["name"] not in missing], later
 
 
 @dataclass(slots=True)

@@ -7,12 +7,12 @@ field means the server's own default, which an upgrade may change without a word
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 
-from pytest_modeleval.records import ItemKey, Request
+from pytest_modeleval.records import ItemKey, Request, SharedTools
 
 # Greedy and complete, unless the profile, the benchmark or the user says otherwise.
 SHIPPED_PARAMS: Mapping[str, Any] = {"temperature": 0.0, "top_p": 1.0, "max_tokens": 16384, "stream": True}
@@ -47,7 +47,7 @@ def encode_body(request: Request, *, model: str, params: Mapping[str, Any], seed
     """The JSON body, keys sorted. request.params wins over params."""
     body: dict[str, Any] = {"model": model, "messages": list(request.messages), "seed": seed, **params}
     if request.tools:
-        body["tools"] = list(request.tools)
+        body["tools"] = _encoded(request.tools)
         body["tool_choice"] = request.tool_choice or "auto"
     if request.response_format is not None:
         body["response_format"] = request.response_format
@@ -57,6 +57,15 @@ def encode_body(request: Request, *, model: str, params: Mapping[str, Any], seed
     if body.get("stream"):
         body.setdefault("stream_options", {"include_usage": True})
     return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+
+
+def _encoded(tools: Sequence[Mapping[str, Any]]) -> Any:
+    """Tools as orjson takes them; those of thousands of requests are made text once."""
+    if not isinstance(tools, SharedTools):
+        return list(tools)
+    if tools.encoded is None:
+        tools.encoded = orjson.dumps(list(tools), option=orjson.OPT_SORT_KEYS)
+    return orjson.Fragment(tools.encoded)
 
 
 def request_key(body: bytes, *, repeat: int, occurrence: int, identity: str) -> str:
