@@ -22,6 +22,7 @@ from pytest_modeleval.evaluation.plan import PlannedItem
 from pytest_modeleval.evaluation.verdict import grade_of
 from pytest_modeleval.records import Grade, ItemKey, JsonObject, Kind, Outcome, Request, Response
 from pytest_modeleval.store.journal import Contents, JournalError, JournalWriter, Place, read_place, utc_now
+from pytest_modeleval.store.requests import kept_request
 
 # Answers that wait for their test are held in memory up to this size; beyond it they are read back from the journal.
 HOLD_BYTES = 128 * 1024 * 1024
@@ -68,6 +69,8 @@ class ItemModel:
         self._site = site
         self._item = item
         self._occurrences: dict[bytes, int] = {}
+        self._seed = seed_of(item.key)
+        self._before: tuple[Request, str] | None = None
         self.last: Response | None = None
         self.last_key = ""
 
@@ -111,16 +114,19 @@ class ItemModel:
     async def ask(self, request: Request) -> Response:
         """One answer, from the journal if it is there. Raises Ungraded if none comes."""
         site, key = self._site, self._item.key
-        body = encode_body(request, model=site.model.served, params=self._item.plan.params, seed=seed_of(key))
-        occurrence = self._occurrences.get(body, 0)
-        self._occurrences[body] = occurrence + 1
+        body = encode_body(request, model=site.model.served, params=self._item.plan.params, seed=self._seed)
+        digest = hashlib.sha256(body).digest()
+        occurrence = self._occurrences.get(digest, 0)
+        self._occurrences[digest] = occurrence + 1
         journal_key = request_key(body, repeat=key.repeat, occurrence=occurrence, identity=site.model.identity)
         reply = site.stored(journal_key)
         if reply is None:
             limit_s = sample_limit_s(_max_tokens(request, self._item.plan.params), fixed_s=site.sample_timeout_s)
             prefix = prefix_key(request.messages, request.tools) if len(site.model.urls) > 1 else None
-            reply = await site.ask(Call(journal_key, body, key.benchmark, limit_s, prefix), self._item.key)
+            call = Call(journal_key, body, key.benchmark, limit_s, prefix)
+            reply = await site.ask(call, self._item.key, kept_request(request, body, self._before))
         response = response_from_reply(reply)
+        self._before = request, journal_key
         self.last, self.last_key = response, journal_key
         return response
 
@@ -202,8 +208,8 @@ class AskingSite:
         self.reused += 1
         return _reply_at(place)
 
-    async def ask(self, call: Call, key: ItemKey) -> JsonObject:
-        """A reply of the server, journaled before anybody sees it."""
+    async def ask(self, call: Call, key: ItemKey, kept: Mapping[str, Any]) -> JsonObject:
+        """A reply of the server, journaled before anybody sees it. kept: what the journal keeps of the request."""
         if self.dispatcher is None:
             raise _not_stored("answer to this very request (was the prompt or a parameter changed since?)")
         reply, attempts = await self.dispatcher.ask(call, key)
@@ -213,7 +219,7 @@ class AskingSite:
             **about(key),
             "attempts": attempts,
             "time": utc_now(),
-            "request": orjson.Fragment(call.body),
+            **kept,
             "reply": reply,
         }
         self.contents.responses[call.key] = self.journal.write(line)

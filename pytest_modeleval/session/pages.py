@@ -13,6 +13,7 @@ from pytest_modeleval.reports.page_parts import SampleView, select_samples
 from pytest_modeleval.results import RunSummary
 from pytest_modeleval.store.files import write_whole
 from pytest_modeleval.store.journal import Contents, read_place
+from pytest_modeleval.store.requests import whole_request
 from pytest_modeleval.store.run_folder import RunFolder
 
 REPORT_FILE = "report.html"
@@ -60,7 +61,7 @@ def views(contents: Contents, with_content: Set[ItemKey]) -> Iterator[SampleView
             cause=outcome.cause,
             explanation=outcome.explanation,
             target=outcome.target,
-            request_messages=(line.get("request") or {}).get("messages") or (),
+            request_messages=whole_request(line, contents).get("messages") or (),
             content=reply.get("content") or "",
             reasoning=reply.get("reasoning_content") or "",
             tool_calls=reply.get("tool_calls") or (),
