@@ -137,8 +137,8 @@ def _facts(parts: Sequence[tuple[Path, Part]]) -> JsonObject:
     """run.json of the merged run: of its first part, with all addresses; no command takes it up by itself."""
     runs = [part.run for _, part in parts]
     first = runs[0]
-    kept = ("model", "served", "context_tokens", "tool_calls", "identity", "server", "limit")
-    kept += ("profile_params", "user_params")
+    sent = ("profile_params", "user_params")
+    kept = ("model", "served", "context_tokens", "tool_calls", "identity", "server", *sent, "limit")
     return {
         **{name: first.get(name) for name in kept},
         "resume_key": "",
