@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from pytest_modeleval.bfcl.agentic import ANSWER_FORM
@@ -74,7 +74,7 @@ def provider_of(choice: WebChoice, environ: Mapping[str, str]) -> Provider:
 
 
 async def ask_web(
-    sample: Sample, model: Model, dialect: Dialect, *, web: Web, functions: list[dict[str, Any]]
+    sample: Sample, model: Model, dialect: Dialect, *, web: Web, functions: Sequence[Mapping[str, Any]]
 ) -> Conversation:
     """The conversation about one question. Raises Ungraded where the provider fails, or no page can be reached at all.
 
