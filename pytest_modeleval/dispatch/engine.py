@@ -22,7 +22,7 @@ from pytest_modeleval.errors import EngineStopped
 CLOSE_S = 2.0
 # Waking pytest's thread for every single answer costs both threads more than the answer itself: it is woken when this
 # many are there, or so many seconds after the one that it waits for.
-WAKE_AT = 32
+WAKE_AT = 16
 WAKE_S = 0.02
 
 
