@@ -10,12 +10,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pytest_modeleval.declaration import Benchmark, Model, Subset, benchmark
+    from pytest_modeleval.declaration import Benchmark, Breakdown, Model, Subset, benchmark
     from pytest_modeleval.records import Advice, Grade, Kind, Request, Response, Sample, ToolCall, Usage
 
 __all__ = [
     "Advice",
     "Benchmark",
+    "Breakdown",
     "Grade",
     "Kind",
     "Model",
@@ -28,7 +29,7 @@ __all__ = [
     "benchmark",
 ]
 
-_DECLARATION = frozenset({"Benchmark", "Model", "Subset", "benchmark"})
+_DECLARATION = frozenset({"Benchmark", "Breakdown", "Model", "Subset", "benchmark"})
 
 
 def __getattr__(name: str) -> Any:

@@ -83,6 +83,19 @@ class Subset:
     variant: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Breakdown:
+    """A second look at each subset: scores of its samples by a property of theirs.
+
+    by: the property ("difficulty"). group: sample -> its group, "" for none. order: groups in the order of the table;
+    others follow in alphabetical order. Where a sample_id holds the group, `-k GROUP` selects by those of `order`.
+    """
+
+    by: str
+    group: Callable[[Sample], str]
+    order: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Benchmark:
     """A declared benchmark. See `benchmark` for the meaning of the fields."""
@@ -100,6 +113,8 @@ class Benchmark:
     aggregates: tuple[Aggregate, ...]
     defaults: Mapping[str, Any] = field(default_factory=dict)
     advice: Mapping[str, Advice] = field(default_factory=dict)
+    further_metrics: tuple[str, ...] = ()
+    breakdowns: tuple[Breakdown, ...] = ()
     offers_tools: bool = False
 
 
@@ -118,6 +133,8 @@ def benchmark(
     aggregates: Sequence[Aggregate] = (),
     defaults: Mapping[str, Any] | None = None,
     advice: Mapping[str, str | Advice] | None = None,
+    further_metrics: Sequence[str] = (),
+    breakdowns: Sequence[Breakdown] = (),
     offers_tools: bool = False,
 ) -> Callable[[F], F]:
     """Declare that a test function is a benchmark; each sample becomes one item.
@@ -134,6 +151,8 @@ def benchmark(
     aggregates: how subsets combine, as the benchmark's source defines it.
     defaults: generation parameters the benchmark wishes (max_tokens, ...); profile and --eval-param win over them.
     advice: subset -> what a failing subset usually means, one sentence; or an Advice, which says below which score.
+    further_metrics: "pass@k" for other k, shown in rows of their own where at least k repeats were asked.
+    breakdowns: scores by a property of the samples, in rows of their own below each subset.
     offers_tools: its requests offer tools, or describe them where `model.tool_calls` is "text"; which of the two it was
     is part of the experiment.
     """
@@ -148,8 +167,9 @@ def benchmark(
     names = [part.name for part in parts]
     if len(set(names)) != len(names):
         raise ValueError(f"benchmark {name}: a subset is named twice in {names}")
-    if not re.fullmatch(r"mean_acc|acc|pass@[1-9]\d*", metric):
-        raise ValueError(f"benchmark {name}: metric {metric!r}: expected mean_acc, acc or pass@k")
+    for wanted in (metric, *further_metrics):
+        if not re.fullmatch(r"mean_acc|acc|pass@[1-9]\d*", wanted):
+            raise ValueError(f"benchmark {name}: metric {wanted!r}: expected mean_acc, acc or pass@k")
     declared = Benchmark(
         name=name,
         version=version,
@@ -166,6 +186,8 @@ def benchmark(
         advice={
             subset: given if isinstance(given, Advice) else Advice(given) for subset, given in (advice or {}).items()
         },
+        further_metrics=tuple(further_metrics),
+        breakdowns=tuple(breakdowns),
         offers_tools=offers_tools,
     )
 

@@ -159,7 +159,8 @@ class Grade:
 
     value: credit from 0 to 1. kind: right, wrong or no_answer. answer: what was extracted from the reply.
     cause: machine-readable reason of a loss ("no_marker", "wrong_letter", ...), so that failures can be counted.
-    explanation: one line for people.
+    explanation: one line for people. marks: what else is to be counted, whatever the kind, each a short sentence ("the
+    verdict depends on the extraction rule"); reports say of how many items each is true.
     A grade is true (in `assert grade`) when it is right.
     """
 
@@ -168,6 +169,7 @@ class Grade:
     answer: str | None = None
     cause: str = ""
     explanation: str = ""
+    marks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.value <= 1.0:
@@ -176,19 +178,26 @@ class Grade:
             raise ValueError(f"a grader says right, wrong or no_answer, not {self.kind!r}")
 
     @classmethod
-    def right(cls, answer: str | None = None, explanation: str = "") -> Grade:
+    def right(cls, answer: str | None = None, explanation: str = "", *, marks: Sequence[str] = ()) -> Grade:
         """Full credit."""
-        return cls(1.0, Kind.RIGHT, answer, "", explanation)
+        return cls(1.0, Kind.RIGHT, answer, "", explanation, tuple(marks))
 
     @classmethod
-    def wrong(cls, answer: str | None = None, *, cause: str = "wrong_answer", explanation: str = "") -> Grade:
+    def wrong(
+        cls,
+        answer: str | None = None,
+        *,
+        cause: str = "wrong_answer",
+        explanation: str = "",
+        marks: Sequence[str] = (),
+    ) -> Grade:
         """An answer in the asked form, without credit."""
-        return cls(0.0, Kind.WRONG, answer, cause, explanation)
+        return cls(0.0, Kind.WRONG, answer, cause, explanation, tuple(marks))
 
     @classmethod
-    def no_answer(cls, *, cause: str, explanation: str = "") -> Grade:
+    def no_answer(cls, *, cause: str, explanation: str = "", marks: Sequence[str] = ()) -> Grade:
         """The reply holds no answer in the asked form."""
-        return cls(0.0, Kind.NO_ANSWER, None, cause, explanation)
+        return cls(0.0, Kind.NO_ANSWER, None, cause, explanation, tuple(marks))
 
     @classmethod
     def partial(
@@ -252,7 +261,7 @@ class Outcome:
 
     value: credit from 0 to 1; 0 and meaningless where kind is no verdict.
     target: what was expected, as a short text for reports; None if it has no short form.
-    request_key: the journal key of the (last) response that was graded, "" if there is none.
+    request_key: the journal key of the (last) response that was graded, "" if there is none. marks: of the grade.
     """
 
     key: ItemKey
@@ -267,3 +276,4 @@ class Outcome:
     completion_tokens: int | None = None
     total_s: float | None = None
     request_key: str = ""
+    marks: tuple[str, ...] = ()

@@ -21,6 +21,7 @@ class Score:
     low, high: 95 % interval, None if it does not exist; method: how it was made, e.g. "wilson".
     counts: items (samples x repeats) of every kind. repeats: epochs asked of each sample.
     if_ungraded_wrong, if_ungraded_right: bounds of the score; equal to it where everything is graded.
+    causes: why items with a verdict are lost, most frequent first. marks: items of every mark (records.Grade).
     is_suspicious: every item is 0 or no_answer, which a harness fault explains better than a model does.
     """
 
@@ -37,6 +38,8 @@ class Score:
     if_ungraded_right: float | None = None
     is_suspicious: bool = False
     completion_tokens: int = 0
+    causes: Mapping[str, int] = field(default_factory=dict)
+    marks: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def ungraded(self) -> int:
@@ -47,6 +50,20 @@ class Score:
     def items(self) -> int:
         """Items of every kind."""
         return sum(self.counts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class PartScore:
+    """A second look at a subset: by another metric, or at some of its samples only.
+
+    metric: of the score. by, group: the samples whose property `by` ("difficulty") is `group` ("hard"); both "" for
+    all of the subset. score: of these samples; score.subset is the subset's name.
+    """
+
+    metric: str
+    score: Score
+    by: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +88,10 @@ class AggregateScore:
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkSummary:
-    """One benchmark: its subsets in the order of the declaration, then its aggregates."""
+    """One benchmark: its subsets in the order of the declaration, then its aggregates.
+
+    parts: further metrics and breakdowns of the subsets.
+    """
 
     benchmark: str
     version: str
@@ -79,6 +99,7 @@ class BenchmarkSummary:
     subsets: tuple[Score, ...]
     aggregates: tuple[AggregateScore, ...] = ()
     advice: Mapping[str, Advice] = field(default_factory=dict)
+    parts: tuple[PartScore, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

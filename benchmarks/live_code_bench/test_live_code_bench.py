@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from pytest_modeleval import Advice, Grade, Request, Sample, Subset, benchmark
+from pytest_modeleval import Advice, Breakdown, Grade, Request, Sample, Subset, benchmark
 from pytest_modeleval.datasets import Row, huggingface
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.graders.code import code_grader
@@ -32,7 +32,7 @@ def to_sample(row: Row) -> Sample:
         function = json.loads(row.text("metadata")).get("func_name") or ""
     except (ValueError, AttributeError):
         raise DataError(f"expected a JSON object in field 'metadata', found none, in {row.where}") from None
-    names = ("starter_code", "question_id", "question_title")
+    names = ("starter_code", "question_id", "question_title", "difficulty", "contest_date")
     return Sample(
         question=row.text("question_content"),
         # The tests stay in the file, packed as they come, until a program is judged: together they are gigabytes.
@@ -82,6 +82,11 @@ def remark(sample: Sample) -> str:
     request=to_request,
     grade=code_grader(to_problem, other_rules=["between_last_fences", "between_first_fences"], remark=remark),
     metric="pass@1",
+    further_metrics=["pass@5"],
+    breakdowns=[
+        Breakdown("difficulty", lambda sample: sample.data["difficulty"], order=("easy", "medium", "hard")),
+        Breakdown("month", lambda sample: sample.data["contest_date"][:7]),
+    ],
     # A reply cut here counts as truncated, never as a wrong program.
     defaults={"max_tokens": 65536},
     advice={

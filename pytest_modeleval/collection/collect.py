@@ -134,6 +134,8 @@ class BenchmarkCollector:
         names += list(probe.listextrakeywords())
         found = [Subset(subset) for subset in find_subsets(declared.dataset, self._settings.data_dir)]
         asked = {word.lower() for word in words(expression)}
+        # Ids that the data gives may hold the groups that a benchmark names ("hard").
+        groups = {group.lower() for breakdown in declared.breakdowns for group in breakdown.order}
         wanted = []
         for subset in declared.subsets or found:
             if self._only_of is not None and (declared.name, subset.name) not in self._only_of:
@@ -144,7 +146,10 @@ class BenchmarkCollector:
             def could_be_in_id(word: str, name: str = subset.name) -> bool:
                 lowered, own = word.lower(), name.lower()
                 return (
-                    bool(_ID_ALPHABET.fullmatch(lowered)) or lowered in f"{probe.name}[{own}-".lower() or own in lowered
+                    bool(_ID_ALPHABET.fullmatch(lowered))
+                    or lowered in f"{probe.name}[{own}-".lower()
+                    or own in lowered
+                    or lowered in groups
                 )
 
             if not may_match(expression, names=names, could_be_in_id=could_be_in_id):

@@ -3,6 +3,8 @@
     cases = row.later("public_tests", "private_tests")      # a handle: file and place
     ...
     public, private = cases.texts()                         # read now, held by nobody else
+
+A file that changed in between is an error, never another row's text.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from pytest_modeleval.datasets import Manifest, Row, each_row
-from pytest_modeleval.declaration import Benchmark, Subset
+from pytest_modeleval.declaration import Benchmark, Breakdown, Subset
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.metrics import Aggregate
 from pytest_modeleval.records import ItemKey, JsonObject, Sample
@@ -110,6 +110,10 @@ def plan_line(
         "repeats": repeats,
         "items": ids,
     }
+    if benchmark.further_metrics:
+        line["further_metrics"] = list(benchmark.further_metrics)
+    if benchmark.breakdowns:
+        line["breakdowns"] = [_groups(part, benchmark.name, items) for part in benchmark.breakdowns]
     if shard:
         line.update(shard=shard, whole=all_ids)
     if plan.tool_calls:
@@ -117,6 +121,22 @@ def plan_line(
     # Through JSON and back, so that a plan equals itself as it is read from a journal.
     same: JsonObject = orjson.loads(orjson.dumps(line))
     return same
+
+
+def _groups(breakdown: Breakdown, benchmark: str, items: Sequence[PlannedItem]) -> JsonObject:
+    """By subset, the group of every sample that has one. Raises DataError where the benchmark's function fails."""
+    groups: dict[str, dict[str, str]] = {}
+    for sample in {(item.key.subset, item.key.sample): item.sample for item in items}.values():
+        try:
+            group = breakdown.group(sample)
+        except Exception as error:
+            raise DataError(
+                f"benchmark {benchmark} cannot say the {breakdown.by} of sample {sample.id} of {sample.subset} "
+                f"({type(error).__name__}: {error}); mend the row or the breakdown"
+            ) from error
+        if group:
+            groups.setdefault(sample.subset, {})[sample.id] = str(group)
+    return {"by": breakdown.by, "order": list(breakdown.order), "groups": groups}
 
 
 def _ids(items: Sequence[PlannedItem]) -> dict[str, list[str]]:

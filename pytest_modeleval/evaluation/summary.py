@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_modeleval.evaluation.plan import aggregate_from_json
 from pytest_modeleval.metrics import combine, score_subset
 from pytest_modeleval.records import Advice, ItemKey, JsonObject, Kind, Outcome
-from pytest_modeleval.results import BenchmarkSummary
+from pytest_modeleval.results import BenchmarkSummary, PartScore, Score
 
 
 def merge_plans(lines: Iterable[Mapping[str, Any]]) -> list[JsonObject]:
@@ -39,8 +39,17 @@ def _merged(lines: Iterable[Mapping[str, Any]], items_of: Callable[[Mapping[str,
             data={name: {**known["data"].get(name, {}), **entry} for name, entry in line["data"].items()}
             | {name: entry for name, entry in known["data"].items() if name not in line["data"]},
         )
+        if "breakdowns" in plan:
+            plan["breakdowns"] = [_with_known(part, known.get("breakdowns", ())) for part in plan["breakdowns"]]
         merged[line["benchmark"]] = plan
     return list(merged.values())
+
+
+def _with_known(part: Mapping[str, Any], known: Iterable[Mapping[str, Any]]) -> JsonObject:
+    """A breakdown with the groups of samples that earlier plans held: a later one may have been of other samples."""
+    before: Mapping[str, Any] = next((entry["groups"] for entry in known if entry["by"] == part["by"]), {})
+    groups = {name: {**before.get(name, {}), **part["groups"].get(name, {})} for name in {**before, **part["groups"]}}
+    return {**part, "groups": groups}
 
 
 def planned_keys(plan: Mapping[str, Any]) -> list[ItemKey]:
@@ -78,5 +87,29 @@ def _benchmark(plan: Mapping[str, Any], outcomes: Mapping[ItemKey, Outcome]) -> 
         metric=plan["metric"],
         subsets=scores,
         aggregates=combine([aggregate_from_json(entry) for entry in plan["aggregates"]], scores, regular),
+        parts=tuple(_parts(plan, by_subset, scores)),
         advice={subset: Advice(**given) for subset, given in plan["advice"].items()},
     )
+
+
+def _parts(
+    plan: Mapping[str, Any], by_subset: Mapping[str, Sequence[Outcome]], scores: Sequence[Score]
+) -> Iterator[PartScore]:
+    """Further metrics and breakdowns of each subset, as the plan says."""
+    for whole in scores:
+        outcomes = by_subset[whole.subset]
+        for metric in plan.get("further_metrics", ()):
+            # Without enough repeats it does not exist; a row without a figure would say nothing.
+            if not metric.startswith("pass@") or int(metric.removeprefix("pass@")) <= plan["repeats"]:
+                yield PartScore(metric, score_subset(whole.subset, outcomes, whole.planned, metric=metric))
+        for entry in plan.get("breakdowns", ()):
+            group_of = entry["groups"].get(whole.subset, {})
+            found: dict[str, list[Outcome]] = {}
+            for outcome in outcomes:
+                found.setdefault(group_of.get(outcome.key.sample, ""), []).append(outcome)
+            found.pop("", None)
+            order = [*(name for name in entry["order"] if name in found), *sorted(found.keys() - set(entry["order"]))]
+            for name in order:
+                planned = len({outcome.key.sample for outcome in found[name]})
+                score = score_subset(whole.subset, found[name], planned, metric=plan["metric"])
+                yield PartScore(plan["metric"], score, entry["by"], name)

@@ -48,6 +48,7 @@ def judged(
         completion_tokens=usage.completion_tokens if usage is not None else None,
         total_s=response.total_s if response is not None else None,
         request_key=request_key,
+        marks=grade.marks if grade is not None else (),
     )
 
 
@@ -96,8 +97,8 @@ def short(text: str) -> str:
 def grade_of(outcome: Outcome) -> Grade:
     """The grade behind a stored outcome with a verdict, for graders that are too costly to run twice."""
     if outcome.kind is Kind.NO_ANSWER:
-        return Grade.no_answer(cause=outcome.cause, explanation=outcome.explanation)
+        return Grade.no_answer(cause=outcome.cause, explanation=outcome.explanation, marks=outcome.marks)
     if outcome.kind is Kind.RIGHT:
         # A pass with partial credit keeps its value; its kind is decided again by the test body.
-        return Grade(outcome.value, Kind.RIGHT, outcome.answer, "", outcome.explanation)
-    return Grade(outcome.value, Kind.WRONG, outcome.answer, outcome.cause, outcome.explanation)
+        return Grade(outcome.value, Kind.RIGHT, outcome.answer, "", outcome.explanation, outcome.marks)
+    return Grade(outcome.value, Kind.WRONG, outcome.answer, outcome.cause, outcome.explanation, outcome.marks)

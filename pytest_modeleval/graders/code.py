@@ -20,7 +20,7 @@ from pytest_modeleval.graders.code_problem import JudgeResult, Problem, Verdict
 from pytest_modeleval.records import Grade, GradingSite, Response, Sample
 from pytest_modeleval.sandbox import Walls
 
-# Begins the explanation of every grade that would be another one under another rule of extraction.
+# Begins the explanation of every grade that would be another one under another rule of extraction, and marks it.
 RULE_MATTERS = "the verdict depends on the extraction rule"
 UNSAFE_WARNING = (
     "PROGRAMS THAT THE MODEL WROTE RUN WITHOUT A SANDBOX, as --eval-unsafe-code allows, under limits and a filter of "
@@ -95,18 +95,19 @@ class CodeGrader:
         others = {name: results[name] for name in self.other_rules if _name(results[name]) != _name(result)}
         note = "; ".join(f"{name}: {_name(other)}" for name, other in others.items())
         prefix = f"{RULE_MATTERS} ({note}); " if note else ""
+        marks = (RULE_MATTERS,) if note else ()
         if result is None:
             missing = _no_code(response, len(response.text))
-            return Grade.no_answer(cause=missing.cause, explanation=prefix + missing.explanation)
+            return Grade.no_answer(cause=missing.cause, explanation=prefix + missing.explanation, marks=marks)
         answer = found[self.rule].strip()[:_MOST_ANSWER]
         if result.verdict is Verdict.PASSED:
-            return Grade.right(answer, f"{prefix}{result.tests} tests passed")
+            return Grade.right(answer, f"{prefix}{result.tests} tests passed", marks=marks)
         known = self.remark(sample) if self.remark else ""
         qualifier = known or ("within_tolerance" if result.is_close else "")
-        cause = (
-            f"{result.verdict}:{qualifier}" if qualifier and result.verdict is Verdict.WRONG_ANSWER else result.verdict
-        )
-        return Grade.wrong(answer, cause=cause, explanation=prefix + result.explanation)
+        cause = result.verdict.value
+        if qualifier and result.verdict is Verdict.WRONG_ANSWER:
+            cause = f"{cause}:{qualifier}"
+        return Grade.wrong(answer, cause=cause, explanation=prefix + result.explanation, marks=marks)
 
     def _codes(self, response: Response) -> dict[str, str]:
         """What each rule finds."""

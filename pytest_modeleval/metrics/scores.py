@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import comb
 
@@ -54,13 +55,18 @@ def score_subset(subset: str, outcomes: Sequence[Outcome], planned_samples: int,
     questions: dict[str, _Question] = {}
     repeats = 1
     tokens = 0
+    causes: Counter[str] = Counter()
+    marks: Counter[str] = Counter()
     for outcome in outcomes:
         counts[outcome.kind] += 1
         tokens += outcome.completion_tokens or 0
         repeats = max(repeats, outcome.key.repeat + 1)
         question = questions.setdefault(outcome.key.sample, _Question([], outcome.cluster))
+        marks.update(outcome.marks)
         if outcome.kind.is_verdict:
             question.values.append(_credit(outcome))
+            if outcome.kind is not Kind.RIGHT:
+                causes[outcome.cause] += 1
     planned_samples = max(planned_samples, len(questions))
     counts[Kind.NOT_RUN] += max(0, planned_samples * repeats - len(outcomes))
 
@@ -88,6 +94,8 @@ def score_subset(subset: str, outcomes: Sequence[Outcome], planned_samples: int,
         if_ungraded_right=right,
         is_suspicious=_is_suspicious(counts, questions.values()),
         completion_tokens=tokens,
+        causes=_by_frequency(causes),
+        marks=_by_frequency(marks),
     )
 
 
@@ -136,6 +144,11 @@ def _bounds(
         wrong += _value([*graded, *([0.0] * missing)], pass_k) or 0.0
         right += _value([*graded, *([1.0] * missing)], pass_k) or 0.0
     return wrong / planned_samples, (right + planned_samples - known) / planned_samples
+
+
+def _by_frequency(counts: Mapping[str, int]) -> dict[str, int]:
+    """The order depends on the counts alone, not on who came first."""
+    return {str(name): count for name, count in sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))}
 
 
 def _is_suspicious(counts: dict[Kind, int], questions: Iterable[_Question]) -> bool:

@@ -5,6 +5,7 @@ Every report says these in the same words: terminal, page, pytest-html, GitHub.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,13 +22,15 @@ MAX_REPLIES = 3
 _TRUNCATION_WARNING = 0.01
 # A fault of the whole run would otherwise be told once for each of fifty-seven subsets.
 _CASES = 3
+_CAUSES = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Remark:
     """One sentence or two below the table of scores.
 
-    topic: "limit", "shard", "suspicious", "partial", "ungraded", "truncated", "advice", "repeats" or "interval".
+    topic: "limit", "shard", "suspicious", "partial", "ungraded", "truncated", "marks", "causes", "advice", "repeats" or
+    "interval".
     is_warning: the score does not mean what it seems to mean. replies: raw replies that belong to the sentence.
     """
 
@@ -53,6 +56,8 @@ def remarks(summary: RunSummary, replies: Replies | None = None) -> list[Remark]
         *_partial(summary),
         *_ungraded(summary),
         *_truncated(summary),
+        *_marks(summary),
+        *_causes(summary),
         *_advice(summary),
         *_repeats(summary),
         *_interval(summary),
@@ -159,6 +164,29 @@ def _truncated(summary: RunSummary) -> Iterator[Remark]:
                 )
             )
     yield from _first_cases(found, "with more than 1 % of replies cut")
+
+
+def _marks(summary: RunSummary) -> Iterator[Remark]:
+    found = [
+        Remark("marks", f"{name}: {one_line(mark)} in {count:,} of {counted(score.items, 'item')}.", is_warning=False)
+        for name, score in _scores(summary)
+        for mark, count in score.marks.items()
+    ]
+    yield from _first_cases(found, "with marks")
+
+
+def _causes(summary: RunSummary) -> Iterator[Remark]:
+    """Why items were lost, where there is more than one reason: different reasons need different remedies."""
+    for entry in summary.benchmarks:
+        causes: Counter[str] = Counter()
+        for score in entry.subsets:
+            causes.update(score.causes)
+        if len(causes) > 1:
+            most = causes.most_common(_CAUSES)
+            shown = ", ".join(f"{count:,} {one_line(cause) or 'unknown'}" for cause, count in most)
+            left = causes.total() - sum(count for _, count in most)
+            more = f", {left:,} other" if left else ""
+            yield Remark("causes", f"{one_line(entry.benchmark)}, lost: {shown}{more}.", is_warning=False)
 
 
 def _advice(summary: RunSummary) -> Iterator[Remark]:

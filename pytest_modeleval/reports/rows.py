@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pytest_modeleval.records import UNGRADED, Kind
 from pytest_modeleval.reports.text import counted, one_line
-from pytest_modeleval.results import AggregateScore, BenchmarkSummary, RunSummary, Score
+from pytest_modeleval.results import AggregateScore, BenchmarkSummary, PartScore, RunSummary, Score
 
 NONE = "-"
 
@@ -21,8 +21,8 @@ class ScoreRow:
 
     score: four decimals, "partial" for an aggregate with missing parts, "-" where there is none.
     interval: "0.680-0.913" or "-". value, low, high: the same as numbers, for charts.
-    truncated, no_answer, ungraded: items; None for an aggregate, whose parts show them.
-    counts: items of every kind; empty for an aggregate.
+    truncated, no_answer, ungraded: items; None for an aggregate, whose subsets show them, and for a part of a subset.
+    counts: items of every kind; None where those are.
     """
 
     dataset: str
@@ -41,13 +41,16 @@ class ScoreRow:
     is_aggregate: bool = False
     is_partial: bool = False
     is_suspicious: bool = False
+    is_part: bool = False
 
 
 def score_rows(summary: RunSummary) -> list[ScoreRow]:
-    """One row for each subset, then one for each aggregate, benchmark by benchmark, in the summary's order."""
+    """One row for each subset, each with its parts below it, then one for each aggregate, benchmark by benchmark."""
     rows = []
     for entry in summary.benchmarks:
-        rows += [_subset_row(entry, score) for score in entry.subsets]
+        for score in entry.subsets:
+            rows.append(_subset_row(entry, score))
+            rows += [_part_row(entry, part) for part in entry.parts if part.score.subset == score.subset]
         rows += [_aggregate_row(entry, score) for score in entry.aggregates]
     return rows
 
@@ -131,6 +134,22 @@ def _subset_row(entry: BenchmarkSummary, score: Score) -> ScoreRow:
         ungraded=ungraded_of(score),
         counts=score.counts,
         is_suspicious=score.is_suspicious,
+    )
+
+
+def _part_row(entry: BenchmarkSummary, part: PartScore) -> ScoreRow:
+    score = part.score
+    return ScoreRow(
+        dataset=one_line(entry.benchmark),
+        metric=one_line(part.metric),
+        subset=one_line(f"{score.subset}: {part.group}" if part.by else score.subset),
+        num=score.num,
+        score=score_text(score.score),
+        interval=interval_text(score.low, score.high),
+        value=score.score,
+        low=score.low,
+        high=score.high,
+        is_part=True,
     )
 
 

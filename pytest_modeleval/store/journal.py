@@ -208,6 +208,8 @@ def outcome_line(outcome: Outcome, *, version: str) -> JsonObject:
         value = getattr(outcome, name)
         if value not in (None, ""):
             line[name] = value
+    if outcome.marks:
+        line["marks"] = list(outcome.marks)
     return line
 
 
@@ -226,6 +228,7 @@ def outcome_from_line(line: Mapping[str, Any]) -> Outcome:
         completion_tokens=line.get("completion_tokens"),
         total_s=line.get("total_s"),
         request_key=line.get("key") or "",
+        marks=tuple(line.get("marks") or ()),
     )
 
 

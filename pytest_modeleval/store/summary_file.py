@@ -26,6 +26,10 @@ def summary_json(summary: RunSummary) -> JsonObject:
                 "metric": entry.metric,
                 "subsets": [_subset(score) for score in entry.subsets],
                 "aggregates": [_aggregate(score) for score in entry.aggregates],
+                "parts": [
+                    {"by": part.by, "group": part.group, "metric": part.metric, **_subset(part.score)}
+                    for part in entry.parts
+                ],
             }
             for entry in summary.benchmarks
         ],
@@ -60,6 +64,8 @@ def _subset(score: Score) -> JsonObject:
         "if_ungraded_wrong": score.if_ungraded_wrong,
         "if_ungraded_right": score.if_ungraded_right,
         "suspicious": score.is_suspicious,
+        "causes": dict(score.causes),
+        "marks": dict(score.marks),
     }
 
 
