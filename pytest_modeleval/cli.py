@@ -11,7 +11,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from pytest_modeleval.errors import RunFolderError, UserMistake
 
@@ -46,8 +46,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
+class _Parser(argparse.ArgumentParser):
+    """Ends with the status that every mistake of the user has here and in pytest, instead of 2."""
+
+    def error(self, message: str) -> NoReturn:
+        """See argparse."""
+        self.print_usage(sys.stderr)
+        self.exit(USAGE_STATUS, f"ERROR: {message}; modeleval --help has the commands\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="modeleval", description=__doc__)
+    parser = _Parser(prog="modeleval", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     compare = commands.add_parser("compare", help="scores side by side, paired differences, flips with both answers")

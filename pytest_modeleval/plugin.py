@@ -30,6 +30,11 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Decide whether this run evaluates a model, and register what does it."""
     if not options.is_active(config):
+        if config.getoption("model_url", None):
+            raise pytest.UsageError(
+                "--model-url says where the model is; expected --model too, the name that the server calls it "
+                "(URL/models lists it)"
+            )
         config.pluginmanager.register(Unasked(), "modeleval-unasked")
         return
     from pytest_modeleval.errors import UserMistake  # noqa: PLC0415 - an unused plugin must cost nothing

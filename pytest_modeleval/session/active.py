@@ -183,6 +183,8 @@ class ActiveSession:
         if self.collector.mistake is not None:
             raise self.collector.mistake
         self.items = [item for item in session.items if isinstance(item, SampleItem)]
+        if not self.whole and self.settings.keyword and self.collector.known:
+            self.say(f"-k {self.settings.keyword!r} selects nothing of {', '.join(sorted(self.collector.known))}")
         if self.whole and not self.items:
             self.say(f"shard {self.settings.shard} has none of the {len(self.whole):,} selected items")
         if not self.items or self.settings.is_collect_only:

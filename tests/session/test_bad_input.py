@@ -191,3 +191,20 @@ def test_run_folder_of_another_model(suite: Suite, server: LoopbackServer, worke
     assert result.status == 4, result.out
     assert "another model" in result.err
     assert {path.name: path.read_bytes() for path in Path(suite.run_dir).iterdir()} == before
+
+
+def test_a_url_without_a_name(suite: Suite, server: LoopbackServer) -> None:
+    """--model-url alone would evaluate nothing, in silence: status 4, and what is missing."""
+    suite.write_rows(3)
+    result = suite.command("--model-url", server.url, "test_quiz.py")
+    assert result.status == 4
+    assert "expected --model too" in result.err
+    assert not server.seen.prompts
+
+
+def test_a_word_that_selects_nothing(suite: Suite, server: LoopbackServer) -> None:
+    """A misspelt -k: status 5, and the names that there are."""
+    suite.write_rows(3)
+    result = suite.run(server.url, "-k", "quizz")
+    assert result.status == 5
+    assert "-k 'quizz' selects nothing of quiz" in result.out

@@ -96,3 +96,5 @@ def test_mistakes(tmp_path: Path) -> None:
     assert "expected a run folder" in err
     assert "Traceback" not in err
     assert _modeleval("plan", "--drop", "5", "--flip-rate", "0.1")[0] == 4
+    status, _, err = _modeleval()
+    assert (status, "--help" in err) == (4, True)
