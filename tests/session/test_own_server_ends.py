@@ -6,10 +6,8 @@ The servers have scheduler children that ignore SIGTERM, have left the process g
 from __future__ import annotations
 
 import contextlib
-import http.client
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -28,31 +26,10 @@ ROWS = 400
 
 
 @pytest.fixture
-def foreign(suite: Suite) -> Iterator[subprocess.Popen[bytes]]:
-    """A server of the same model that somebody else started."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = foreign_server(suite, port)
-    try:
-        until(lambda: _answers(port), limit_s=30)
+def foreign() -> Iterator[subprocess.Popen[bytes]]:
+    """A server of the same model that somebody else started, which is there before and after."""
+    with foreign_server() as (_, process):
         yield process
-        assert process.poll() is None
-        assert _answers(port)
-    finally:
-        process.kill()
-        process.wait()
-
-
-def _answers(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    try:
-        connection.request("GET", "/health")
-        return connection.getresponse().status == 200
-    except OSError:
-        return False
-    finally:
-        connection.close()
 
 
 def _nothing_left(suite: Suite) -> None:

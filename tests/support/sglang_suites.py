@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import importlib.util
 import json
 import os
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from suites import Suite
+from waiting import until
 
 STAND_IN = Path(__file__).parents[1] / "server" / "stand_in"
 PROFILE = "MiniMax-M2"
@@ -87,17 +92,43 @@ def main_processes(suite: Suite) -> list[int]:
     return sorted(found)
 
 
-def foreign_server(suite: Suite, port: int) -> subprocess.Popen[bytes]:
-    """A stand-in that the run did not start."""
-    return subprocess.Popen(
+@contextlib.contextmanager
+def foreign_server(*flags: str, **script: Any) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A stand-in that the run did not start, ready at the address; it must still be serving at the end.
+
+    flags: of the command, beyond model and reasoning parser. script: see the stand-in's docstring.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
         [
             *(sys.executable, "-m", "sglang.launch_server", "--port", str(port)),
-            *("--model-path", "MiniMaxAI/MiniMax-M2", "--reasoning-parser", "minimax-append-think"),
+            *("--model-path", "MiniMaxAI/MiniMax-M2", "--reasoning-parser", "minimax-append-think", *flags),
         ],
-        env={**os.environ, "PYTHONPATH": str(STAND_IN), "SGLANG_STAND_IN": "{}"},
+        env={**os.environ, "PYTHONPATH": str(STAND_IN), "SGLANG_STAND_IN": json.dumps(script)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+    try:
+        until(lambda: _answers(port), limit_s=30)
+        yield f"http://127.0.0.1:{port}/v1", process
+        assert process.poll() is None
+        assert _answers(port)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _answers(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
 
 
 def stand_in_failures() -> dict[str, str]:
