@@ -14,6 +14,7 @@ import threading
 
 # What one level of such a recursion may take of the C stack, with much to spare.
 LEVEL_BYTES = 2_600
+_IS_NEEDED = (3, 12) <= sys.version_info < (3, 14) and sys.implementation.name == "cpython"
 _MOST_WORDS = 64
 # No other field of the state has this value.
 _MARK = 1_234_577
@@ -25,7 +26,7 @@ def allow_deep_recursion(stack_bytes: int) -> bool:
 
     stack_bytes: size of this thread's C stack.
     """
-    if not (3, 12) <= sys.version_info < (3, 14) or sys.implementation.name != "cpython":
+    if not _IS_NEEDED:
         return False
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(_MARK)
@@ -49,7 +50,7 @@ def allow_deep_recursion(stack_bytes: int) -> bool:
 def allow_in_threads(stack_bytes: int) -> None:
     """The same for every thread that is started from now on; stack_bytes where the program sets no size."""
     start = threading.Thread._bootstrap_inner  # type: ignore[attr-defined]
-    if start.__name__ == "start_deep":
+    if not _IS_NEEDED or start.__name__ == "start_deep":
         return
 
     def start_deep(self: threading.Thread) -> None:
