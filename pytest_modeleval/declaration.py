@@ -59,11 +59,14 @@ class Model(Protocol):
         a module. If the thing has a method `close`, that is called when asking ends.
         """
 
-    async def use_tool(self, name: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]]) -> Any:
+    async def use_tool(
+        self, name: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]], *, is_of_run: bool = False
+    ) -> Any:
         """What something outside of the model gives (a web search), as JSON values; `run` fetches it.
 
         It is journaled: a resumed or rescored run sees the same again, and `run` is not called. Whatever `run` raises
         is raised here and not kept. Raises Ungraded in rescoring where the journal has nothing.
+        is_of_run: name and arguments alone decide what is given, so that every item of the run sees the same.
         """
 
 

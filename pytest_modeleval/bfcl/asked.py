@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pytest_modeleval.bfcl.categories import CATEGORIES, WEB_CORPUS, Category, Style
+from pytest_modeleval.bfcl.embedding import read_embedding
 from pytest_modeleval.bfcl.search.choice import WEB_CORPUS as CORPUS_VARIABLE
 from pytest_modeleval.bfcl.search.choice import WebChoice, read_choice
 from pytest_modeleval.bfcl.search.corpus import corpus_digest
 from pytest_modeleval.declaration import Subset
-
-# The vector memory needs an embedding model, which cannot be given yet.
-_NOT_YET = ("memory_vector",)
 
 
 def asked(*, is_optional: bool = False, environ: Mapping[str, str] | None = None) -> tuple[Subset, ...]:
@@ -19,11 +17,11 @@ def asked(*, is_optional: bool = False, environ: Mapping[str, str] | None = None
 
     environ: instead of the process's own. Raises SettingsError for a variable that cannot be used.
     """
-    choice = read_choice(environ)
+    choice, embedding = read_choice(environ), read_embedding(environ)
+    vector = Subset("memory_vector", is_optional=is_optional, missing=embedding.missing, variant=embedding.variant)
     return tuple(
-        _subset(category, choice, is_optional=is_optional)
+        vector if category.name == vector.name else _subset(category, choice, is_optional=is_optional)
         for category in CATEGORIES.values()
-        if category.name not in _NOT_YET
     )
 
 

@@ -14,9 +14,10 @@ from typing import Any
 from pytest_modeleval.bfcl.agentic import ANSWER_FORM
 from pytest_modeleval.bfcl.conversation import Conversation, converse
 from pytest_modeleval.bfcl.dialect import Dialect
+from pytest_modeleval.bfcl.embedding import Embedder
 from pytest_modeleval.bfcl.offering import simulated_functions
 from pytest_modeleval.bfcl.package import earlier_conversations
-from pytest_modeleval.bfcl.simulation import Session, Simulations
+from pytest_modeleval.bfcl.simulation import Embedding, Session, Simulations
 from pytest_modeleval.bfcl.text_asking import with_system
 from pytest_modeleval.declaration import Model
 from pytest_modeleval.records import Request, Response, Sample
@@ -66,7 +67,7 @@ async def ask_memory(
     name, scenario = f"MemoryAPI_{backend}", sample.data["scenario"]
     filling = _fill(model, dialect, name, scenario, apis=apis, version=version)
     state = await memories.get((model.name, type(dialect).__name__, version, name, scenario), filling)
-    async with apis.session([name], {name: state}) as session:
+    async with apis.session([name], {name: state}, embed=_embedding(model)) as session:
         first = with_system(sample.data["messages"][0], ANSWER_FORM)
         turns = [first, *sample.data["messages"][1:]]
         return await _talk(model, dialect, session, turns, name=name, scenario=scenario, version=version)
@@ -78,11 +79,16 @@ async def _fill(
     """What the memory holds after the earlier conversations."""
     state: dict[str, Any] = {}
     for earlier in await asyncio.to_thread(earlier_conversations, scenario, version):
-        async with apis.session([name], {name: state}) as session:
+        async with apis.session([name], {name: state}, embed=_embedding(model)) as session:
             turns = earlier["question"]
             await _talk(_Seeded(model), dialect, session, turns, name=name, scenario=scenario, version=version)
             _, state = await session.memory()
     return state
+
+
+def _embedding(model: Model) -> Embedding:
+    """What the vector memory asks for vectors; the other backends never do."""
+    return lambda texts: model.shared(Embedder).vectors(texts, model)
 
 
 async def _talk(
@@ -117,6 +123,8 @@ class _Seeded:
         """See Model."""
         return await self._model.ask(replace(request, params={**request.params, "seed": SEED}))
 
-    async def use_tool(self, name: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]]) -> Any:
+    async def use_tool(
+        self, name: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]], *, is_of_run: bool = False
+    ) -> Any:
         """See Model."""
-        return await self._model.use_tool(name, arguments, run)
+        return await self._model.use_tool(name, arguments, run, is_of_run=is_of_run)

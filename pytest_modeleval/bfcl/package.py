@@ -27,7 +27,7 @@ DEFAULT_VERSION = "2025.10.27.1"
 _SOURCE = "bfcl_eval/eval_checker/multi_turn_eval/func_source_code"
 _MODULES = (
     "gorilla_file_system", "long_context", "math_api", "memory_api_metaclass", "memory_kv", "memory_rec_sum",
-    "message_api", "posting_api", "ticket_api", "trading_bot", "travel_booking", "vehicle_control",
+    "memory_vector", "message_api", "posting_api", "ticket_api", "trading_bot", "travel_booking", "vehicle_control",
 )  # fmt: skip
 _DOCUMENTS: Mapping[str, str] = {
     "GorillaFileSystem": "gorilla_file_system",
@@ -41,6 +41,7 @@ _DOCUMENTS: Mapping[str, str] = {
     "WebSearchAPI": "web_search",
     "MemoryAPI_kv": "memory_kv",
     "MemoryAPI_rec_sum": "memory_rec_sum",
+    "MemoryAPI_vector": "memory_vector",
 }
 
 

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from pytest_modeleval.records import Kind
 # Far above what a call takes (milliseconds) and above the limit of processor time, which ends runaway calls.
 ANSWER_S = 120.0
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
+Embedding = Callable[[Sequence[str]], Awaitable[list[list[float]]]]
 TrueCall = tuple[str, Sequence[Any], Mapping[str, Any]]
 
 
@@ -37,8 +38,9 @@ class Exhausted(Exception):
 class Session:
     """The simulated APIs of one conversation. Use as an async context manager."""
 
-    def __init__(self, simulations: Simulations, opened: Mapping[str, Any]) -> None:
+    def __init__(self, simulations: Simulations, opened: Mapping[str, Any], embed: Embedding | None = None) -> None:
         self._simulations = simulations
+        self._embed = embed
         self._opened = opened
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
@@ -82,23 +84,32 @@ class Session:
         return found["text"], found["state"]
 
     async def _ask(self, message: Mapping[str, Any]) -> dict[str, Any]:
-        assert self._reader is not None
-        assert self._writer is not None
         started = time.monotonic()
-        try:
-            self._writer.write(json.dumps(message).encode() + b"\n")
-            await self._writer.drain()
-            async with asyncio.timeout(ANSWER_S):
-                line = await self._reader.readline()
-        except (OSError, ValueError, TimeoutError) as error:
-            raise _no_answer(f"{type(error).__name__}: {error}") from error
+        answer: dict[str, Any] = {}
+        while True:
+            line = await self._exchange(message)
+            answer = json.loads(line) if line else {}
+            if self._embed is None or "embed" not in answer:
+                break
+            message = {"vectors": await self._embed(answer["embed"])}
+            started = time.monotonic()
         if not line:
             # Wall time is at least processor time: a process that ends earlier was not stopped by its limit.
             if time.monotonic() - started >= simulation_child.CPU_S:
                 raise Exhausted(f"more than {simulation_child.CPU_S} s of processor time")
             raise _no_answer("the process ended")
-        answer: dict[str, Any] = json.loads(line)
         return answer
+
+    async def _exchange(self, message: Mapping[str, Any]) -> bytes:
+        assert self._reader is not None
+        assert self._writer is not None
+        try:
+            self._writer.write(json.dumps(message).encode() + b"\n")
+            await self._writer.drain()
+            async with asyncio.timeout(ANSWER_S):
+                return await self._reader.readline()
+        except (OSError, ValueError, TimeoutError) as error:
+            raise _no_answer(f"{type(error).__name__}: {error}") from error
 
 
 class Simulations:
@@ -110,9 +121,19 @@ class Simulations:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = asyncio.Lock()
 
-    def session(self, classes: Sequence[str], config: Mapping[str, Any], *, has_long_context: bool = False) -> Session:
-        """Simulated APIs of these classes, not started yet. config: class name -> initial state."""
-        return Session(self, {"classes": list(classes), "config": config, "long_context": has_long_context})
+    def session(
+        self,
+        classes: Sequence[str],
+        config: Mapping[str, Any],
+        *,
+        has_long_context: bool = False,
+        embed: Embedding | None = None,
+    ) -> Session:
+        """Simulated APIs of these classes, not started yet. config: class name -> initial state.
+
+        embed: texts -> vectors of length 1, for the vector memory.
+        """
+        return Session(self, {"classes": list(classes), "config": config, "long_context": has_long_context}, embed)
 
     async def connect(self) -> socket.socket:
         """A socket with a fresh process at its other end."""

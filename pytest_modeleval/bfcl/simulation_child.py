@@ -12,6 +12,9 @@ What arrives are JSON lines, what goes back is one JSON line each:
                                                                                 -> {"cause", "turn", "explanation"}
     {"op": "memory"}                                                            -> {"text", "state"}
 
+The vector memory needs vectors, and has no network to get them: before an answer to any of these may come
+{"embed": [text, ...]}, which wants {"vectors": [[number, ...], ...]} of length 1.
+
 Calls are made by name and arguments: nothing is evaluated. State and response checks are those of bfcl-eval
 2025.10.27.1 (multi_turn_checker).
 """
@@ -45,6 +48,7 @@ MODULES = {
     "VehicleControlAPI": "vehicle_control",
     "MemoryAPI_kv": "memory_kv",
     "MemoryAPI_rec_sum": "memory_rec_sum",
+    "MemoryAPI_vector": "memory_vector",
 }
 STATELESS = ("MathAPI",)
 # Upstream refuses these names before it evaluates a call; the text reaches the model, so it is kept.
@@ -107,7 +111,15 @@ def _as_text(result: Any) -> str:
 
 def _restore(instance: Any, state: dict[str, Any]) -> None:
     for name, value in state.items():
-        setattr(instance, name, copy.deepcopy(value))
+        store = getattr(instance, name)
+        if hasattr(store, "load_from_snapshot"):
+            store.load_from_snapshot(value)
+        else:
+            setattr(instance, name, copy.deepcopy(value))
+
+
+def _kept(memory: Any) -> Any:
+    return memory.export() if hasattr(memory, "export") else memory
 
 
 def check(opened: dict[str, Any], turns: list[Any], truth: list[Any]) -> dict[str, Any]:
@@ -150,7 +162,8 @@ def serve(connection: socket.socket) -> None:
     opened: dict[str, Any] = {}
     live: Instances | None = None
     with connection.makefile("rwb") as stream:
-        for line in stream:
+        Encoder.stream = stream
+        while line := stream.readline():
             message = json.loads(line)
             if message["op"] == "open":
                 opened = message
@@ -164,10 +177,59 @@ def serve(connection: socket.socket) -> None:
                 answer = check(opened, message["turns"], message["truth"])
             else:
                 (instance,) = live.by_class.values()
-                state = {name: value for name, value in vars(instance).items() if name.endswith("memory")}
+                state = {name: _kept(value) for name, value in vars(instance).items() if name.endswith("memory")}
                 answer = {"text": instance._dump_core_memory_to_context(), "state": state}
             stream.write(json.dumps(answer).encode() + b"\n")
             stream.flush()
+
+
+class Encoder:
+    """Stands in for sentence_transformers.SentenceTransformer: asks the other side of the socket."""
+
+    stream: Any = None
+
+    def __init__(self, *_: object, **__: object) -> None:
+        pass
+
+    def get_sentence_embedding_dimension(self) -> int:
+        """Nothing here depends on it."""
+        return 0
+
+    def encode(self, texts: list[str], **_: object) -> list[list[float]]:
+        """One vector for each text."""
+        self.stream.write(json.dumps({"embed": texts}).encode() + b"\n")
+        self.stream.flush()
+        vectors: list[list[float]] = json.loads(self.stream.readline())["vectors"]
+        return vectors
+
+
+class Index:
+    """Stands in for faiss.IndexIDMap over IndexFlatIP: exact search by inner product, the best first."""
+
+    def __init__(self, *_: object) -> None:
+        self._vectors: dict[int, list[float]] = {}
+
+    def reset(self) -> None:
+        """Forget all."""
+        self._vectors.clear()
+
+    def add_with_ids(self, vectors: list[list[float]], ids: list[int]) -> None:
+        """Keep vectors under these numbers."""
+        self._vectors.update(zip(ids, vectors, strict=True))
+
+    def remove_ids(self, ids: list[int]) -> None:
+        """Forget these."""
+        for number in ids:
+            self._vectors.pop(number, None)
+
+    def search(self, queries: list[list[float]], count: int) -> tuple[list[list[float]], list[list[int]]]:
+        """Scores and numbers of the best, a row for each query; numbers are -1 where there are too few."""
+        rows = []
+        for query in queries:
+            found = [(sum(map(float.__mul__, query, vector)), number) for number, vector in self._vectors.items()]
+            best = sorted(found, key=lambda pair: -pair[0])[: max(0, count)]
+            rows.append(best + [(0.0, -1)] * (count - len(best)))
+        return [[score for score, _ in row] for row in rows], [[number for _, number in row] for row in rows]
 
 
 def confine() -> None:
@@ -189,7 +251,7 @@ def _limit(name: str, value: int) -> None:
 
 
 def stand_ins() -> None:
-    """Modules that the official memory classes import: a decorator, three names that are not called, and BM25+."""
+    """Modules that the official memory classes import: a decorator, three names that are not called, BM25+, vectors."""
 
     class BM25Plus:
         """BM25+ (Lv & Zhai 2011) with the constants of the package rank_bm25."""
@@ -219,10 +281,18 @@ def stand_ins() -> None:
         ("overrides", {"final": lambda method: method}),
         ("rank_bm25", {"BM25Plus": BM25Plus}),
         ("bfcl_eval.utils", unused),
+        ("sentence_transformers", {"SentenceTransformer": Encoder}),
+        ("faiss", {"IndexFlatIP": Index, "IndexIDMap": Index}),
+        # The vector memory uses it to hand lists on.
+        ("numpy", {"asarray": _listed, "array": _listed, **dict.fromkeys(("ndarray", "float32", "int64"))}),
     ):
         module = types.ModuleType(name)
         vars(module).update(content)
         sys.modules[name] = module
+
+
+def _listed(values: Any, dtype: object = None) -> list[Any]:
+    return list(values)
 
 
 def main() -> None:

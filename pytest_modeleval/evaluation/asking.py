@@ -69,7 +69,7 @@ class ItemModel:
         self._site = site
         self._item = item
         self._occurrences: dict[bytes, int] = {}
-        self._seed = seed_of(item.key)
+        self._seed: int | None = None
         self._before: tuple[Request, str] | None = None
         self.last: Response | None = None
         self.last_key = ""
@@ -102,18 +102,24 @@ class ItemModel:
         context, answer = self._site.model.context_tokens, self._item.plan.params.get("max_tokens")
         return max(0, context - answer) if context and isinstance(answer, int) else None
 
-    async def use_tool(self, name: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]]) -> Any:
+    async def use_tool(
+        self, name: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]], *, is_of_run: bool = False
+    ) -> Any:
         """See declaration.Model."""
         asked = orjson.dumps([name, arguments], option=orjson.OPT_SORT_KEYS)
-        occurrence = self._occurrences.get(asked, 0)
-        self._occurrences[asked] = occurrence + 1
-        about_item = orjson.dumps([about(self._item.key), occurrence])
-        key = hashlib.sha256(asked + about_item).hexdigest()
+        which = b""
+        if not is_of_run:
+            occurrence = self._occurrences.get(asked, 0)
+            self._occurrences[asked] = occurrence + 1
+            which = orjson.dumps([about(self._item.key), occurrence])
+        key = hashlib.sha256(asked + which).hexdigest()
         return await self._site.use_tool(key, self._item.key, name, arguments, run)
 
     async def ask(self, request: Request) -> Response:
         """One answer, from the journal if it is there. Raises Ungraded if none comes."""
         site, key = self._site, self._item.key
+        if self._seed is None:
+            self._seed = seed_of(key)
         body = encode_body(request, model=site.model.served, params=self._item.plan.params, seed=self._seed)
         digest = hashlib.sha256(body).digest()
         occurrence = self._occurrences.get(digest, 0)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from bfcl_gold import ScriptedModel, turn_samples
+from bfcl_gold import ScriptedModel, letters, turn_samples
 
 from pytest_modeleval.bfcl import Asking, Solved, evalscope_figures, grade, solver
 from pytest_modeleval.bfcl.conversation import Conversation
@@ -20,7 +21,7 @@ from pytest_modeleval.errors import Ungraded
 from pytest_modeleval.graders.calls import Call
 from pytest_modeleval.records import Kind, Request, Response, Sample, ToolCall
 
-ADD = {"memory_kv": "core_memory_add", "memory_rec_sum": "memory_append"}
+ADD = {"memory_kv": "core_memory_add", "memory_rec_sum": "memory_append", "memory_vector": "core_memory_add"}
 
 
 def is_question(request: Request) -> bool:
@@ -59,7 +60,7 @@ def test_memories_are_filled_once_in_order_and_shown_to_every_question(subset: s
     first = [m for m in model.asked if [part["role"] for part in m.messages] == ["system", "user"]]
     filling = [str(request.messages[0]["content"]) for request in first if not is_question(request)]
     questions = [str(request.messages[0]["content"]) for request in first if is_question(request)]
-    kept = min(len(earlier), 7 if subset == "memory_kv" else 99)
+    kept = min(len(earlier), 99 if subset == "memory_rec_sum" else 7)
     assert len(filling) == len(earlier)
     assert ["fact_0" in text for text in filling] == [False] + [True] * (len(earlier) - 1)
     assert len(questions) == len(asked)
@@ -101,6 +102,49 @@ def test_only_the_last_reply_counts() -> None:
     found = grade(sample, Solved(Asking.TOOLS, None, Conversation(((),), None, is_stopped=True)))
     assert found.cause == "too_many_rounds"
     assert grade(sample, Solved(Asking.TOOLS, None, Conversation(((),), None))).cause == "no_final_reply"
+
+
+def test_the_vector_memory_finds_what_is_alike(tmp_path: Path) -> None:
+    """The best first, with scores; removed and changed texts are found no more; a restored memory finds the same."""
+    turn_samples("memory_vector", 1, tmp_path)
+    texts = ["aaaa", "bbbb", "aabb", "zzzz"]
+    calls = [Call("archival_memory_add", {"text": text}) for text in texts]
+    change = Call("archival_memory_update", {"vec_id": 3, "new_text": "abbb"})
+    changes = [Call("archival_memory_remove", {"vec_id": 1}), change]
+    search = Call("archival_memory_retrieve", {"query": "bbbbb", "top_k": 2})
+
+    async def embed(asked: Sequence[str]) -> list[list[float]]:
+        return [letters(text) for text in asked]
+
+    async def ask() -> list[str]:
+        apis = Simulations(DEFAULT_VERSION)
+        async with apis.session(["MemoryAPI_vector"], {}, embed=embed) as session:
+            found = await session.call([*calls, search, *changes, search])
+            _, state = await session.memory()
+        async with apis.session(["MemoryAPI_vector"], {"MemoryAPI_vector": state}, embed=embed) as session:
+            found += await session.call([search])
+        apis.close()
+        return found
+
+    first, _, _, second, restored = [json.loads(text) for text in asyncio.run(ask())[4:]]
+    assert [entry["text"] for entry in first["result"]] == ["bbbb", "aabb"]
+    wanted = sum(a * b for a, b in zip(letters("bbbbb"), letters("bbbb"), strict=True))
+    assert first["result"][0]["similarity_score"] == pytest.approx(wanted)
+    assert [entry["text"] for entry in second["result"]] == ["abbb", "aabb"]
+    assert restored == second
+
+
+def test_without_vectors_there_is_no_verdict(tmp_path: Path) -> None:
+    """A model of embeddings that fails leaves the questions ungraded: the model is not to blame."""
+    asked = turn_samples("memory_vector", 2, tmp_path)
+
+    class Silent(ScriptedModel):
+        async def use_tool(self, *_: Any, **__: Any) -> Any:
+            raise Ungraded("no embeddings", kind=Kind.SERVER_ERROR, cause="embedding_failed")
+
+    add = ToolCall("core_memory_add", json.dumps({"text": "fact"}), "id0")
+    found = run(asked, Silent(lambda _request: Response("", tool_calls=(add,))))
+    assert [getattr(one, "cause", "") for one in found] == ["embedding_failed"] * 2
 
 
 def test_key_search_ranks_as_bm25_plus(tmp_path: Path) -> None:

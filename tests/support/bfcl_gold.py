@@ -84,6 +84,13 @@ def _element(value: Any, element: str | None) -> str:
     return json.dumps(value) if element == "String" else str(value)
 
 
+def letters(text: str) -> list[float]:
+    """A stand-in for an embedding, of length 1: texts of the same letters are alike."""
+    counts = [1.0 + text.lower().count(letter) for letter in "abcdefghijklmnopqrstuvwxyz"]
+    length = sum(count * count for count in counts) ** 0.5
+    return [count / length for count in counts]
+
+
 class ScriptedModel:
     """Answers requests by a function; keeps what it was asked."""
 
@@ -111,8 +118,12 @@ class ScriptedModel:
         self.asked.append(request)
         return self._answer(request)
 
-    async def use_tool(self, name: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]]) -> Any:
-        """Nothing is kept."""
+    async def use_tool(
+        self, name: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]], *, is_of_run: bool = False
+    ) -> Any:
+        """Nothing is kept. A text's vector is how often it has each letter."""
+        if name == "embedding":
+            return letters(arguments["text"])
         return await run()
 
 

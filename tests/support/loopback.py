@@ -68,6 +68,7 @@ class Seen:
     bodies: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     prompts: Counter[str] = field(default_factory=Counter)
+    embedded: Counter[str] = field(default_factory=Counter)
     in_flight: int = 0
     most_in_flight: int = 0
     disconnects: int = 0
@@ -157,6 +158,12 @@ class LoopbackServer:
             owner = {"owned_by": "sglang"} if self.info else {}
             listed = {"object": "list", "data": [{"id": name, "object": "model", **owner} for name in self.models]}
             await _send(writer, 200, json.dumps(listed).encode())
+            return True
+        if path.endswith("/embeddings"):
+            (text,) = json.loads(body)["input"]
+            self.seen.embedded[text] += 1
+            vector = [1.0 + text.lower().count(letter) for letter in "abcdefghijklmnopqrstuvwxyz"]
+            await _send(writer, 200, json.dumps({"data": [{"index": 0, "embedding": vector}]}).encode())
             return True
         if path in self.info:
             await _send(writer, 200, json.dumps(self.info[path]).encode())

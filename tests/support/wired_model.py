@@ -43,7 +43,9 @@ class WiredModel:
         """Nothing is kept."""
         return make()
 
-    async def use_tool(self, name: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]]) -> Any:
+    async def use_tool(
+        self, name: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]], *, is_of_run: bool = False
+    ) -> Any:
         """Nothing is kept."""
         return await run()
 

@@ -133,6 +133,8 @@ class _Measured:
             self._used = int((sent + len(response.content)) / CHARACTERS_PER_TOKEN)
         return response
 
-    async def use_tool(self, name: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]]) -> Any:
+    async def use_tool(
+        self, name: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]], *, is_of_run: bool = False
+    ) -> Any:
         """See Model."""
-        return await self._model.use_tool(name, arguments, run)
+        return await self._model.use_tool(name, arguments, run, is_of_run=is_of_run)
