@@ -59,6 +59,18 @@ OPTIONS = (
         "ask again the samples that had this kind in the model's last run (wrong, no_answer, truncated, ungraded, "
         "...); with --eval-rescore: only grade them again",
     ),
+    Option(
+        "--eval-stop-early",
+        "",
+        "stop asking as soon as the verdict of every gate is certain (docs/gates.md); samples are then asked in random "
+        "order",
+        is_switch=True,
+    ),
+    Option(
+        "--eval-repeat-until-decided",
+        "K",
+        "ask the samples of gates that cannot be judged yet again, until they can be or were asked K times",
+    ),
     Option("--eval-strict", "", "a wrong answer is an ordinary test failure", is_switch=True),
     Option(
         "--eval-unsafe-code",

@@ -39,6 +39,10 @@ class Kind(StrEnum):
 
 
 VERDICTS = frozenset({Kind.RIGHT, Kind.WRONG, Kind.NO_ANSWER, Kind.TRUNCATED})
+# Causes of NOT_RUN that nobody misses: no gate's verdict needed the item. DROPPED was asked all the same: its request
+# was on its way when the last verdict became certain.
+STOPPED_EARLY, DROPPED, DECIDED = "stopped_early", "stopped_early_asked", "decided"
+SPARED = frozenset({STOPPED_EARLY, DROPPED, DECIDED})
 UNGRADED = tuple(kind for kind in Kind if kind not in VERDICTS)
 
 
@@ -277,3 +281,8 @@ class Outcome:
     total_s: float | None = None
     request_key: str = ""
     marks: tuple[str, ...] = ()
+
+    @property
+    def is_spared(self) -> bool:
+        """It was not asked because no verdict needed it: neither missing nor in any count."""
+        return self.kind is Kind.NOT_RUN and self.cause in SPARED

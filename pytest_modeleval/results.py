@@ -23,6 +23,7 @@ class Score:
     if_ungraded_wrong, if_ungraded_right: bounds of the score; equal to it where everything is graded.
     causes: why items with a verdict are lost, most frequent first. marks: items of every mark (records.Grade).
     is_suspicious: every item is 0 or no_answer, which a harness fault explains better than a model does.
+    spared: items that no gate's verdict needed, and that were therefore not asked; in no count and not in planned.
     """
 
     subset: str
@@ -40,6 +41,7 @@ class Score:
     completion_tokens: int = 0
     causes: Mapping[str, int] = field(default_factory=dict)
     marks: Mapping[str, int] = field(default_factory=dict)
+    spared: int = 0
 
     @property
     def ungraded(self) -> int:
@@ -130,14 +132,30 @@ class GateVerdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Saved:
+    """What a run that asks no more than its gates need has asked. asked, of: items (samples x repeats).
+
+    because: "stopped early" (--eval-stop-early) or "decided" (--eval-repeat-until-decided).
+    """
+
+    asked: int
+    of: int
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunSummary:
-    """A whole run. is_complete: every planned item has a verdict, but for at most the allowed number."""
+    """A whole run. is_complete: every planned item has a verdict, but for at most the allowed number.
+
+    saved: None for a run that was to ask everything.
+    """
 
     model: str
     is_complete: bool
     benchmarks: tuple[BenchmarkSummary, ...]
     gates: tuple[GateVerdict, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    saved: Saved | None = None
 
     @property
     def ungraded(self) -> int:

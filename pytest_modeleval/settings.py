@@ -79,6 +79,8 @@ class Settings:
     gates_file: Path | None = None
     baseline_file: Path | None = None
     bless_file: Path | None = None
+    is_stop_early: bool = False
+    until_decided: int | None = None
     only: frozenset[Kind] = frozenset()
     is_strict: bool = False
     max_ungraded: Limit = Limit(rows=0)
@@ -92,6 +94,11 @@ class Settings:
     markers: str = ""
     selected: tuple[str, ...] = ()
     is_collect_only: bool = False
+
+    @property
+    def most_repeats(self) -> int:
+        """How often a sample may be asked: items exist for so many repeats."""
+        return max(self.repeats, self.until_decided or 0)
 
     @property
     def key(self) -> str | None:
@@ -113,6 +120,8 @@ def read_settings(config: pytest.Config) -> Settings:
             raise SettingsError(f"{flag}: expected {what}, but {path} does not exist")
         return path
 
+    repeats = _whole("--eval-repeats", value_of(config, "--eval-repeats") or "1", least=1)
+    until_decided = value_of(config, "--eval-repeat-until-decided")
     data_dir = existing("--eval-data", "a folder with dataset rows")
     if data_dir is not None and not data_dir.is_dir():
         raise SettingsError(f"--eval-data: expected a folder, found a file: {data_dir}")
@@ -123,14 +132,14 @@ def read_settings(config: pytest.Config) -> Settings:
     shard = _shard(value_of(config, "--eval-shard"))
     if shard is not None:
         _check_whole_run(config, shard)
-    return Settings(
+    settings = Settings(
         model=value_of(config, "--model"),
         urls=tuple(values_of(config, "--model-url")),
         model_set=tuple(values_of(config, "--model-set")),
         key_env=key_env,
         in_flight=_whole("--eval-in-flight", in_flight, least=1) if in_flight else None,
         limit=parse_limit("--eval-limit", value_of(config, "--eval-limit")),
-        repeats=_whole("--eval-repeats", value_of(config, "--eval-repeats") or "1", least=1),
+        repeats=repeats,
         params=_params(values_of(config, "--eval-param")),
         data_dir=data_dir,
         run_dir=directory("--eval-run"),
@@ -140,6 +149,10 @@ def read_settings(config: pytest.Config) -> Settings:
         baseline_file=directory("--eval-baseline"),
         bless_file=directory("--eval-bless"),
         only=_kinds(value_of(config, "--eval-only")),
+        is_stop_early=_switch("--eval-stop-early", config),
+        until_decided=(
+            _whole("--eval-repeat-until-decided", until_decided, least=repeats + 1) if until_decided else None
+        ),
         is_strict=_switch("--eval-strict", config),
         max_ungraded=parse_limit(
             "--eval-max-ungraded", value_of(config, "--eval-max-ungraded") or "0", allow_zero=True
@@ -157,6 +170,32 @@ def read_settings(config: pytest.Config) -> Settings:
         selected=tuple(str(arg) for arg in config.args),
         is_collect_only=bool(config.getoption("collectonly", False)),
     )
+    if settings.rescore_dir is None:
+        _check_saving(settings, is_distributed=bool(config.getoption("tx", None)) or hasattr(config, "workerinput"))
+    return settings
+
+
+def _check_saving(settings: Settings, *, is_distributed: bool) -> None:
+    """What cannot be had together with asking less than everything. A stored run is graded as it was asked."""
+    if settings.bless_file is not None and settings.only:
+        raise SettingsError("--eval-bless: expected a whole run, found --eval-only, which asks a part; leave one out")
+    for flag, is_given in (
+        ("--eval-stop-early", settings.is_stop_early),
+        ("--eval-repeat-until-decided", settings.until_decided is not None),
+    ):
+        if not is_given:
+            continue
+        if settings.gates_file is None:
+            raise SettingsError(f"{flag}: expected gates that can be decided, found none; name them with --eval-gates")
+    if settings.is_stop_early and settings.bless_file is not None:
+        raise SettingsError("--eval-bless: expected a run that asks everything; leave --eval-stop-early out")
+    if settings.until_decided is not None and settings.is_stop_early:
+        raise SettingsError(
+            "--eval-repeat-until-decided and --eval-stop-early: no test is known to hold its alpha under both; "
+            "leave one out"
+        )
+    if settings.until_decided is not None and is_distributed:
+        raise SettingsError("--eval-repeat-until-decided works in one process; leave -n out")
 
 
 def _switch(flag: str, config: pytest.Config) -> bool:

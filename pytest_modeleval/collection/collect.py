@@ -95,7 +95,7 @@ class BenchmarkCollector:
         location = probe.location
         for subset in subsets:
             for planned in self._planned(plan, subset.name):
-                suffix = f"-r{planned.key.repeat}" if self._settings.repeats > 1 else ""
+                suffix = f"-r{planned.key.repeat}" if self._settings.most_repeats > 1 else ""
                 item: SampleItem = SampleItem.from_parent(
                     collector, name=f"{name}[{planned.key.sample}{suffix}]", callobj=function, fixtureinfo=info
                 )
@@ -121,7 +121,7 @@ class BenchmarkCollector:
         plan.manifests[subset] = manifest
         id_of = sample_ids(manifest)
         for row in range(settings.limit.of(manifest.rows)):
-            for repeat in range(settings.repeats):
+            for repeat in range(settings.most_repeats):
                 key = ItemKey(declared.name, subset, id_of(row), repeat)
                 if self._only is None or self._only(key):
                     yield PlannedItem(key, row, plan)

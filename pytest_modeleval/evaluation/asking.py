@@ -144,6 +144,7 @@ class AskingSite:
     make_dispatcher: called in the engine's loop; None where no server may be asked (rescoring).
     stored_outcomes: earlier outcomes whose grades may be used again by graders that run ahead.
     shared: what `Model.shared` made.
+    why_not: why an item is not to be asked any more, "" if it is (records.SPARED); begun: items that were asked.
     """
 
     items: Sequence[PlannedItem]
@@ -158,6 +159,8 @@ class AskingSite:
     held_bytes: int = 0
     reused: int = 0
     shared: dict[Callable[[], Any], Any] = field(default_factory=dict)
+    why_not: Callable[[PlannedItem], str] | None = None
+    begun: set[ItemKey] = field(default_factory=set)
 
     async def open(self) -> None:
         """See Worksite."""
@@ -180,6 +183,11 @@ class AskingSite:
     async def work(self, index: int) -> Answered:
         """Ask for one item; its Answered, or the exception that stands for it."""
         item = self.items[index]
+        if self.why_not is not None:
+            if cause := self.why_not(item):
+                # Nobody waits for it: the item says so itself, without looking here.
+                raise Ungraded("not needed any more", kind=Kind.NOT_RUN, cause=cause)
+            self.begun.add(item.key)
         benchmark, sample = item.plan.benchmark, item.sample
         model = ItemModel(self, item)
         if benchmark.request is not None:

@@ -20,8 +20,8 @@ from pytest_modeleval.errors import RunFolderError
 from pytest_modeleval.evaluation.asking import Answered, AskingSite, ModelFacts
 from pytest_modeleval.evaluation.plan import BenchmarkPlan, PlannedItem, differences, plan_line
 from pytest_modeleval.evaluation.summary import merge_plans, planned_keys, summarize
-from pytest_modeleval.records import Kind, Outcome
-from pytest_modeleval.results import RunSummary
+from pytest_modeleval.records import DROPPED, ItemKey, Kind, Outcome
+from pytest_modeleval.results import RunSummary, Saved
 from pytest_modeleval.store.journal import JournalReader, JournalWriter, outcome_line
 
 
@@ -73,6 +73,9 @@ class Evaluation:
         self._journal = JournalWriter(journal_path)
         reader.leave_out(journal_path)
         self.items: list[PlannedItem] = []
+        self._graded: frozenset[ItemKey] = frozenset()
+        # Says why an item need not be asked, "" if it must be; called from the engine's thread too.
+        self.why_not: Callable[[ItemKey], str] | None = None
         self._engine: Engine | None = None
         self._site: AskingSite | None = None
 
@@ -118,6 +121,7 @@ class Evaluation:
             if known is not None and not known.kind.is_verdict:
                 # It is tried again now; until then it has no outcome, so that an interrupt leaves it not_run.
                 del self._contents.outcomes[item.key]
+        self._graded = frozenset(item.key for item in items if item.key in self._contents.outcomes)
 
     def start(self, indices: Iterable[int] | None = None) -> None:
         """Begin to ask: for all items, or for those that are handed over with `extend`."""
@@ -130,6 +134,7 @@ class Evaluation:
             make_dispatcher=None if options.is_offline else self._dispatcher,
             sample_timeout_s=options.sample_timeout_s,
             stored_outcomes={} if self._is_rescore else dict(self._contents.outcomes),
+            why_not=self._why_not if self.why_not is not None else None,
         )
         # Twice as many workers as slots: those whose request waits out a back-off, or whose grader runs, hold no slot.
         self._engine = Engine(self._site, width=2 * options.in_flight)
@@ -141,6 +146,22 @@ class Evaluation:
         self._reader.refresh()
         if self._engine is not None:
             self._engine.add(indices)
+
+    def feed(self, indices: Iterable[int]) -> None:
+        """More items of this process's own plan."""
+        if self._engine is not None:
+            self._engine.add(indices)
+
+    def spared(self, item: PlannedItem) -> tuple[str, bool]:
+        """Why an item need not be asked ("" if it must be), and whether it was asked all the same."""
+        assert self._site is not None
+        return self._why_not(item), item.key in self._site.begun
+
+    def _why_not(self, item: PlannedItem) -> str:
+        # What has a verdict already costs nothing, and keeps it.
+        if self.why_not is None or item.key in self._graded:
+            return ""
+        return self.why_not(item.key)
 
     def answer(self, index: int, *, tick: Callable[[], None]) -> Answered:
         """Wait for an item's answer. Raises what stands for it: Ungraded, EngineStopped, the benchmark's own error."""
@@ -206,16 +227,25 @@ def run_summary(
     model: str,
     may_be_ungraded: Callable[[int, int], bool],
     facts: Mapping[str, Any],
+    saving: str = "",
 ) -> RunSummary:
-    """The summary of a run folder, from its journals alone. may_be_ungraded(count, total): within the user's limit."""
+    """The summary of a run folder, from its journals alone.
+
+    may_be_ungraded(count, total): within the user's limit. saving: why the run may ask less, see results.Saved.
+    """
     contents = reader.refresh()
     plans = merge_plans(contents.plans)
     keys = {key for plan in plans for key in planned_keys(plan)}
     benchmarks = summarize(plans, contents.outcomes)
-    graded = sum(1 for key in keys if key in contents.outcomes and contents.outcomes[key].kind.is_verdict)
+    known = [contents.outcomes[key] for key in keys if key in contents.outcomes]
+    spared = [outcome for outcome in known if outcome.is_spared]
+    asked = len(keys) - len(spared)
+    graded = sum(1 for outcome in known if outcome.kind.is_verdict)
+    dropped = sum(1 for outcome in spared if outcome.cause == DROPPED)
     return RunSummary(
         model=model,
-        is_complete=bool(keys) and may_be_ungraded(len(keys) - graded, len(keys)),
+        is_complete=bool(keys) and may_be_ungraded(asked - graded, asked),
         benchmarks=benchmarks,
         facts=facts,
+        saved=Saved(asked + dropped, len(keys), saving) if saving else None,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pytest_modeleval.evaluation.plan import aggregate_from_json
@@ -63,7 +64,7 @@ def planned_keys(plan: Mapping[str, Any]) -> list[ItemKey]:
 
 
 def summarize(plans: Sequence[Mapping[str, Any]], outcomes: Mapping[ItemKey, Outcome]) -> tuple[BenchmarkSummary, ...]:
-    """The scores of every planned benchmark. A planned item without an outcome is not_run.
+    """The scores of every planned benchmark. A planned item without an outcome is not_run; a spared one is in no count.
 
     A benchmark without items is left out: a shard may have none of a small one.
     """
@@ -72,11 +73,17 @@ def summarize(plans: Sequence[Mapping[str, Any]], outcomes: Mapping[ItemKey, Out
 
 def _benchmark(plan: Mapping[str, Any], outcomes: Mapping[ItemKey, Outcome]) -> BenchmarkSummary:
     by_subset: dict[str, list[Outcome]] = {}
+    spared: dict[str, int] = {}
     for key in planned_keys(plan):
-        by_subset.setdefault(key.subset, []).append(outcomes.get(key) or Outcome(key=key, kind=Kind.NOT_RUN))
+        found = by_subset.setdefault(key.subset, [])
+        outcome = outcomes.get(key) or Outcome(key=key, kind=Kind.NOT_RUN)
+        if outcome.is_spared:
+            spared[key.subset] = spared.get(key.subset, 0) + 1
+        else:
+            found.append(outcome)
     order = [part["name"] for part in plan["subsets"]]
     scores = tuple(
-        score_subset(name, by_subset[name], len(plan["items"][name]), metric=plan["metric"])
+        _score(name, by_subset[name], len(plan["items"][name]), spared.get(name, 0), metric=plan["metric"])
         for name in [*order, *(name for name in by_subset if name not in order)]
         if name in by_subset
     )
@@ -113,3 +120,11 @@ def _parts(
                 planned = len({outcome.key.sample for outcome in found[name]})
                 score = score_subset(whole.subset, found[name], planned, metric=plan["metric"])
                 yield PartScore(plan["metric"], score, entry["by"], name)
+
+
+def _score(name: str, outcomes: Sequence[Outcome], samples: int, spared: int, *, metric: str) -> Score:
+    if not spared:
+        return score_subset(name, outcomes, samples, metric=metric)
+    # What was spared was not to be asked any more: the others are all there is.
+    asked = len({outcome.key.sample for outcome in outcomes})
+    return replace(score_subset(name, outcomes, asked, metric=metric), spared=spared)

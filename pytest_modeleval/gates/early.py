@@ -60,19 +60,36 @@ class _Track:
     is_whole_set: bool = False
     against: Wealth = field(init=False)
     towards: Wealth = field(init=False)
+    parts: frozenset[str] = field(init=False)
+    unseen: set[str] = field(init=False)
 
     def __post_init__(self) -> None:
         self.against = Wealth(self.worst, self.best)
         self.towards = Wealth(self.best, self.worst)
+        self.parts = frozenset(subset for subset, _ in self.questions)
+        # An aggregate has no score while one of its parts has none.
+        self.unseen = set(self.parts) if self.gate.aggregate else set()
+
+    @property
+    def is_bound(self) -> bool:
+        """It must go on, whatever was seen."""
+        return self.is_whole_set or bool(self.unseen)
 
     @property
     def remaining(self) -> int:
         return len(self.questions) - self.next_
 
+    def looks_at(self, benchmark: str, subset: str) -> bool:
+        """The gate is about questions of this subset."""
+        if self.gate.benchmark != benchmark or self.gate.subset not in ("", subset):
+            return False
+        return not self.gate.aggregate or not self.parts or subset in self.parts
+
     def advance(self, finished: Mapping[Question, Sequence[Outcome]]) -> None:
         while self.next_ < len(self.questions) and self.questions[self.next_] in finished:
             question = self.questions[self.next_]
             self.next_ += 1
+            self.unseen.discard(question[0])
             outcomes = finished[question]
             self.is_whole_set |= any(outcome.cluster for outcome in outcomes)
             found = self.badness(question, outcomes)
@@ -83,7 +100,7 @@ class _Track:
                 self.towards.see(-found)
 
     def is_passed(self, alpha: float) -> bool:
-        if self.is_whole_set:
+        if self.is_bound:
             return False
         if self.gate.test == "point":
             return self.total + self.remaining * self.best <= 1e-9
@@ -96,7 +113,7 @@ class _Track:
         return self.gate.kind != "regression" or self.gate.limit > 0.0
 
     def is_failed(self, adjusted: float, alpha: float) -> bool:
-        if self.is_whole_set:
+        if self.is_bound:
             return False
         if self.gate.test == "point":
             return self.seen > 0 and self.total - self.remaining * self.worst > 1e-9
@@ -139,6 +156,8 @@ class EarlyStop:
                 _track(gate, asked, baseline, identities=identities or {}, declared=declared, metric=metric)
             )
         self._planned = len(self._repeats)
+        self._scopes = {(benchmark, question[0]) for benchmark, question in self._repeats}
+        self._closed: tuple[frozenset[str], frozenset[tuple[str, str]]] | None = None
         # Asked for far more often than it can change.
         self._certain_now: set[str] | None = None
 
@@ -169,24 +188,34 @@ class EarlyStop:
 
     def is_decided(self, gate: Gate) -> bool:
         """No further answer can change the verdict."""
-        track = self._track(gate)
-        return track.is_impossible or not track.remaining or gate.name in self._certain()
+        return self._is_settled(self._track(gate))
 
     @property
     def is_over(self) -> bool:
         """Every gate is decided: nothing more need be asked."""
-        certain = self._certain()
-        return all(t.is_impossible or not t.remaining or t.gate.name in certain for t in self._tracks)
+        return all(self._is_settled(track) for track in self._tracks)
 
     def is_needed(self, key: ItemKey) -> bool:
         """Some undecided gate still waits for this item."""
-        certain = self._certain()
-        for track in self._tracks:
-            gate = track.gate
-            is_concerned = gate.benchmark == key.benchmark and gate.subset in ("", key.subset)
-            if is_concerned and track.remaining and not track.is_impossible and gate.name not in certain:
-                return True
-        return False
+        return any(track.looks_at(key.benchmark, key.subset) and not self._is_settled(track) for track in self._tracks)
+
+    def closed(self) -> frozenset[tuple[str, str]]:
+        """(benchmark, subset) pairs that gates look at, and of which none of them needs another answer.
+
+        What no gate looks at is never among them: it is asked for its score.
+        """
+        settled = frozenset(track.gate.name for track in self._tracks if self._is_settled(track))
+        if self._closed is None or self._closed[0] != settled:
+            found = {
+                scope
+                for scope in self._scopes
+                if (names := {track.gate.name for track in self._tracks if track.looks_at(*scope)}) and names <= settled
+            }
+            self._closed = settled, frozenset(found)
+        return self._closed[1]
+
+    def _is_settled(self, track: _Track) -> bool:
+        return track.is_impossible or not track.remaining or track.gate.name in self._certain()
 
     def saved(self, asked: int) -> str:
         """One sentence for the summary; asked: questions that were asked."""

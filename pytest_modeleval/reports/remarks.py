@@ -13,7 +13,7 @@ from typing import Any
 from pytest_modeleval.records import Kind
 from pytest_modeleval.reports.rows import score_text, ungraded_of, ungraded_parts, unrecorded_of
 from pytest_modeleval.reports.text import counted, one_line, sentences
-from pytest_modeleval.results import RunSummary, Score
+from pytest_modeleval.results import RunSummary, Saved, Score
 
 # (benchmark, subset) -> replies of the model as they came over the wire.
 Replies = Mapping[tuple[str, str], Sequence[str]]
@@ -29,8 +29,8 @@ _CAUSES = 8
 class Remark:
     """One sentence or two below the table of scores.
 
-    topic: "limit", "shard", "suspicious", "partial", "ungraded", "truncated", "marks", "causes", "advice", "repeats" or
-    "interval".
+    topic: "limit", "saved", "shard", "suspicious", "partial", "ungraded", "truncated", "marks", "causes", "advice",
+    "repeats" or "interval".
     is_warning: the score does not mean what it seems to mean. replies: raw replies that belong to the sentence.
     """
 
@@ -51,6 +51,7 @@ def remarks(summary: RunSummary, replies: Replies | None = None) -> list[Remark]
         return []
     return [
         *_limit(summary.facts.get("limit")),
+        *_saved(summary.saved),
         *_shard(summary.facts.get("shard")),
         *_suspicious(summary, replies or {}),
         *_partial(summary),
@@ -91,6 +92,24 @@ def _shard(shard: Any) -> Iterator[Remark]:
             f"Only shard {one_line(str(shard))} of the samples: a part, not the benchmark's score. "
             "`modeleval merge DIR... --into DIR` makes one run of the shards.",
         )
+
+
+def _saved(saved: Saved | None) -> Iterator[Remark]:
+    if saved is None:
+        return
+    spared = saved.of - saved.asked
+    share = f" ({100.0 * spared / saved.of:.0f} %)" if saved.of else ""
+    why = (
+        "the verdict of every gate was certain"
+        if saved.because == "stopped early"
+        else "gates with a verdict need no repeats"
+    )
+    said = f"{saved.asked:,} of {counted(saved.of, 'item')} were asked"
+    if spared:
+        text = f"{saved.because.capitalize()}: {said}, {spared:,}{share} were spared, since {why}."
+    else:
+        text = f"Nothing was spared: {said}."
+    yield Remark("saved", text, is_warning=False)
 
 
 def _suspicious(summary: RunSummary, replies: Replies) -> Iterator[Remark]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from pytest_modeleval.errors import EngineStopped, UserMistake
 from pytest_modeleval.evaluation.asking import Answered
 from pytest_modeleval.evaluation.evaluation import AskingOptions, Evaluation
 from pytest_modeleval.evaluation.plan import BenchmarkPlan, load_samples
-from pytest_modeleval.records import GradingSite, Outcome, PreparedGrader
+from pytest_modeleval.records import GradingSite, ItemKey, Outcome, PreparedGrader
 from pytest_modeleval.session import run as runs
 from pytest_modeleval.session.connect import Connection
 from pytest_modeleval.session.deployment import deployment_notes
@@ -31,6 +31,7 @@ from pytest_modeleval.session.judging import check_targets
 from pytest_modeleval.session.lane import ShortWay
 from pytest_modeleval.session.other_plugins import refuse_reruns
 from pytest_modeleval.session.outcomes import line_of, outcome_of, properties_of, report_of_verdict, shape_report
+from pytest_modeleval.session.saving import Needs, arrange, while_needed
 from pytest_modeleval.session.states import ServerStates, StatesFile
 from pytest_modeleval.settings import Settings
 
@@ -58,6 +59,7 @@ class ActiveSession:
         self.whole: list[SampleItem] = []
         self.stop_reason = ""
         self.grading = GradingSite(allows_unsafe_code=settings.allows_unsafe_code)
+        self.needs: Needs | None = None
 
     # Where things come from; other in a worker of xdist.
 
@@ -88,6 +90,12 @@ class ActiveSession:
 
     def experiment_is_known(self) -> None:
         """Called when the run folder was found to hold no other experiment: from here on it may be written."""
+
+    def order(self, keys: Sequence[ItemKey]) -> list[int] | None:
+        """The places of the items in the order of asking; None for the order they are in."""
+
+    def get_needs(self) -> Needs | None:
+        """What says which items are still needed, where not all of them must be asked. The plan stands."""
 
     def in_flight(self, connection: Connection) -> int:
         """Requests at once in this process."""
@@ -195,6 +203,7 @@ class ActiveSession:
         load_samples(item.planned for item in self.items)
         plans = list({id(item.planned.plan): item.planned.plan for item in self.whole}.values())
         self.connection = connection = self.get_connection()
+        self.items = arrange(session.items, self.order([item.planned.key for item in self.items]))
         self._set_params(plans, connection)
         for note in deployment_notes(plans, connection):
             self.note(f"warning: {note}")
@@ -207,7 +216,7 @@ class ActiveSession:
             can_abort=connection.model.kind == "sglang",
             watched=self.get_watched(connection),
             is_offline=self.settings.rescore_dir is not None,
-            repeats=self.settings.repeats,
+            repeats=self.settings.most_repeats,
         )
         evaluation = self.get_evaluation(connection, options)
         try:
@@ -217,6 +226,8 @@ class ActiveSession:
                 shard=str(self.settings.shard or ""),
                 whole=[item.planned for item in self.whole],
             )
+            self.needs = self.get_needs()
+            evaluation.why_not = self.needs.why_not if self.needs is not None else None
             self.experiment_is_known()
         except BaseException:
             evaluation.close()
@@ -307,7 +318,14 @@ class ActiveSession:
     def _arrival(self, item: SampleItem) -> Callable[[], Answered]:
         assert self.evaluation is not None
         try:
-            answered = self.evaluation.answer(item.plan_index, tick=self.while_waiting)
+            if self.needs is None:
+                tick = self.while_waiting
+            else:
+                self.needs.reach(item.planned.key)
+                self.feed(item.plan_index)
+                tick = while_needed(item.planned, self.evaluation, self.while_waiting)
+                tick()
+            answered = self.evaluation.answer(item.plan_index, tick=tick)
         except EngineStopped as stopped:
             if not self.stop_reason:
                 self.stop_reason = str(stopped)
@@ -316,6 +334,9 @@ class ActiveSession:
         except Exception as error:  # noqa: BLE001 - raised again inside the item's own setup, where pytest reports it
             return _raising(error)
         return lambda: answered
+
+    def feed(self, index: int) -> None:
+        """Let the engine have the items that follow this one, as far ahead as it may ask."""
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -350,6 +371,8 @@ class ActiveSession:
             # Before the report is made: JUnit reads them from there.
             item.user_properties.extend(properties_of(outcome))
             self.evaluation.finish(item.planned, outcome)
+            if self.needs is not None:
+                self.needs.see(outcome)
         return outcome
 
 

@@ -19,13 +19,13 @@ AHEAD = 16
 SMALLEST = 2
 
 
-def top_up(*, held: int, pending: int, workers: int, in_flight: int) -> int:
+def top_up(*, held: int, pending: int, workers: int, in_flight: int, ahead: int = AHEAD) -> int:
     """How many more items a worker gets. Pure.
 
-    held: items it has. pending: items nobody has. The closer the end, the smaller the batches, so that workers
-    finish together.
+    held: items it has. pending: items nobody has. ahead: see AHEAD. The closer the end, the smaller the batches, so
+    that workers finish together.
     """
-    share = max(SMALLEST, min(AHEAD * in_flight, pending // (2 * max(1, workers)) or pending))
+    share = max(SMALLEST, min(ahead * in_flight, pending // (2 * max(1, workers)) or pending))
     if held > share // 2 and held >= SMALLEST:
         return 0
     return min(pending, share - held) if share > held else 0
@@ -34,10 +34,11 @@ def top_up(*, held: int, pending: int, workers: int, in_flight: int) -> int:
 class BatchScheduling(LoadScheduling):  # type: ignore[misc] # xdist's classes are untyped for us
     """LoadScheduling with batches as `top_up` says, and a second try for the item that a worker died with."""
 
-    def __init__(self, config: pytest.Config, log: Any, *, in_flight: int) -> None:
+    def __init__(self, config: pytest.Config, log: Any, *, in_flight: int, ahead: int = AHEAD) -> None:
         super().__init__(config, log)
         self.collection: list[str] | None = None
         self._in_flight = in_flight
+        self._ahead = ahead
         self._crashes: dict[int, int] = {}
 
     def check_schedule(self, node: Any, duration: float = 0) -> None:
@@ -47,7 +48,11 @@ class BatchScheduling(LoadScheduling):  # type: ignore[misc] # xdist's classes a
         held = self.node2pending[node]
         if self.pending:
             count = top_up(
-                held=len(held), pending=len(self.pending), workers=len(self.node2pending), in_flight=self._in_flight
+                held=len(held),
+                pending=len(self.pending),
+                workers=len(self.node2pending),
+                in_flight=self._in_flight,
+                ahead=self._ahead,
             )
             if count:
                 self._send_tests(node, count)

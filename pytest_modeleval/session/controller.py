@@ -10,6 +10,8 @@ import pytest
 from pytest_modeleval.errors import UserMistake
 from pytest_modeleval.evaluation.summary import merge_plans, planned_keys
 from pytest_modeleval.session import run as runs
+from pytest_modeleval.session import saving
+from pytest_modeleval.session.outcomes import outcome_from_facts
 from pytest_modeleval.session.owner import Owner
 from pytest_modeleval.settings import Settings
 
@@ -38,6 +40,7 @@ class Controller:
         self._tokens = 0
         self._stopped = ""
         self._notes: list[str] = []
+        self._needs: saving.Needs | None = None
         # Looked up now: the run that begins here would else be the last one itself.
         self._earlier = runs.earlier_folder(settings)
         owner.figures = lambda: (None, self._tokens)
@@ -69,6 +72,7 @@ class Controller:
             "in_flight": share_of(number, in_flight=owner.connection.in_flight, workers=self._workers),
             "is_watched": owner.states() is not None,
             "earlier": str(self._earlier) if self._earlier is not None else None,
+            "order_seed": owner.order_seed,
             "has_paths": self._config.args_source is pytest.Config.ArgsSource.ARGS,
         }
 
@@ -80,7 +84,9 @@ class Controller:
 
         assert self._owner.connection is not None
         share = share_of(0, in_flight=self._owner.connection.in_flight, workers=self._workers)
-        return BatchScheduling(config, log, in_flight=share)
+        # What is handed out is asked; where the run may stop early, not much more than keeps the slots filled.
+        ahead = {"ahead": saving.AHEAD} if self._settings.is_stop_early else {}
+        return BatchScheduling(config, log, in_flight=share, **ahead)
 
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
         """The first worker has the plan in its journal: read it there."""
@@ -90,6 +96,8 @@ class Controller:
         totals = {plan["benchmark"]: len(planned_keys(plan)) for plan in merge_plans(folder.reader.refresh().plans)}
         if totals:
             self._has_plan = True
+            saving.tell_workers(folder.path, ())
+            self._needs = self._owner.get_needs(on_closed=lambda closed: saving.tell_workers(folder.path, closed))
             self._owner.begin(sum(totals.values()), totals)
 
     def pytest_testnodedown(self, node: Any) -> None:
@@ -104,10 +112,17 @@ class Controller:
                 self._notes.append(line)
                 self._owner.say(line)
 
+    def pytest_unconfigure(self) -> None:
+        """Nobody reads it any more."""
+        if self._needs is not None and self._owner.folder is not None:
+            saving.tell_workers(self._owner.folder.path, ())
+
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count tokens, and let the live line move."""
         facts = getattr(report, "modeleval", None)
         if facts is not None:
             self._tokens += facts.get("completion_tokens") or 0
+            if self._needs is not None:
+                self._needs.see(outcome_from_facts(facts))
         self._owner.tick()

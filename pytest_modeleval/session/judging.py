@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +11,9 @@ import pytest
 from pytest_modeleval.errors import SettingsError
 from pytest_modeleval.evaluation.identity import identities_of
 from pytest_modeleval.evaluation.plan import aggregate_from_json
-from pytest_modeleval.evaluation.summary import merge_plans
+from pytest_modeleval.evaluation.summary import merge_plans, planned_keys, summarize
+from pytest_modeleval.metrics import Aggregate
+from pytest_modeleval.records import ItemKey
 from pytest_modeleval.results import GateVerdict, RunSummary
 from pytest_modeleval.session.outcomes import GATE
 from pytest_modeleval.settings import Limit, Settings
@@ -19,7 +21,7 @@ from pytest_modeleval.store.baseline import read_baseline, write_baseline
 from pytest_modeleval.store.journal import Contents, utc_now
 
 if TYPE_CHECKING:
-    from pytest_modeleval.gates import Baseline, Evidence, GateFile
+    from pytest_modeleval.gates import Baseline, EarlyStop, Evidence, GateFile, Judgement
 
 INTERRUPTED = "The run did not come to its end, so nothing is judged; the same command goes on with it."
 
@@ -30,6 +32,7 @@ class Judge:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.gates: GateFile | None = None
+        self.has_refused = False
         self._baseline: Baseline | None = None
         if settings.gates_file is None and settings.baseline_file is None and settings.bless_file is None:
             return
@@ -42,18 +45,91 @@ class Judge:
             # One that is not there yet is no mistake: its gates cannot be judged, and say how to make it.
             self._baseline = read_baseline(settings.baseline_file)
 
-    def verdicts(self, summary: RunSummary, contents: Contents) -> tuple[GateVerdict, ...]:
-        """The verdict of every gate over a run that came to its end."""
+    def verdicts(
+        self, summary: RunSummary, contents: Contents, run: Mapping[str, Any] | None = None
+    ) -> tuple[GateVerdict, ...]:
+        """The verdict of every gate over a run that came to its end.
+
+        run: its run.json, which says whether it might stop early or repeat; the same journals give the same verdicts.
+        """
         if self.gates is None:
             return ()
         from pytest_modeleval.gates import judge  # noqa: PLC0415
 
+        run = run or {}
+        if run.get("until_decided"):
+            most = int(run["until_decided"])
+            looked = self._looks(summary.model, contents, base=int(run.get("repeats") or 1), most=most, now=most)
+            return tuple(entry.as_verdict() for entry in looked)
+        early = self.early_stop(contents, int(run["order_seed"])) if run.get("order_seed") is not None else None
+        if early is not None:
+            for outcome in contents.outcomes.values():
+                if not outcome.is_spared:
+                    early.see(outcome)
         return judge(
             self.gates,
             evidence(summary, contents),
             self._baseline,
             max_ungraded=_ungraded(self._settings.max_ungraded),
+            early=early,
         )
+
+    def early_stop(self, contents: Contents, seed: int) -> EarlyStop:
+        """What says when a run may stop, before it has seen any outcome. The gates must be there."""
+        from pytest_modeleval.gates import EarlyStop, seeded_order  # noqa: PLC0415
+
+        assert self.gates is not None
+        plans = merge_plans(contents.plans)
+        return EarlyStop(
+            self.gates,
+            seeded_order([key for plan in plans for key in planned_keys(plan)], seed),
+            self._baseline,
+            metrics={plan["benchmark"]: plan["metric"] for plan in plans},
+            identities=identities_of(plans),
+            aggregates=_aggregates(plans),
+        )
+
+    def late_passers(self) -> list[str]:
+        """Names of the gates that can fail early but are passed only when next to nothing is left to ask."""
+        gates = self.gates.gates if self.gates is not None else ()
+        return [gate.name for gate in gates if gate.kind == "regression" and not gate.limit]
+
+    def undecided(self, contents: Contents, *, base: int, most: int, now: int) -> frozenset[tuple[str, str]]:
+        """(benchmark, subset) pairs of which another repeat could help a gate that cannot judge after `now` repeats.
+
+        base, most: repeats that were planned, and the most there may be.
+        """
+        from pytest_modeleval.gates import to_repeat  # noqa: PLC0415
+
+        looked = self._looks("", contents, base=base, most=most, now=now)
+        scopes = {
+            ItemKey(plan["benchmark"], subset, "") for plan in merge_plans(contents.plans) for subset in plan["items"]
+        }
+        return frozenset((key.benchmark, key.subset) for key in to_repeat(looked, scopes))
+
+    def _looks(self, model: str, contents: Contents, *, base: int, most: int, now: int) -> list[Judgement]:
+        """Judge after `base` repeats, after one more, ... up to `now`; a gate's first verdict stands.
+
+        That is no best of several: each look has its share of alpha (judge_in_detail), and what failed has failed.
+        """
+        from pytest_modeleval.gates import CANNOT_JUDGE, judge_in_detail  # noqa: PLC0415
+
+        assert self.gates is not None
+        verdicts: dict[str, Judgement] = {}
+        for repeats in range(base, now + 1):
+            found = judge_in_detail(
+                self.gates,
+                _evidence_of_repeats(model, contents, repeats),
+                self._baseline,
+                max_ungraded=_ungraded(self._settings.max_ungraded),
+                looks=most - base + 1,
+            )
+            for entry in found:
+                if entry.gate.name not in verdicts or verdicts[entry.gate.name].verdict == CANNOT_JUDGE:
+                    verdicts[entry.gate.name] = entry
+            if not any(entry.is_undecided for entry in verdicts.values()):
+                break
+        return [verdicts[gate.name] for gate in self.gates.gates]
 
     def unjudged(self) -> tuple[GateVerdict, ...]:
         """The verdicts of a run that was stopped."""
@@ -66,8 +142,14 @@ class Judge:
         target = self._settings.bless_file
         if target is None:
             return ""
-        if not summary.is_complete:
-            return f"not blessed: the run is incomplete, and {target} is as it was"
+        why = "the run is incomplete" if not summary.is_complete else ""
+        if summary.saved is not None and summary.saved.because == "stopped early":
+            why = "the run might stop early, and a baseline holds every sample"
+        elif summary.ungraded and not why:
+            why = f"{summary.ungraded} items have no grade, though --eval-max-ungraded allows it"
+        if why:
+            self.has_refused = True
+            return f"not blessed: {why}; {target} is as it was. Run the same command again"
         from pytest_modeleval.gates.noise import flip_rates  # noqa: PLC0415
 
         write_baseline(
@@ -98,10 +180,22 @@ def evidence(summary: RunSummary, contents: Contents) -> Evidence:
     plans = merge_plans(contents.plans)
     return Evidence(
         summary,
-        contents.outcomes,
+        {key: outcome for key, outcome in contents.outcomes.items() if not outcome.is_spared},
         identities=identities_of(plans),
-        aggregates={plan["benchmark"]: [aggregate_from_json(entry) for entry in plan["aggregates"]] for plan in plans},
+        aggregates=_aggregates(plans),
     )
+
+
+def _evidence_of_repeats(model: str, contents: Contents, repeats: int) -> Evidence:
+    """The run as if it had been asked so many repeats."""
+    plans = [{**plan, "repeats": min(plan["repeats"], repeats)} for plan in merge_plans(contents.plans)]
+    seen = {key: outcome for key, outcome in contents.outcomes.items() if key.repeat < repeats}
+    summary = RunSummary(model, is_complete=True, benchmarks=summarize(plans, seen))
+    return evidence(summary, dataclasses.replace(contents, outcomes=seen))
+
+
+def _aggregates(plans: Sequence[Mapping[str, Any]]) -> dict[str, list[Aggregate]]:
+    return {plan["benchmark"]: [aggregate_from_json(entry) for entry in plan["aggregates"]] for plan in plans}
 
 
 def with_gates(summary: RunSummary, gates: tuple[GateVerdict, ...]) -> RunSummary:

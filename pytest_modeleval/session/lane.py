@@ -17,6 +17,8 @@ from typing import Any, Literal
 import pytest
 
 from pytest_modeleval.collection.items import ANSWER_FIXTURES, SampleItem
+from pytest_modeleval.errors import Ungraded
+from pytest_modeleval.records import SPARED
 
 # Hooks of an item's phases, and who of pytest itself implements them. What these do for a phase (capture output, add
 # log handlers, look for warnings and unraisable exceptions, evaluate skip marks) a short way item does without.
@@ -155,9 +157,14 @@ class ShortWay:
             return False
         try:
             item.fill()
+        except Ungraded as error:
+            if error.cause not in SPARED:
+                return False
+            self._walk(item, _raiser(error), when="setup")
+            return True
         except Exception:  # noqa: BLE001 - raised again, and reported, in the item's ordinary setup
             return False
-        self._walk(item)
+        self._walk(item, item.run_body)
         return True
 
     def _takes(self, item: SampleItem) -> bool:
@@ -175,17 +182,17 @@ class ShortWay:
             )
         return is_allowed
 
-    def _walk(self, item: SampleItem) -> None:
-        """Run the body and report it. The item is filled already (`SampleItem.fill`)."""
+    def _walk(self, item: SampleItem, body: Callable[[], None], *, when: Literal["setup", "call"] = "call") -> None:
+        """Run the body and report it. The item is filled already (`SampleItem.fill`), or its setup says why not."""
         # The hooks of conftest files depend on the file only; pytest looks them up for every item.
         if item.parent is not self._parent:
             self._parent, self._hook = item.parent, item.ihook
         hook = self._hook
         if self._is_announced:
             hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        if self._needs_phases:
+        if self._needs_phases and when == "call":
             hook.pytest_runtest_logreport(report=_passed(item, "setup"))
-        call = pytest.CallInfo.from_call(item.run_body, when="call", reraise=(pytest.exit.Exception, KeyboardInterrupt))
+        call = pytest.CallInfo.from_call(body, when=when, reraise=(pytest.exit.Exception, KeyboardInterrupt))
         if self._is_hooked:
             report = hook.pytest_runtest_makereport(item=item, call=call)
         else:
@@ -205,6 +212,13 @@ def _owners(manager: pytest.PytestPluginManager, hook: str) -> set[str]:
 
 def _passed(item: SampleItem, when: Literal["setup", "teardown"]) -> pytest.TestReport:
     return pytest.TestReport.from_item_and_call(item, pytest.CallInfo.from_call(_nothing, when=when))
+
+
+def _raiser(error: Exception) -> Callable[[], None]:
+    def fail() -> None:
+        raise error
+
+    return fail
 
 
 def _nothing() -> None:

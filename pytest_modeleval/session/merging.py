@@ -15,7 +15,7 @@ from pytest_modeleval.results import RunSummary
 from pytest_modeleval.session.exit_status import exit_status
 from pytest_modeleval.session.judging import Judge
 from pytest_modeleval.session.pages import REPORT_FILE, write_for_github, write_report
-from pytest_modeleval.session.run import finish_run, summary_of
+from pytest_modeleval.session.run import finish_run, saving_of, summary_of
 from pytest_modeleval.settings import Limit, Settings
 from pytest_modeleval.store.journal import JournalReader
 from pytest_modeleval.store.merged_journal import write_merged
@@ -68,6 +68,12 @@ def merge(order: MergeOrder) -> Merged:
     judge = Judge(settings)
     parts = _parts(order)
     plans = merged_plans([part for _, part in parts])
+    for _, part in parts:
+        if saving := saving_of(part.run):
+            raise RunFolderError(
+                f"modeleval merge: expected runs that ask everything, but {part.name} asked only what its gates needed "
+                f"({saving}); merge shards that were run without --eval-stop-early and --eval-repeat-until-decided"
+            )
     _check_gates(judge, plans)
     folder = open_run(order.into, facts=_facts(parts), command=order.command, project_dir=Path.cwd(), option="--into")
     try:

@@ -12,7 +12,7 @@ import pytest
 
 from pytest_modeleval.collection.items import SampleItem
 from pytest_modeleval.evaluation.verdict import judged, unjudged
-from pytest_modeleval.records import JsonObject, Kind, Outcome
+from pytest_modeleval.records import ItemKey, JsonObject, Kind, Outcome
 from pytest_modeleval.reports.text import visible
 from pytest_modeleval.session.other_plugins import is_timeout
 
@@ -113,7 +113,21 @@ def facts_of(outcome: Outcome) -> JsonObject:
         "answer": visible(outcome.answer)[:120] if outcome.answer else None,
         "completion_tokens": outcome.completion_tokens,
         "total_s": outcome.total_s,
+        **({"cluster": outcome.cluster} if outcome.cluster else {}),
     }
+
+
+def outcome_from_facts(facts: JsonObject) -> Outcome:
+    """The reverse of facts_of, as far as gates need it."""
+    return Outcome(
+        ItemKey(facts["benchmark"], facts["subset"], facts["sample"], facts["repeat"]),
+        Kind(facts["kind"]),
+        facts["value"],
+        cause=facts["cause"],
+        cluster=facts.get("cluster", ""),
+        completion_tokens=facts["completion_tokens"],
+        total_s=facts["total_s"],
+    )
 
 
 def shape_report(report: pytest.TestReport, outcome: Outcome, *, is_strict: bool) -> None:

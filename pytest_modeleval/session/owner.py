@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_modeleval.evaluation.evaluation import Tally
-from pytest_modeleval.records import ItemKey, Kind
+from pytest_modeleval.records import SPARED, ItemKey, Kind
 from pytest_modeleval.reports.terminal import summary_parts
 from pytest_modeleval.results import GateVerdict, RunSummary
 from pytest_modeleval.session import run as runs
@@ -20,6 +20,7 @@ from pytest_modeleval.session.exit_status import exit_status
 from pytest_modeleval.session.judging import Judge, gate_reports
 from pytest_modeleval.session.outcomes import ATTRIBUTE, status_of
 from pytest_modeleval.session.pages import REPORT_FILE, views, write_for_github, write_report
+from pytest_modeleval.session.saving import Needs, needs_of
 from pytest_modeleval.session.states import HELD, UP, ServerStates
 from pytest_modeleval.session.termination import TerminationSignal
 from pytest_modeleval.settings import Settings
@@ -185,13 +186,24 @@ class Owner:
         )
         self._display = Display(self.config, self.tally, totals, lambda: self.figures())  # noqa: PLW0108 - replaced later
 
+    @property
+    def order_seed(self) -> int | None:
+        """The seed of the order of asking; None for the order of the data."""
+        return self.folder.run.get("order_seed") if self.folder is not None else None
+
+    def get_needs(self, *, on_closed: Callable[[frozenset[tuple[str, str]]], None] | None = None) -> Needs | None:
+        """What says which items are still needed; None where all are. The plan stands. on_closed: see Stopping."""
+        if self.folder is None:
+            return None
+        return needs_of(self.settings, self.judge, self.folder, self.say, on_closed=on_closed)
+
     # Hooks
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count samples for the live line, and failures that are none of a sample's ungraded ends."""
         facts = getattr(report, ATTRIBUTE, None)
-        if facts is not None:
+        if facts is not None and facts["cause"] not in SPARED:
             self.tally.take(facts["benchmark"], Kind(facts["kind"]), facts["value"])
         if report.failed and (facts is None or Kind(facts["kind"]).is_verdict):
             self._ordinary_failures += 1
@@ -218,7 +230,7 @@ class Owner:
             assert self.folder is not None
             assert self.connection is not None
             summary = runs.summary_of(self.folder, self.settings, self.connection.model.name)
-            self._gates = self.judge.verdicts(summary, self.folder.reader.contents)
+            self._gates = self.judge.verdicts(summary, self.folder.reader.contents, self.folder.run)
             session.testscollected += len(self._gates)
             file = shown_path(self.settings.gates_file) if self.settings.gates_file is not None else "gates"
             for gate in self._gates:
@@ -248,7 +260,7 @@ class Owner:
             int(session.exitstatus),
             has_plan=bool(self.summary.benchmarks),
             ordinary_failures=self._ordinary_failures,
-            is_complete=self.summary.is_complete,
+            is_complete=self.summary.is_complete and not self.judge.has_refused,
             gates=tuple(gate.verdict for gate in self.summary.gates),
             was_stopped=bool(self.stop_reason()),
         )
@@ -260,14 +272,14 @@ class Owner:
             return
         terminalreporter.section("model evaluation")
         if self.stop_reason():
-            terminalreporter.write_line(f"stopped early: {self.stop_reason()}", red=True)
+            terminalreporter.write_line(f"stopped: {self.stop_reason()}", red=True)
         width = max(64, terminalreporter._tw.fullwidth - 1)
         for text, markup in summary_parts(
             self.summary, width=width, replies=self._raw_replies(self.summary), places=self._places(self.summary)
         ):
             terminalreporter.write_line(text, **markup)
         if self._blessed:
-            terminalreporter.write_line(self._blessed)
+            terminalreporter.write_line(self._blessed, yellow=self.judge.has_refused)
         for line in self._annotations:
             terminalreporter.write_line(line)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_modeleval.errors import RunFolderError, SettingsError
 from pytest_modeleval.evaluation.evaluation import run_summary
@@ -44,6 +45,8 @@ def resume_key(settings: Settings, identity: str) -> str:
         "params": dict(settings.params),
         "limit": str(settings.limit),
         "repeats": settings.repeats,
+        "stop_early": settings.is_stop_early,
+        "until_decided": settings.until_decided,
         "data": str(settings.data_dir),
         "only": sorted(settings.only),
         "keyword": settings.keyword,
@@ -72,7 +75,8 @@ def open_folder(settings: Settings, connection: Connection) -> tuple[RunFolder, 
         # Shards that start in the same second on a common file system must not meet in one folder.
         part = f"-shard-{settings.shard.number}-of-{settings.shard.of}" if settings.shard is not None else ""
         path = find_resumable(runs, key) or new_path(runs, suffix=part)
-    is_known = read_run(path) is not None
+    found = read_run(path)
+    is_known, stored = found is not None, found or {}
     shown = [without_secret(pair) for pair in settings.model_set]
     hidden = {pair.partition("=")[2] for pair, told in zip(settings.model_set, shown, strict=True) if pair != told}
     secrets = [*([settings.key] if settings.key else []), *sorted(hidden)]
@@ -90,14 +94,22 @@ def open_folder(settings: Settings, connection: Connection) -> tuple[RunFolder, 
         "model_set": shown,
         "limit": str(settings.limit) if settings.limit.rows or settings.limit.fraction else None,
         "repeats": settings.repeats,
+        "order_seed": _order_seed(settings, stored),
+        "until_decided": settings.until_decided or stored.get("until_decided"),
         "shard": str(settings.shard) if settings.shard is not None else None,
     }
     if settings.rescore_dir is not None:
         # A rescored run stays what it is; only its grades are made anew.
-        known = read_run(path) or {}
-        facts = {name: known.get(name, value) for name, value in facts.items()}
+        facts = {name: stored.get(name, value) for name, value in facts.items()}
     folder = open_run(path, facts=facts, command=without_keys(sys.argv, secrets), project_dir=settings.project_dir)
     return folder, is_known
+
+
+def _order_seed(settings: Settings, stored: Mapping[str, Any]) -> int | None:
+    """The seed of the order of asking, kept in run.json; None where samples are asked in the order of the data."""
+    if stored.get("order_seed") is not None or not settings.is_stop_early or settings.rescore_dir is not None:
+        return stored.get("order_seed")
+    return random.SystemRandom().getrandbits(31)
 
 
 def log_dir_for(settings: Settings, model: str) -> Path:
@@ -149,7 +161,13 @@ def earlier_folder(settings: Settings) -> Path | None:
 def earlier_items(settings: Settings, folder: Path) -> frozenset[ItemKey]:
     """Which items of a stored run are taken: all it planned, or those that had one of the kinds of --eval-only."""
     contents = JournalReader(folder).refresh()
-    planned = frozenset(key for plan in merge_plans(contents.plans) for key in planned_keys(plan))
+    planned = frozenset(
+        key
+        for plan in merge_plans(contents.plans)
+        for key in planned_keys(plan)
+        # What was spared has no answer that could be graded again, and nobody missed it.
+        if key not in contents.outcomes or not contents.outcomes[key].is_spared
+    )
     if not settings.only:
         return planned
     return frozenset(
@@ -177,7 +195,15 @@ def summary_of(folder: RunFolder, settings: Settings, model: str) -> RunSummary:
             "limit": folder.run.get("limit"),
             **({"shard": shard} if shard else {}),
         },
+        saving=saving_of(folder.run),
     )
+
+
+def saving_of(run: Mapping[str, Any]) -> str:
+    """Why the run of this run.json may ask less than everything, see results.Saved; "" if it may not."""
+    if run.get("order_seed") is not None:
+        return "stopped early"
+    return "decided" if run.get("until_decided") else ""
 
 
 def finish_run(folder: RunFolder, settings: Settings, model: str, *, gates: tuple[GateVerdict, ...]) -> RunSummary:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from pytest_modeleval.collection.items import SampleItem
 from pytest_modeleval.evaluation.evaluation import AskingOptions, Evaluation
+from pytest_modeleval.records import ItemKey
 from pytest_modeleval.session import run as runs
 from pytest_modeleval.session.active import ActiveSession, spare_collector
 from pytest_modeleval.session.connect import Connection
 from pytest_modeleval.session.owner import Owner
+from pytest_modeleval.session.saving import AHEAD, Needs, in_order, in_rounds
 from pytest_modeleval.session.states import ServerStates
 from pytest_modeleval.settings import Settings
 
@@ -21,6 +25,7 @@ class SingleSession(ActiveSession):
         super().__init__(config, settings, earlier=runs.earlier_folder(settings))
         self._owner = owner
         self._position = 0
+        self._fed = 0
 
     def say(self, text: str) -> None:
         """See ActiveSession."""
@@ -69,7 +74,8 @@ class SingleSession(ActiveSession):
         if not isinstance(found, SampleItem) or found.parent is not item.parent:
             return None
         if found.arrival is None:
-            if not self.evaluation.is_answered(found.plan_index):
+            is_there = self.evaluation.is_answered(found.plan_index)
+            if not is_there and (self.needs is None or not self.evaluation.spared(found.planned)[0]):
                 return None
             found.arrival = self._arrival(found)
         return found
@@ -95,6 +101,37 @@ class SingleSession(ActiveSession):
         )
         self._owner.figures = lambda: (evaluation.in_flight, evaluation.figures.completion_tokens)
         return evaluation
+
+    def order(self, keys: Sequence[ItemKey]) -> list[int] | None:
+        """See ActiveSession."""
+        if self._owner.order_seed is not None:
+            from pytest_modeleval.gates import seeded_order  # noqa: PLC0415 - numpy
+
+            return in_order(keys, seeded_order(keys, self._owner.order_seed))
+        return in_rounds(keys, self.settings.repeats) if self.settings.until_decided is not None else None
+
+    def get_needs(self) -> Needs | None:
+        """See ActiveSession."""
+        return self._owner.get_needs()
+
+    def first_indices(self) -> range | None:
+        """See ActiveSession: only as far ahead as may be in vain."""
+        if self.needs is None:
+            return super().first_indices()
+        self.feed(0)
+        return range(self._fed)
+
+    def feed(self, index: int) -> None:
+        """See ActiveSession."""
+        assert self.needs is not None
+        assert self.connection is not None
+        first, end = self._fed, len(self.items)
+        if self.settings.is_stop_early:
+            end = min(end, index + 1 + AHEAD * self.connection.in_flight)
+        while self._fed < end and self.needs.is_reached(self.items[self._fed].planned.key):
+            self._fed += 1
+        if self.evaluation is not None:
+            self.evaluation.feed(range(first, self._fed))
 
     def experiment_is_known(self) -> None:
         """See ActiveSession."""

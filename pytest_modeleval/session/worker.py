@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import pytest
 from pytest_modeleval.collection.items import SampleItem
 from pytest_modeleval.errors import EngineStopped, UserMistake
 from pytest_modeleval.evaluation.evaluation import AskingOptions, Evaluation
+from pytest_modeleval.records import ItemKey
 from pytest_modeleval.session.active import ActiveSession
 from pytest_modeleval.session.connect import Connection
 from pytest_modeleval.session.controller import GRADING, INPUT, MISTAKE, NOTES, STOPPED
+from pytest_modeleval.session.saving import Needs, ToldToStop, in_order
 from pytest_modeleval.session.states import StatesFile
 from pytest_modeleval.settings import Settings
 from pytest_modeleval.store.journal import JournalReader
@@ -63,6 +66,19 @@ class WorkerSession(ActiveSession):
     def in_flight(self, connection: Connection) -> int:
         """See ActiveSession: this worker's share."""
         return int(self._given["in_flight"])
+
+    def order(self, keys: Sequence[ItemKey]) -> list[int] | None:
+        """See ActiveSession."""
+        seed = self._given["order_seed"]
+        if seed is None:
+            return None
+        from pytest_modeleval.gates import seeded_order  # noqa: PLC0415 - numpy
+
+        return in_order(keys, seeded_order(keys, seed))
+
+    def get_needs(self) -> Needs | None:
+        """See ActiveSession: the controller decides."""
+        return ToldToStop(Path(self._given["folder"])) if self.settings.is_stop_early else None
 
     def refuse(self, session: pytest.Session, mistake: UserMistake) -> None:
         """See ActiveSession: the controller says it, once, and ends with status 4."""

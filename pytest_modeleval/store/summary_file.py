@@ -35,6 +35,7 @@ def summary_json(summary: RunSummary) -> JsonObject:
         ],
         "gates": [dataclasses.asdict(gate) for gate in summary.gates],
         "run": dict(summary.facts),
+        **({"saved": dataclasses.asdict(summary.saved)} if summary.saved is not None else {}),
     }
 
 
@@ -66,6 +67,7 @@ def _subset(score: Score) -> JsonObject:
         "suspicious": score.is_suspicious,
         "causes": dict(score.causes),
         "marks": dict(score.marks),
+        "spared": score.spared,
     }
 
 

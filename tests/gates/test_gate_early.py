@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pytest_modeleval.gates import FAILED, PASSED, EarlyStop, judge, parse_gates, seeded_order
 from pytest_modeleval.gates.betting import Wealth, bets, betting_p, log_growth, log_wealth
+from pytest_modeleval.metrics import macro
 from pytest_modeleval.records import ItemKey, Outcome
 
 bad = st.lists(st.sampled_from([-1.0, -0.5, 0.0, 0.5, 1.0]), max_size=40)
@@ -231,3 +232,39 @@ def test_what_is_certain_stays_so(after: str, seed: int) -> None:
         state.see(found[key])
         assert state.is_decided(gate) or not decided
         decided = state.is_decided(gate)
+
+
+def test_closed_scopes_are_what_every_gate_on_them_is_done_with() -> None:
+    """A subset closes when all gates that look at it are decided; one that no gate looks at never does."""
+    found = {
+        **outcomes("w" * 200, subset="low"),
+        **outcomes("rw" * 100, subset="even"),
+        **outcomes("r" * 20, subset="free"),
+    }
+    text = gates('subset = "low"\nfloor = 0.9\n', "floor") + (
+        '[[gate]]\nname = "both"\nkind = "floor"\nbenchmark = "gsm8k"\nsubset = "even"\nfloor = 0.5\n'
+    )
+    plan = seeded_order(list(found))
+    state = EarlyStop(parse_gates(text), plan, None, metrics={"gsm8k": "mean_acc"})
+    assert not state.closed()
+    seen_alone = False
+    for key in plan:
+        state.see(found[key])
+        seen_alone |= state.closed() == {("gsm8k", "low")}
+        assert ("gsm8k", "free") not in state.closed()
+    assert seen_alone
+    assert state.closed() == {("gsm8k", "low"), ("gsm8k", "even")}
+
+
+def test_an_aggregate_waits_for_each_of_its_subsets() -> None:
+    """However clear the rest is, an aggregate is not decided while one of its parts has no answer at all."""
+    found = {**outcomes("w" * 300, subset="big"), **outcomes("w", subset="small"), **outcomes("w" * 9, subset="other")}
+    plan = sorted(found, key=lambda key: key.subset)
+    aggregates = {"gsm8k": (macro("ALL", of=("big", "small")),)}
+    text = gates('aggregate = "ALL"\nfloor = 0.9\n', "floor")
+    state = EarlyStop(parse_gates(text), plan, None, metrics={"gsm8k": "mean_acc"}, aggregates=aggregates)
+    for key in plan[:-1]:
+        state.see(found[key])
+        assert not state.closed()
+    state.see(found[plan[-1]])
+    assert state.closed() == {("gsm8k", "big"), ("gsm8k", "small")}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_modeleval.session.batches import BatchScheduling, top_up
+from pytest_modeleval.session.batches import AHEAD, BatchScheduling, top_up
 from pytest_modeleval.session.controller import share_of
 
 
@@ -57,6 +57,7 @@ def _scheduler(pytestconfig: pytest.Config, workers: int, items: int) -> tuple[A
     scheduler.config = None
     scheduler.maxschedchunk = None
     scheduler._in_flight = 4
+    scheduler._ahead = AHEAD
     scheduler._crashes = {}
     nodes = [MockNode() for _ in range(workers)]
     for node in nodes:

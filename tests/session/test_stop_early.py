@@ -1,0 +1,138 @@
+"""--eval-stop-early through the whole program: asks no more than the gates need, and says so everywhere."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from typing import Any
+
+import pytest
+from loopback import Answer, LoopbackServer
+from suites import Suite, key_answer
+
+GATES = '[[gate]]\nname = "drop"\nkind = "regression"\nbenchmark = "quiz"\nmargin = 0.05\n'
+EARLY = ["--eval-gates", "gates.toml", "--eval-baseline", "base.json", "--eval-stop-early"]
+ROWS = 400
+
+
+def _worse(body: dict[str, Any], attempt: int) -> Answer:
+    number = int(str(body["messages"][-1]["content"]).split()[1])
+    return Answer(text="ANSWER: D") if number % 2 == 1 else key_answer(body, attempt)
+
+
+@pytest.fixture
+def blessed(suite: Suite, server: LoopbackServer) -> Suite:
+    """A suite with a baseline, and a server that has become worse since."""
+    suite.write_rows(ROWS)
+    (suite.path / "gates.toml").write_text(GATES, encoding="utf-8")
+    made = suite.run(server.url, "--eval-bless", "base.json")
+    assert made.status == 0, made.out
+    suite.run_dir = suite.path / "now"
+    server.script = _worse
+    server.seen.prompts.clear()
+    return suite
+
+
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["single", "xdist"])
+def test_a_large_drop_is_certain_after_a_part(blessed: Suite, server: LoopbackServer, workers: list[str]) -> None:
+    """Status 1 after a part of the samples; the rest is skipped and in no count; the run is complete, and tells."""
+    found = blessed.run(server.url, *EARLY, "--eval-in-flight", "8", "--junitxml", "j.xml", *workers)
+    assert found.status == 1, found.out + found.err
+    summary = found.summary
+    assert summary is not None
+    part, saved = found.subset(), summary["saved"]
+    assert summary["complete"] is True
+    assert summary["gates"][0]["verdict"] == "failed"
+    assert sum(server.seen.prompts.values()) == saved["asked"] < ROWS / 2
+    assert (saved["of"], saved["because"]) == (ROWS, "stopped early")
+    assert part["num"] == part["planned"] == sum(part["counts"].values())
+    assert part["num"] + part["spared"] == ROWS
+    assert part["counts"]["not_run"] == 0
+    assert f"{saved['asked']} of {ROWS} items were asked" in " ".join(found.out.split())
+    cases = ET.parse(blessed.path / "j.xml").getroot().findall(".//testcase/skipped/..")
+    # Answers that are wrong count as skipped there too.
+    wrong = part["counts"]["wrong"]
+    assert len([case for case in cases if "stopped early" in str(case.find("skipped").get("message"))]) == (  # type: ignore[union-attr]
+        ROWS - part["num"]
+    )
+    assert len(cases) == part["spared"] + wrong
+
+
+def test_a_stopped_run_is_graded_again_and_gone_on_with(blessed: Suite, server: LoopbackServer) -> None:
+    """The same command asks nothing more; rescoring finds the same verdict; without the option the rest is asked."""
+    first = blessed.run(server.url, *EARLY, "--eval-in-flight", "8")
+    assert first.summary is not None
+    asked = first.summary["saved"]["asked"]
+    again = blessed.run(server.url, *EARLY, "--eval-in-flight", "8")
+    assert again.status == 1, again.out
+    assert again.summary is not None
+    assert again.summary["gates"] == first.summary["gates"]
+    assert again.summary["benchmarks"] == first.summary["benchmarks"]
+    assert sum(server.seen.prompts.values()) == asked
+    rescored = blessed.command(*blessed.arguments(None, "--eval-rescore", str(blessed.run_dir), *EARLY[:-1], run=False))
+    assert rescored.status == 1, rescored.out
+    assert rescored.summary is not None
+    assert rescored.summary["gates"] == first.summary["gates"]
+    assert rescored.summary["complete"] is True
+    whole = blessed.run(server.url, *EARLY[:-1])
+    assert whole.subset()["num"] == ROWS
+    assert set(server.seen.prompts.values()) == {1}
+    assert len(server.seen.prompts) == ROWS
+
+
+def test_what_no_gate_looks_at_is_asked_as_ever(blessed: Suite, server: LoopbackServer) -> None:
+    """A subset without a gate gets its whole score, though every verdict was certain long before."""
+    blessed.write_rows(30, subset="free")
+    blessed.write_benchmark(subsets=("part", "free"))
+    (blessed.path / "gates.toml").write_text(
+        '[[gate]]\nkind = "floor"\nbenchmark = "quiz"\nsubset = "part"\nfloor = 0.95\n', encoding="utf-8"
+    )
+    found = blessed.run(server.url, "--eval-gates", "gates.toml", "--eval-stop-early", "--eval-in-flight", "8")
+    assert found.status == 1, found.out
+    assert found.subset("free")["num"] == 30
+    assert 0 < found.subset("part")["num"] < ROWS / 2
+
+
+def test_a_gate_that_no_answer_can_judge_costs_nothing(blessed: Suite, server: LoopbackServer) -> None:
+    """Without a baseline nothing is asked: status 6 at once, and what to do."""
+    (blessed.path / "base.json").unlink()
+    found = blessed.run(server.url, *EARLY)
+    assert found.status == 6, found.out
+    assert "--eval-bless" in found.out
+    assert not server.seen.prompts
+
+
+def test_a_run_that_stops_at_a_failure_is_not_judged(blessed: Suite, server: LoopbackServer) -> None:
+    """-x ends at the first wrong answer: nothing is certain then, and the run is not complete."""
+    found = blessed.run(server.url, *EARLY, "-x", "--eval-strict")
+    assert found.status == 1, found.out
+    assert found.summary is not None
+    assert found.summary["complete"] is False
+    assert found.summary["gates"][0]["verdict"] == "cannot judge"
+    gone_on = blessed.run(server.url, *EARLY)
+    assert gone_on.summary is not None
+    assert gone_on.summary["gates"][0]["verdict"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--eval-stop-early"], ["--eval-stop-early", "--eval-gates"]),
+        ([*EARLY, "--eval-bless", "new.json"], ["--eval-bless", "--eval-stop-early"]),
+        ([*EARLY, "--eval-repeat-until-decided", "3"], ["--eval-stop-early", "--eval-repeat-until-decided"]),
+        (["--eval-gates", "gates.toml", "--eval-repeat-until-decided", "1"], ["at least 2"]),
+        (["--eval-gates", "gates.toml", "--eval-repeat-until-decided", "3", "-n", "2"], ["-n"]),
+        (["--eval-bless", "new.json", "--eval-only", "wrong"], ["--eval-bless", "--eval-only"]),
+    ],
+    ids=["no gates", "bless", "both", "one repeat", "xdist", "bless a part"],
+)
+def test_what_cannot_be_had_together_is_told(
+    suite: Suite, server: LoopbackServer, options: list[str], words: list[str]
+) -> None:
+    """Status 4 and a sentence, before anything is asked."""
+    suite.write_rows(5)
+    (suite.path / "gates.toml").write_text(GATES, encoding="utf-8")
+    found = suite.run(server.url, *options, run="--eval-only" not in options)
+    assert found.status == 4, found.out
+    for word in words:
+        assert word in found.err
+    assert not server.seen.prompts
