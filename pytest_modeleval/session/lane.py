@@ -58,6 +58,10 @@ CALL_IS_ENOUGH = frozenset(
         "pytest_modeleval.session.owner",
     }
 )
+# Why a sample has no answer when the server is gone for good, see dispatch.dispatcher: thousands may have it at once.
+SERVER_LOST = "server_lost"
+# Who of pytest itself is told of errors.
+INTERACTING = frozenset({"_pytest.faulthandler", "_pytest.debugging", "_pytest.pytester"})
 # Who looks at the protocol of an item, of pytest itself and of us. With these alone, one call may run several items:
 # they look for warnings and faults while it lasts, whichever item has them.
 PROTOCOL = frozenset(
@@ -110,6 +114,7 @@ class ShortWay:
             # pytest-html only adds extras, for its own page.
             makers.discard("pytest_html.plugin")
         self._is_hooked = not makers <= PASSED_OVER | MAKERS
+        self._is_interacting = not _owners(hooks, "pytest_exception_interact") <= INTERACTING
         self._is_alone = _owners(hooks, "pytest_runtest_protocol") <= PROTOCOL
         self._allowed: dict[int, bool] = {}
         self._parent: pytest.Collector | None = None
@@ -158,7 +163,8 @@ class ShortWay:
         try:
             item.fill()
         except Ungraded as error:
-            if error.cause not in SPARED:
+            is_lost = error.cause == SERVER_LOST and not self._is_interacting
+            if error.cause not in SPARED and not is_lost:
                 return False
             self._walk(item, _raiser(error), when="setup")
             return True

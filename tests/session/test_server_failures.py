@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from xml.etree import ElementTree
 
 import pytest
 from sglang_suites import arguments, left, responses, stand_in_failures, write_profile
@@ -60,6 +61,24 @@ def test_a_failure_in_mid_run(suite: Suite, mode: str, workers: list[str]) -> No
     assert responses(suite) >= 20
     assert counts["right"] + counts["wrong"] + counts["server_error"] + counts["not_run"] == 120
     until(lambda: not left(suite), limit_s=10)
+
+
+@pytest.mark.parametrize("more", [[], ["-v"], ["-n", "2"]], ids=["short way", "pytest's way", "xdist"])
+def test_every_lost_sample_is_reported_once(suite: Suite, more: list[str]) -> None:
+    """One error each in JUnit's file, with the reason, however it is reported; nothing wrong is counted right."""
+    suite.write_rows(120)
+    write_profile(suite, fail_in="nccl", fail_at=40)
+    file = suite.path / "junit.xml"
+    result = suite.command(*arguments(suite, f"--junitxml={file}", *more))
+    assert result.status == 6, result.out + result.err
+    lost = result.subset()["counts"]["server_error"]
+    assert lost >= 80
+    cases = ElementTree.parse(file).getroot().findall(".//testcase")
+    assert len({case.get("name") for case in cases}) == len(cases) == 120
+    errors = [case.find("error") for case in cases if case.find("error") is not None]
+    assert len(errors) == lost
+    assert all(error is not None and FAILURES["nccl"] in (error.text or "") for error in errors)
+    assert f"{lost} errors" in result.out
 
 
 def test_other_ends_of_a_start(suite: Suite) -> None:
