@@ -6,7 +6,8 @@ ours, and in whose way no plugin stands, is therefore run and reported directly:
 `pytest_runtest_makereport` and `pytest_runtest_logreport` as ever. Where nobody but pytest itself looks at the protocol
 of single items, those that follow and whose answers are there too are taken along inside of the same call. Everything
 else goes the ordinary way: errors, --pdb, -v, marks, fixtures of the project, plugins that look at the phases of an
-item. See docs/decisions.md.
+item. Of errors one goes the short way too, for thousands may have it at once: that the server is gone. See
+docs/decisions.md.
 """
 
 from __future__ import annotations
