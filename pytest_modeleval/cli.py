@@ -173,7 +173,7 @@ def _side(path: Path) -> Baseline:
         label=str(path),
         model=str(run.get("model")),
         made_utc=str(run.get("started") or ""),
-        identities=identities_of(plans),
+        identities=identities_of(plans, contents.outcomes),
         metrics={plan["benchmark"]: plan["metric"] for plan in plans},
         outcomes=contents.outcomes,
     )

@@ -266,6 +266,7 @@ class Outcome:
     value: credit from 0 to 1; 0 and meaningless where kind is no verdict.
     target: what was expected, as a short text for reports; None if it has no short form.
     request_key: the journal key of the (last) response that was graded, "" if there is none. marks: of the grade.
+    prompt: digest of what was asked, whatever the parameters; "" where it is not known or depends on replies.
     """
 
     key: ItemKey
@@ -281,6 +282,7 @@ class Outcome:
     total_s: float | None = None
     request_key: str = ""
     marks: tuple[str, ...] = ()
+    prompt: str = ""
 
     @property
     def is_spared(self) -> bool:

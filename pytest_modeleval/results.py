@@ -163,12 +163,17 @@ class RunSummary:
         return sum(score.ungraded for entry in self.benchmarks for score in entry.subsets)
 
 
+# Of each question, in a baseline: enough that a changed prompt of a benchmark cannot go unseen.
+PROMPT_DIGITS = 4
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """What must be the same for two results of a benchmark to be comparable.
 
-    data_sha256: of the rows asked from, "" if unknown. prompt_sha256: of the messages as sent, parameters left out.
-    params: generation parameters as sent, without keys of any kind.
+    data_sha256: of the rows asked from, "" if unknown. params: generation parameters as sent, without keys of any kind.
+    prompts: (subset, sample) -> the first PROMPT_DIGITS of what was asked (Outcome.prompt), so that runs over different
+    samples compare on those that both have; empty where it is not known. prompt_sha256: over all of them.
     """
 
     benchmark: str
@@ -176,6 +181,7 @@ class Identity:
     data_sha256: str = ""
     prompt_sha256: str = ""
     params: Mapping[str, Any] = field(default_factory=dict)
+    prompts: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

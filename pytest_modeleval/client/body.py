@@ -59,6 +59,14 @@ def encode_body(request: Request, *, model: str, params: Mapping[str, Any], seed
     return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
 
 
+def prompt_digest(request: Request) -> str:
+    """16 hex digits of sha256 over what is asked: messages, tools, response format, and the request's own parameters.
+
+    Parameters of the run, the seed and the model are left out: the same question asked in the same words.
+    """
+    return hashlib.sha256(encode_body(request, model="", params={}, seed=0)).hexdigest()[:16]
+
+
 def _encoded(tools: Sequence[Mapping[str, Any]]) -> Any:
     """Tools as orjson takes them; those of thousands of requests are made text once."""
     if not isinstance(tools, SharedTools):

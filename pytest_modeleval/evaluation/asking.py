@@ -6,12 +6,12 @@ import asyncio
 import hashlib
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import orjson
 
-from pytest_modeleval.client.body import encode_body, request_key, seed_of
+from pytest_modeleval.client.body import encode_body, prompt_digest, request_key, seed_of
 from pytest_modeleval.client.reply import response_from_reply
 from pytest_modeleval.declaration import Grader
 from pytest_modeleval.dispatch.balance import prefix_key
@@ -52,7 +52,8 @@ class Answered:
     """An item whose asking is over.
 
     value: the Response, or what solve returned; None where it was let go to save memory (read it back by request_key).
-    last: the last response that was asked for. grade: if the grader ran ahead.
+    last: the last response that was asked for. grade: if the grader ran ahead. prompt: client.body.prompt_digest of a
+    single request; "" where `solve` asks, whose requests depend on the replies.
     """
 
     value: Any
@@ -60,6 +61,7 @@ class Answered:
     request_key: str
     grade: Grade | None = None
     grade_error: Exception | None = None
+    prompt: str = ""
 
 
 class ItemModel:
@@ -188,10 +190,12 @@ class AskingSite:
                 # Nobody waits for it: the item says so itself, without looking here.
                 raise Ungraded("not needed any more", kind=Kind.NOT_RUN, cause=cause)
             self.begun.add(item.key)
-        benchmark, sample = item.plan.benchmark, item.sample
+        benchmark, sample, prompt = item.plan.benchmark, item.sample, ""
         model = ItemModel(self, item)
         if benchmark.request is not None:
-            value: Any = await model.ask(benchmark.request(sample))
+            request = benchmark.request(sample)
+            prompt = prompt_digest(request)
+            value: Any = await model.ask(request)
         else:
             assert benchmark.solve is not None
             value = await benchmark.solve(sample, model)
@@ -201,7 +205,7 @@ class AskingSite:
             if self.held_bytes > HOLD_BYTES:
                 self.held_bytes -= _size(value)
                 value = None
-        return Answered(value, model.last if value is not None else None, model.last_key, grade, grade_error)
+        return Answered(value, model.last if value is not None else None, model.last_key, grade, grade_error, prompt)
 
     def fetched(self, answered: Answered) -> Answered:
         """The test's side: the answer is taken over, or read back if it was let go."""
@@ -211,7 +215,7 @@ class AskingSite:
             reply = self.stored(answered.request_key)
             if reply is not None:
                 response = response_from_reply(reply)
-                return Answered(response, response, answered.request_key, answered.grade, answered.grade_error)
+                return replace(answered, value=response, last=response)
         return answered
 
     def stored(self, journal_key: str) -> JsonObject | None:

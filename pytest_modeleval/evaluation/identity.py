@@ -7,17 +7,35 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pytest_modeleval.results import Identity
+from pytest_modeleval.records import ItemKey, Outcome
+from pytest_modeleval.results import PROMPT_DIGITS, Identity
 
 
-def identities_of(plans: Iterable[Mapping[str, Any]]) -> dict[str, Identity]:
+def identities_of(plans: Iterable[Mapping[str, Any]], outcomes: Mapping[ItemKey, Outcome]) -> dict[str, Identity]:
     """Benchmark -> identity. plans: merged, one for each benchmark (`summary.merge_plans`)."""
+    prompts: dict[str, dict[tuple[str, str], str]] = {}
+    for key, outcome in outcomes.items():
+        if outcome.prompt:
+            prompts.setdefault(key.benchmark, {})[key.subset, key.sample] = outcome.prompt[:PROMPT_DIGITS]
     return {
         plan["benchmark"]: Identity(
-            plan["benchmark"], plan["version"], data_sha256=_data_hash(plan["data"]), params=_asked_with(plan)
+            plan["benchmark"],
+            plan["version"],
+            data_sha256=_data_hash(plan["data"]),
+            prompt_sha256=_prompt_hash(prompts.get(plan["benchmark"], {})),
+            params=_asked_with(plan),
+            prompts=prompts.get(plan["benchmark"], {}),
         )
         for plan in plans
     }
+
+
+def _prompt_hash(prompts: Mapping[tuple[str, str], str]) -> str:
+    if not prompts:
+        return ""
+    return hashlib.sha256(
+        json.dumps(sorted([*question, digest] for question, digest in prompts.items())).encode()
+    ).hexdigest()
 
 
 def _asked_with(plan: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -22,6 +22,7 @@ def judged(
     target: Any = None,
     cluster: str = "",
     request_key: str = "",
+    prompt: str = "",
 ) -> Outcome:
     """The outcome of an item whose test body ran to its end or failed an assertion.
 
@@ -48,6 +49,7 @@ def judged(
         completion_tokens=usage.completion_tokens if usage is not None else None,
         total_s=response.total_s if response is not None else None,
         request_key=request_key,
+        prompt=prompt,
         marks=grade.marks if grade is not None else (),
     )
 

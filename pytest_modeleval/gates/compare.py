@@ -110,7 +110,7 @@ def _scope(
         then, now = sides[first].identities.get(benchmark), sides[second].identities.get(benchmark)
         names = f"{sides[first].label} and {sides[second].label}"
         if then is not None and now is not None and (text := incomparable(then, now, benchmark)):
-            same = replace(now, params=then.params, prompt_sha256=then.prompt_sha256)
+            same = replace(now, params=then.params, prompts={}, prompt_sha256=then.prompt_sha256)
             if incomparable(then, same, benchmark):
                 obstacles.append(f"{names} are not comparable: {text}")
                 continue

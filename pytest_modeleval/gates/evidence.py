@@ -214,10 +214,16 @@ def incomparable(then: Identity | None, now: Identity | None, benchmark: str) ->
     differences: list[str] = []
     if then.version != now.version:
         differences.append(f"benchmark version {then.version} there, {now.version} here")
-    for what, old, new in (
-        ("data sha256", then.data_sha256, now.data_sha256),
-        ("prompt sha256", then.prompt_sha256, now.prompt_sha256),
-    ):
+    hashes = [("data sha256", then.data_sha256, now.data_sha256)]
+    if then.prompts and now.prompts:
+        shared = then.prompts.keys() & now.prompts.keys()
+        changed = sorted(question for question in shared if then.prompts[question] != now.prompts[question])
+        if changed:
+            first = " ".join(changed[0])
+            differences.append(f"the prompts of {len(changed)} of {len(shared)} questions in both, such as {first}")
+    else:
+        hashes.append(("prompt sha256", then.prompt_sha256, now.prompt_sha256))
+    for what, old, new in hashes:
         if old != new:
             differences.append(f"{what} {old[:12] or 'unknown'} there, {new[:12] or 'unknown'} here")
     for name in sorted({*then.params, *now.params}):

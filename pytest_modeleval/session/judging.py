@@ -14,7 +14,8 @@ from pytest_modeleval.evaluation.plan import aggregate_from_json
 from pytest_modeleval.evaluation.summary import merge_plans, planned_keys, summarize
 from pytest_modeleval.metrics import Aggregate
 from pytest_modeleval.records import ItemKey
-from pytest_modeleval.results import GateVerdict, RunSummary
+from pytest_modeleval.reports.text import counted
+from pytest_modeleval.results import GateVerdict, Identity, RunSummary
 from pytest_modeleval.session.outcomes import GATE
 from pytest_modeleval.settings import Limit, Settings
 from pytest_modeleval.store.baseline import read_baseline, write_baseline
@@ -85,9 +86,19 @@ class Judge:
             seeded_order([key for plan in plans for key in planned_keys(plan)], seed),
             self._baseline,
             metrics={plan["benchmark"]: plan["metric"] for plan in plans},
-            identities=identities_of(plans),
+            identities=self._as_in_baseline(identities_of(plans, {})),
             aggregates=_aggregates(plans),
         )
+
+    def _as_in_baseline(self, identities: Mapping[str, Identity]) -> dict[str, Identity]:
+        """Nothing was asked yet: the prompts are taken for those of the baseline until the run is judged."""
+        then = self._baseline.identities if self._baseline is not None else {}
+        return {
+            name: dataclasses.replace(identity, prompts={}, prompt_sha256=then[name].prompt_sha256)
+            if name in then
+            else identity
+            for name, identity in identities.items()
+        }
 
     def late_passers(self) -> list[str]:
         """Names of the gates that can fail early but are passed only when next to nothing is left to ask."""
@@ -146,7 +157,7 @@ class Judge:
         if summary.saved is not None and summary.saved.because == "stopped early":
             why = "the run might stop early, and a baseline holds every sample"
         elif summary.ungraded and not why:
-            why = f"{summary.ungraded} items have no grade, though --eval-max-ungraded allows it"
+            why = f"{counted(summary.ungraded, 'item')} without a grade, though --eval-max-ungraded allows it"
         if why:
             self.has_refused = True
             return f"not blessed: {why}; {target} is as it was. Run the same command again"
@@ -181,7 +192,7 @@ def evidence(summary: RunSummary, contents: Contents) -> Evidence:
     return Evidence(
         summary,
         {key: outcome for key, outcome in contents.outcomes.items() if not outcome.is_spared},
-        identities=identities_of(plans),
+        identities=identities_of(plans, contents.outcomes),
         aggregates=_aggregates(plans),
     )
 

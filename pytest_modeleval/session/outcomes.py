@@ -49,6 +49,7 @@ def outcome_of(item: SampleItem, call: pytest.CallInfo[None]) -> Outcome | None:
         target=item.planned.sample.target,
         cluster=item.planned.sample.cluster,
         request_key=request_key,
+        prompt=answered.prompt if answered is not None else "",
     )
 
 

@@ -1,8 +1,8 @@
 """A baseline file: an earlier result, small enough to be reviewed (docs/gates.md).
 
 Outcomes are strings, one letter for each sample and one string for each repeat: r right, w wrong, n no answer,
-t truncated, "." no verdict. Partial credit stands beside them. A baseline is written only when asked for (--eval-bless)
-and never moves by itself.
+t truncated, "." no verdict. Partial credit stands beside them, and four hex digits for the prompt of each sample. A
+baseline is written only when asked for (--eval-bless) and never moves by itself.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import orjson
 
 from pytest_modeleval.errors import SettingsError
 from pytest_modeleval.records import ItemKey, JsonObject, Kind, Outcome
-from pytest_modeleval.results import Baseline, BenchmarkSummary, Identity, RunSummary
+from pytest_modeleval.results import PROMPT_DIGITS, Baseline, BenchmarkSummary, Identity, RunSummary
 from pytest_modeleval.store.files import write_json
 
 SCHEMA = 1
@@ -24,6 +24,7 @@ _MOST_BYTES = 100_000_000
 _LETTERS = {Kind.RIGHT: "r", Kind.WRONG: "w", Kind.NO_ANSWER: "n", Kind.TRUNCATED: "t"}
 _KINDS = {letter: kind for kind, letter in _LETTERS.items()}
 _NOTHING = "."
+_NO_PROMPT = "." * PROMPT_DIGITS
 _NUMBERED = re.compile(r"(.*?)(\d+)", re.DOTALL)
 _RANGE = re.compile(r"(.*)\[(\d+)\.\.(\d+)\]", re.DOTALL)
 
@@ -119,14 +120,21 @@ def parse_baseline(content: Mapping[str, Any], label: str) -> Baseline:
     flips: dict[str, float] = {}
     for entry in content["benchmarks"]:
         name = str(entry["benchmark"])
-        identities[name] = Identity(
-            name, str(entry["version"]), str(entry["data_sha256"]), str(entry["prompt_sha256"]), dict(entry["params"])
-        )
+        prompts: dict[tuple[str, str], str] = {}
         metrics[name] = str(entry["metric"])
         if entry.get("flip_rate") is not None:
             flips[name] = float(entry["flip_rate"])
         for part in entry["subsets"]:
             outcomes.update({outcome.key: outcome for outcome in _outcomes(name, part)})
+            prompts.update(_prompts(part))
+        identities[name] = Identity(
+            name,
+            str(entry["version"]),
+            str(entry["data_sha256"]),
+            str(entry["prompt_sha256"]),
+            dict(entry["params"]),
+            prompts,
+        )
     return Baseline(
         label=label,
         model=str(content["model"]),
@@ -161,14 +169,14 @@ def _benchmark_json(
                 "score": score.score,
                 "low": score.low,
                 "high": score.high,
-                **_outcomes_json(by_subset.get((entry.benchmark, score.subset), ())),
+                **_outcomes_json(by_subset.get((entry.benchmark, score.subset), ()), identity.prompts),
             }
             for score in entry.subsets
         ],
     }
 
 
-def _outcomes_json(outcomes: Sequence[Outcome]) -> JsonObject:
+def _outcomes_json(outcomes: Sequence[Outcome], prompts: Mapping[tuple[str, str], str]) -> JsonObject:
     samples = sorted({outcome.key.sample for outcome in outcomes})
     place = {sample: number for number, sample in enumerate(samples)}
     repeats = max((outcome.key.repeat for outcome in outcomes), default=-1) + 1
@@ -181,6 +189,10 @@ def _outcomes_json(outcomes: Sequence[Outcome]) -> JsonObject:
     made: JsonObject = {"samples": list(_ranges(samples)), "outcomes": ["".join(row) for row in letters]}
     if partial:
         made["partial"] = partial
+    subset = outcomes[0].key.subset if outcomes else ""
+    asked = [prompts.get((subset, sample), _NO_PROMPT) for sample in samples]
+    if any(digits != _NO_PROMPT for digits in asked):
+        made["prompts"] = "".join(asked)
     return made
 
 
@@ -218,6 +230,19 @@ def _samples(entries: Sequence[str | JsonObject], most: int) -> list[str]:
             raise ValueError(f"the range {entry[:80]!r} does not fit its outcomes")
         samples.extend(f"{found[1]}{number:0{len(found[2])}d}" for number in range(first, last + 1))
     return samples
+
+
+def _prompts(part: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
+    text = str(part.get("prompts", ""))
+    if not text:
+        return
+    digits = [text[start : start + PROMPT_DIGITS] for start in range(0, len(text), PROMPT_DIGITS)]
+    samples = _samples(part["samples"], len(digits))
+    if len(samples) != len(digits):
+        raise ValueError(f"{part['subset']}: expected the prompts of {len(samples)} samples, found {len(digits)}")
+    for sample, found in zip(samples, digits, strict=True):
+        if found != _NO_PROMPT:
+            yield (str(part["subset"]), sample), found
 
 
 def _outcomes(benchmark: str, part: Mapping[str, Any]) -> Iterator[Outcome]:

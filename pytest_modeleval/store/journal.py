@@ -204,7 +204,7 @@ def outcome_line(outcome: Outcome, *, version: str) -> JsonObject:
         "version": version,
         "time": utc_now(),
     }
-    for name in ("target", "cluster", "finish_reason", "completion_tokens", "total_s"):
+    for name in ("target", "cluster", "finish_reason", "completion_tokens", "total_s", "prompt"):
         value = getattr(outcome, name)
         if value not in (None, ""):
             line[name] = value
@@ -229,6 +229,7 @@ def outcome_from_line(line: Mapping[str, Any]) -> Outcome:
         total_s=line.get("total_s"),
         request_key=line.get("key") or "",
         marks=tuple(line.get("marks") or ()),
+        prompt=line.get("prompt") or "",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,17 @@ def test_a_blessed_file_is_small_and_readable(tmp_path: Path) -> None:
     assert found.label == str(path)
     assert found.facts == {"server": "sglang 0.5.5"}
     assert len(found.outcomes) == 1319
+
+
+@given(st.dictionaries(sample_ids, st.sampled_from(["", "0f3a", "ffff"]), min_size=1, max_size=12))
+def test_prompts_come_back(prompts: dict[str, str]) -> None:
+    """Every known prompt returns with its sample; those that are not known leave no trace."""
+    keys = [ItemKey("b", "s", sample) for sample in prompts]
+    run = evidence({key: Outcome(key, Kind.RIGHT, 1.0) for key in keys})
+    known = {("s", sample): digits for sample, digits in prompts.items() if digits}
+    run = replace(run, identities={"b": replace(run.identities["b"], prompts=known)})
+    back = parse_baseline(json.loads(json.dumps(baseline_json(run, made_utc=""))), "b.json")
+    assert back.identities == run.identities
 
 
 def test_a_run_with_repeats_carries_its_flip_rate() -> None:

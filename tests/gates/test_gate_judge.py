@@ -12,6 +12,7 @@ from pytest_modeleval.gates import (
     CANNOT_JUDGE,
     FAILED,
     PASSED,
+    Identity,
     Judgement,
     judge,
     judge_in_detail,
@@ -308,3 +309,13 @@ def test_figures_stand_beside_the_sentence() -> None:
     assert 0 < (found.detectable or 0) < 0.8
     (missing,) = judge(parse_gates(REGRESSION), now, None)
     assert (missing.score, missing.p, missing.detectable, missing.newly_wrong) == (None, None, None, None)
+
+
+def test_prompts_are_compared_on_the_questions_that_both_have() -> None:
+    """Another selection compares; one changed prompt does not; a baseline that knows no prompts does not either."""
+    one = Identity("gsm8k", "1", prompts={("main", "a"): "0001", ("main", "b"): "0002"}, prompt_sha256="x")
+    fewer = replace(one, prompts={("main", "b"): "0002", ("main", "c"): "0003"}, prompt_sha256="y")
+    assert incomparable(one, fewer, "gsm8k") == ""
+    changed = replace(fewer, prompts={("main", "b"): "9999"})
+    assert incomparable(one, changed, "gsm8k") == "the prompts of 1 of 1 questions in both, such as main b"
+    assert "unknown there" in incomparable(replace(one, prompts={}, prompt_sha256=""), fewer, "gsm8k")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from loopback import Answer, LoopbackServer
-from suites import Suite, key_answer
+from suites import BENCHMARK, Suite, key_answer
 
 GATES = """
 [[gate]]
@@ -82,6 +82,38 @@ def test_an_incomparable_baseline_is_not_compared(suite: Suite, server: Loopback
     )
     assert result.status == 6, result.out
     assert "temperature" in result.out
+
+
+def test_a_changed_prompt_is_not_compared(suite: Suite, server: LoopbackServer) -> None:
+    """One word more in every prompt: cannot judge, status 6, named; fewer samples with the same prompts compare."""
+    suite.write_rows(40)
+    (suite.path / "gates.toml").write_text(GATES.format(floor=0.5), encoding="utf-8")
+    suite.run(server.url, "--eval-bless", "base.json")
+    judge = ["--eval-gates", "gates.toml", "--eval-baseline", "base.json"]
+    suite.run_dir = suite.path / "fewer"
+    fewer = suite.run(server.url, *judge, "--eval-limit", "25")
+    assert fewer.status == 0, fewer.out
+    suite.write_benchmark(BENCHMARK.replace('"content": sample.question', '"content": "Think. " + sample.question'))
+    suite.run_dir = suite.path / "other"
+    other = suite.run(server.url, *judge)
+    assert other.status == 6, other.out
+    assert "the prompts of 40 of 40 questions in both, such as part part-0000" in " ".join(other.out.split())
+    assert _verdicts(suite) == {"floor": "passed", "no regression": "cannot judge"}
+
+
+def test_a_run_with_ungraded_items_is_not_blessed(suite: Suite, server: LoopbackServer) -> None:
+    """Allowed or not, items without a grade leave holes: the old baseline stays, the status is 6."""
+    from loopback import Refuse
+
+    suite.write_rows(20)
+    (suite.path / "base.json").write_text("as it was", encoding="utf-8")
+    server.script = lambda body, attempt: (
+        Refuse(400) if "Question 3 " in body["messages"][-1]["content"] else key_answer(body, attempt)
+    )
+    result = suite.run(server.url, "--eval-bless", "base.json", "--eval-max-ungraded", "2")
+    assert result.status == 6, result.out
+    assert "not blessed: 1 item without a grade" in result.out
+    assert (suite.path / "base.json").read_text() == "as it was"
 
 
 def test_an_incomplete_run_is_neither_blessed_nor_judged(suite: Suite, server: LoopbackServer) -> None:
