@@ -44,23 +44,34 @@ class Session:
         self._opened = opened
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
+        self._opening: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Session:
-        """Start from a fresh state. Raises Ungraded if no process can be had."""
-        ours = await self._simulations.connect()
-        self._reader, self._writer = await asyncio.open_unix_connection(sock=ours, limit=MAX_ANSWER_BYTES)
-        try:
-            await self._ask({"op": "open", **self._opened})
-        except BaseException:
-            await self.__aexit__()
-            raise
+        """Start from a fresh state, in the background: the first question need not wait for a process.
+
+        What goes wrong with it is raised where the session is first used: Ungraded if no process can be had.
+        """
+        self._opening = asyncio.create_task(self._open())
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        if self._opening is not None:
+            self._opening.cancel()
+            # Whatever came of it was raised to whoever used the session; one that nobody used does not matter.
+            await asyncio.gather(self._opening, return_exceptions=True)
         if self._writer is not None:
             self._writer.close()
             with contextlib.suppress(OSError):
                 await self._writer.wait_closed()
+
+    async def _open(self) -> None:
+        ours = await self._simulations.connect()
+        try:
+            self._reader, self._writer = await asyncio.open_unix_connection(sock=ours, limit=MAX_ANSWER_BYTES)
+        except BaseException:
+            ours.close()
+            raise
+        await self._answer_to({"op": "open", **self._opened})
 
     async def call(self, calls: Sequence[Call]) -> list[str]:
         """The results of calls, in order, as text; a call that fails gives an error text. Raises Exhausted."""
@@ -84,6 +95,11 @@ class Session:
         return found["text"], found["state"]
 
     async def _ask(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        assert self._opening is not None
+        await self._opening
+        return await self._answer_to(message)
+
+    async def _answer_to(self, message: Mapping[str, Any]) -> dict[str, Any]:
         started = time.monotonic()
         answer: dict[str, Any] = {}
         while True:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from bfcl_gold import ScriptedModel, replayed, true_calls, turn_of, turn_samples
 from pytest_modeleval.bfcl import Asking, Solved, grade, solver
 from pytest_modeleval.bfcl.package import DEFAULT_VERSION
 from pytest_modeleval.bfcl.simulation import Simulations
+from pytest_modeleval.bfcl.solving import Shared
 from pytest_modeleval.errors import Ungraded
 from pytest_modeleval.graders.calls import Call
 from pytest_modeleval.records import Kind, Request, Response, Sample, ToolCall
@@ -112,6 +114,36 @@ def test_a_model_that_never_calls_gave_no_answer(tmp_path: Path) -> None:
     sample = turn_samples("multi_turn_base", 1, tmp_path)[0]
     solved, _ = hold(sample, lambda _messages: ())
     assert (grade(sample, solved).kind, grade(sample, solved).cause) == (Kind.NO_ANSWER, "no_call")
+
+
+def test_the_first_question_waits_for_no_process(tmp_path: Path) -> None:
+    """The simulated APIs start while the model answers: here they cannot before it was asked, and all is well."""
+    sample = turn_samples("multi_turn_base", 1, tmp_path)[0]
+    turns = true_calls(sample)
+
+    async def run() -> Solved:
+        is_asked = asyncio.Event()
+
+        class Held(Simulations):
+            async def connect(self) -> socket.socket:
+                await is_asked.wait()
+                return await super().connect()
+
+        def answer(request: Request) -> Response:
+            is_asked.set()
+            calls = replayed(turns, request.messages)
+            made = tuple(ToolCall(name, text, f"id{place}") for place, (name, text) in enumerate(calls))
+            return Response("" if made else "Done.", tool_calls=made)
+
+        model = ScriptedModel(answer)
+        model.shared(Shared).simulations[DEFAULT_VERSION] = Held(DEFAULT_VERSION)
+        try:
+            async with asyncio.timeout(60):
+                return await solver()(sample, model)
+        finally:
+            model.close()
+
+    assert grade(sample, asyncio.run(run()))
 
 
 HOSTILE = ["__class__", "_load_scenario", "__import__('os').system", "lambda: 0", "exit", "no_such", ""]
