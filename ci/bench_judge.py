@@ -4,7 +4,8 @@
 
 Prints, for programs that do next to nothing: programs per CPU second of each judge (CPU of all processes), and the
 CPU and wall time that ours adds per test. For programs that compute some 40 ms a test: wall time against the tests' own
-CPU time divided by the cores in use. The two ask for opposite programs, so they are measured apart.
+CPU time divided by the cores in use, and CPU time of all processes against it.
+The two ask for opposite programs, so they are measured apart.
 The others: `process` starts a fresh interpreter per test with nothing around it; `sandboxed process` does so inside
 bubblewrap (where it is installed), which is what a process per test costs if it is to be as safe as ours.
 """
@@ -175,6 +176,8 @@ def main() -> None:
         "wall_overhead_per_test_ms": 1000 * (ours.wall_s * judges - own_light_s) / runs,
         "heavy_own_cpu_s": own_heavy_s,
         "heavy_wall_s": slow.wall_s,
+        # On a machine that others use too, wall time says little; this is what it would be with the cores for itself.
+        "heavy_cpu_to_own_cpu": slow.cpu_s / own_heavy_s,
         "heavy_wall_to_own_cpu_per_core": slow.wall_s / (own_heavy_s / judges),
         "load_average": os.getloadavg()[0],
     }

@@ -27,7 +27,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from pytest_modeleval.sandbox import depth, values
+from pytest_modeleval.sandbox import contest, depth, values
 
 RECURSION_LIMIT = 50_000
 COMPILE_FAILED = 3
@@ -41,6 +41,8 @@ def complete_builtins() -> None:
     """What the site module, which is not loaded here, adds for programs: exit, quit, help."""
     site.setquit()
     site.sethelper()
+    contest.PLAIN.update(vars(builtins))
+    contest.install()
     # The C library would give each thread the main thread's stack, which is huge here.
     threading.stack_size(_THREAD_STACK_BYTES)
     sys.setrecursionlimit(RECURSION_LIMIT)
@@ -200,7 +202,7 @@ def _as_interpreter_would(body: Callable[[], int]) -> int:
 
 def _main_module() -> types.ModuleType:
     module = types.ModuleType("__main__")
-    module.__dict__["__builtins__"] = builtins
+    module.__dict__["__builtins__"] = contest.PLAIN
     module.__dict__["__file__"] = "solution.py"
     sys.modules["__main__"] = module
     sys.argv = ["solution.py"]

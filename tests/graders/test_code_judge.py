@@ -233,3 +233,26 @@ def test_without_walls_nothing_runs_unless_the_user_says_so(monkeypatch: pytest.
     finally:
         refusing.close()
         allowed.close()
+
+
+# Names of contests without an import, beside builtins that stay what they are, and that a program may replace.
+GIVEN = """
+import builtins
+assert pow(2, 5, 7) == 4 and open is builtins.open
+assert math.gcd(6, 4) == 2 and heapq.heappop([1]) == 1 and Counter("aa")["a"] == 2
+def inner() -> List[int]:
+    return reduce(lambda one, other: one + other, [1, 2])
+assert inner() == 3
+builtins.input = lambda: stdin.readline()
+stdout.write(str(sum(sum(map(int, input().split())) for _ in range(int(input())))))
+"""
+
+
+def test_names_of_contests_are_given_where_the_problem_says_so(pool: JudgePool) -> None:
+    """With the prelude they are there in functions too; without it a program that forgot an import fails."""
+    assert judged(pool, SUMS, GIVEN).verdict is Verdict.PASSED
+    bare = dataclasses.replace(SUMS, prelude=())
+    for program in ("math", "Counter", "stdin", "List"):
+        result = judged(pool, bare, program)
+        assert (result.verdict, "NameError" in result.explanation) == (Verdict.RUNTIME_ERROR, True)
+    assert judged(pool, bare, f"import math\n{STDIN['input']}").verdict is Verdict.PASSED
