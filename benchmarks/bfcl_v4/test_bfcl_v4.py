@@ -10,7 +10,8 @@ from pytest_modeleval.bfcl.package import DEFAULT_VERSION, version_asked
 DATA = version_asked()
 # Without a parser next to nothing is right; a weak model is above this, and needs no such advice.
 PARSER = Advice(
-    "calls that come as text mean that the server has no tool parser: is --tool-call-parser set?", below=0.1
+    "where tools are offered, calls as text mean that the server has no tool parser: is --tool-call-parser set?",
+    below=0.1,
 )
 
 
