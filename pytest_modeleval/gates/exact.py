@@ -19,7 +19,7 @@ Ints = NDArray[np.int64]
 
 # Differences of question means are fractions with small denominators; the first of these that makes all of them whole
 # is used, and then nothing is rounded.
-_DENOMINATORS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 15, 16, 18, 20, 24, 30, 32, 40, 48, 60, 64, 100, 120, 240)
+_DENOMINATORS = (*range(1, 145), 240)
 # Longest null distribution that is worked out, in lattice steps; beyond it differences are rounded to a coarser one.
 _LONGEST_LATTICE = 2**18
 _MOST_SIZES = 512

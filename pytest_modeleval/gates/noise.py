@@ -165,15 +165,13 @@ def coin_noise(
     baseline, as Noise.of takes them; None for all right.
     """
     coins = min(1.0, 2.0 * flip_rate)
-    tosses = [
-        np.asarray([comb(times, heads) for heads in range(times + 1)]) / 2.0**times
-        for times in (repeats, others or repeats)
-    ]
+    others = others or repeats
     chances: dict[float, float] = {}
-    for before, first in enumerate(tosses[0].tolist()):
-        for after, second in enumerate(tosses[1].tolist()):
-            size = round(abs(before / repeats - after / (others or repeats)), 6)
-            chances[size] = chances.get(size, 0.0) + coins * first * second
+    for before in range(repeats + 1):
+        for after in range(others + 1):
+            size = round(abs(before / repeats - after / others), 12)
+            share = coins * comb(repeats, before) * comb(others, after) / 2.0 ** (repeats + others)
+            chances[size] = chances.get(size, 0.0) + share
     chances.pop(0.0, None)
     made = power.Noise(tuple(sorted(chances)), tuple(chances[size] for size in sorted(chances)))
     if values is None:

@@ -23,6 +23,8 @@ _SEED = 20260101
 _DRAWS = 600
 _LOOKS = 250
 _FEW_FLIPS = 40
+# Thirds must be seen to be thirds: differences that lie on no common lattice take two hundred times as long.
+_DIGITS = 12
 _NORMAL = NormalDist()
 
 
@@ -46,8 +48,8 @@ class Noise:
         """The noise that these differences show, were there no drop: their absolute values, either sign alike."""
         if not len(differences):
             return cls()
-        sizes, counts = np.unique(np.round(np.abs(differences), 6), return_counts=True)
-        values, times = np.unique(np.round(before, 6), return_counts=True)
+        sizes, counts = np.unique(np.round(np.abs(differences), _DIGITS), return_counts=True)
+        values, times = np.unique(np.round(before, _DIGITS), return_counts=True)
         return cls(
             tuple(map(float, sizes)),
             tuple(map(float, counts * (sizes > 0) / len(differences))),

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_modeleval.gates import power
-from pytest_modeleval.gates.exact import at_most, bounded_mean, mcnemar
+from pytest_modeleval.gates.exact import at_most, bounded_mean, lattice, mcnemar
 from pytest_modeleval.gates.noise import coin_noise, noise_levels, noise_text, plan_text, repeats_needed, samples_needed
 from pytest_modeleval.records import ItemKey, Outcome
 
@@ -140,3 +140,19 @@ def test_coin_noise_has_the_flip_rate_it_says() -> None:
     """Asked once, the noise is the flip rate; over more repeats the differences become smaller."""
     assert coin_noise(0.1, 1).flip_rate == pytest.approx(0.1)
     assert coin_noise(0.1, 4).flip_rate < 0.06
+
+
+@given(st.integers(1, 12), st.integers(1, 12), st.floats(0.01, 0.5))
+def test_coins_of_unequal_repeats_move_as_much_as_they_must(before: int, after: int, rate: float) -> None:
+    """The mean square movement is that of two independent means of coins; every size is a whole number of steps."""
+    noise = coin_noise(rate, before, after)
+    square = sum(size**2 * share for size, share in zip(noise.sizes, noise.shares, strict=True))
+    assert square == pytest.approx(2.0 * rate * 0.25 * (1.0 / before + 1.0 / after))
+    assert sum(noise.shares) <= 2.0 * rate + 1e-12
+    assert np.abs(lattice(noise.sizes)).max() <= before * after
+
+
+def test_thirds_are_seen_to_be_thirds() -> None:
+    """Movements of three repeats lie on a lattice of three steps, however they are rounded on their way."""
+    noise = power.Noise.of(np.asarray([2 / 3, 1 / 3, 0.0]), np.asarray([1.0, 1 / 3, 2 / 3]))
+    assert lattice(noise.after_losing(0.0)[0]).tolist() == [0, 1, 2, 0, -1, -2, 1, 2, 3, 0]
