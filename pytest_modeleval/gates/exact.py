@@ -81,7 +81,8 @@ def lattice(differences: Sequence[float] | Floats) -> Ints:
         scaled = values * denominator
         steps = np.rint(scaled)
         if np.all(np.abs(scaled - steps) <= _WHOLE * denominator) and np.abs(steps).sum() <= _LONGEST_LATTICE:
-            return steps.astype(np.int64)
+            whole: Ints = steps.astype(np.int64)
+            return whole
     # Not on a common lattice (weights of an aggregate, say): as fine as the longest distribution allows. Rounding
     # can add half a step a difference, hence the room left for them.
     step = np.abs(values).sum() / max(1, _LONGEST_LATTICE - values.size)
