@@ -31,7 +31,7 @@ from pytest_modeleval.session.judging import check_targets
 from pytest_modeleval.session.lane import ShortWay
 from pytest_modeleval.session.other_plugins import refuse_reruns
 from pytest_modeleval.session.outcomes import line_of, outcome_of, properties_of, report_of_verdict, shape_report
-from pytest_modeleval.session.saving import Needs, arrange, while_needed
+from pytest_modeleval.session.saving import Needs, Spared, arrange, while_needed
 from pytest_modeleval.session.states import ServerStates, StatesFile
 from pytest_modeleval.settings import Settings
 
@@ -326,6 +326,8 @@ class ActiveSession:
                 tick = while_needed(item.planned, self.evaluation, self.while_waiting)
                 tick()
             answered = self.evaluation.answer(item.plan_index, tick=tick)
+        except Spared as unneeded:
+            return _raising(unneeded)
         except EngineStopped as stopped:
             if not self.stop_reason:
                 self.stop_reason = str(stopped)
@@ -385,7 +387,7 @@ def spare_collector() -> None:
         gc.freeze()
 
 
-def _raising(error: Exception) -> Callable[[], Answered]:
+def _raising(error: BaseException) -> Callable[[], Answered]:
     def arrive() -> Answered:
         raise error
 

@@ -19,7 +19,7 @@ import pytest
 
 from pytest_modeleval.collection.items import ANSWER_FIXTURES, SampleItem
 from pytest_modeleval.errors import Ungraded
-from pytest_modeleval.records import SPARED
+from pytest_modeleval.session.saving import Spared
 
 # Hooks of an item's phases, and who of pytest itself implements them. What these do for a phase (capture output, add
 # log handlers, look for warnings and unraisable exceptions, evaluate skip marks) a short way item does without.
@@ -163,9 +163,11 @@ class ShortWay:
             return False
         try:
             item.fill()
+        except Spared as unneeded:
+            self._walk(item, _raiser(unneeded), when="setup")
+            return True
         except Ungraded as error:
-            is_lost = error.cause == SERVER_LOST and not self._is_interacting
-            if error.cause not in SPARED and not is_lost:
+            if error.cause != SERVER_LOST or self._is_interacting:
                 return False
             self._walk(item, _raiser(error), when="setup")
             return True
@@ -221,7 +223,7 @@ def _passed(item: SampleItem, when: Literal["setup", "teardown"]) -> pytest.Test
     return pytest.TestReport.from_item_and_call(item, pytest.CallInfo.from_call(_nothing, when=when))
 
 
-def _raiser(error: Exception) -> Callable[[], None]:
+def _raiser(error: BaseException) -> Callable[[], None]:
     def fail() -> None:
         raise error
 

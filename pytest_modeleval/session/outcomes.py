@@ -15,6 +15,7 @@ from pytest_modeleval.evaluation.verdict import judged, unjudged
 from pytest_modeleval.records import ItemKey, JsonObject, Kind, Outcome
 from pytest_modeleval.reports.text import visible
 from pytest_modeleval.session.other_plugins import is_timeout
+from pytest_modeleval.session.saving import Spared
 
 ATTRIBUTE = "modeleval"
 GATE = "modeleval_gate"
@@ -28,9 +29,11 @@ def outcome_of(item: SampleItem, call: pytest.CallInfo[None]) -> Outcome | None:
     if call.when not in ("setup", "call"):
         return None
     error = call.excinfo.value if call.excinfo is not None else None
+    key = item.planned.key
+    if isinstance(error, Spared):
+        return Outcome(key, Kind.NOT_RUN, cause=error.cause, explanation=str(error.msg))
     if isinstance(error, pytest.skip.Exception):
         return None
-    key = item.planned.key
     answered = item.answered
     request_key = answered.request_key if answered is not None else ""
     is_wrong = isinstance(error, AssertionError | pytest.fail.Exception) and not is_timeout(call)

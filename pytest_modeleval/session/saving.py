@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from _pytest.outcomes import Skipped
+
 from pytest_modeleval.collection.items import SampleItem
-from pytest_modeleval.errors import Ungraded
-from pytest_modeleval.records import DECIDED, DROPPED, STOPPED_EARLY, ItemKey, Kind, Outcome
+from pytest_modeleval.records import DECIDED, DROPPED, STOPPED_EARLY, ItemKey, Outcome
 from pytest_modeleval.store.files import write_whole
 
 if TYPE_CHECKING:
@@ -215,23 +216,27 @@ def arrange(items: list[pytest.Item], places: Sequence[int] | None) -> list[Samp
 
 
 def while_needed(item: PlannedItem, evaluation: Evaluation, wait: Callable[[], None]) -> Callable[[], None]:
-    """What is called while an item waits for its answer: it raises Ungraded once the item is not needed any more."""
+    """What is called while an item waits for its answer: it raises Spared once the item is not needed any more."""
 
     def tick() -> None:
         wait()
         cause, was_asked = evaluation.spared(item)
         if cause:
-            raise spared(cause, was_asked=was_asked)
+            raise Spared(cause, was_asked=was_asked)
 
     return tick
 
 
-def spared(cause: str, *, was_asked: bool) -> Ungraded:
-    """What stands for the answer of an item that is not needed."""
-    if cause == DECIDED:
-        return Ungraded("every gate could be judged without this repeat", kind=Kind.NOT_RUN, cause=DECIDED)
-    text = "stopped early: the verdict of every gate on it was certain"
-    return Ungraded(text, kind=Kind.NOT_RUN, cause=DROPPED if was_asked else STOPPED_EARLY)
+class Spared(Skipped):
+    """Stands for the answer of an item that is not needed. A skip, so that --pdb does not stop at it."""
+
+    def __init__(self, cause: str, *, was_asked: bool = False) -> None:
+        self.cause = DROPPED if was_asked and cause == STOPPED_EARLY else cause
+        super().__init__(
+            "decided: every gate could be judged without this repeat"
+            if cause == DECIDED
+            else "stopped early: the verdict of every gate on it was certain"
+        )
 
 
 def in_rounds(keys: Sequence[ItemKey], base: int) -> list[int]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pytest_modeleval.gates import EarlyStop, parse_gates, seeded_order
 from pytest_modeleval.records import DECIDED, SPARED, STOPPED_EARLY, ItemKey, Kind, Outcome
-from pytest_modeleval.session.saving import Rounds, Stopping, ToldToStop, in_order, in_rounds, spared, tell_workers
+from pytest_modeleval.session.saving import Rounds, Spared, Stopping, ToldToStop, in_order, in_rounds, tell_workers
 
 FLOOR = 'alpha = 0.05\n[[gate]]\nkind = "floor"\nbenchmark = "gsm8k"\nfloor = 0.9\n'
 keys = st.builds(ItemKey, st.just("b"), st.sampled_from(["s", "t"]), st.sampled_from("xyz"), st.integers(0, 4))
@@ -95,6 +95,6 @@ def test_what_stands_for_a_spared_item_is_known_as_such() -> None:
     """Every cause leads to an outcome that is in no count."""
     for cause in (DECIDED, STOPPED_EARLY):
         for was_asked in (False, True):
-            error = spared(cause, was_asked=was_asked)
-            assert error.kind is Kind.NOT_RUN
+            error = Spared(cause, was_asked=was_asked)
             assert error.cause in SPARED
+            assert str(error.msg).startswith("decided" if cause == DECIDED else "stopped early")

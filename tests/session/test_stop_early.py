@@ -9,6 +9,8 @@ import pytest
 from loopback import Answer, LoopbackServer
 from suites import Suite, key_answer
 
+from pytest_modeleval.cli import main as modeleval
+
 GATES = '[[gate]]\nname = "drop"\nkind = "regression"\nbenchmark = "quiz"\nmargin = 0.05\n'
 EARLY = ["--eval-gates", "gates.toml", "--eval-baseline", "base.json", "--eval-stop-early"]
 ROWS = 400
@@ -57,7 +59,9 @@ def test_a_large_drop_is_certain_after_a_part(blessed: Suite, server: LoopbackSe
     assert len(cases) == part["spared"] + wrong
 
 
-def test_a_stopped_run_is_graded_again_and_gone_on_with(blessed: Suite, server: LoopbackServer) -> None:
+def test_a_stopped_run_is_graded_again_and_gone_on_with(
+    blessed: Suite, server: LoopbackServer, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The same command asks nothing more; rescoring finds the same verdict; without the option the rest is asked."""
     first = blessed.run(server.url, *EARLY, "--eval-in-flight", "8")
     assert first.summary is not None
@@ -73,6 +77,8 @@ def test_a_stopped_run_is_graded_again_and_gone_on_with(blessed: Suite, server: 
     assert rescored.summary is not None
     assert rescored.summary["gates"] == first.summary["gates"]
     assert rescored.summary["complete"] is True
+    assert modeleval(["merge", str(blessed.run_dir), "--into", str(blessed.path / "merged")]) == 4
+    assert "asked only what its gates needed" in capsys.readouterr().err
     whole = blessed.run(server.url, *EARLY[:-1])
     assert whole.subset()["num"] == ROWS
     assert set(server.seen.prompts.values()) == {1}
@@ -111,6 +117,15 @@ def test_a_run_that_stops_at_a_failure_is_not_judged(blessed: Suite, server: Loo
     gone_on = blessed.run(server.url, *EARLY)
     assert gone_on.summary is not None
     assert gone_on.summary["gates"][0]["verdict"] == "failed"
+
+
+def test_a_debugger_does_not_stop_at_what_is_not_needed(blessed: Suite, server: LoopbackServer) -> None:
+    """Under --pdb (no short way, and a debugger that would end the run) the rest is skipped all the same."""
+    found = blessed.run(server.url, *EARLY, "--eval-in-flight", "8", "--pdb")
+    assert found.status == 1, found.out
+    assert found.summary is not None
+    assert found.summary["saved"]["asked"] < ROWS / 2
+    assert found.summary["complete"] is True
 
 
 @pytest.mark.parametrize(
