@@ -116,7 +116,8 @@ def _parts(
                 found.setdefault(group_of.get(outcome.key.sample, ""), []).append(outcome)
             found.pop("", None)
             order = [*(name for name in entry["order"] if name in found), *sorted(found.keys() - set(entry["order"]))]
-            for name in order:
+            # A single group says again what the subset's own row says.
+            for name in order if len(order) > 1 else ():
                 planned = len({outcome.key.sample for outcome in found[name]})
                 score = score_subset(whole.subset, found[name], planned, metric=plan["metric"])
                 yield PartScore(plan["metric"], score, entry["by"], name)

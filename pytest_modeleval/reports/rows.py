@@ -142,7 +142,7 @@ def _part_row(entry: BenchmarkSummary, part: PartScore) -> ScoreRow:
     return ScoreRow(
         dataset=one_line(entry.benchmark),
         metric=one_line(part.metric),
-        subset=one_line(f"{score.subset}: {part.group}" if part.by else score.subset),
+        subset=f"- {one_line(part.group)}" if part.by else one_line(score.subset),
         num=score.num,
         score=score_text(score.score),
         interval=interval_text(score.low, score.high),

@@ -125,7 +125,8 @@ def _columns(rows: Sequence[ScoreRow], model: str) -> tuple[_Column, ...]:
 
     found = [_Column("Model", ("", "Model"), (model,) * len(rows), is_model=True)] if model else []
     found += [
-        column("Dataset", ("", "Dataset"), lambda row: row.dataset, is_name=True),
+        # Twenty months below one subset need its name once.
+        column("Dataset", ("", "Dataset"), lambda row: "" if row.is_part else row.dataset, is_name=True),
         column("Metric", ("", "Metric"), lambda row: row.metric, is_name=True),
         column("Subset", ("", "Subset"), lambda row: row.subset, is_name=True),
         column("Num", ("", "Num"), lambda row: str(row.num)),

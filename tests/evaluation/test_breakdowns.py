@@ -80,6 +80,12 @@ def test_groups_stand_in_the_declared_order_and_then_by_name(tmp_path: Path) -> 
     assert whole.causes == {"off": 3}
 
 
+def test_a_single_group_is_not_shown(tmp_path: Path) -> None:
+    """It would be the subset's own row again."""
+    (summary,) = summarize(merge_plans([line_of(tmp_path, range(1))]), outcomes_of({0}))
+    assert summary.parts == ()
+
+
 def test_plans_of_other_samples_add_their_groups(tmp_path: Path) -> None:
     """Taking up a run with a higher limit, or merging shards, keeps what each plan knew."""
     first, second = line_of(tmp_path, range(2)), line_of(tmp_path, range(2, 6))
@@ -100,7 +106,7 @@ def test_parts_are_rows_below_their_subset(tmp_path: Path) -> None:
     """Without counts of their own, which would count items twice."""
     benchmarks = summarize(merge_plans([line_of(tmp_path, range(6))]), outcomes_of({0, 1}))
     rows = score_rows(RunSummary(model="m", is_complete=False, benchmarks=benchmarks))
-    assert [row.subset for row in rows] == ["part", "part: small", "part: big", "part: huge"]
+    assert [row.subset for row in rows] == ["part", "- small", "- big", "- huge"]
     assert all(row.counts is None and row.ungraded is None for row in rows if row.is_part)
 
 

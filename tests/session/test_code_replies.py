@@ -137,7 +137,7 @@ def test_scores_by_difficulty_and_month_and_pass_at_5(suite: Suite, server: Loop
     }
     lines = [" ".join(line.split()) for line in result.out.splitlines()]
     assert any("pass@5 release_latest 3 1.0000" in line for line in lines), result.out
-    assert any("release_latest: hard 1 0.2000" in line for line in lines), result.out
+    assert any("pass@1 - hard 1 0.2000" in line for line in lines), result.out
     page = (suite.run_dir / "report.html").read_text(encoding="utf-8")
     assert "2023-<wbr>12" in page
     again = suite.command(
