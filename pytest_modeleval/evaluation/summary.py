@@ -128,4 +128,8 @@ def _score(name: str, outcomes: Sequence[Outcome], samples: int, spared: int, *,
         return score_subset(name, outcomes, samples, metric=metric)
     # What was spared was not to be asked any more: the others are all there is.
     asked = len({outcome.key.sample for outcome in outcomes})
-    return replace(score_subset(name, outcomes, asked, metric=metric), spared=spared)
+    score = score_subset(name, outcomes, asked, metric=metric)
+    # A question of which some repeats were spared misses none of them.
+    counts = {**score.counts, Kind.NOT_RUN: sum(outcome.kind is Kind.NOT_RUN for outcome in outcomes)}
+    score = replace(score, counts=counts, spared=spared)
+    return replace(score, if_ungraded_wrong=score.score, if_ungraded_right=score.score) if not score.ungraded else score

@@ -155,7 +155,6 @@ class EarlyStop:
             self._tracks.append(
                 _track(gate, asked, baseline, identities=identities or {}, declared=declared, metric=metric)
             )
-        self._planned = len(self._repeats)
         self._scopes = {(benchmark, question[0]) for benchmark, question in self._repeats}
         self._closed: tuple[frozenset[str], frozenset[tuple[str, str]]] | None = None
         # Asked for far more often than it can change.
@@ -216,12 +215,6 @@ class EarlyStop:
 
     def _is_settled(self, track: _Track) -> bool:
         return track.is_impossible or not track.remaining or track.gate.name in self._certain()
-
-    def saved(self, asked: int) -> str:
-        """One sentence for the summary; asked: questions that were asked."""
-        spared = max(0, self._planned - asked)
-        share = 100.0 * spared / self._planned if self._planned else 0.0
-        return f"stopped early: {asked} of {self._planned} questions were asked, {spared} ({share:.0f} %) were spared."
 
     def _track(self, gate: Gate) -> _Track:
         return next(track for track in self._tracks if track.gate.name == gate.name)

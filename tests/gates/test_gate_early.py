@@ -122,7 +122,7 @@ def early(
 
 
 def test_a_large_drop_stops_long_before_the_end() -> None:
-    """A drop of 15 points in 1,000 samples is certain after a small part, fails, and says what was spared."""
+    """A drop of 15 points in 1,000 samples is certain after a small part, and fails."""
     state, asked, found, plan = early(gates(), "r" * 1000, "w" * 150 + "r" * 850)
     assert asked < 200
     partial = {
@@ -134,10 +134,6 @@ def test_a_large_drop_stops_long_before_the_end() -> None:
     (verdict,) = judge(parse_gates(gates()), now, base, early=state)
     assert verdict.verdict == FAILED
     assert "valid at any look" in verdict.reason
-    assert state.saved(asked) == (
-        f"stopped early: {asked} of 1000 questions were asked,"
-        f" {1000 - asked} ({(1000 - asked) / 10:.0f} %) were spared."
-    )
 
 
 def test_no_drop_with_a_margin_passes_early_and_without_one_late() -> None:
