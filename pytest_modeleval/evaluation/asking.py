@@ -13,7 +13,7 @@ import orjson
 
 from pytest_modeleval.client.body import encode_body, prompt_digest, request_key, seed_of
 from pytest_modeleval.client.reply import response_from_reply
-from pytest_modeleval.declaration import Grader
+from pytest_modeleval.declaration import Benchmark, Grader
 from pytest_modeleval.dispatch.balance import prefix_key
 from pytest_modeleval.dispatch.dispatcher import Call, Dispatcher
 from pytest_modeleval.dispatch.silence import sample_limit_s
@@ -160,6 +160,7 @@ class AskingSite:
     dispatcher: Dispatcher | None = None
     held_bytes: int = 0
     reused: int = 0
+    ahead: dict[str, bool] = field(default_factory=dict)
     shared: dict[Callable[[], Any], Any] = field(default_factory=dict)
     why_not: Callable[[PlannedItem], str] | None = None
     begun: set[ItemKey] = field(default_factory=set)
@@ -274,10 +275,17 @@ class AskingSite:
             }
         )
 
+    def _is_ahead(self, benchmark: Benchmark) -> bool:
+        """The benchmark's grader runs in the engine; looked up once."""
+        known = self.ahead.get(benchmark.name)
+        if known is None:
+            known = self.ahead[benchmark.name] = benchmark.grade is not None and _runs_ahead(benchmark.grade)
+        return known
+
     async def _grade_ahead(self, item: PlannedItem, value: Any, key: str) -> tuple[Grade | None, Exception | None]:
         """Run a grader that is a coroutine function (code execution, a judge model) ahead of the test."""
         grade = item.plan.benchmark.grade
-        if grade is None or not _runs_ahead(grade):
+        if grade is None or not self._is_ahead(item.plan.benchmark):
             return None, None
         known = self.stored_outcomes.get(item.key)
         if known is not None and known.kind.is_verdict and known.request_key == key:

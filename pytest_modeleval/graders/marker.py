@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import deque
 
 from pytest_modeleval.records import Response
 
@@ -37,7 +36,7 @@ def marker_ends(text: str) -> list[int]:
     ends: list[int] = []
     for word, marker in _MARKERS:
         if word in text:
-            ends.extend(deque((found.end() for found in marker.finditer(text)), maxlen=MAX_MARKERS))
+            ends += [found.end() for found in marker.finditer(text)][-MAX_MARKERS:]
     return sorted(ends, reverse=True)[:MAX_MARKERS]
 
 

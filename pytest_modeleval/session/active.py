@@ -35,7 +35,7 @@ from pytest_modeleval.session.saving import Needs, Spared, arrange, while_needed
 from pytest_modeleval.session.states import ServerStates, StatesFile
 from pytest_modeleval.settings import Settings
 
-SWITCH_S = 0.001
+SWITCH_S = 0.0005
 
 
 class ActiveSession:
