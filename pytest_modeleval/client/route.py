@@ -6,26 +6,15 @@ more than that; see the hook `pytest_modeleval_http_client`.
 
 from __future__ import annotations
 
-import urllib.parse
-import urllib.request
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_modeleval.client.http1 import Http1Transport
+from pytest_modeleval.client.proxies import proxy_of
 from pytest_modeleval.client.transport import CONNECT_TIMEOUT_S, KEEPALIVE_S, Receiver, Transport, lost
 
 if TYPE_CHECKING:
     import httpx
-
-
-def proxy_of(url: str) -> str | None:
-    """The proxy of HTTP_PROXY, HTTPS_PROXY or ALL_PROXY for a URL; None for this machine and for NO_PROXY."""
-    parts = urllib.parse.urlsplit(url)
-    host = parts.hostname or ""
-    if host == "localhost" or host.startswith("127.") or host == "::1" or urllib.request.proxy_bypass(host):
-        return None
-    proxies = urllib.request.getproxies()
-    return proxies.get(parts.scheme) or proxies.get("all")
 
 
 def transport_for(urls: Sequence[str]) -> Transport:

@@ -17,7 +17,8 @@ from pytest_modeleval.reports.html_plugin import html_fold, html_header, html_ro
 from pytest_modeleval.reports.html_scores import html_left_out, html_summary
 from pytest_modeleval.reports.page_parts import SampleView, select_samples
 from pytest_modeleval.results import RunSummary
-from pytest_modeleval.session.outcomes import ATTRIBUTE, GATE
+from pytest_modeleval.session.judging import GATE
+from pytest_modeleval.session.outcomes import ATTRIBUTE
 
 # Samples up to which every one has its row, and those that are not right which a larger run shows.
 MOST_ROWS = 2000

@@ -16,7 +16,6 @@ from pytest_modeleval.metrics import Aggregate
 from pytest_modeleval.records import ItemKey
 from pytest_modeleval.reports.text import counted
 from pytest_modeleval.results import GateVerdict, Identity, RunSummary
-from pytest_modeleval.session.outcomes import GATE
 from pytest_modeleval.settings import Limit, Settings
 from pytest_modeleval.store.baseline import read_baseline, write_baseline
 from pytest_modeleval.store.journal import Contents, utc_now
@@ -24,6 +23,8 @@ from pytest_modeleval.store.journal import Contents, utc_now
 if TYPE_CHECKING:
     from pytest_modeleval.gates import Baseline, EarlyStop, Evidence, GateFile, Judgement
 
+# Where a report of a gate carries its verdict.
+GATE = "modeleval_gate"
 INTERRUPTED = "The run did not come to its end, so nothing is judged; the same command goes on with it."
 
 

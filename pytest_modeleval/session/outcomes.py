@@ -14,11 +14,11 @@ from pytest_modeleval.collection.items import SampleItem
 from pytest_modeleval.evaluation.verdict import judged, unjudged
 from pytest_modeleval.records import ItemKey, JsonObject, Kind, Outcome
 from pytest_modeleval.reports.text import visible
+from pytest_modeleval.session.judging import GATE
 from pytest_modeleval.session.other_plugins import is_timeout
 from pytest_modeleval.session.saving import Spared
 
 ATTRIBUTE = "modeleval"
-GATE = "modeleval_gate"
 LETTERS = {Kind.WRONG: "w", Kind.NO_ANSWER: "n", Kind.TRUNCATED: "t"}
 MAX_LINE = 300
 _KEYWORDS = pytest.StashKey[dict[str, Literal[1]]]()

@@ -8,14 +8,13 @@ from __future__ import annotations
 import asyncio
 import functools
 import ssl
-import urllib.parse
-import urllib.request
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_modeleval.bfcl.search.addresses import Forbidden, addresses_of, is_private_literal
+from pytest_modeleval.client.proxies import proxy_of
 
 if TYPE_CHECKING:
     import httpx
@@ -36,16 +35,6 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
-
-
-def proxy_of(url: str) -> str | None:
-    """The proxy that the environment names for a URL; None without one, for this machine and for NO_PROXY."""
-    parts = urllib.parse.urlsplit(url)
-    host = parts.hostname or ""
-    if host == "localhost" or host.startswith("127.") or host == "::1" or urllib.request.proxy_bypass(host):
-        return None
-    proxies = urllib.request.getproxies()
-    return proxies.get(parts.scheme) or proxies.get("all")
 
 
 async def get(
