@@ -123,6 +123,7 @@ async def _asked(connection: _Connection, request: bytes, receiver: Receiver) ->
     try:
         await connection.exchange(request, receiver)
     except BaseException:
+        # A cancelled request too: that is how the server learns that nobody waits.
         connection.drop()
         raise
 
@@ -274,6 +275,7 @@ class _Connection(asyncio.Protocol):
             if self._receiver is not None:
                 self._receiver.data(body)
         except BaseException as error:
+            # httptools wraps what a callback raises; this is what comes out of `post`, as it is.
             self._fails = error
             raise
 
@@ -287,6 +289,7 @@ class _Connection(asyncio.Protocol):
             if self._receiver is not None:
                 self._receiver.head(status, self._headers)
         except BaseException as error:
+            # See on_body.
             self._fails = error
             raise
 
