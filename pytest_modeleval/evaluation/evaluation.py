@@ -16,10 +16,10 @@ from pytest_modeleval.client.transport import Transport
 from pytest_modeleval.dispatch.dispatcher import Dispatcher, Figures
 from pytest_modeleval.dispatch.engine import Engine
 from pytest_modeleval.dispatch.replicas import Watched
-from pytest_modeleval.errors import RunFolderError
+from pytest_modeleval.errors import RunFolderError, SettingsError
 from pytest_modeleval.evaluation.asking import Answered, AskingSite, ModelFacts
 from pytest_modeleval.evaluation.plan import BenchmarkPlan, PlannedItem, differences, plan_line
-from pytest_modeleval.evaluation.summary import merge_plans, planned_keys, summarize
+from pytest_modeleval.evaluation.summary import merge_plans, parts_text, planned_keys, selected_parts, summarize
 from pytest_modeleval.records import DROPPED, ItemKey, Kind, Outcome
 from pytest_modeleval.results import RunSummary, Saved
 from pytest_modeleval.store.journal import JournalReader, JournalWriter, outcome_line
@@ -86,10 +86,13 @@ class Evaluation:
         *,
         shard: str = "",
         whole: Sequence[PlannedItem] = (),
+        taken: Callable[[int], int] | None = None,
+        is_blessed: bool = False,
     ) -> None:
         """Fix what is asked. Raises RunFolderError if the folder holds another experiment; nothing is written then.
 
-        shard, whole: see plan_line.
+        shard, whole, taken: see plan_line. is_blessed: the run is to be a baseline; raises SettingsError if it holds
+        no more than a part of a subset.
         """
         repeats = self._options.repeats
         stored = {plan["benchmark"]: plan for plan in merge_plans(self._contents.plans)}
@@ -101,6 +104,7 @@ class Evaluation:
                 repeats=repeats,
                 shard=shard,
                 whole=[item for item in whole if item.plan is plan],
+                taken=taken,
             )
             old = stored.get(plan.benchmark.name)
             if old is not None and not self._is_rescore:
@@ -112,6 +116,11 @@ class Evaluation:
                     )
             if line not in self._contents.plans:
                 lines.append(line)
+        if is_blessed and (parts := selected_parts(merge_plans([*self._contents.plans, *lines]))):
+            raise SettingsError(
+                f"--eval-bless: expected every sample of what becomes a baseline, found {parts_text(parts)}; leave out "
+                "-k, --lf or whatever selected them, or limit the samples with --eval-limit"
+            )
         for line in lines:
             self._journal.write(line)
         self._contents.plans.extend(lines)

@@ -87,11 +87,14 @@ def plan_line(
     repeats: int,
     shard: str = "",
     whole: Sequence[PlannedItem] = (),
+    taken: Callable[[int], int] | None = None,
 ) -> JsonObject:
     """What the journal keeps of a plan: everything that the summary needs, so that it can be made without pytest.
 
     shard: "2/3" where the items are one of three parts of `whole`; the line then holds both, so that whoever merges
     the parts knows what is missing.
+    taken: rows of a subset -> how many samples there are where nothing but --eval-limit selects; the line then says
+    it as "samples", so that nobody takes a selection for the whole. None where it is not known.
     """
     ids = _ids(items)
     all_ids = _ids(whole) if shard else ids
@@ -116,6 +119,8 @@ def plan_line(
         line["breakdowns"] = [_groups(part, benchmark.name, items) for part in benchmark.breakdowns]
     if shard:
         line.update(shard=shard, whole=all_ids)
+    if taken is not None:
+        line["samples"] = {name: taken(plan.manifests[name].rows) for name in all_ids}
     if plan.tool_calls:
         line["tool_calls"] = plan.tool_calls
     # Through JSON and back, so that a plan equals itself as it is read from a journal.

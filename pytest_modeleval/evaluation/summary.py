@@ -40,6 +40,8 @@ def _merged(lines: Iterable[Mapping[str, Any]], items_of: Callable[[Mapping[str,
             data={name: {**known["data"].get(name, {}), **entry} for name, entry in line["data"].items()}
             | {name: entry for name, entry in known["data"].items() if name not in line["data"]},
         )
+        if samples := _most(known.get("samples", {}), line.get("samples", {})):
+            plan["samples"] = samples
         if "breakdowns" in plan:
             plan["breakdowns"] = [_with_known(part, known.get("breakdowns", ())) for part in plan["breakdowns"]]
         merged[line["benchmark"]] = plan
@@ -51,6 +53,31 @@ def _with_known(part: Mapping[str, Any], known: Iterable[Mapping[str, Any]]) -> 
     before: Mapping[str, Any] = next((entry["groups"] for entry in known if entry["by"] == part["by"]), {})
     groups = {name: {**before.get(name, {}), **part["groups"].get(name, {})} for name in {**before, **part["groups"]}}
     return {**part, "groups": groups}
+
+
+def _most(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return {name: max(one.get(name, 0), other.get(name, 0)) for name in {**one, **other}}
+
+
+def selected_parts(plans: Iterable[Mapping[str, Any]]) -> dict[str, tuple[int, int]]:
+    """Benchmark -> (samples planned, samples there are) where -k, --lf or a node id left some of a subset out.
+
+    plans: merged. Subsets of which nothing was selected do not count, and --eval-limit is no such selection. Plans of
+    earlier versions do not say how many there are; they are taken for whole.
+    """
+    found = {}
+    for plan in plans:
+        there = {name: count for name, count in plan.get("samples", {}).items() if plan["items"].get(name)}
+        planned = sum(len(plan["items"][name]) for name in there)
+        if planned < sum(there.values()):
+            found[plan["benchmark"]] = planned, sum(there.values())
+    return found
+
+
+def parts_text(parts: Mapping[str, tuple[int, int]]) -> str:
+    """What `selected_parts` found, for people: "3 of 40 samples of quiz"."""
+    named = [f"{planned:,} of {there:,} samples of {name}" for name, (planned, there) in list(parts.items())[:3]]
+    return ", ".join([*named, *([f"parts of {len(parts) - 3} more"] if len(parts) > 3 else [])])
 
 
 def planned_keys(plan: Mapping[str, Any]) -> list[ItemKey]:

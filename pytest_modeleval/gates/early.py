@@ -72,8 +72,8 @@ class _Track:
 
     @property
     def is_bound(self) -> bool:
-        """It must go on, whatever was seen."""
-        return self.is_whole_set or bool(self.unseen)
+        """It must go on, whatever was seen: with fewer than min_samples the run could not be judged."""
+        return self.is_whole_set or bool(self.unseen) or self.seen < self.gate.min_samples
 
     @property
     def remaining(self) -> int:

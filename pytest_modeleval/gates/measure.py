@@ -79,14 +79,19 @@ def measure(
 
 
 def _ungraded(gate: Gate, scores: Sequence[Score], max_ungraded: float, *, is_stopped: bool) -> str:
-    """Why too much is ungraded; "" if it is within the limit, or if counting it is the very task of the gate."""
+    """Why too much is ungraded; "" if it is within the limit, or if counting it is the very task of the gate.
+
+    What was never asked is of no use to that gate either: it is neither answered nor lost.
+    """
     kinds = {kind: sum(score.counts.get(kind, 0) for score in scores) for kind in Kind if not kind.is_verdict}
     if is_stopped:
         del kinds[Kind.NOT_RUN]
+    if gate.of == "ungraded":
+        kinds = {kind: number for kind, number in kinds.items() if kind is Kind.NOT_RUN}
     items, count = sum(score.items for score in scores), sum(kinds.values())
     allowed = max_ungraded if gate.max_ungraded is None else gate.max_ungraded
     most = allowed * items if gate.max_ungraded is not None or 0 < allowed < 1 else allowed
-    if gate.of == "ungraded" or count <= most:
+    if count <= most:
         return ""
     named = ", ".join(f"{number} {kind.label}" for kind, number in kinds.items() if number)
     return (

@@ -8,12 +8,13 @@ import numpy as np
 
 from pytest_modeleval.gates import power
 from pytest_modeleval.gates.betting import betting_p
-from pytest_modeleval.gates.evidence import Evidence, Pairs, incomparable, pair, question_values
+from pytest_modeleval.gates.evidence import Evidence, Pairs, incomparable, pair, question_values, subset_shares
 from pytest_modeleval.gates.exact import sign_flip
 from pytest_modeleval.gates.finding import Finding, cannot
 from pytest_modeleval.gates.gate import Gate
 from pytest_modeleval.gates.margin import margin_test
 from pytest_modeleval.gates.noise import coin_noise, flip_rates
+from pytest_modeleval.metrics import Aggregate
 from pytest_modeleval.records import Outcome
 from pytest_modeleval.results import Baseline
 
@@ -47,6 +48,12 @@ def measure_regression(
     pairs = pair(question_values(then, metric), question_values(now, metric), aggregate=declared)
     if not pairs.n:
         return cannot(gate, f"{gate.scope}: no question has a verdict both here and in {baseline.label}")
+    if declared is not None and (missing := _missing_parts(*declared, now, metric, pairs)):
+        return cannot(
+            gate,
+            f"{gate.scope}: no question of its parts {', '.join(missing)} has a verdict both here and in "
+            f"{baseline.label}; bless a whole run with --eval-bless FILE",
+        )
     known = known_flip_rate(gate, baseline, now)
     p, detectable = paired_test(pairs, gate.limit, known)
     return Finding(
@@ -60,6 +67,17 @@ def measure_regression(
         most_detectable=pairs.before if pairs.before is not None else 1.0,
         metric=metric,
     )
+
+
+def _missing_parts(
+    declared: Sequence[Aggregate], name: str, now: Sequence[Outcome], metric: str, pairs: Pairs
+) -> list[str]:
+    """Subsets of the aggregate that have a score here and no pair: without them the weights would be other ones."""
+    sizes: dict[str, int] = {}
+    for (subset, _), found in question_values(now, metric).items():
+        if found.value is not None:
+            sizes[subset] = sizes.get(subset, 0) + 1
+    return sorted(set(subset_shares(declared, name, sizes) or ()) - {subset for subset, _ in pairs.keys})
 
 
 def known_flip_rate(gate: Gate, baseline: Baseline, now: Sequence[Outcome]) -> float | None:

@@ -29,8 +29,8 @@ _CAUSES = 8
 class Remark:
     """One sentence or two below the table of scores.
 
-    topic: "limit", "saved", "shard", "suspicious", "partial", "ungraded", "truncated", "marks", "causes", "advice",
-    "repeats" or "interval".
+    topic: "limit", "saved", "shard", "selected", "suspicious", "partial", "ungraded", "truncated", "marks", "causes",
+    "advice", "repeats" or "interval".
     is_warning: the score does not mean what it seems to mean. replies: raw replies that belong to the sentence.
     """
 
@@ -44,7 +44,8 @@ def remarks(summary: RunSummary, replies: Replies | None = None) -> list[Remark]
     """Everything that qualifies the scores, weightiest first; empty if nothing does.
 
     summary.facts["limit"]: what --eval-limit was: a number of rows, a fraction below 1, or None. "shard": "2/3" where
-    the run is one of three parts.
+    the run is one of three parts. "selected": benchmark -> (samples selected, samples there are) where -k or the like
+    left some out.
     replies: up to three raw replies of each suspicious subset.
     """
     if not summary.benchmarks:
@@ -53,6 +54,7 @@ def remarks(summary: RunSummary, replies: Replies | None = None) -> list[Remark]
         *_limit(summary.facts.get("limit")),
         *_saved(summary.saved),
         *_shard(summary.facts.get("shard")),
+        *_selected(summary.facts.get("selected")),
         *_suspicious(summary, replies or {}),
         *_partial(summary),
         *_ungraded(summary),
@@ -92,6 +94,21 @@ def _shard(shard: Any) -> Iterator[Remark]:
             f"Only shard {one_line(str(shard))} of the samples: a part, not the benchmark's score. "
             "`modeleval merge DIR... --into DIR` makes one run of the shards.",
         )
+
+
+def _selected(parts: Any) -> Iterator[Remark]:
+    found = [
+        Remark(
+            "selected",
+            f"Only {int(some):,} of {counted(int(there), 'sample')} of {one_line(str(name))} were selected: a part, not "
+            "the benchmark's score.",
+        )
+        for name, (some, there) in (parts or {}).items()
+    ]
+    shown = found if len(found) <= _CASES + 1 else found[:_CASES]
+    yield from shown
+    if len(found) > len(shown):
+        yield Remark("selected", f"... and parts of {len(found) - len(shown)} more benchmarks.")
 
 
 def _saved(saved: Saved | None) -> Iterator[Remark]:

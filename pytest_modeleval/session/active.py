@@ -225,6 +225,9 @@ class ActiveSession:
                 [item.planned for item in self.items],
                 shard=str(self.settings.shard or ""),
                 whole=[item.planned for item in self.whole],
+                # A stored run knows how many there were when it was asked.
+                taken=self.settings.limit.of if self.settings.rescore_dir is None else None,
+                is_blessed=self.settings.bless_file is not None,
             )
             self.needs = self.get_needs()
             evaluation.why_not = self.needs.why_not if self.needs is not None else None

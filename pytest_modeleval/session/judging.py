@@ -11,7 +11,7 @@ import pytest
 from pytest_modeleval.errors import SettingsError
 from pytest_modeleval.evaluation.identity import identities_of
 from pytest_modeleval.evaluation.plan import aggregate_from_json
-from pytest_modeleval.evaluation.summary import merge_plans, planned_keys, summarize
+from pytest_modeleval.evaluation.summary import merge_plans, parts_text, planned_keys, selected_parts, summarize
 from pytest_modeleval.metrics import Aggregate
 from pytest_modeleval.records import ItemKey
 from pytest_modeleval.reports.text import counted
@@ -154,6 +154,9 @@ class Judge:
         target = self._settings.bless_file
         if target is None:
             return ""
+        if parts := selected_parts(merge_plans(contents.plans)):
+            self.has_refused = True
+            return f"not blessed: the run holds {parts_text(parts)}, and a baseline holds every sample; {target} is as it was"
         why = "the run is incomplete" if not summary.is_complete else ""
         if summary.saved is not None and summary.saved.because == "stopped early":
             why = "the run might stop early, and a baseline holds every sample"

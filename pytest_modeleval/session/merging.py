@@ -112,7 +112,7 @@ def _finished(
         0,
         has_plan=True,
         ordinary_failures=0,
-        is_complete=summary.is_complete,
+        is_complete=summary.is_complete and not judge.has_refused,
         gates=tuple(gate.verdict for gate in summary.gates),
         was_stopped=False,
     )

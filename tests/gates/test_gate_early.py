@@ -182,6 +182,16 @@ def test_floors_and_ceilings_stop_too() -> None:
     assert asked < 200
 
 
+@pytest.mark.parametrize("letters", ["w" * 1000, "r" * 1000])
+def test_a_certain_verdict_waits_for_min_samples(letters: str) -> None:
+    """A gate that wants so many questions gets them, however certain it is: fewer could not be judged."""
+    text = gates("floor = 0.8\nmin_samples = 400\n", "floor")
+    state, asked, found, plan = early(text, "r", letters)
+    assert asked == 400
+    (verdict,) = judge(parse_gates(text), evidence({key: found[key] for key in plan[:asked]}), None, early=state)
+    assert verdict.verdict == (PASSED if letters[0] == "r" else FAILED)
+
+
 def test_gates_that_no_answer_can_judge_wait_for_nothing() -> None:
     """Without a baseline a regression gate is over at once, and nothing is needed for it."""
     plan = seeded_order(list(outcomes("r" * 10)))

@@ -22,7 +22,7 @@ from pytest_modeleval.gates import (
 from pytest_modeleval.gates.evidence import incomparable, subset_shares
 from pytest_modeleval.gates.exact import holm, mcnemar, sign_flip
 from pytest_modeleval.gates.noise import flip_rates
-from pytest_modeleval.metrics import macro, micro, weighted
+from pytest_modeleval.metrics import Aggregate, macro, micro, weighted
 from pytest_modeleval.records import ItemKey, Kind, Outcome
 
 REGRESSION = 'alpha = 0.05\n[[gate]]\nkind = "regression"\nbenchmark = "gsm8k"\n'
@@ -212,6 +212,29 @@ def test_a_partial_aggregate_cannot_be_judged() -> None:
     (found,) = judge(parse_gates(text), run, None)
     assert found.verdict == CANNOT_JUDGE
     assert "incomplete" in found.reason
+
+
+@pytest.mark.parametrize("aggregate", [macro("OVERALL"), micro("OVERALL"), weighted("OVERALL", {"big": 1, "small": 9})])
+def test_an_aggregate_is_not_compared_on_some_of_its_parts(aggregate: Aggregate) -> None:
+    """A subset of which the baseline knows no question would fall out of the weights: cannot judge, and named."""
+    big, small = outcomes("r" * 300 + "w" * 100, subset="big"), outcomes("r" * 50, subset="small")
+    then = evidence(big, aggregates=(aggregate,))
+    now = evidence({**big, **small}, aggregates=(aggregate,))
+    (found,) = judge(parse_gates(f"{REGRESSION}aggregate = 'OVERALL'\n"), now, as_baseline(then))
+    assert found.verdict == CANNOT_JUDGE
+    assert "small" in found.reason
+
+
+def test_a_ceiling_of_ungraded_items_needs_them_asked() -> None:
+    """What was asked and lost is counted; what was never asked is neither, so that too much of it leaves no verdict."""
+    text = '[[gate]]\nkind = "ceiling"\nbenchmark = "gsm8k"\nof = "ungraded"\nceiling = 0.1\n'
+    (lost,) = judge(parse_gates(text), evidence(outcomes("r" * 60 + "e" * 40)), None)
+    assert lost.verdict == FAILED
+    (missing,) = judge(parse_gates(text), evidence(outcomes("r" * 60 + "-" * 40)), None)
+    assert missing.verdict == CANNOT_JUDGE
+    assert "40 not run" in missing.reason
+    (few,) = judge(parse_gates(text), evidence(outcomes("r" * 99 + "-")), None, max_ungraded=1)
+    assert few.verdict == PASSED
 
 
 def test_shares_of_nested_aggregates() -> None:

@@ -131,6 +131,66 @@ def test_an_incomplete_run_is_neither_blessed_nor_judged(suite: Suite, server: L
     assert set(_verdicts(suite).values()) == {"cannot judge"}
 
 
+@WORKERS
+def test_a_part_is_not_blessed(suite: Suite, server: LoopbackServer, workers: list[str]) -> None:
+    """Some samples of a subset, however they were selected: status 4 before the first request, the number named."""
+    suite.write_rows(20)
+    (suite.path / "base.json").write_text("as it was", encoding="utf-8")
+    result = suite.run(server.url, "--eval-bless", "base.json", "-k", "0003 or 0004", *workers)
+    assert result.status == 4, result.out + result.err
+    assert "--eval-bless: expected every sample of what becomes a baseline, found 2 of 20 samples of quiz" in result.err
+    assert not server.seen.prompts
+    assert (suite.path / "base.json").read_text() == "as it was"
+
+
+def test_failed_ones_again_are_not_blessed(suite: Suite, server: LoopbackServer) -> None:
+    """--lf selects what failed last time; as a baseline it would be read as the whole benchmark."""
+    suite.write_rows(20)
+    arguments = [
+        word for word in suite.arguments(server.url, "--eval-strict") if word not in ("-p", "no:cacheprovider")
+    ]
+    assert suite.command(*arguments).status == 1
+    suite.run_dir = suite.path / "again"
+    arguments = [word for word in suite.arguments(server.url, "--lf") if word not in ("-p", "no:cacheprovider")]
+    result = suite.command(*arguments, "--eval-bless", "base.json")
+    assert result.status == 4, result.out + result.err
+    assert "found 5 of 20 samples of quiz" in result.err
+    assert not (suite.path / "base.json").exists()
+
+
+def test_what_is_whole_is_blessed(suite: Suite, server: LoopbackServer) -> None:
+    """A limit, a whole subset, and a folder that holds the rest from before: all samples are there."""
+    suite.write_benchmark(subsets=("part", "more"))
+    suite.write_rows(12)
+    suite.write_rows(8, subset="more")
+    bless = ["--eval-bless", "base.json"]
+    assert suite.run(server.url, "--eval-limit", "5", *bless, run=False).status == 0
+    assert suite.run(server.url, "-k", "more", *bless, run=False).status == 0
+    assert suite.run(server.url).status == 0
+    again = suite.run(server.url, "-k", "part-0001", *bless)
+    assert again.status == 0, again.out + again.err
+    assert "were selected" not in again.out
+
+
+def test_a_part_says_that_it_is_one(suite: Suite, server: LoopbackServer) -> None:
+    """Scores of selected samples are not shown as those of the benchmark; nor are they blessed when graded again."""
+    suite.write_rows(20)
+    part = suite.run(server.url, "-k", "0003 or 0004")
+    assert part.status == 0, part.out
+    assert "Only 2 of 20 samples of quiz were selected" in " ".join(part.out.split())
+    assert part.summary is not None
+    assert part.summary["run"]["selected"] == {"quiz": [2, 20]}
+    whole = suite.run(server.url)
+    assert "were selected" not in whole.out
+    suite.run_dir = suite.path / "part"
+    suite.run(server.url, "-k", "0003 or 0004")
+    graded = suite.command(
+        *suite.arguments(None, "--eval-rescore", str(suite.run_dir), "--eval-bless", "base.json", run=False)
+    )
+    assert graded.status == 4, graded.out + graded.err
+    assert "found 2 of 20 samples of quiz" in graded.err
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -270,6 +270,43 @@ def test_a_missing_shard_leaves_gates_unjudged(parted: Suite, server: LoopbackSe
     assert not (parted.path / "base.json").exists()
 
 
+def test_a_refused_blessing_is_seen_in_the_status(parted: Suite, server: LoopbackServer) -> None:
+    """Items without a grade are allowed, but make no baseline: status 6, as in pytest."""
+    server.script = lambda body, attempt: (
+        Refuse(400) if "Question 3 of part " in body["messages"][-1]["content"] else key_answer(body, attempt)
+    )
+    folders = _run_shards(parted, server.url, (1, 2, 3), "--eval-max-ungraded", "1")
+    assert _merge(parted, *folders, "--max-ungraded", "1")[0] == 0
+    status, out, err = _merge(parted, *folders, "--max-ungraded", "1", "--bless", "base.json")
+    assert status == 6, out + err
+    assert "not blessed: 1 item without a grade" in out
+    assert not (parted.path / "base.json").exists()
+
+
+def test_merged_parts_are_not_blessed(parted: Suite, server: LoopbackServer) -> None:
+    """Shards of a selection make a selection, and no baseline."""
+    folders = []
+    for number in (1, 2):
+        parted.run_dir = parted.path / f"shard-{number}"
+        parted.run(server.url, "--eval-shard", f"{number}/2", "-k", "part-000")
+        folders.append(parted.run_dir)
+    status, out, err = _merge(parted, *folders, "--bless", "base.json")
+    assert status == 6, out + err
+    assert "not blessed: the run holds 10 of 20 samples of quiz" in out
+    assert "Only 10 of 20 samples of quiz were selected" in " ".join(out.split())
+
+
+def test_a_missing_shard_passes_no_ceiling_of_ungraded_items(parted: Suite, server: LoopbackServer) -> None:
+    """What was never asked is neither lost nor answered: a ceiling over ungraded items cannot be judged without it."""
+    folders = _run_shards(parted, server.url, (1, 2))[:1]
+    (parted.path / "gates.toml").write_text(
+        '[[gate]]\nname = "lost"\nkind = "ceiling"\nbenchmark = "quiz"\nof = "ungraded"\nceiling = 0.1\n'
+    )
+    status, out, err = _merge(parted, *folders, "--gates", "gates.toml")
+    assert status == 6, out + err
+    assert _summary(parted.path / "merged")["gates"][0]["verdict"] == "cannot judge"
+
+
 @pytest.mark.parametrize("text", ["0/3", "4/3", "2", "a/b", "1/0", "-1/3", "1.5/3"])
 def test_what_is_no_shard(suite: Suite, server: LoopbackServer, text: str) -> None:
     """Status 4 and the accepted form, before anything is asked."""
