@@ -9,20 +9,25 @@ import argparse
 import gc
 import shutil
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from pytest_modeleval.errors import RunFolderError, UserMistake
+from pytest_modeleval.reports.text import visible
 
 if TYPE_CHECKING:
     from pytest_modeleval.results import Baseline
 
-USAGE_STATUS = 4
+USAGE_STATUS, INTERNAL_STATUS = 4, 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; its exit status: 0, or 4 for a mistake of the user. merge ends as pytest would (1, 6)."""
+    """Run a command; its exit status: 0, or 4 for a mistake of the user. merge ends as pytest would (1, 6).
+
+    3 for a fault of ours, as pytest has it: Python's own status for that is 1, which says that a gate failed.
+    """
     parser = _parser()
     given = parser.parse_args(arguments)
     # Outcomes are made by the ten thousand and none of them is garbage: looking for some takes a sixth of the time.
@@ -30,8 +35,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         done = given.run(given)
     except UserMistake as mistake:
-        print(f"ERROR: {mistake}", file=sys.stderr)
+        print(f"ERROR: {visible(str(mistake))}", file=sys.stderr)
         return USAGE_STATUS
+    except OSError as error:
+        print(f"ERROR: {error}; check that it may be read and written, and that the disk has room", file=sys.stderr)
+        return USAGE_STATUS
+    except Exception:  # noqa: BLE001 - see the docstring
+        traceback.print_exc()
+        return INTERNAL_STATUS
     finally:
         gc.enable()
     lines: list[str]
@@ -39,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lines, status = done if isinstance(done, tuple) else (done, 0)
     try:
         for line in lines:
-            print(line)
+            print(visible(line))
     except BrokenPipeError:
         # `modeleval compare A B | head` has read enough.
         sys.stderr.close()
@@ -134,9 +145,24 @@ def _merge(given: argparse.Namespace) -> tuple[list[str], int]:
 
 
 def _noise(given: argparse.Namespace) -> list[str]:
+    from pytest_modeleval.gates.evidence import incomparable  # noqa: PLC0415
     from pytest_modeleval.gates.noise import noise_levels, noise_text  # noqa: PLC0415
 
-    return noise_text(noise_levels([_side(path).outcomes for path in given.sides]))
+    sides = [_side(path) for path in given.sides]
+    first = sides[0]
+    for other in sides[1:]:
+        if first.model != other.model:
+            found = f"the models {first.model} and {other.model}"
+        else:
+            shared = first.identities.keys() & other.identities.keys()
+            texts = (incomparable(first.identities[name], other.identities[name], name) for name in sorted(shared))
+            found = next(filter(None, texts), "")
+        if found:
+            raise RunFolderError(
+                f"modeleval noise: expected runs of one deployment, asked in the same way, but {first.label} and "
+                f"{other.label} differ: {found}. That is no noise; `modeleval compare` compares them"
+            )
+    return noise_text(noise_levels([side.outcomes for side in sides]))
 
 
 def _plan(given: argparse.Namespace) -> list[str]:
@@ -148,6 +174,10 @@ def _plan(given: argparse.Namespace) -> list[str]:
                 f"modeleval plan: --{name.replace('_', '-')}: expected a share between 0 and 1, such as 0.02, "
                 f"found {getattr(given, name)}"
             )
+    if not 0 <= given.margin < 1:
+        raise RunFolderError(f"modeleval plan: --margin: expected a share from 0 to below 1, found {given.margin}")
+    if given.samples is not None and given.samples < 1:
+        raise RunFolderError(f"modeleval plan: --samples: expected at least 1, found {given.samples}")
     return plan_text(
         given.drop, flip_rate=given.flip_rate, alpha=given.alpha, margin=given.margin, samples=given.samples
     )

@@ -107,7 +107,9 @@ class Evaluation:
                 taken=taken,
             )
             old = stored.get(plan.benchmark.name)
-            if old is not None and not self._is_rescore:
+            if old is not None and self._is_rescore:
+                self._refuse_mixture(old, line, items)
+            elif old is not None:
                 found = differences(old, line)
                 if found:
                     raise RunFolderError(
@@ -131,6 +133,20 @@ class Evaluation:
                 # It is tried again now; until then it has no outcome, so that an interrupt leaves it not_run.
                 del self._contents.outcomes[item.key]
         self._graded = frozenset(item.key for item in items if item.key in self._contents.outcomes)
+
+    def _refuse_mixture(self, old: Mapping[str, Any], line: Mapping[str, Any], items: Sequence[PlannedItem]) -> None:
+        """Grading a part again under another version would leave one score made of two ways of grading."""
+        if old["version"] == line["version"]:
+            return
+        now = {item.key for item in items}
+        graded = [key for key in planned_keys(old) if key in self._contents.outcomes]
+        kept = sum(1 for key in graded if key not in now and self._contents.outcomes[key].kind.is_verdict)
+        if kept:
+            raise RunFolderError(
+                f"{self._journal.path.parent}: {line['benchmark']} was graded under version {old['version']}, this is "
+                f"version {line['version']}, and {kept:,} of {len(graded):,} grades would stay as they are: one score "
+                "out of both means nothing. Grade all of it again, without -k, --eval-only and the like"
+            )
 
     def start(self, indices: Iterable[int] | None = None) -> None:
         """Begin to ask: for all items, or for those that are handed over with `extend`."""

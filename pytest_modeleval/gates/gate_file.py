@@ -191,6 +191,8 @@ class _Reader:
         test = table.get("test", "confident")
         if test not in ("confident", "point"):
             self._mistake(number, "test", f'test: expected "confident" or "point", found {test!r}')
+        if test == "point" and "detect" in table:
+            self._mistake(number, "detect", 'detect: a bare comparison (test = "point") cannot say what it would find')
         limit = self._number(number, table, limit_key, default=0.0, low=0.0, high=float("inf") if is_figure else 1.0)
         if kind != "floor" and limit == 1.0 and not is_figure:
             self._mistake(number, limit_key, f"{limit_key}: expected a fraction below 1 (0.01 is one point), found 1")

@@ -72,9 +72,11 @@ def _same_decimals(found: str, expected: str) -> bool:
 
 def _decimals(line: str) -> list[Decimal] | None:
     try:
-        return [Decimal(token) if len(token) <= _MOST_DIGITS else Decimal("nan") for token in line.split()]
+        found = [Decimal(token) if len(token) <= _MOST_DIGITS else Decimal("nan") for token in line.split()]
     except InvalidOperation:
         return None
+    # A signalling NaN raises where it is compared, and a program may print one.
+    return None if any(number.is_snan() for number in found) else found
 
 
 def _close_token(found: str, expected: str) -> bool:

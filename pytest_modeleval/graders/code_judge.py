@@ -245,7 +245,7 @@ def _compare_value(report: RunReport, case: Case) -> Failure | None:
         return Verdict.WRONG_ANSWER, f"returned {shown(report.result.decode(errors='replace'))}", False
     if same_value(found, expected):
         return None
-    explanation = f"expected {shown(case.expected)}, found {shown(report.result.decode())}"
+    explanation = f"expected {shown(case.expected)}, found {shown(report.result.decode(errors='replace'))}"
     return Verdict.WRONG_ANSWER, explanation, close_value(found, expected)
 
 

@@ -100,8 +100,8 @@ def _selected(parts: Any) -> Iterator[Remark]:
     found = [
         Remark(
             "selected",
-            f"Only {int(some):,} of {counted(int(there), 'sample')} of {one_line(str(name))} were selected: a part, not "
-            "the benchmark's score.",
+            f"Only {int(some):,} of {counted(int(there), 'sample')} of {one_line(str(name))} were selected: a part, "
+            "not the benchmark's score.",
         )
         for name, (some, there) in (parts or {}).items()
     ]

@@ -131,7 +131,7 @@ def with_llama_cpp(facts: ServerFacts, props: Mapping[str, Any]) -> ServerFacts:
 
 
 def command_without_keys(command: Any) -> str:
-    """A command line with the values of every flag that names a key, token, secret or password replaced."""
+    """A command line with the values of every flag or variable that names a key, token, secret or password replaced."""
     if isinstance(command, str):
         text = command
     elif isinstance(command, Sequence):
@@ -141,10 +141,14 @@ def command_without_keys(command: Any) -> str:
     kept: list[str] = []
     is_value_hidden = False
     for argument in _ARGUMENT.findall(text[:_LONGEST_TEXT]):
-        name, sign, _ = argument.partition("=")
-        is_sensitive = name.startswith("-") and names_a_secret(name)
-        kept.append(f"{name}{sign}***" if is_sensitive and sign else "***" if is_value_hidden else argument)
-        is_value_hidden = is_sensitive and not sign
+        # --api-key=..., HF_TOKEN=... (of env), --env=HF_TOKEN=...
+        *names, _ = argument.split("=")
+        secret = next((place for place, name in enumerate(names) if names_a_secret(name)), None)
+        if is_value_hidden:
+            kept.append("***")
+        else:
+            kept.append(argument if secret is None else f"{'='.join(names[: secret + 1])}=***")
+        is_value_hidden = not names and argument.startswith("-") and names_a_secret(argument)
     return " ".join(kept)
 
 

@@ -24,6 +24,7 @@ from pytest_modeleval.evaluation.asking import Answered
 from pytest_modeleval.evaluation.evaluation import AskingOptions, Evaluation
 from pytest_modeleval.evaluation.plan import BenchmarkPlan, load_samples
 from pytest_modeleval.records import GradingSite, ItemKey, Outcome, PreparedGrader
+from pytest_modeleval.reports.text import visible
 from pytest_modeleval.session import run as runs
 from pytest_modeleval.session.connect import Connection
 from pytest_modeleval.session.deployment import deployment_notes
@@ -184,7 +185,7 @@ class ActiveSession:
 
     def refuse(self, session: pytest.Session, mistake: UserMistake) -> None:
         """Something has to be mended by the user, before the first request."""
-        raise pytest.UsageError(str(mistake)) from None
+        raise pytest.UsageError(visible(str(mistake))) from None
 
     def prepare(self, session: pytest.Session) -> None:
         """See pytest_collection_finish. Raises UserMistake."""

@@ -9,6 +9,7 @@ import pytest
 
 from pytest_modeleval.errors import UserMistake
 from pytest_modeleval.evaluation.summary import merge_plans, planned_keys
+from pytest_modeleval.reports.text import visible
 from pytest_modeleval.session import run as runs
 from pytest_modeleval.session import saving
 from pytest_modeleval.session.outcomes import outcome_from_facts
@@ -52,7 +53,7 @@ class Controller:
         try:
             self._owner.reach()
         except UserMistake as mistake:
-            raise pytest.UsageError(str(mistake)) from None
+            raise pytest.UsageError(visible(str(mistake))) from None
         if self._settings.allows_unsafe_code:
             # Workers find out whether there is a sandbox, and cannot speak.
             self._owner.say(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -38,6 +40,8 @@ class Judge:
         self._baseline: Baseline | None = None
         if settings.gates_file is None and settings.baseline_file is None and settings.bless_file is None:
             return
+        if settings.bless_file is not None:
+            _check_writable(settings.bless_file)
         # numpy comes with the gates: only where they are asked for.
         from pytest_modeleval.gates import read_gates  # noqa: PLC0415
 
@@ -156,7 +160,8 @@ class Judge:
             return ""
         if parts := selected_parts(merge_plans(contents.plans)):
             self.has_refused = True
-            return f"not blessed: the run holds {parts_text(parts)}, and a baseline holds every sample; {target} is as it was"
+            held = parts_text(parts)
+            return f"not blessed: the run holds {held}, and a baseline holds every sample; {target} is as it was"
         why = "the run is incomplete" if not summary.is_complete else ""
         if summary.saved is not None and summary.saved.because == "stopped early":
             why = "the run might stop early, and a baseline holds every sample"
@@ -167,14 +172,29 @@ class Judge:
             return f"not blessed: {why}; {target} is as it was. Run the same command again"
         from pytest_modeleval.gates.noise import flip_rates  # noqa: PLC0415
 
-        write_baseline(
-            target,
-            evidence(summary, contents),
-            made_utc=utc_now(),
-            flip_rates=flip_rates(contents.outcomes),
-            facts=dict(summary.facts),
-        )
+        try:
+            write_baseline(
+                target,
+                evidence(summary, contents),
+                made_utc=utc_now(),
+                flip_rates=flip_rates(contents.outcomes),
+                facts=dict(summary.facts),
+            )
+        except SettingsError as error:
+            # The run is over and its scores stand; only this file is missing.
+            self.has_refused = True
+            return f"not blessed: {error}"
         return f"blessed: {target} holds this run as a baseline; review it and commit it"
+
+
+def _check_writable(path: Path) -> None:
+    """Raises SettingsError where no baseline can be written: hours later it would be too late to say so."""
+    wished = "name a file that can be written with --eval-bless (--bless of modeleval merge)"
+    if path.is_dir():
+        raise SettingsError(f"expected a file for the baseline, found the folder {path}; {wished}")
+    above = next(parent for parent in path.absolute().parents if parent.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        raise SettingsError(f"cannot write the baseline {path}: {above} is no folder that may be written; {wished}")
 
 
 def check_targets(settings: Settings, known: Mapping[str, tuple[list[str], list[str]]]) -> None:

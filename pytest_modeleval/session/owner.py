@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_modeleval.errors import UserMistake
 from pytest_modeleval.evaluation.evaluation import Tally
 from pytest_modeleval.records import SPARED, ItemKey, Kind
 from pytest_modeleval.reports.terminal import summary_parts
+from pytest_modeleval.reports.text import visible
 from pytest_modeleval.results import GateVerdict, RunSummary
 from pytest_modeleval.session import run as runs
 from pytest_modeleval.session.connect import Connection, connect, find_profile, stored_connection
@@ -58,6 +60,7 @@ class Owner:
         self._ordinary_failures = 0
         self._is_verbose = config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES) > 0
         self._has_begun = False
+        self._has_ended = False
         self._gates: tuple[GateVerdict, ...] | None = None
         self._annotations: list[str] = []
         self._states: ServerStates | None = None
@@ -81,7 +84,8 @@ class Owner:
             self._display.clear()
         if reporter is not None:
             reporter.ensure_newline()
-            reporter.write_line(text)
+            # Servers and logs have their words in it.
+            reporter.write_line(visible(text))
 
     def tick(self) -> None:
         """Time for the live line, perhaps."""
@@ -226,7 +230,8 @@ class Owner:
             result = yield
         finally:
             self._watch_no_more()
-        if self.judge.gates is not None and self._has_begun and not self.stop_reason():
+        self._has_ended = not self.stop_reason()
+        if self.judge.gates is not None and self._has_begun and self._has_ended:
             assert self.folder is not None
             assert self.connection is not None
             summary = runs.summary_of(self.folder, self.settings, self.connection.model.name)
@@ -246,22 +251,48 @@ class Owner:
             self._display = None
         if self.mistake:
             # As pytest itself says what a user has to mend.
-            print(f"ERROR: {self.mistake}\n", file=sys.stderr)
+            print(f"ERROR: {visible(self.mistake)}\n", file=sys.stderr)
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
             return
         if self.folder is None or not self._has_begun or self.connection is None:
             return
+        stock = int(session.exitstatus)
+        # pytest lets what is raised here through, and Python's own status for that is 1, a failed gate's.
+        try:
+            self._finish(self.folder, self.connection)
+        except (UserMistake, OSError) as error:
+            self.say(f"what the run found could not be written: {error}; mend that and run the same command again")
+            session.exitstatus = self._status(stock, is_complete=False)
+        except Exception:  # noqa: BLE001 - told as pytest tells its own faults, with their status
+            self.config.notify_exception(pytest.ExceptionInfo.from_current(), self.config.option)
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+        else:
+            session.exitstatus = self._status(stock, is_complete=self.summary is not None and self.summary.is_complete)
+
+    def _finish(self, folder: RunFolder, connection: Connection) -> None:
+        """Write everything that stays. The pages are for people: where one cannot be written, the run stands."""
+        if self.settings.rescore_dir is not None and not self._has_ended:
+            self.say(
+                "grading was stopped: summary.json is as it was, since some grades are new and others old; the same "
+                "command grades all of them again"
+            )
+            return
         gates = self._gates if self._gates is not None else self.judge.unjudged()
-        self.summary = runs.finish_run(self.folder, self.settings, self.connection.model.name, gates=gates)
-        self._blessed = self.judge.bless(self.summary, self.folder.reader.contents)
-        write_report(self.folder, self.summary)
-        self._annotations = write_for_github(self.summary)
-        session.exitstatus = exit_status(
-            int(session.exitstatus),
-            has_plan=bool(self.summary.benchmarks),
+        self.summary = runs.finish_run(folder, self.settings, connection.model.name, gates=gates)
+        self._blessed = self.judge.bless(self.summary, folder.reader.contents)
+        try:
+            write_report(folder, self.summary)
+            self._annotations = write_for_github(self.summary)
+        except OSError as error:
+            self.say(f"warning: a page could not be written: {error}")
+
+    def _status(self, stock: int, *, is_complete: bool) -> int:
+        return exit_status(
+            stock,
+            has_plan=self.summary is None or bool(self.summary.benchmarks),
             ordinary_failures=self._ordinary_failures,
-            is_complete=self.summary.is_complete and not self.judge.has_refused,
-            gates=tuple(gate.verdict for gate in self.summary.gates),
+            is_complete=is_complete and not self.judge.has_refused,
+            gates=tuple(gate.verdict for gate in self.summary.gates) if self.summary is not None else (),
             was_stopped=bool(self.stop_reason()),
         )
 

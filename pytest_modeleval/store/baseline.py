@@ -25,7 +25,8 @@ _LETTERS = {Kind.RIGHT: "r", Kind.WRONG: "w", Kind.NO_ANSWER: "n", Kind.TRUNCATE
 _KINDS = {letter: kind for kind, letter in _LETTERS.items()}
 _NOTHING = "."
 _NO_PROMPT = "." * PROMPT_DIGITS
-_NUMBERED = re.compile(r"(.*?)(\d+)", re.DOTALL)
+# Digits that int and format give back as they were: no others than ASCII, and no more than a number is read from.
+_NUMBERED = re.compile(r"(.*?)([0-9]{1,18})", re.DOTALL)
 _RANGE = re.compile(r"(.*)\[(\d+)\.\.(\d+)\]", re.DOTALL)
 
 

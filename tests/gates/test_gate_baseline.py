@@ -27,6 +27,7 @@ results = st.tuples(st.sampled_from(list(Kind)), st.sampled_from([0.0, 0.25, 1.0
 @settings(max_examples=150, deadline=None)
 @given(st.dictionaries(st.tuples(sample_ids, st.integers(0, 2)), results, min_size=1, max_size=25))
 @example({("a[0..3]", 0): (Kind.RIGHT, 1.0), ("a0", 0): (Kind.RIGHT, 1.0), ("a1", 0): (Kind.WRONG, 0.25)})
+@example({(f"q{10**20 + number}", 0): (Kind.RIGHT, 1.0) for number in range(3)})
 @example({("٣", 0): (Kind.RIGHT, 1.0), ("٤", 0): (Kind.RIGHT, 1.0)})
 def test_what_is_written_comes_back(content: dict[tuple[str, int], tuple[Kind, float]]) -> None:
     """Every outcome with a verdict returns with its kind and value, whatever the ids look like; no other does."""

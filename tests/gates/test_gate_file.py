@@ -67,6 +67,7 @@ def test_a_good_file_says_what_it_says() -> None:
         (GOOD.replace('of = "latency_s"', 'of = "latency"'), 23, "did you mean 'latency_s'"),
         (GOOD.replace('of = "latency_s"', 'of = "truncated"'), 24, "a share has none"),
         (GOOD.replace('test = "point"', 'test = "maybe"'), 16, "confident"),
+        (GOOD.replace('test = "point"', 'test = "point"\ndetect = 0.02'), 17, "bare comparison"),
         (GOOD.replace("alpha = 0.001", "alpha = true"), 17, "expected a number"),
         (GOOD.replace("alpha = 0.001", "alpha = nan"), 17, "strictly between"),
         (GOOD.replace('name = "mmlu as a whole"', 'name = "gsm8k regression"'), 11, "line 4"),

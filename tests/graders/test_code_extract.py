@@ -131,6 +131,9 @@ COMPARED = [
     ("0.30000000000000004", "0.3", False),
     ("NaN", "NaN", True),
     ("nan", "NaN", False),
+    # As decimals they raise where they are compared.
+    ("sNaN", "1", False),
+    ("1 sNaN", "1 2", False),
     ("1" * 20_000, "1" * 20_000, True),
     ("1" * 20_000, "1" * 19_999 + "2", False),
 ]

@@ -100,12 +100,18 @@ def test_no_key_leaves_in_any_fact() -> None:
         ("x --api-key=sk-1", "x --api-key=***"),
         ("x --hf-token='a b' --y", "x --hf-token=*** --y"),
         (["x", "--admin-api-key", "sk-1"], "x --admin-api-key ***"),
+        (["env", "HF_TOKEN=hf", "TZ=UTC", "x"], "env HF_TOKEN=*** TZ=UTC x"),
+        (
+            ["docker", "--env=OPENAI_API_KEY=sk=1", "-e", "A_SECRET=b"],
+            "docker --env=OPENAI_API_KEY=*** -e A_SECRET=***",
+        ),
+        ("x --api-key --weird=1 --url=http://h/?a=b", "x --api-key *** --url=http://h/?a=b"),
         ("x --tokenizer-path t --max-total-tokens 5", "x --tokenizer-path t --max-total-tokens 5"),
         (None, ""),
     ],
 )
 def test_command_is_shown_without_keys(command: Any, shown: str) -> None:
-    """Only flags whose name holds the whole word key, token, secret or password lose their value."""
+    """Flags and variables whose name holds the whole word key, token, secret or password lose their value."""
     assert command_without_keys(command) == shown
 
 

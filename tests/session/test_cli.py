@@ -89,6 +89,43 @@ def test_noise_and_plan(runs: tuple[Path, Path, Path]) -> None:
     assert "5.0 points" in out
 
 
+def test_noise_wants_one_deployment(runs: tuple[Path, Path, Path], suite: Suite, server: LoopbackServer) -> None:
+    """Runs that were asked otherwise differ by more than noise: status 4, and what differs."""
+    suite.run_dir = suite.path / "hot"
+    suite.run(server.url, "--eval-param", "temperature=0.7")
+    status, out, err = _modeleval("noise", runs[0], suite.run_dir)
+    assert status == 4, out
+    assert "temperature" in err
+
+
+def test_a_fault_of_ours_is_no_failed_gate(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Python would end with status 1 after an exception, which says that a gate failed."""
+    from pytest_modeleval import cli
+
+    def broken(given: object) -> list[str]:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(cli, "_plan", broken)
+    assert cli.main(["plan", "--drop", "0.1", "--flip-rate", "0.1"]) == 3
+    assert "RuntimeError: broken" in capsys.readouterr().err
+
+    def full(given: object) -> list[str]:
+        raise OSError(28, "No space left on device", "summary.json")
+
+    monkeypatch.setattr(cli, "_plan", full)
+    assert cli.main(["plan", "--drop", "0.1", "--flip-rate", "0.1"]) == 4
+    assert "summary.json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("more", [["--margin", "-1"], ["--margin", "nan"], ["--margin", "1"], ["--samples", "0"]])
+def test_a_plan_wants_sound_figures(more: list[str]) -> None:
+    """A margin that is none, no samples at all: one line, status 4."""
+    status, _, err = _modeleval("plan", "--drop", "0.05", "--flip-rate", "0.1", *more)
+    assert status == 4
+    assert f"modeleval plan: {more[0]}: expected" in err
+    assert "Traceback" not in err
+
+
 def test_mistakes(tmp_path: Path) -> None:
     """A folder that is no run, a share that is none: one line, status 4."""
     status, _, err = _modeleval("compare", tmp_path, tmp_path)

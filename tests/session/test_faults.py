@@ -127,3 +127,50 @@ def test_a_server_that_dies_ends_the_run_soon(suite: Suite, server: LoopbackServ
     assert counts["server_error"] >= 140
     # Not six attempts for each of 150 samples: the budget of repeats ends that.
     assert sum(server.seen.prompts.values()) < 500
+
+
+def test_a_baseline_that_cannot_be_written_is_told_first(suite: Suite, server: LoopbackServer) -> None:
+    """A folder, or a place below a file: status 4 before anything is asked, not after hours."""
+    suite.write_rows(5)
+    (suite.path / "file").touch()
+    for target in (".", "file/base.json"):
+        result = suite.run(server.url, "--eval-bless", target)
+        assert result.status == 4, result.out
+        assert "--eval-bless" in result.err
+    assert not server.seen.prompts
+
+
+def test_a_page_that_cannot_be_written_costs_the_page_only(suite: Suite, server: LoopbackServer) -> None:
+    """report.html in the way of another thing, a step summary in no folder: warned of, and the status is the run's."""
+    suite.write_rows(5)
+    github = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(suite.path / "nowhere" / "step.md")}
+    pageless = suite.command(*suite.arguments(server.url), env=github)
+    (suite.run_dir / "report.html").unlink()
+    (suite.run_dir / "report.html").mkdir()
+    for result in (pageless, suite.run(server.url)):
+        assert result.status == 0, result.out + result.err
+        assert "warning: a page could not be written" in result.out
+        assert "Traceback" not in result.err
+
+
+def test_a_summary_that_cannot_be_written_is_no_failed_gate(suite: Suite, server: LoopbackServer) -> None:
+    """Something is in the place of summary.json: status 6 and why, not Python's 1."""
+    suite.write_rows(5)
+    suite.run(server.url)
+    (suite.run_dir / "summary.json").unlink()
+    (suite.run_dir / "summary.json").mkdir()
+    with suite.start(*suite.arguments(server.url)) as process:
+        out, err = process.communicate(timeout=120)
+    assert process.returncode == 6, out + err
+    assert "could not be written" in out
+    assert "Traceback" not in err
+
+
+def test_words_of_a_server_do_not_drive_the_terminal(suite: Suite, server: LoopbackServer) -> None:
+    """An id with an escape sequence in it, in the list of a server, is shown by its escapes."""
+    suite.write_rows(2)
+    server.models = ("evil\x1b]0;owned\x07",)
+    result = suite.run(server.url)
+    assert result.status == 4, result.out
+    assert "\x1b" not in result.err
+    assert "evil\\x1b]0;owned" in result.err

@@ -110,6 +110,49 @@ def test_rescoring_asks_nothing_and_grades_anew(suite: Suite, server: LoopbackSe
     assert (suite.run_dir / "summary.1.json").exists()
 
 
+def _kinder(suite: Suite, first: str = "pass") -> None:
+    """The benchmark as its version 2, whose grader finds everything right; `first` is what it does before that."""
+    kinder = BENCHMARK.replace("grade=grade_choice", "grade=kind").replace(
+        "def to_request",
+        "import os\nfrom pytest_modeleval import Grade\n"
+        f"def kind(s, r):\n    {first}\n    return Grade.right('x')\n"
+        "def to_request",
+    )
+    suite.write_benchmark(kinder.replace('version="1"', 'version="2"'))
+
+
+def test_a_part_is_not_graded_again_under_another_version(suite: Suite, server: LoopbackServer) -> None:
+    """One score made of grades of two versions means nothing: status 4, and nothing is changed."""
+    suite.write_rows(40)
+    suite.run(server.url)
+    _kinder(suite)
+    before = _contents(suite.run_dir)
+    rescore = ("-p", "no:cacheprovider", "--eval-rescore", str(suite.run_dir), "--eval-data", "data", "test_quiz.py")
+    part = suite.command(*rescore, "--eval-only", "wrong")
+    assert part.status == 4, part.out + part.err
+    assert "30 of 40 grades would stay as they are" in " ".join(part.err.split())
+    assert _contents(suite.run_dir) == before
+    assert suite.command(*rescore).subset()["score"] == 1.0
+
+
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["single", "xdist"])
+def test_grading_that_is_interrupted_leaves_the_summary(
+    suite: Suite, server: LoopbackServer, workers: list[str]
+) -> None:
+    """Half of the grades new and half old make no score; graded to its end, the summary is the new one."""
+    suite.write_rows(40)
+    old = suite.run(server.url)
+    _kinder(suite, "if '0020' in s.id and not os.path.exists('go'): os.kill(int(os.environ['RUN']), 2)")
+    rescore = ("-p", "no:cacheprovider", "--eval-rescore", str(suite.run_dir), "--eval-data", "data", "test_quiz.py")
+    stopper = "import os, sys, pytest; os.environ['RUN'] = str(os.getpid()); sys.exit(pytest.main(sys.argv[1:]))"
+    result = suite.python("-c", stopper, *rescore, *workers)
+    assert result.status == 2, result.out + result.err
+    assert "grading was stopped: summary.json is as it was" in " ".join(result.out.split())
+    assert _without_times(result.summary) == _without_times(old.summary)
+    (suite.path / "go").touch()
+    assert suite.command(*rescore, *workers).subset()["score"] == 1.0
+
+
 def test_only_wrong_ones_are_graded_or_asked_again(suite: Suite, server: LoopbackServer) -> None:
     """--eval-only wrong takes just the samples that were wrong in the last run: rescored, or asked in a new run."""
     suite.write_rows(40)

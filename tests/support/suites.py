@@ -101,14 +101,21 @@ class Suite:
 
     def command(self, *arguments: str, env: dict[str, str] | None = None) -> Result:
         """Run pytest with exactly these arguments."""
-        with self.start(*arguments, env=env) as process:
+        return self.python("-m", "pytest", *arguments, env=env)
+
+    def python(self, *arguments: str, env: dict[str, str] | None = None) -> Result:
+        """Run the interpreter with these arguments, in the surroundings of a run."""
+        with self._started(*arguments, env=env) as process:
             out, err = process.communicate(timeout=120)
         return Result(process.returncode, out, err, self.summary())
 
     def start(self, *arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
         """Begin a run and do not wait."""
+        return self._started("-m", "pytest", *arguments, env=env)
+
+    def _started(self, *arguments: str, env: dict[str, str] | None) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "pytest", *arguments],
+            [sys.executable, *arguments],
             cwd=self.path,
             env=environment(self.path, env),
             stdin=subprocess.DEVNULL,
