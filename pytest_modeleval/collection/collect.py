@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pytest_modeleval.collection.casting import Mould
 from pytest_modeleval.collection.items import SampleItem, name_as_parametrized
 from pytest_modeleval.collection.keyword import may_match, words
 from pytest_modeleval.datasets import SILENT, Progress, find_subsets, open_manifest
@@ -93,16 +94,23 @@ class BenchmarkCollector:
         plan = BenchmarkPlan(declared, all_subsets, {})
         info = probe._fixtureinfo
         location = probe.location
+        has_repeats = self._settings.most_repeats > 1
+
+        def make(sample: str) -> SampleItem:
+            item: SampleItem = SampleItem.from_parent(
+                collector, name=f"{name}[{sample}]", callobj=function, fixtureinfo=info, originalname=name
+            )
+            name_as_parametrized(item, name, sample)
+            return item
+
+        mould = Mould(name, make)
         for subset in subsets:
             for planned in self._planned(plan, subset.name):
-                suffix = f"-r{planned.key.repeat}" if self._settings.most_repeats > 1 else ""
-                item: SampleItem = SampleItem.from_parent(
-                    collector, name=f"{name}[{planned.key.sample}{suffix}]", callobj=function, fixtureinfo=info
-                )
-                name_as_parametrized(item, name, f"{planned.key.sample}{suffix}")
+                sample = planned.key.sample
+                item = mould.cast(f"{sample}-r{planned.key.repeat}" if has_repeats else sample)
                 item.planned = planned
                 item.shared_location = location
-                if subset.name not in planned.key.sample:
+                if subset.name not in sample:
                     item.extra_keyword_matches.add(subset.name)
                 yield item
 

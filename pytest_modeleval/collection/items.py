@@ -1,13 +1,14 @@
 """The pytest items: one per sample and repeat, ordinary functions with an ordinary protocol.
 
-They are lighter than parametrized ones: the fixture information is computed once per benchmark, and an item carries a
-reference to the plan instead of a call specification.
+They are lighter than parametrized ones: the fixture information is computed once per benchmark, an item carries a
+reference to the plan instead of a call specification, and what few items are ever asked for is made when it is.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -41,6 +42,25 @@ class SampleItem(pytest.Function):
     failure_line: str = ""
     # Run and reported within the protocol of an item before it (session.lane).
     is_over: bool = False
+
+    @cached_property
+    def keywords(self) -> Any:  # type: ignore[override]  # pytest has a plain attribute
+        """As pytest makes them with the item; here for items that were cast (collection.casting)."""
+        assert self.parent is not None
+        kind: Any = type(self.parent.keywords)
+        made = kind(self)
+        made.update((mark.name, mark) for mark in self.own_markers)
+        made.update(self.obj.__dict__)
+        return made
+
+    @cached_property
+    def _request(self) -> Any:  # type: ignore[override]  # as above
+        """As `keywords`."""
+        # pytest's own way of making it empties what was filled in before.
+        filled = self.funcargs
+        self._initrequest()
+        self.funcargs = filled
+        return self.__dict__["_request"]
 
     def reportinfo(self) -> Location:
         """Where the function stands; looked up once per benchmark."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_modeleval.session import fixtures
 from pytest_modeleval.session.owner import Owner
+from pytest_modeleval.session.selection import Selection
 from pytest_modeleval.session.single import SingleSession
 from pytest_modeleval.settings import read_settings
 
@@ -21,6 +22,7 @@ def start(config: pytest.Config) -> None:
 
         register(WorkerSession(config, read_settings(config)), "modeleval-session")
         register(fixtures, "modeleval-fixtures")
+        register(Selection(), "modeleval-selection")
         return
     settings = read_settings(config)
     owner = Owner(config, settings)
@@ -34,6 +36,7 @@ def start(config: pytest.Config) -> None:
     owner.stop_reason = lambda: session.stop_reason
     register(session, "modeleval-session")
     register(fixtures, "modeleval-fixtures")
+    register(Selection(), "modeleval-selection")
 
 
 def is_distributed(config: pytest.Config) -> bool:
