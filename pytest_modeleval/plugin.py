@@ -37,7 +37,11 @@ def pytest_configure(config: pytest.Config) -> None:
             )
         config.pluginmanager.register(Unasked(), "modeleval-unasked")
         return
-    from pytest_modeleval.errors import UserMistake  # noqa: PLC0415 - an unused plugin must cost nothing
+    from pytest_modeleval.session.garbage import hold_collector  # noqa: PLC0415 - an unused plugin must cost nothing
+
+    # First of all: what follows imports half of the package.
+    hold_collector(config)
+    from pytest_modeleval.errors import UserMistake  # noqa: PLC0415
     from pytest_modeleval.session import start  # noqa: PLC0415
 
     config.addinivalue_line("markers", MARKER)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_modeleval.errors import ConnectError
 from pytest_modeleval.server.addresses import is_loopback, normalised, root_of
+from pytest_modeleval.server.plain_http import plain_get
 from pytest_modeleval.server.server_info import (
     LLAMA_CPP,
     OTHER,
@@ -60,19 +60,16 @@ def identify(
     version: what is recorded where the server does not say (the package that we launched).
     Raises UnreachableError where nothing answers, ConnectError where something else does; one message each.
     """
-    import httpx  # noqa: PLC0415 (the plugin imports this module in runs that ask no server)
-
     bases = [normalised(url) for url in urls]
     if not bases:
         raise ConnectError("expected the address of a server, found none; give it with --model-url")
     found: list[ServerFacts] = []
     for base in bases:
-        if client is not None:
-            found.append(_Inquiry(client, base, key, key_env, version).facts(model, served_names))
-            continue
-        # A proxy meant for the internet would answer for this machine's own ports.
-        with httpx.Client(timeout=timeout_s, trust_env=not is_loopback(base), follow_redirects=True) as own:
-            found.append(_Inquiry(own, base, key, key_env, version).facts(model, served_names))
+        inquiry = _Inquiry(client, base, key, key_env, version=version, timeout_s=timeout_s)
+        try:
+            found.append(inquiry.facts(model, served_names))
+        finally:
+            inquiry.close()
     first = found[0]
     for base, facts in zip(bases[1:], found[1:], strict=True):
         if facts.identity != first.identity:
@@ -109,14 +106,31 @@ def _described(facts: ServerFacts) -> str:
 
 
 class _Inquiry:
-    """The questions to one server."""
+    """The questions to one server. client: None for one of its own, made only where plain HTTP is not enough."""
 
-    def __init__(self, client: httpx.Client, base: str, key: str | None, key_env: str | None, version: str) -> None:
+    def __init__(
+        self,
+        client: httpx.Client | None,
+        base: str,
+        key: str | None,
+        key_env: str | None,
+        *,
+        version: str,
+        timeout_s: float,
+    ) -> None:
         self._version = version
         self._client = client
+        self._is_plain = client is None
+        self._own: httpx.Client | None = None
+        self._timeout_s = timeout_s
         self._base = base
         self._headers = {"Accept": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
         self._key_env = key_env if key else None
+
+    def close(self) -> None:
+        """Let the connections go."""
+        if self._own is not None:
+            self._own.close()
 
     def facts(self, model: str, served_names: Sequence[str]) -> ServerFacts:
         status, body = self._get(f"{self._base}/models")
@@ -175,21 +189,39 @@ class _Inquiry:
 
     def _get(self, url: str) -> tuple[int, Any]:
         """Status and JSON; None for a body that is none. Raises UnreachableError."""
-        import httpx  # noqa: PLC0415
+        found = None
+        if self._is_plain:
+            try:
+                found = plain_get(url, self._headers, timeout_s=self._timeout_s, most_bytes=_MOST_BYTES + 1)
+            except TimeoutError as error:
+                raise self._silent(url) from error
+        status, raw = found or self._get_by_httpx(url)
+        if len(raw) > _MOST_BYTES:
+            return status, None
+        try:
+            return status, json.loads(raw)
+        except (ValueError, RecursionError):
+            return status, None
 
+    def _get_by_httpx(self, url: str) -> tuple[int, bytes]:
+        import httpx  # noqa: PLC0415 - loaded only where something is not plain
+
+        # What is not plain once will not be plain the next time, and a redirect leads to all paths.
+        self._is_plain = False
+        if self._client is None:
+            # As for plain_get: no proxy before this machine's own ports.
+            self._client = self._own = httpx.Client(
+                timeout=self._timeout_s, trust_env=not is_loopback(self._base), follow_redirects=True
+            )
+        raw = bytearray()
         try:
             with self._client.stream("GET", url, headers=self._headers) as response:
-                raw = bytearray()
                 for part in response.iter_bytes():
                     raw += part
                     if len(raw) > _MOST_BYTES:
-                        return response.status_code, None
+                        break
         except (httpx.ReadTimeout, httpx.WriteTimeout) as error:
-            raise UnreachableError(
-                f"expected a model server at {self._base}, found one that does not answer {url} in time; is it still "
-                f"loading? See its log, wait, or give another --model-url",
-                is_somebody_there=True,
-            ) from error
+            raise self._silent(url) from error
         except (httpx.TransportError, httpx.TooManyRedirects, httpx.InvalidURL) as error:
             said = str(error).strip() or type(error).__name__
             if "certificate" in said.lower():
@@ -202,10 +234,14 @@ class _Inquiry:
                 f"curl {self._base}/models must list its models",
                 is_somebody_there=not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout),
             ) from error
-        try:
-            return response.status_code, json.loads(raw)
-        except (ValueError, RecursionError):
-            return response.status_code, None
+        return response.status_code, bytes(raw)
+
+    def _silent(self, url: str) -> UnreachableError:
+        return UnreachableError(
+            f"expected a model server at {self._base}, found one that does not answer {url} in time; is it still "
+            f"loading? See its log, wait, or give another --model-url",
+            is_somebody_there=True,
+        )
 
     def _refuse_status(self, status: int) -> None:
         if status in (401, 403):
@@ -231,6 +267,8 @@ class _Inquiry:
         shown = ", ".join(listed[:_MOST_MODELS_SHOWN]) or "no model at all"
         more = f" and {len(listed) - _MOST_MODELS_SHOWN} more" if len(listed) > _MOST_MODELS_SHOWN else ""
         by_last = {_last_part(name): name for name in listed}
+        import difflib  # noqa: PLC0415 - only for this message
+
         close = difflib.get_close_matches(_last_part(model), by_last, n=1)
         hint = f"did you mean --model {by_last[close[0]]}?" if close else "give one of these with --model."
         return (

@@ -6,9 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING, Self
 
 from pytest_modeleval.errors import ConnectError, SettingsError
-from pytest_modeleval.server import leftovers
 from pytest_modeleval.server.identify import UnreachableError, identify
-from pytest_modeleval.server.launch import LaunchedServer
 from pytest_modeleval.server.profiles import closest_profile, profile_names
 
 if TYPE_CHECKING:
@@ -16,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from pytest_modeleval.server.launch import LaunchedServer
     from pytest_modeleval.server.profiles import Profile
     from pytest_modeleval.server.server_info import ServerFacts
 
@@ -106,6 +105,9 @@ def _launched(
     say: Callable[[str], None],
     live: Callable[[str], bool],
 ) -> ServerSession:
+    from pytest_modeleval.server import leftovers  # noqa: PLC0415 - only where something is launched
+    from pytest_modeleval.server.launch import LaunchedServer  # noqa: PLC0415
+
     assert profile.launch is not None
     # No place for the traces of earlier runs means that there are none.
     with contextlib.suppress(OSError):
@@ -140,4 +142,4 @@ def _stop_all(servers: Sequence[LaunchedServer]) -> None:
         servers[0].stop()
     elif servers:
         with ThreadPoolExecutor(len(servers)) as pool:
-            list(pool.map(LaunchedServer.stop, servers))
+            list(pool.map(type(servers[0]).stop, servers))

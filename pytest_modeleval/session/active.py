@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import os
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +26,7 @@ from pytest_modeleval.reports.text import visible
 from pytest_modeleval.session import run as runs
 from pytest_modeleval.session.connect import Connection
 from pytest_modeleval.session.deployment import deployment_notes
+from pytest_modeleval.session.garbage import spare_collector
 from pytest_modeleval.session.judging import check_targets
 from pytest_modeleval.session.lane import ShortWay
 from pytest_modeleval.session.other_plugins import refuse_reruns
@@ -147,17 +146,6 @@ class ActiveSession:
             return report
         self.collector.mistake = self.collector.mistake or call.excinfo.value
         return pytest.CollectReport(collector.nodeid, "passed", None, [])
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_collection(self) -> Generator[None, Any, Any]:
-        """Items are made by the ten thousand and none of them is garbage: looking for some is wasted time."""
-        was_enabled = gc.isenabled()
-        gc.disable()
-        try:
-            return (yield)
-        finally:
-            if was_enabled:
-                gc.enable()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(
@@ -380,15 +368,6 @@ class ActiveSession:
             if self.needs is not None:
                 self.needs.see(outcome)
         return outcome
-
-
-def spare_collector() -> None:
-    """Tell the garbage collector to look no more at what lives until the end: items, samples, reports.
-
-    The end of the process gives them back. Not in a pytest inside a pytest, which outlives its items.
-    """
-    if "PYTEST_CURRENT_TEST" not in os.environ:
-        gc.freeze()
 
 
 def _raising(error: BaseException) -> Callable[[], Answered]:

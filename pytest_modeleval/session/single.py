@@ -10,8 +10,9 @@ from pytest_modeleval.collection.items import SampleItem
 from pytest_modeleval.evaluation.evaluation import AskingOptions, Evaluation
 from pytest_modeleval.records import ItemKey
 from pytest_modeleval.session import run as runs
-from pytest_modeleval.session.active import ActiveSession, spare_collector
+from pytest_modeleval.session.active import ActiveSession
 from pytest_modeleval.session.connect import Connection
+from pytest_modeleval.session.garbage import spare_collector
 from pytest_modeleval.session.owner import Owner
 from pytest_modeleval.session.saving import AHEAD, Needs, in_order, in_rounds
 from pytest_modeleval.session.states import ServerStates

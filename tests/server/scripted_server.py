@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-Answer = tuple[int, Any]
+Answer = tuple[int, Any] | tuple[int, Any, "Mapping[str, str]"]
 
 
 @dataclass
 class Scripted:
-    """routes: path -> (status, JSON value or bytes), or a function giving that. asked: (path, headers) in order."""
+    """What is served. asked: (path, headers) in order.
+
+    routes: path -> (status, JSON value or bytes) and perhaps headers, or a function giving that.
+    """
 
     url: str = ""
     routes: dict[str, Answer | Callable[[], Answer]] = field(default_factory=dict)
@@ -38,10 +41,12 @@ def scripted(routes: Mapping[str, Answer | Callable[[], Answer]]) -> Iterator[Sc
         def do_GET(self) -> None:
             script.asked.append((self.path, dict(self.headers)))
             route = script.routes.get(self.path, (404, {"error": "not found"}))
-            status, body = route() if callable(route) else route
+            status, body, *more = route() if callable(route) else route
             raw = body if isinstance(body, bytes) else json.dumps(body).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(raw)))
+            for name, value in (more[0] if more else {}).items():
+                self.send_header(name, value)
             self.end_headers()
             with contextlib.suppress(OSError):
                 self.wfile.write(raw)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import gzip
+import json
 import socket
+import socketserver
+import threading
+from collections.abc import Iterator
+from typing import NoReturn
 
 import httpx
 import pytest
-from scripted_server import Scripted, models, scripted
+from scripted_server import Answer, Scripted, models, scripted
 
 from pytest_modeleval.errors import ConnectError
 from pytest_modeleval.server.identify import UnreachableError, identify, served_id
@@ -179,6 +186,73 @@ def test_a_proxy_does_not_answer_for_this_machine(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
     with scripted({"/v1/models": models("m")}) as server:
         assert identify([server.url], model="m").model == "m"
+
+
+def no_client(*_: object, **__: object) -> NoReturn:
+    """Stands in for httpx.Client where none is to be made."""
+    raise AssertionError("httpx was used")
+
+
+def test_plain_http_needs_no_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server on this machine is identified without httpx, which takes longer to load than to ask."""
+    monkeypatch.setattr(httpx, "Client", no_client)
+    with scripted({"/v1/models": models("m", owned_by="vllm"), "/version": (200, {"version": "0.11"})}) as server:
+        assert identify([server.url], model="m").version == "0.11"
+        assert server.paths == ["/v1/models", "/version"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "paths"),
+    [
+        ((307, b"", {"Location": "/elsewhere"}), ["/v1/models", "/v1/models", "/elsewhere"]),
+        (
+            (200, gzip.compress(json.dumps(models("m")[1]).encode()), {"Content-Encoding": "gzip"}),
+            ["/v1/models", "/v1/models"],
+        ),
+    ],
+    ids=["redirect", "packed"],
+)
+def test_what_is_not_plain_is_left_to_httpx(answer: Answer, paths: list[str]) -> None:
+    """Redirects are followed and packed bodies unpacked, for the whole inquiry."""
+    with scripted({"/v1/models": answer, "/elsewhere": models("m")}) as server:
+        assert identify([server.url], model="m").model == "m"
+        assert server.paths[: len(paths)] == paths
+
+
+def test_a_proxy_is_used_for_other_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the environment names a proxy, it is asked, and the answer is the proxy's."""
+    with scripted({"http://model.invalid/v1/models": models("m")}) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url.removesuffix("/v1"))
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        monkeypatch.delenv("no_proxy", raising=False)
+        assert identify(["http://model.invalid"], model="m").model == "m"
+
+
+@pytest.mark.parametrize("said", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"])
+def test_a_broken_answer_is_somebody_there(said: bytes) -> None:
+    """A connection that ends in the middle: the address is told, and no second server is started beside it."""
+    with broken(said) as url, pytest.raises(UnreachableError, match=url) as caught:
+        identify([url], model="m", timeout_s=5)
+    assert caught.value.is_somebody_there
+
+
+@contextlib.contextmanager
+def broken(said: bytes) -> Iterator[str]:
+    """A server that reads a request, says this, and hangs up."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(65_536)
+            self.request.sendall(said)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_a_client_may_be_given() -> None:
