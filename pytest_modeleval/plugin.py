@@ -37,10 +37,12 @@ def pytest_configure(config: pytest.Config) -> None:
             )
         config.pluginmanager.register(Unasked(), "modeleval-unasked")
         return
+    # First of all, since what follows imports half of the package.
     from pytest_modeleval.session.garbage import hold_collector  # noqa: PLC0415 - an unused plugin must cost nothing
+    from pytest_modeleval.session.own_modules import import_plainly  # noqa: PLC0415
 
-    # First of all: what follows imports half of the package.
     hold_collector(config)
+    import_plainly(config)
     from pytest_modeleval.errors import UserMistake  # noqa: PLC0415
     from pytest_modeleval.session import start  # noqa: PLC0415
 
