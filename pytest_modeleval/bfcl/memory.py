@@ -67,7 +67,7 @@ async def ask_memory(
     name, scenario = f"MemoryAPI_{backend}", sample.data["scenario"]
     filling = _fill(model, dialect, name, scenario, apis=apis, version=version)
     state = await memories.get((model.name, type(dialect).__name__, version, name, scenario), filling)
-    async with apis.session([name], {name: state}, embed=_embedding(model)) as session:
+    async with apis.session([name], {name: state}, embed=_embedding(model, name)) as session:
         first = with_system(sample.data["messages"][0], ANSWER_FORM)
         turns = [first, *sample.data["messages"][1:]]
         return await _talk(model, dialect, session, turns, name=name, scenario=scenario, version=version)
@@ -79,15 +79,17 @@ async def _fill(
     """What the memory holds after the earlier conversations."""
     state: dict[str, Any] = {}
     for earlier in await asyncio.to_thread(earlier_conversations, scenario, version):
-        async with apis.session([name], {name: state}, embed=_embedding(model)) as session:
+        async with apis.session([name], {name: state}, embed=_embedding(model, name)) as session:
             turns = earlier["question"]
             await _talk(_Seeded(model), dialect, session, turns, name=name, scenario=scenario, version=version)
             _, state = await session.memory()
     return state
 
 
-def _embedding(model: Model) -> Embedding:
+def _embedding(model: Model, name: str) -> Embedding | None:
     """What the vector memory asks for vectors; the other backends never do."""
+    if name != "MemoryAPI_vector":
+        return None
     return lambda texts: model.shared(Embedder).vectors(texts, model)
 
 

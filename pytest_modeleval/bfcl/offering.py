@@ -66,17 +66,22 @@ def _ask_for_source(parameter: dict[str, Any], language: str) -> None:
 
 def tools(functions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The descriptions as `tools` of a chat request. Names lose their dots, which the API does not allow."""
-    offered = copy.deepcopy([dict(function) for function in functions])
-    for function in offered:
-        function["name"] = function["name"].replace(".", "_")
-        function["parameters"]["type"] = "object"
-        _cast_all(function["parameters"]["properties"])
-    return [{"type": "function", "function": function} for function in offered]
+    return [_tool(function) for function in functions]
+
+
+def _tool(function: Mapping[str, Any]) -> dict[str, Any]:
+    offered = copy.deepcopy(dict(function))
+    offered["name"] = offered["name"].replace(".", "_")
+    offered["parameters"]["type"] = "object"
+    _cast_all(offered["parameters"]["properties"])
+    return {"type": "function", "function": offered}
 
 
 # The functions are kept beside their tools, so that none of the numbers can come to mean another function.
 _OFFERS: dict[tuple[int, ...], tuple[tuple[Mapping[str, Any], ...], SharedTools]] = {}
+_TOOLS: dict[int, tuple[Mapping[str, Any], dict[str, Any]]] = {}
 _MOST_OFFERS = 512
+_MOST_TOOLS = 4096
 
 
 def shared_tools(functions: Sequence[Mapping[str, Any]]) -> SharedTools:
@@ -85,8 +90,16 @@ def shared_tools(functions: Sequence[Mapping[str, Any]]) -> SharedTools:
     if key not in _OFFERS:
         if len(_OFFERS) >= _MOST_OFFERS:
             _OFFERS.clear()
-        _OFFERS[key] = tuple(functions), SharedTools(tools(functions))
+        _OFFERS[key] = tuple(functions), SharedTools(map(_shared_tool, functions))
     return _OFFERS[key][1]
+
+
+def _shared_tool(function: Mapping[str, Any]) -> dict[str, Any]:
+    if id(function) not in _TOOLS:
+        if len(_TOOLS) >= _MOST_TOOLS:
+            _TOOLS.clear()
+        _TOOLS[id(function)] = function, _tool(function)
+    return _TOOLS[id(function)][1]
 
 
 def _cast_all(properties: dict[str, Any]) -> None:

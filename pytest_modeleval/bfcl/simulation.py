@@ -1,18 +1,16 @@
-"""BFCL's simulated APIs, from outside: processes that answer calls by name and keyword arguments.
+"""BFCL's simulated APIs, from outside: conversations that answer calls by name and keyword arguments.
 
-One process imports the official classes, taken from the pinned wheel, and forks for every conversation (see
-simulation_child). Conversations cannot touch each other, and none can outlive its limits.
+One process compiles the official classes, taken from the pinned wheel, and forks others, each of which holds many
+conversations (see simulation_child). These cannot see each other, and one that goes over its limits ends up alone.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import socket
 import subprocess
 import sys
-import time
 import weakref
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
@@ -20,13 +18,13 @@ from typing import Any
 
 from pytest_modeleval.bfcl import simulation_child
 from pytest_modeleval.bfcl.package import official_code
-from pytest_modeleval.errors import Ungraded
+from pytest_modeleval.bfcl.simulation_process import Ended, Process
+from pytest_modeleval.errors import ModelEvalError, Ungraded
 from pytest_modeleval.graders.calls import Call
 from pytest_modeleval.records import Kind
 
-# Far above what a call takes (milliseconds) and above the limit of processor time, which ends runaway calls.
-ANSWER_S = 120.0
-MAX_ANSWER_BYTES = 64 * 1024 * 1024
+# A conversation that others took along to their end so often is held alone.
+MOST_MOVES = 3
 Embedding = Callable[[Sequence[str]], Awaitable[list[list[float]]]]
 TrueCall = tuple[str, Sequence[Any], Mapping[str, Any]]
 
@@ -36,47 +34,36 @@ class Exhausted(Exception):
 
 
 class Session:
-    """The simulated APIs of one conversation. Use as an async context manager."""
+    """The simulated APIs of one conversation. Use as an async context manager.
+
+    Where the process that it shares ends, it is told to a new one what was called so far: the APIs are deterministic.
+    One that a conversation ends itself has that conversation alone, next time.
+    """
 
     def __init__(self, simulations: Simulations, opened: Mapping[str, Any], embed: Embedding | None = None) -> None:
         self._simulations = simulations
         self._embed = embed
         self._opened = opened
-        self._reader: asyncio.StreamReader | None = None
-        self._writer: asyncio.StreamWriter | None = None
-        self._opening: asyncio.Task[None] | None = None
+        self._called: list[list[list[Any]]] = []
+        # Vectors are asked for in the middle of a message, which the others of a process would have to wait for.
+        self._is_alone = embed is not None
+        self._moves = 0
+        self._number = 0
+        self._process: Process | None = None
 
     async def __aenter__(self) -> Session:
-        """Start from a fresh state, in the background: the first question need not wait for a process.
-
-        What goes wrong with it is raised where the session is first used: Ungraded if no process can be had.
-        """
-        self._opening = asyncio.create_task(self._open())
+        """Start from a fresh state. No process is waited for before it is needed, only made ready."""
+        self._simulations.prepare()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._opening is not None:
-            self._opening.cancel()
-            # Whatever came of it was raised to whoever used the session; one that nobody used does not matter.
-            await asyncio.gather(self._opening, return_exceptions=True)
-        if self._writer is not None:
-            self._writer.close()
-            with contextlib.suppress(OSError):
-                await self._writer.wait_closed()
-
-    async def _open(self) -> None:
-        ours = await self._simulations.connect()
-        try:
-            self._reader, self._writer = await asyncio.open_unix_connection(sock=ours, limit=MAX_ANSWER_BYTES)
-        except BaseException:
-            ours.close()
-            raise
-        await self._answer_to({"op": "open", **self._opened})
+        self._leave()
 
     async def call(self, calls: Sequence[Call]) -> list[str]:
         """The results of calls, in order, as text; a call that fails gives an error text. Raises Exhausted."""
         named = [[call.name, _with_names(call.arguments)] for call in calls]
         results: list[str] = (await self._ask({"op": "call", "calls": named}))["results"]
+        self._called.append(named)
         return results
 
     async def check(
@@ -95,47 +82,58 @@ class Session:
         return found["text"], found["state"]
 
     async def _ask(self, message: Mapping[str, Any]) -> dict[str, Any]:
-        assert self._opening is not None
-        await self._opening
-        return await self._answer_to(message)
-
-    async def _answer_to(self, message: Mapping[str, Any]) -> dict[str, Any]:
-        started = time.monotonic()
-        answer: dict[str, Any] = {}
         while True:
-            line = await self._exchange(message)
-            answer = json.loads(line) if line else {}
-            if self._embed is None or "embed" not in answer:
-                break
-            message = {"vectors": await self._embed(answer["embed"])}
-            started = time.monotonic()
-        if not line:
-            # Wall time is at least processor time: a process that ends earlier was not stopped by its limit.
-            if time.monotonic() - started >= simulation_child.CPU_S:
-                raise Exhausted(f"more than {simulation_child.CPU_S} s of processor time")
-            raise _no_answer("the process ended")
+            opening = await self._enter() if self._process is None else {}
+            try:
+                answer = await self._exchange({"id": self._number, **opening, **message})
+            except Ended as ended:
+                self._moved(ended)
+                continue
+            except ValueError as error:
+                raise _no_answer(f"{type(error).__name__}: {error}") from error
+            if "error" in answer:
+                raise _no_answer(answer["error"])
+            return answer
+
+    async def _exchange(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        assert self._process is not None
+        answer = await self._process.ask(message)
+        while self._embed is not None and "embed" in answer:
+            answer = await self._process.ask({"vectors": await self._embed(answer["embed"])})
         return answer
 
-    async def _exchange(self, message: Mapping[str, Any]) -> bytes:
-        assert self._reader is not None
-        assert self._writer is not None
-        try:
-            self._writer.write(json.dumps(message).encode() + b"\n")
-            await self._writer.drain()
-            async with asyncio.timeout(ANSWER_S):
-                return await self._reader.readline()
-        except (OSError, ValueError, TimeoutError) as error:
-            raise _no_answer(f"{type(error).__name__}: {error}") from error
+    async def _enter(self) -> dict[str, Any]:
+        """Have a process; what its first message has to carry."""
+        self._process, self._number = await self._simulations.place(is_alone=self._is_alone)
+        return {"open": {**self._opened, "earlier": self._called}}
+
+    def _moved(self, ended: Ended) -> None:
+        """The process ended: leave it. Raises Exhausted or Ungraded where another one would not help."""
+        is_alone, self._process = self._is_alone, None
+        if is_alone:
+            # Wall time is at least processor time: a process that ends earlier was not stopped by its limit.
+            if ended.for_s >= simulation_child.CPU_S:
+                raise Exhausted(f"more than {simulation_child.CPU_S} s of processor time") from ended
+            raise _no_answer(str(ended)) from ended
+        self._moves += 1
+        self._is_alone = ended.was_working or self._moves >= MOST_MOVES
+
+    def _leave(self) -> None:
+        if self._process is not None:
+            self._simulations.left(self._process, self._number)
+            self._process = None
 
 
 class Simulations:
-    """Makes sessions. One process is started at the first; it ends when this object or the program goes."""
+    """Makes sessions. One process is started at the first, which forks others; all end with this or the program."""
 
     def __init__(self, version: str) -> None:
         self._version = version
         self._control: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = asyncio.Lock()
+        self._shared: list[Process] = []
+        self._preparing: asyncio.Task[None] | None = None
 
     def session(
         self,
@@ -151,26 +149,81 @@ class Simulations:
         """
         return Session(self, {"classes": list(classes), "config": config, "long_context": has_long_context}, embed)
 
-    async def connect(self) -> socket.socket:
+    def prepare(self) -> None:
+        """Start what takes time, in the background: the first question need not wait for a process.
+
+        What goes wrong with it is raised where a process is first needed.
+        """
+        if self._preparing is None and self._process is None:
+            self._preparing = asyncio.create_task(self._prepare())
+
+    async def place(self, *, is_alone: bool) -> tuple[Process, int]:
+        """A process with room for one more conversation, and its number there. Raises Ungraded if none can be had."""
+        process = None if is_alone else self._roomy()
+        if process is None:
+            async with self._lock:
+                # Somebody may have made one while we waited.
+                process = None if is_alone else self._roomy()
+                if process is None:
+                    ours = await self.connect(is_alone=is_alone)
+                    process = await Process.at(ours, is_alone=is_alone)
+                    if not is_alone:
+                        self._shared.append(process)
+        process.ever += 1
+        process.held += 1
+        return process, process.ever
+
+    def left(self, process: Process, number: int) -> None:
+        """A conversation is over."""
+        process.held -= 1
+        if process.is_spent and not process.held:
+            process.close()
+        else:
+            process.tell({"id": number, "op": "close"})
+
+    async def connect(self, *, is_alone: bool) -> socket.socket:
         """A socket with a fresh process at its other end."""
-        async with self._lock:
-            if self._process is None or self._process.poll() is not None:
-                folder = await asyncio.to_thread(official_code, self._version)
-                self._start(folder)
-            assert self._control is not None
-            ours, theirs = socket.socketpair()
-            try:
-                socket.send_fds(self._control, [b"+"], [theirs.fileno()])
-            except OSError as error:
-                ours.close()
-                raise _no_answer(f"no process: {error}") from error
-            finally:
-                theirs.close()
+        control = await self._have_forking()
+        ours, theirs = socket.socketpair()
+        try:
+            kind = simulation_child.ALONE if is_alone else simulation_child.SHARED
+            socket.send_fds(control, [kind], [theirs.fileno()])
+        except OSError as error:
+            ours.close()
+            raise _no_answer(f"no process: {error}") from error
+        finally:
+            theirs.close()
         ours.setblocking(False)
         return ours
 
     def close(self) -> None:
         """End the process that forks; conversations that still run end with their sockets."""
+        if self._preparing is not None:
+            self._preparing.cancel()
+            self._preparing = None
+        for process in self._shared:
+            process.close()
+        self._shared.clear()
+        self._end_forking()
+
+    def _roomy(self) -> Process | None:
+        self._shared = [process for process in self._shared if process.is_open]
+        return next((process for process in self._shared if process.has_room), None)
+
+    async def _prepare(self) -> None:
+        with contextlib.suppress(ModelEvalError):
+            async with self._lock:
+                await self._have_forking()
+
+    async def _have_forking(self) -> socket.socket:
+        """The way to the process that forks, which is started if it is not there."""
+        if self._control is None or self._process is None or self._process.poll() is not None:
+            folder = await asyncio.to_thread(official_code, self._version)
+            self._start(folder)
+        assert self._control is not None
+        return self._control
+
+    def _end_forking(self) -> None:
         if self._control is not None:
             self._control.close()
             self._control = None
@@ -179,7 +232,7 @@ class Simulations:
             self._process = None
 
     def _start(self, folder: Path) -> None:
-        self.close()
+        self._end_forking()
         self._control, theirs = socket.socketpair()
         script = Path(simulation_child.__file__)
         self._process = subprocess.Popen(

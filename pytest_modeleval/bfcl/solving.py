@@ -113,10 +113,12 @@ def _written(rounds: Sequence[Sequence[Call]]) -> str:
 
 async def _in_turns(sample: Sample, model: Model, asking: Asking, version: str) -> Solved:
     data = sample.data
-    functions, held_back = await asyncio.to_thread(_offered, data, version)
+    shared = model.shared(Shared)
+    await shared.read(data["classes"], version)
+    functions, held_back = _offered(data, version)
     dialect = _dialect(asking)
     has_long_context = "long_context" in data["category"]
-    apis = model.shared(Shared).of(version)
+    apis = shared.of(version)
     session = apis.session(data["classes"], data["config"], has_long_context=has_long_context)
     async with session:
         try:
@@ -163,11 +165,22 @@ def _offered(
 
 @dataclass(slots=True)
 class Shared:
-    """What the questions of one run share: `model.shared(Shared)`."""
+    """What the questions of one run share: `model.shared(Shared)`.
+
+    described: APIs of a version whose descriptions are in memory.
+    """
 
     simulations: dict[str, Simulations] = field(default_factory=dict)
     memories: Memories = field(default_factory=Memories)
     web: Web | None = None
+    described: set[tuple[str, str]] = field(default_factory=set)
+
+    async def read(self, classes: Sequence[str], version: str) -> None:
+        """Have the descriptions of the APIs read, outside of the loop, which happens once for each."""
+        for name in classes:
+            if (name, version) not in self.described:
+                await asyncio.to_thread(simulated_functions, name, version)
+                self.described.add((name, version))
 
     def searched(self) -> Web:
         """Who searches, as the environment says."""

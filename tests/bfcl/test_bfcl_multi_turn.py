@@ -125,9 +125,9 @@ def test_the_first_question_waits_for_no_process(tmp_path: Path) -> None:
         is_asked = asyncio.Event()
 
         class Held(Simulations):
-            async def connect(self) -> socket.socket:
+            async def connect(self, *, is_alone: bool) -> socket.socket:
                 await is_asked.wait()
-                return await super().connect()
+                return await super().connect(is_alone=is_alone)
 
         def answer(request: Request) -> Response:
             is_asked.set()
@@ -189,8 +189,11 @@ def test_a_process_that_dies_leaves_the_sample_ungraded(tmp_path: Path) -> None:
 
     async def ask() -> None:
         apis = Simulations(DEFAULT_VERSION)
-        async with apis.session(["NoSuchAPI"], sample.data["config"]) as session:
-            await session.call([])
+        try:
+            async with apis.session(["NoSuchAPI"], sample.data["config"]) as session:
+                await session.call([])
+        finally:
+            apis.close()
 
     with pytest.raises(Ungraded) as lost:
         asyncio.run(ask())
