@@ -7,7 +7,7 @@ import re
 from pytest_modeleval.graders.marker import marked_line, missing_answer_cause, tail
 from pytest_modeleval.graders.numbers import bare_latex, parse_number
 from pytest_modeleval.graders.symbolic import is_equal
-from pytest_modeleval.graders.towers import is_astronomical
+from pytest_modeleval.graders.towers import is_out_of_reach
 from pytest_modeleval.records import Grade, Response, Sample
 
 MAX_ANSWER_CHARS = 1_000
@@ -28,7 +28,8 @@ def grade_math(sample: Sample, response: Response) -> Grade:
     Two numbers (see graders.numbers for what is one) are compared exactly: 0.333 is not 1/3, and 0.5 is not 50
     (EvalScope accepts answers a hundred times too large or too small). Everything else goes to math-verify: equal
     up to algebra, decimals to 6 places, "x = 5" for "5". An answer with a number of more than 100,000 digits in it
-    (9^{9^{9^9}}) is wrong where the target has none; it is not worked out.
+    (9^{9^{9^9}}, \binom{10^8}{10^7}) is wrong where the target has none, and so is a sum or product of more than 500
+    terms without a simple formula; they are not worked out.
     no_answer: the response's own cause, "no_marker", "unclosed_box", "answer_too_long" (over 1,000 characters).
     Raises Ungraded where math-verify fails or needs more than its time: that is no wrong answer. Raises ValueError
     where the sample has no usable target.
@@ -52,7 +53,7 @@ def is_same(target: str, answer: str) -> bool:
         return expected == found
     if _squeezed(target) == _squeezed(answer):
         return True
-    if is_astronomical(answer) and not is_astronomical(target):
+    if is_out_of_reach(answer) and not is_out_of_reach(target):
         # Algebra would think about it until its time is up.
         return False
     return is_equal(bare_latex(target), bare_latex(answer))

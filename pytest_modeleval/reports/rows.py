@@ -6,7 +6,7 @@ Nothing is computed here but sums of counts.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_modeleval.records import UNGRADED, Kind
 from pytest_modeleval.reports.text import counted, one_line
@@ -119,16 +119,8 @@ def unrecorded_of(score: Score) -> int:
 
 
 def _subset_row(entry: BenchmarkSummary, score: Score) -> ScoreRow:
-    return ScoreRow(
-        dataset=one_line(entry.benchmark),
-        metric=one_line(entry.metric),
-        subset=one_line(score.subset),
-        num=score.num,
-        score=score_text(score.score),
-        interval=interval_text(score.low, score.high),
-        value=score.score,
-        low=score.low,
-        high=score.high,
+    return replace(
+        _row(entry, score, metric=entry.metric, name=one_line(score.subset)),
         truncated=score.counts.get(Kind.TRUNCATED, 0),
         no_answer=score.counts.get(Kind.NO_ANSWER, 0),
         ungraded=ungraded_of(score),
@@ -138,18 +130,22 @@ def _subset_row(entry: BenchmarkSummary, score: Score) -> ScoreRow:
 
 
 def _part_row(entry: BenchmarkSummary, part: PartScore) -> ScoreRow:
-    score = part.score
+    name = f"- {one_line(part.group)}" if part.by else one_line(part.score.subset)
+    return replace(_row(entry, part.score, metric=part.metric, name=name), is_part=True)
+
+
+def _row(entry: BenchmarkSummary, score: Score, *, metric: str, name: str) -> ScoreRow:
+    """What the rows of a subset and of a part of one have in common."""
     return ScoreRow(
         dataset=one_line(entry.benchmark),
-        metric=one_line(part.metric),
-        subset=f"- {one_line(part.group)}" if part.by else one_line(score.subset),
+        metric=one_line(metric),
+        subset=name,
         num=score.num,
         score=score_text(score.score),
         interval=interval_text(score.low, score.high),
         value=score.score,
         low=score.low,
         high=score.high,
-        is_part=True,
     )
 
 

@@ -10,7 +10,7 @@ import orjson
 
 from pytest_modeleval.errors import RunFolderError
 from pytest_modeleval.records import ItemKey, JsonObject
-from pytest_modeleval.store.journal import Contents, journal_files, journal_lines
+from pytest_modeleval.store.journal import Contents, journal_files, journal_lines, outcome_from_line
 
 JOURNAL_FILE = "journal.jsonl"
 
@@ -74,7 +74,7 @@ class _Choice:
             key = ItemKey(entry["benchmark"], entry["subset"], entry["sample"], int(entry["repeat"]))
             if entry["type"] in ("response", "tool"):
                 return self._takes_answer(number, key, str(entry["key"]), is_tool=entry["type"] == "tool")
-            return self._takes_outcome(number, key, entry["time"])
+            return self._takes_outcome(number, key, entry)
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
             return False
 
@@ -88,10 +88,12 @@ class _Choice:
         self._answers.add(request_key)
         return True
 
-    def _takes_outcome(self, number: int, key: ItemKey, time: str) -> bool:
+    def _takes_outcome(self, number: int, key: ItemKey, entry: JsonObject) -> bool:
         if self._winners.get(key) != number or key in self._outcomes:
             return False
-        if time != self._contents[number].times.get(key):
+        counts = self._contents[number]
+        # The outcome too: an item may have had two within one millisecond.
+        if entry["time"] != counts.times.get(key) or outcome_from_line(entry) != counts.outcomes.get(key):
             return False
         self._outcomes.add(key)
         return True

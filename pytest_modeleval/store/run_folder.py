@@ -22,6 +22,7 @@ from pytest_modeleval.store.journal import JournalReader, utc_now
 
 RUNS = "modeleval-runs"
 RUN_FILE = "run.json"
+_DRAFT = re.compile(r"\.(?:run|summary|journal|report|stopped-early|server-state)\.\w+\.[0-9]+\.tmp")
 PACKAGES = (
     "pytest-modeleval",
     "pytest",
@@ -136,6 +137,10 @@ def open_run(
     except OSError:
         os.close(lock)
         raise RunFolderError(f"the run folder {path} is in use by another run; wait for it or name another") from None
+    for entry in path.iterdir():
+        # Of a run that was killed while it wrote; nobody else writes here now.
+        if _is_draft(entry):
+            entry.unlink(missing_ok=True)
     fresh: JsonObject = run or {"schema": 1, "started": utc_now(), "invocations": [], "benchmarks": {}}
     fresh.update(facts)
     fresh["complete"] = False
@@ -191,7 +196,12 @@ def without_keys(command: Sequence[str], secrets: Sequence[str]) -> list[str]:
 
 def _is_ours(entry: Path) -> bool:
     """True for files that a run leaves before it has a run.json, when it is ended in its first moment."""
-    return entry.name == "run.lock" or entry.name.startswith(("journal", "server"))
+    return entry.name == "run.lock" or entry.name.startswith(("journal", "server")) or _is_draft(entry)
+
+
+def _is_draft(entry: Path) -> bool:
+    """True for what `store.files` and `store.merged_journal` write first and rename when it is whole."""
+    return _DRAFT.fullmatch(entry.name) is not None
 
 
 def _newest_first(runs: Path) -> list[Path]:

@@ -1,0 +1,47 @@
+"""What a killed run leaves in its folder, and what a merged journal takes from others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import orjson
+import pytest
+
+from pytest_modeleval.errors import RunFolderError
+from pytest_modeleval.records import ItemKey, Kind, Outcome
+from pytest_modeleval.store.journal import JournalReader, outcome_line
+from pytest_modeleval.store.merged_journal import write_merged
+from pytest_modeleval.store.run_folder import open_run
+
+
+@pytest.mark.parametrize("name", [".run.json.4711.tmp", ".journal.jsonl.12.tmp", ".report.html.9.tmp"])
+def test_half_written_files_of_a_killed_run_are_taken_away(tmp_path: Path, name: str) -> None:
+    """Killed while it wrote its very first file, a run leaves a folder that the same command takes up."""
+    (tmp_path / name).write_bytes(b"{")
+    (tmp_path / "run.lock").touch()
+    folder = open_run(tmp_path, facts={"identity": "x", "model": "m"}, command=["pytest"], project_dir=tmp_path)
+    folder.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["run.lock"]
+
+
+@pytest.mark.parametrize("name", [".bashrc", ".notes.json.tmp", ".run.json.x.tmp", "thesis.tmp"])
+def test_what_is_not_ours_stays(tmp_path: Path, name: str) -> None:
+    """A folder with anything else in it is refused, and left as it is."""
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(RunFolderError, match="holds something else"):
+        open_run(tmp_path, facts={"identity": "x"}, command=[], project_dir=tmp_path)
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_of_two_outcomes_in_one_millisecond_the_one_that_counts_is_merged(tmp_path: Path) -> None:
+    """The journal's later line counts where both have the same time; the merged journal must not take the other."""
+    key = ItemKey("b", "s", "q")
+    lost = outcome_line(Outcome(key, Kind.TIMEOUT, cause="idle"), version="1")
+    right = {**outcome_line(Outcome(key, Kind.RIGHT, 1.0), version="1"), "time": lost["time"]}
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.mkdir()
+    target.mkdir()
+    (source / "journal.jsonl").write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in (lost, right)))
+    contents = JournalReader(source).refresh()
+    write_merged(target, [], [(source, contents)], {key: 0})
+    assert JournalReader(target).refresh().outcomes == {key: Outcome(key, Kind.RIGHT, 1.0)}
