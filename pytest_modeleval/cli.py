@@ -186,7 +186,7 @@ def _plan(given: argparse.Namespace) -> list[str]:
 def _side(path: Path) -> Baseline:
     """A run folder, or a baseline file."""
     from pytest_modeleval.evaluation.identity import identities_of  # noqa: PLC0415
-    from pytest_modeleval.evaluation.summary import merge_plans  # noqa: PLC0415
+    from pytest_modeleval.evaluation.summary import merge_plans, planned_keys  # noqa: PLC0415
     from pytest_modeleval.results import Baseline  # noqa: PLC0415
     from pytest_modeleval.store.baseline import read_baseline  # noqa: PLC0415
     from pytest_modeleval.store.journal import JournalReader  # noqa: PLC0415
@@ -199,6 +199,13 @@ def _side(path: Path) -> Baseline:
         raise RunFolderError(f"expected a run folder (with run.json) or a baseline file, found {path}")
     contents = JournalReader(path, has_responses=False).refresh()
     plans = merge_plans(contents.plans)
+    known = contents.outcomes
+    ungraded = sum(
+        1
+        for plan in plans
+        for key in planned_keys(plan)
+        if key not in known or not (known[key].kind.is_verdict or known[key].is_spared)
+    )
     return Baseline(
         label=str(path),
         model=str(run.get("model")),
@@ -206,6 +213,7 @@ def _side(path: Path) -> Baseline:
         identities=identities_of(plans, contents.outcomes),
         metrics={plan["benchmark"]: plan["metric"] for plan in plans},
         outcomes=contents.outcomes,
+        facts={"ungraded": ungraded},
     )
 
 

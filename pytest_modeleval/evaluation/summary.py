@@ -74,6 +74,16 @@ def selected_parts(plans: Iterable[Mapping[str, Any]]) -> dict[str, tuple[int, i
     return found
 
 
+def is_limited(plans: Iterable[Mapping[str, Any]]) -> bool:
+    """True if --eval-limit left rows out, and where plans of earlier versions do not say.
+
+    plans: merged. A folder may have been asked with a limit and without: then it holds everything, whatever came last.
+    """
+    return any(
+        plan.get("samples", {}).get(name, -1) < entry["rows"] for plan in plans for name, entry in plan["data"].items()
+    )
+
+
 def parts_text(parts: Mapping[str, tuple[int, int]]) -> str:
     """What `selected_parts` found, for people: "3 of 40 samples of quiz"."""
     named = [f"{planned:,} of {there:,} samples of {name}" for name, (planned, there) in list(parts.items())[:3]]

@@ -17,10 +17,15 @@ _LONGEST_ANSWER = 40
 def comparison_text(
     sides: Sequence[Baseline], scopes: Sequence[ComparedScope], *, most_flips: int = 10
 ) -> Iterator[str]:
-    """The lines. most_flips: questions shown in each direction for a difference of a whole benchmark."""
+    """The lines. A side whose facts count "ungraded" items says so.
+
+    most_flips: questions shown in each direction for a difference of a whole benchmark.
+    """
     for number, side in enumerate(sides):
         made = f", {side.made_utc[:10]}" if side.made_utc else ""
-        yield f"{letter(number)} = {side.label} ({side.model}{made})"
+        ungraded = side.facts.get("ungraded")
+        lost = f"; {ungraded:,} of its items without a verdict" if ungraded else ""
+        yield f"{letter(number)} = {side.label} ({side.model}{made}{lost})"
     by_question = [_by_question(side.outcomes) for side in sides]
     shown: set[str] = set()
     for scope in scopes:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_modeleval.errors import RunFolderError, SettingsError
 from pytest_modeleval.evaluation.evaluation import run_summary
-from pytest_modeleval.evaluation.summary import merge_plans, planned_keys, selected_parts
+from pytest_modeleval.evaluation.summary import is_limited, merge_plans, planned_keys, selected_parts
 from pytest_modeleval.records import UNGRADED, ItemKey, JsonObject, Kind
 from pytest_modeleval.results import GateVerdict, RunSummary
 from pytest_modeleval.server.overrides import without_secret
@@ -186,7 +186,8 @@ def summary_of(folder: RunFolder, settings: Settings, model: str) -> RunSummary:
     """The summary as it stands, without gates."""
     shard = folder.run.get("shard")
     # A shard holds a part by its nature, and says so in words of its own.
-    parts = {} if shard else selected_parts(merge_plans(folder.reader.refresh().plans))
+    plans = merge_plans(folder.reader.refresh().plans)
+    parts = {} if shard else selected_parts(plans)
     return run_summary(
         folder.reader,
         model=model,
@@ -194,7 +195,7 @@ def summary_of(folder: RunFolder, settings: Settings, model: str) -> RunSummary:
         facts={
             "served": folder.run.get("served"),
             "server": {name: (folder.run.get("server") or {}).get(name) for name in ("kind", "version")},
-            "limit": folder.run.get("limit"),
+            "limit": folder.run.get("limit") if is_limited(plans) else None,
             **({"shard": shard} if shard else {}),
             **({"selected": {name: list(counts) for name, counts in parts.items()}} if parts else {}),
         },

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from loopback import Answer, LoopbackServer
+from loopback import Answer, LoopbackServer, Refuse
 from suites import Suite, key_answer
 
 
@@ -87,6 +87,23 @@ def test_noise_and_plan(runs: tuple[Path, Path, Path]) -> None:
     status, out, _ = _modeleval("plan", "--drop", "0.05", "--flip-rate", "0.1")
     assert status == 0
     assert "5.0 points" in out
+
+
+def test_an_unfinished_run_is_compared_as_one(
+    runs: tuple[Path, Path, Path], suite: Suite, server: LoopbackServer
+) -> None:
+    """What has no verdict is in no comparison, and the run that lacks it is named with the number."""
+    server.script = lambda body, attempt: (
+        Refuse(400) if "Question 3 " in body["messages"][-1]["content"] else key_answer(body, attempt)
+    )
+    suite.run_dir = suite.path / "unfinished"
+    suite.run(server.url)
+    status, out, _ = _modeleval("compare", runs[0], suite.run_dir)
+    assert status == 0
+    first, second = out.splitlines()[:2]
+    assert "without a verdict" not in first
+    assert "; 1 of its items without a verdict)" in second
+    assert "0 newly wrong, 0 newly right of 99" in out
 
 
 def test_noise_wants_one_deployment(runs: tuple[Path, Path, Path], suite: Suite, server: LoopbackServer) -> None:

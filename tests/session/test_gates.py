@@ -164,6 +164,8 @@ def test_what_is_whole_is_blessed(suite: Suite, server: LoopbackServer) -> None:
     assert suite.run(server.url, "--eval-limit", "5", *bless, run=False).status == 0
     assert suite.run(server.url, "-k", "more", *bless, run=False).status == 0
     assert suite.run(server.url).status == 0
+    # Everything is there, whatever this command would have taken by itself.
+    assert "of each subset" not in suite.run(server.url, "--eval-limit", "3").out
     again = suite.run(server.url, "-k", "part-0001", *bless)
     assert again.status == 0, again.out + again.err
     assert "were selected" not in again.out
