@@ -51,6 +51,16 @@ class Judge:
             # One that is not there yet is no mistake: its gates cannot be judged, and say how to make it.
             self._baseline = read_baseline(settings.baseline_file)
 
+    @property
+    def idle(self) -> str:
+        """A sentence where a baseline is named and nothing compares with it; "" otherwise."""
+        if self.gates is not None or self._settings.baseline_file is None or self._settings.bless_file is not None:
+            return ""
+        return (
+            f"nothing is compared with the baseline {self._settings.baseline_file}, since no gates are named: "
+            "--eval-gates FILE (--gates of modeleval merge)"
+        )
+
     def verdicts(
         self, summary: RunSummary, contents: Contents, run: Mapping[str, Any] | None = None
     ) -> tuple[GateVerdict, ...]:
@@ -266,4 +276,7 @@ def gate_reports(gate: GateVerdict, file: str) -> list[pytest.TestReport]:
 
 
 def _ungraded(limit: Limit) -> float:
+    """As gates take it: a number of items, or below 1 a share. All of them are no number."""
+    if limit.fraction == 1.0:
+        return float("inf")
     return float(limit.rows) if limit.rows is not None else float(limit.fraction or 0.0)

@@ -105,7 +105,7 @@ def _finished(
     so_far = summary_of(folder, settings, model)
     contents = folder.reader.contents
     summary = finish_run(folder, settings, model, gates=judge.verdicts(so_far, contents))
-    notes = [judge.bless(summary, contents)]
+    notes = [f"warning: {judge.idle}" if judge.idle else "", judge.bless(summary, contents)]
     write_report(folder, summary)
     notes += write_for_github(summary)
     status = exit_status(

@@ -188,6 +188,8 @@ class Owner:
             f"modeleval: {items:,} samples for {model.name}{at}, {self.connection.in_flight} in flight, "
             f"run folder {shown_path(self.folder.path)}"
         )
+        if self.judge.idle:
+            self.say(f"warning: {self.judge.idle}")
         self._display = Display(self.config, self.tally, totals, lambda: self.figures())  # noqa: PLW0108 - replaced later
 
     @property

@@ -101,6 +101,30 @@ def test_a_changed_prompt_is_not_compared(suite: Suite, server: LoopbackServer) 
     assert _verdicts(suite) == {"floor": "passed", "no regression": "cannot judge"}
 
 
+@WORKERS
+def test_a_baseline_without_gates_is_no_comparison(suite: Suite, server: LoopbackServer, workers: list[str]) -> None:
+    """Somebody who forgot the gates would take status 0 for "no regression"; the run says that nothing was compared."""
+    suite.write_rows(20)
+    assert suite.run(server.url, "--eval-bless", "base.json").status == 0
+    result = suite.run(server.url, "--eval-baseline", "base.json", *workers)
+    assert result.status == 0, result.out
+    assert "warning: nothing is compared with the baseline" in " ".join(result.out.split())
+
+
+def test_all_may_be_ungraded(suite: Suite, server: LoopbackServer) -> None:
+    """--eval-max-ungraded 1.0 is every item, for gates as for the run, and not one."""
+    from loopback import Refuse
+
+    suite.write_rows(60)
+    (suite.path / "gates.toml").write_text(GATES.format(floor=0.5).partition('\n\n[[gate]]\nname = "no')[0])
+    server.script = lambda body, attempt: (
+        Refuse(400) if " 3" in body["messages"][-1]["content"] else key_answer(body, attempt)
+    )
+    result = suite.run(server.url, "--eval-gates", "gates.toml", "--eval-max-ungraded", "1.0")
+    assert result.status == 0, result.out
+    assert _verdicts(suite) == {"floor": "passed"}
+
+
 def test_a_run_with_ungraded_items_is_not_blessed(suite: Suite, server: LoopbackServer) -> None:
     """Allowed or not, items without a grade leave holes: the old baseline stays, the status is 6."""
     from loopback import Refuse
