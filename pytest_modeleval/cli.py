@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         help="the run folders of shards (--eval-shard) become one, and gates are judged over it",
         description="Make one run of the folders of shards, print its scores, and judge its gates. Exit status: 0 "
         "complete and every gate passed, 1 a gate failed, 4 the folders are different experiments, 6 a shard or a "
-        "grade is missing or a gate cannot be judged.",
+        "grade is missing, a gate cannot be judged, or the run cannot be blessed.",
     )
     merge.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="run folders; overlaps count once")
     merge.add_argument(

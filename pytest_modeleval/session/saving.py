@@ -107,16 +107,18 @@ class ToldToStop:
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / CLOSED_FILE
-        self._seen_ns = 0
+        self._seen: object = None
         self._closed: frozenset[Scope] = frozenset()
 
     def why_not(self, key: ItemKey) -> str:
         """See Needs."""
         with contextlib.suppress(OSError, ValueError):
-            changed_ns = self._file.stat().st_mtime_ns
-            if changed_ns != self._seen_ns:
+            now = self._file.stat()
+            # As in states.py: two changes may have one time, but never one file.
+            if (now.st_mtime_ns, now.st_ino) != self._seen:
                 found = json.loads(self._file.read_bytes())
-                self._closed, self._seen_ns = frozenset((str(one), str(two)) for one, two in found), changed_ns
+                self._closed = frozenset((str(one), str(two)) for one, two in found)
+                self._seen = now.st_mtime_ns, now.st_ino
         return STOPPED_EARLY if (key.benchmark, key.subset) in self._closed else ""
 
     def is_reached(self, key: ItemKey) -> bool:

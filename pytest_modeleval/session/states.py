@@ -34,6 +34,8 @@ class ServerStates:
         self._pulses = [folder / f"{PULSE_FILE}{replica}" for replica in range(replicas)]
         self._beats = [0] * replicas
         self._lock = threading.Lock()
+        # A run that was killed while its server was down has left its own, and workers would believe it.
+        self.forget()
 
     def now(self) -> Sequence[str]:
         """The states."""
@@ -60,7 +62,7 @@ class ServerStates:
         return self._beats[replica], touched_ns
 
     def forget(self) -> None:
-        """The run is over."""
+        """No server of ours runs: the run has not begun, or is over."""
         for file in (self._file, *self._pulses):
             with contextlib.suppress(OSError):
                 file.unlink(missing_ok=True)
@@ -74,17 +76,18 @@ class StatesFile:
         self._file = folder / STATE_FILE
         self._pulses = [folder / f"{PULSE_FILE}{replica}" for replica in range(replicas)]
         self._touched_s = [-_TOUCH_EVERY_S] * replicas
-        self._seen_ns = 0
+        self._seen: object = None
         self._states: Sequence[str] = (UP,) * replicas
 
     def now(self) -> Sequence[str]:
         """The states as last written."""
         try:
-            changed_ns = self._file.stat().st_mtime_ns
-            if changed_ns != self._seen_ns:
+            now = self._file.stat()
+            # Times come in steps of milliseconds, in which there may be two changes; every change is a new file.
+            if (now.st_mtime_ns, now.st_ino) != self._seen:
                 found = json.loads(self._file.read_bytes())
                 if len(found) == self._replicas:
-                    self._states, self._seen_ns = tuple(map(str, found)), changed_ns
+                    self._states, self._seen = tuple(map(str, found)), (now.st_mtime_ns, now.st_ino)
         except (OSError, ValueError):
             pass
         return self._states
