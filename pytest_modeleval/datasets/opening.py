@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pytest_modeleval.datasets.files import Stamp, count_records, read_records
@@ -149,7 +150,9 @@ def each_row(manifest: Manifest, dataset: Dataset, indices: Sequence[int]) -> It
     places = {index if ordinals is None else ordinals[index]: index for index in indices}
     stamp = manifest.stamp
     for ordinal, line, fields, place in read_records(manifest.path, manifest.file, set(places)):
-        spot = Spot(manifest.path, manifest.file, place, stamp) if place is not None and stamp is not None else None
+        spot = None
+        if place is not None and stamp is not None:
+            spot = partial(Spot, manifest.path, manifest.file, place, stamp)
         yield Row(fields, subset=manifest.subset, index=places[ordinal], file=manifest.file, line=line, spot=spot)
 
 

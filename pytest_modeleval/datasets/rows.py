@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pytest_modeleval.datasets.later import Later, Spot
@@ -20,13 +20,21 @@ class Row(Mapping[str, Any]):
 
     subset, index: which part of the benchmark it belongs to and its place there, counted from 0.
     file, line: the file for people, and the line in it counted from 1 (the row, where lines mean nothing: Parquet).
+    spot: says where the row lies on disk, for rows that can be read again; few benchmarks ask.
     Every access raises DataError naming the place, what was expected and what was found.
     """
 
     __slots__ = ("_fields", "_spot", "file", "index", "line", "subset")
 
     def __init__(
-        self, fields: Mapping[str, Any], *, subset: str, index: int, file: str, line: int, spot: Spot | None = None
+        self,
+        fields: Mapping[str, Any],
+        *,
+        subset: str,
+        index: int,
+        file: str,
+        line: int,
+        spot: Callable[[], Spot] | None = None,
     ) -> None:
         self._fields = fields
         self._spot = spot
@@ -78,7 +86,9 @@ class Row(Mapping[str, Any]):
         For large fields that only grading needs. That they are there, and texts, is looked at now.
         """
         held = {name: self.text(name) for name in names}
-        return Later(names, self.where, self._spot, {} if self._spot is not None else held)
+        if self._spot is None:
+            return Later(names, self.where, None, held)
+        return Later(names, self.where, self._spot())
 
     def texts(self, name: str) -> tuple[str, ...]:
         """A field that holds a list of texts; also one written as a JSON array of texts, as CSV columns are."""
