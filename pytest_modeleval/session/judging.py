@@ -19,7 +19,6 @@ from pytest_modeleval.records import ItemKey
 from pytest_modeleval.reports.text import counted
 from pytest_modeleval.results import GateVerdict, Identity, RunSummary
 from pytest_modeleval.settings import Limit, Settings
-from pytest_modeleval.store.baseline import read_baseline, write_baseline
 from pytest_modeleval.store.journal import Contents, utc_now
 
 if TYPE_CHECKING:
@@ -48,6 +47,8 @@ class Judge:
         if settings.gates_file is not None:
             self.gates = read_gates(settings.gates_file)
         if settings.baseline_file is not None and settings.baseline_file.exists():
+            from pytest_modeleval.store.baseline import read_baseline  # noqa: PLC0415
+
             # One that is not there yet is no mistake: its gates cannot be judged, and say how to make it.
             self._baseline = read_baseline(settings.baseline_file)
 
@@ -181,6 +182,7 @@ class Judge:
             self.has_refused = True
             return f"not blessed: {why}; {target} is as it was. Run the same command again"
         from pytest_modeleval.gates.noise import flip_rates  # noqa: PLC0415
+        from pytest_modeleval.store.baseline import write_baseline  # noqa: PLC0415
 
         try:
             write_baseline(

@@ -12,7 +12,6 @@ import pytest
 from pytest_modeleval.errors import UserMistake
 from pytest_modeleval.evaluation.evaluation import Tally
 from pytest_modeleval.records import SPARED, ItemKey, Kind
-from pytest_modeleval.reports.terminal import summary_parts
 from pytest_modeleval.reports.text import visible
 from pytest_modeleval.results import GateVerdict, RunSummary
 from pytest_modeleval.session import run as runs
@@ -303,6 +302,8 @@ class Owner:
         """Table, notes, gates, places."""
         if self.summary is None or self.folder is None:
             return
+        from pytest_modeleval.reports.terminal import summary_parts  # noqa: PLC0415 - only at the end
+
         terminalreporter.section("model evaluation")
         if self.stop_reason():
             terminalreporter.write_line(f"stopped: {self.stop_reason()}", red=True)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Set
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_modeleval.records import ItemKey, Kind, Outcome
-from pytest_modeleval.reports import github
-from pytest_modeleval.reports.page_parts import SampleView, select_samples
 from pytest_modeleval.results import RunSummary
 from pytest_modeleval.store.files import write_whole
 from pytest_modeleval.store.journal import Contents, read_place
 from pytest_modeleval.store.requests import whole_request
 from pytest_modeleval.store.run_folder import RunFolder
+
+# The room of reports is loaded at the end, when there is something to report.
+if TYPE_CHECKING:
+    from pytest_modeleval.reports.page_parts import SampleView
 
 REPORT_FILE = "report.html"
 
@@ -22,6 +24,7 @@ REPORT_FILE = "report.html"
 def write_report(folder: RunFolder, summary: RunSummary) -> Path:
     """report.html of the run folder; raw replies are read for the items that it shows, and for no others."""
     from pytest_modeleval.reports.page import MAX_SHOWN, report_page  # noqa: PLC0415 - jinja2, only at the end
+    from pytest_modeleval.reports.page_parts import select_samples  # noqa: PLC0415
 
     contents = folder.reader.contents
     chosen = select_samples(views(contents, set()), MAX_SHOWN)
@@ -38,6 +41,8 @@ def write_for_github(summary: RunSummary) -> list[str]:
     """Append to GitHub's step summary if there is one; the annotations to print, none outside of GitHub."""
     if os.environ.get("GITHUB_ACTIONS") != "true":
         return []
+    from pytest_modeleval.reports import github  # noqa: PLC0415
+
     target = os.environ.get("GITHUB_STEP_SUMMARY")
     if target:
         with Path(target).open("a", encoding="utf-8") as file:
@@ -47,6 +52,8 @@ def write_for_github(summary: RunSummary) -> list[str]:
 
 def views(contents: Contents, with_content: Set[ItemKey]) -> Iterator[SampleView]:
     """Every item of a run as a reader sees it; what was asked and said is read only for those in with_content."""
+    from pytest_modeleval.reports.page_parts import SampleView  # noqa: PLC0415
+
     for key, outcome in contents.outcomes.items():
         if outcome.kind is Kind.RIGHT:
             yield SampleView(key=key, kind=outcome.kind)
