@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from pytest_modeleval.bfcl.offering import simulated_functions, tools, with_hint
 from pytest_modeleval.bfcl.package import DEFAULT_VERSION
 from pytest_modeleval.bfcl.search.asking import Web, ask_web
 from pytest_modeleval.bfcl.search.choice import read_choice
-from pytest_modeleval.bfcl.simulation import Exhausted, Session, Simulations
+from pytest_modeleval.bfcl.simulation import Exhausted, Session, Simulations, TrueCall
 from pytest_modeleval.bfcl.text_asking import system_text, with_system
 from pytest_modeleval.declaration import Model
 from pytest_modeleval.graders.calls import Call, Language, grade_text_calls, grade_tool_calls
@@ -147,7 +148,13 @@ def _dialect(asking: Asking) -> TextDialect | ToolDialect:
 async def _checked(session: Session, said: Conversation, truth: Sequence[Sequence[str]]) -> tuple[str, str]:
     if said.is_stopped:
         return "too_many_rounds", f"turn {len(said.turns)} went on after 20 rounds of calls"
-    return await session.check(said.turns, [[parse_call(text) for text in turn] for turn in truth])
+    return await session.check(said.turns, [[_true_call(text) for text in turn] for turn in truth])
+
+
+@functools.lru_cache(maxsize=8192)
+def _true_call(text: str) -> TrueCall:
+    # The subsets in turns ask for the same calls, and so do repeats. Not to be changed by callers.
+    return parse_call(text)
 
 
 def _offered(
