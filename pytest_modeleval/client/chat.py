@@ -38,9 +38,7 @@ class ChatClient:
         """
         answer = _Answer(heard)
         start = time.perf_counter()
-        await self._transport.post(
-            f"{url}/chat/completions", body, {**self._headers, "X-Request-Id": request_id}, answer
-        )
+        await self._transport.post(f"{url}/chat/completions", body, self._headers, answer, request_id=request_id)
         end = time.perf_counter()
         reply = answer.reply()
         check_finish(reply)

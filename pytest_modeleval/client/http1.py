@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -29,13 +29,25 @@ PORTS = {"http": 80, "https": 443}
 
 @dataclass(slots=True, eq=False)
 class _Place:
-    """Where requests to one URL go. line: what their heads have in common. idle: connections, the last used last."""
+    """Where requests to one URL go. line: what their heads have in common. idle: connections, the last used last.
+
+    heads: the line and the header fields, by the fields: those of thousands of requests are the same.
+    """
 
     host: str
     port: int
     is_tls: bool
     line: bytes
     idle: list[_Connection] = field(default_factory=list)
+    heads: dict[tuple[tuple[str, str], ...], bytes] = field(default_factory=dict)
+
+    def head(self, headers: Mapping[str, str]) -> bytes:
+        """The head of a request, up to the fields that only this one has."""
+        fields = tuple(headers.items())
+        known = self.heads.get(fields)
+        if known is None:
+            known = self.heads[fields] = self.line + _encoded(fields)
+        return known
 
 
 class Http1Transport:
@@ -45,16 +57,34 @@ class Http1Transport:
         self._places: dict[str, _Place] = {}
         self._tls: ssl.SSLContext | None = None
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str], receiver: Receiver) -> None:
+    async def post(
+        self, url: str, body: bytes, headers: Mapping[str, str], receiver: Receiver, *, request_id: str = ""
+    ) -> None:
         """See Transport."""
         place = self._places.get(url) or self._place(url)
-        head = b"%bContent-Length: %d\r\n%b\r\n" % (place.line, len(body), _fields(headers))
+        own = f"X-Request-Id: {request_id}\r\n" if request_id else ""
+        request = b"%b%bContent-Length: %d\r\n\r\n%b" % (place.head(headers), own.encode("ascii"), len(body), body)
         loop = asyncio.get_running_loop()
-        request = head + body
         connection = _kept(place, loop.time())
-        if connection is None or not await _asked_on_kept(connection, request, receiver):
-            connection = await self._connect(place, loop)
-            await _asked(connection, request, receiver)
+        is_kept = connection is not None
+        while True:
+            if connection is None:
+                connection = await self._connect(place, loop)
+            try:
+                await connection.sent(request, receiver)
+                break
+            except AttemptFailed:
+                connection.drop()
+                if connection.has_begun or not is_kept:
+                    raise
+                # Servers close connections whenever they like (llama.cpp: after every stream, having announced
+                # keep-alive). One that ends without a byte of an answer says nothing about the request, which is to be
+                # sent again (RFC 9112, 9.3.1), on a new one.
+                connection, is_kept = None, False
+            except BaseException:
+                # A cancelled request too: that is how the server learns that nobody waits.
+                connection.drop()
+                raise
         if connection.is_reusable:
             connection.idle_since_s = loop.time()
             place.idle.append(connection)
@@ -118,35 +148,10 @@ def _kept(place: _Place, now_s: float) -> _Connection | None:
     return None
 
 
-async def _asked(connection: _Connection, request: bytes, receiver: Receiver) -> None:
-    """One exchange; a connection on which it fails is not used again."""
-    try:
-        await connection.exchange(request, receiver)
-    except BaseException:
-        # A cancelled request too: that is how the server learns that nobody waits.
-        connection.drop()
-        raise
-
-
-async def _asked_on_kept(connection: _Connection, request: bytes, receiver: Receiver) -> bool:
-    """One exchange on a connection that was used before; False if the server had closed it.
-
-    Servers close connections whenever they like (llama.cpp: after every stream, having announced keep-alive). One that
-    ends without a byte of an answer says nothing about the request, which is to be sent again (RFC 9112, 9.3.1).
-    """
-    try:
-        await _asked(connection, request, receiver)
-    except AttemptFailed:
-        if connection.has_begun:
-            raise
-        return False
-    return True
-
-
-def _fields(headers: Mapping[str, str]) -> bytes:
+def _encoded(fields: Iterable[tuple[str, str]]) -> bytes:
     """Header fields as bytes. Raises AttemptFailed for a value that would end its line."""
-    lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-    if lines.count("\n") != len(headers) or lines.count("\r") != len(headers) or not lines.isascii():
+    lines = [f"{name}: {value}" for name, value in fields]
+    if any("\n" in line or "\r" in line or not line.isascii() for line in lines):
         # Not shown: it may be the key.
         raise AttemptFailed(
             "a header field (the API key?) holds a line break or characters outside of ASCII",
@@ -154,7 +159,7 @@ def _fields(headers: Mapping[str, str]) -> bytes:
             cause="bad_header",
             is_retryable=False,
         )
-    return lines.encode("ascii")
+    return "".join(f"{line}\r\n" for line in lines).encode("ascii")
 
 
 class _Connection(asyncio.Protocol):
@@ -196,27 +201,24 @@ class _Connection(asyncio.Protocol):
         """Some of the answer to the last request has come."""
         return self._head_bytes > 0
 
-    async def exchange(self, request: bytes, receiver: Receiver) -> None:
-        """Send, and wait until the receiver has all of the answer."""
-        if not self.is_open:
+    def sent(self, request: bytes, receiver: Receiver) -> asyncio.Future[None]:
+        """Send; what is given back is done when the receiver has all of the answer."""
+        if not self.is_open or self._transport is None:
             raise lost("it was closed before the request was sent")
         self._receiver = receiver
         self._headers = {}
         self._head_bytes = 0
         self._is_head_over = self.is_reusable = False
         done = self._done = self._loop.create_future()
-        assert self._transport is not None
         self._transport.write(request)
-        try:
-            await done
-        finally:
-            self._done = self._receiver = None
+        return done
 
     def drop(self) -> None:
         """Close at once; what the server still wanted to say is not waited for."""
         if self._transport is not None:
             self._transport.abort()
         self.is_open = self.is_reusable = False
+        self._receiver = None
 
     # Of asyncio
 
@@ -225,7 +227,7 @@ class _Connection(asyncio.Protocol):
         self.is_open = True
 
     def data_received(self, data: bytes) -> None:
-        if self._done is None:
+        if self._done is None or self._done.done():
             # Nobody asked: a server that is about to close, or one that says more than it announced.
             self.drop()
             return
@@ -282,6 +284,7 @@ class _Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self._is_head_over and self._done is not None and not self._done.done():
             self.is_reusable = self._parser.should_keep_alive() and self._tells_its_end()
+            self._receiver = None
             self._done.set_result(None)
 
     def _tell(self, status: int) -> None:

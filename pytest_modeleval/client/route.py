@@ -34,12 +34,15 @@ class HttpxTransport:
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str], receiver: Receiver) -> None:
+    async def post(
+        self, url: str, body: bytes, headers: Mapping[str, str], receiver: Receiver, *, request_id: str = ""
+    ) -> None:
         """See Transport."""
         import httpx  # noqa: PLC0415 - loaded already by whoever made the client
 
+        own = {"X-Request-Id": request_id} if request_id else {}
         try:
-            async with self._client.stream("POST", url, content=body, headers=dict(headers)) as answer:
+            async with self._client.stream("POST", url, content=body, headers={**headers, **own}) as answer:
                 receiver.head(answer.status_code, answer.headers)
                 async for piece in answer.aiter_bytes():
                     if piece:

@@ -33,8 +33,13 @@ class Receiver(Protocol):
 class Transport(Protocol):
     """Sends one POST. All failures of the connection come out as AttemptFailed."""
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str], receiver: Receiver) -> None:
-        """Return when the answer is complete. A cancelled exchange closes the connection: the server is to stop."""
+    async def post(
+        self, url: str, body: bytes, headers: Mapping[str, str], receiver: Receiver, *, request_id: str = ""
+    ) -> None:
+        """Return when the answer is complete. A cancelled exchange closes the connection: the server is to stop.
+
+        headers: those that all requests have. request_id: sent as X-Request-Id, if not empty; plain ASCII.
+        """
 
     async def close(self) -> None:
         """Give all connections back."""

@@ -10,6 +10,7 @@ import random
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pytest_modeleval.client.chat import ChatClient
 from pytest_modeleval.dispatch.limit import Limiter, LimiterState
@@ -39,16 +40,37 @@ class Call:
 
 @dataclass(slots=True, eq=False)
 class _Flight:
-    """An attempt under way. Times are the loop's."""
+    """An attempt under way. Times are the loop's, in seconds.
 
-    timeout: asyncio.Timeout
+    task: whose work it is, cancelled when the attempt expires. cancelling: how many wished it cancelled before.
+    """
+
+    loop: asyncio.AbstractEventLoop
+    task: asyncio.Task[Any]
+    replicas: Replicas
+    replica: int
     silence: SilenceLimit
     attempt: int
+    limit_s: float
     started_s: float
     heard_s: float
-    limit_s: float
+    cancelling: int
     longest_s: float = 0.0
     expired: str = ""
+
+    def heard(self) -> None:
+        """Something came."""
+        moment = self.loop.time()
+        silence_s = moment - self.heard_s
+        self.longest_s = max(self.longest_s, silence_s)
+        self.heard_s = moment
+        self.replicas.heard(self.replica, moment)
+
+    def expire(self, why: str) -> None:
+        """End it, once."""
+        if not self.expired:
+            self.expired = why
+            self.task.cancel()
 
 
 @dataclass(slots=True)
@@ -106,7 +128,7 @@ class Dispatcher:
         """Give the server up: whatever is asked from now on ends at once, and so does what is waiting."""
         self.lost_reason = self.lost_reason or reason
         for flight in self._flights:
-            self._expire(flight, "lost")
+            flight.expire("lost")
 
     async def ask(self, call: Call, item: ItemKey) -> tuple[JsonObject, int]:
         """The reply and the number of attempts it took. Raises Ungraded when no further attempt is made."""
@@ -116,33 +138,32 @@ class Dispatcher:
         while True:
             attempt += 1
             await self._limiter.acquire()
-            replica = -1
-            begun_s = asyncio.get_running_loop().time()
             try:
                 await self._replicas.ready()
                 if self.lost_reason:
                     raise Ungraded(self.lost_reason, kind=Kind.SERVER_ERROR, cause="server_lost")
-                replica = self._replicas.choose(call.prefix)
-                begun_s = asyncio.get_running_loop().time()
-                reply = await self._attempt(replica, call, attempt, silence)
-            except AttemptFailed as failure:
-                now = asyncio.get_running_loop().time()
-                if self._replicas.failed(replica, failure, begun_s=begun_s, now_s=now):
-                    # The server went away under the request: that is not the sample's fault.
-                    self._on_failure(call, item, attempt, failure)
-                    attempt, delay = attempt - 1, SWEEP_S
+                flight = self._flight(call, attempt, silence)
+                try:
+                    reply = await self._attempt(flight, call)
+                except AttemptFailed as failure:
+                    if self._replicas.failed(
+                        flight.replica, failure, begun_s=flight.started_s, now_s=flight.loop.time()
+                    ):
+                        # The server went away under the request: that is not the sample's fault.
+                        self._on_failure(call, item, attempt, failure)
+                        attempt, delay = attempt - 1, SWEEP_S
+                    else:
+                        delay = self._failed(call, item, attempt, failure)
                 else:
-                    delay = self._failed(call, item, attempt, failure)
-            else:
-                self._replicas.completed(replica)
-                self._limiter.adaptive.succeeded()
-                self._health.succeeded()
-                self.figures.answered += 1
-                self.figures.completion_tokens += (reply.get("usage") or {}).get("completion_tokens") or 0
-                return reply, attempt
+                    self._replicas.completed(flight.replica)
+                    self._limiter.adaptive.succeeded()
+                    self._health.succeeded()
+                    self.figures.answered += 1
+                    self.figures.completion_tokens += (reply.get("usage") or {}).get("completion_tokens") or 0
+                    return reply, attempt
+                finally:
+                    self._replicas.done(flight.replica)
             finally:
-                if replica >= 0:
-                    self._replicas.done(replica)
                 self._limiter.release()
             await asyncio.sleep(delay)
 
@@ -163,39 +184,32 @@ class Dispatcher:
             raise Ungraded(f"{failure} ({tries})", kind=failure.kind, cause=failure.cause) from failure
         return delay
 
-    async def _attempt(self, replica: int, call: Call, attempt: int, silence: SilenceLimit) -> JsonObject:
-        loop = asyncio.get_running_loop()
-        url = self._replicas.urls[replica]
+    def _flight(self, call: Call, attempt: int, silence: SilenceLimit) -> _Flight:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        now = loop.time()
+        replica = self._replicas.choose(call.prefix)
+        return _Flight(loop, task, self._replicas, replica, silence, attempt, call.limit_s, now, now, task.cancelling())
+
+    async def _attempt(self, flight: _Flight, call: Call) -> JsonObject:
+        url = self._replicas.urls[flight.replica]
         self._asked += 1
         request_id = f"{self._name}-{self._asked}"
-        now = loop.time()
-        flight: _Flight | None = None
         # The id is our own for every attempt, so it stands outside of what is journaled and hashed.
         body = call.body if self._abort is None else b'%b,"rid":"%b"}' % (call.body[:-1], request_id.encode())
+        self._flights.add(flight)
         try:
-            async with asyncio.timeout(None) as timeout:
-                flight = _Flight(timeout, silence, attempt, now, now, call.limit_s)
-                self._flights.add(flight)
-                watched = flight
-
-                def heard() -> None:
-                    moment = loop.time()
-                    watched.longest_s = max(watched.longest_s, moment - watched.heard_s)
-                    watched.heard_s = moment
-                    self._replicas.heard(replica, moment)
-
-                reply = await self._client.complete(url, body, request_id=request_id, heard=heard)
-            heard()
-            silence.completed(flight.longest_s)
-        except TimeoutError as error:
+            reply = await self._client.complete(url, body, request_id=request_id, heard=flight.heard)
+        except asyncio.CancelledError as error:
             self._tell_abort(url, request_id)
-            raise _timed_out(flight, loop.time()) from error
-        except asyncio.CancelledError:
-            self._tell_abort(url, request_id)
+            # As asyncio.timeout does it, which would cost more than all else here: a wish from elsewhere goes first.
+            if flight.expired and flight.task.uncancel() <= flight.cancelling:
+                raise _timed_out(flight) from error
             raise
         finally:
-            if flight is not None:
-                self._flights.discard(flight)
+            self._flights.discard(flight)
+        flight.heard()
+        flight.silence.completed(flight.longest_s)
         return reply
 
     def _tell_abort(self, url: str, request_id: str) -> None:
@@ -215,9 +229,9 @@ class Dispatcher:
                 self.lose(reason)
             for flight in tuple(self._flights):
                 if now - flight.heard_s > flight.silence.limit_s(flight.attempt):
-                    self._expire(flight, "silent")
+                    flight.expire("silent")
                 elif now - flight.started_s > flight.limit_s:
-                    self._expire(flight, "too_long")
+                    flight.expire("too_long")
 
     async def close(self) -> None:
         """Wait a moment for aborts to be told, then close all connections."""
@@ -225,17 +239,9 @@ class Dispatcher:
             await asyncio.wait(set(self._aborting), timeout=1.0)
         await self._client.close()
 
-    @staticmethod
-    def _expire(flight: _Flight, why: str) -> None:
-        if not flight.expired:
-            flight.expired = why
-            flight.timeout.reschedule(asyncio.get_running_loop().time())
 
-
-def _timed_out(flight: _Flight | None, now_s: float) -> AttemptFailed:
-    if flight is None or not flight.expired:
-        # The transport's own limit, on connecting.
-        return AttemptFailed("connecting to the server took too long", kind=Kind.TIMEOUT, cause="connect_timeout")
+def _timed_out(flight: _Flight) -> AttemptFailed:
+    now_s = flight.loop.time()
     if flight.expired == "lost":
         return AttemptFailed("the server is lost", kind=Kind.SERVER_ERROR, cause="server_lost", is_retryable=False)
     if flight.expired == "silent":

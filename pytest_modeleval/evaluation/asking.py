@@ -242,7 +242,9 @@ class AskingSite:
             "reply": reply,
         }
         self.contents.responses[call.key] = self.journal.write(line)
-        # The slot was given on: let the next request out before this answer is worked on.
+        # The slot was given on. First the request that got it goes out, then those whose slots were freed in the same
+        # moment; only then is this answer worked on.
+        await asyncio.sleep(0)
         await asyncio.sleep(0)
         return reply
 

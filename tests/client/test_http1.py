@@ -99,7 +99,7 @@ def _ask(*pieces: bytes | None) -> Taken:
     taken = Taken()
 
     async def act(transport: Http1Transport, server: Server) -> None:
-        await transport.post(server.url, b"{}", {"X-Request-Id": "r1"}, taken)
+        await transport.post(server.url, b"{}", {}, taken, request_id="r1")
 
     _run(lambda: Server(list(pieces)), act)
     return taken
@@ -115,12 +115,14 @@ def test_what_is_sent() -> None:
     """One POST with the path and query of the URL, its host and port, the header fields given, and the body."""
 
     async def act(transport: Http1Transport, server: Server) -> None:
-        await transport.post(server.url, '{"a":"ü"}'.encode(), {"Content-Type": "application/json"}, Taken())
+        fields = {"Content-Type": "application/json"}
+        await transport.post(server.url, '{"a":"ü"}'.encode(), fields, Taken(), request_id="r1")
 
     server, _ = _run(lambda: Server([OK + b"Content-Length: 0\r\n\r\n"]), act)
     host = server.url.split("/")[2].encode()
     assert server.requests == [
-        b"POST /v1/chat?q=1 HTTP/1.1\r\nHost: %b\r\nContent-Length: 10\r\nContent-Type: application/json\r\n\r\n"
+        b"POST /v1/chat?q=1 HTTP/1.1\r\nHost: %b\r\nContent-Type: application/json\r\nX-Request-Id: r1\r\n"
+        b"Content-Length: 10\r\n\r\n"
         b'{"a":"\xc3\xbc"}' % host
     ]
 
