@@ -169,6 +169,9 @@ class Discarded:
         """See client.transport.Receiver."""
         self.pieces.append(piece)
 
+    def end(self) -> None:
+        """See client.transport.Receiver."""
+
 
 def bare(url: str, number: int, in_flight: int) -> None:
     """The same requests and nothing else: body, transport, events, letter. Runs in a process of its own."""

@@ -5,10 +5,12 @@ Knows no benchmark and no pytest. Does not retry and does not limit time: the di
 
 from __future__ import annotations
 
+import asyncio
 import email.utils
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import Protocol
 
 from pytest_modeleval.client.reply import Assembly, bad, check_finish, parse_json, reply_from_json
 from pytest_modeleval.client.sse import DONE, EventLines
@@ -22,6 +24,16 @@ GATHER_BYTES = 32 * 1024
 MAX_BODY_BYTES = 64 * 1024 * 1024
 
 
+class Listener(Protocol):
+    """Who waits for a reply. Called where things arrive, in the event loop."""
+
+    def heard(self) -> None:
+        """Something came, so that silence can be measured."""
+
+    def over(self, reply: JsonObject) -> None:
+        """The reply is whole and valid. What this raises comes out of `complete`."""
+
+
 class ChatClient:
     """Sends bodies to /chat/completions and gives replies back (see client.reply)."""
 
@@ -31,55 +43,75 @@ class ChatClient:
         if key:
             self._headers["Authorization"] = f"Bearer {key}"
 
-    async def complete(self, url: str, body: bytes, *, request_id: str, heard: Callable[[], None]) -> JsonObject:
-        """One reply. `heard` is called whenever something arrives, so that silence can be measured.
+    async def complete(self, url: str, body: bytes, *, request_id: str, listener: Listener) -> JsonObject:
+        """One reply, which the listener was given already. url: the base, with /v1.
 
-        url: the base, with /v1. Raises AttemptFailed; lets cancellation through, which closes the connection.
+        Raises AttemptFailed; lets cancellation through, which closes the connection.
         """
-        answer = _Answer(heard)
-        start = time.perf_counter()
+        answer = _Answer(listener)
         await self._transport.post(f"{url}/chat/completions", body, self._headers, answer, request_id=request_id)
-        end = time.perf_counter()
-        reply = answer.reply()
-        check_finish(reply)
-        if answer.first_s is not None:
-            reply["first_token_s"] = round(answer.first_s - start, 4)
-        reply["total_s"] = round(end - start, 4)
-        return reply
+        assert answer.reply is not None
+        return answer.reply
+
+    def begin(
+        self, url: str, body: bytes, *, request_id: str, listener: Listener, done: asyncio.Future[None]
+    ) -> Callable[[], None] | None:
+        """As `complete`, but sent before this returns, where that can be: see Transport.begin."""
+        answer = _Answer(listener)
+        return self._transport.begin(
+            f"{url}/chat/completions", body, self._headers, answer, done, request_id=request_id
+        )
 
     async def abort(self, url: str, request_id: str) -> None:
         """Tell SGLang to drop a request: one whose client is gone goes on to max_tokens (SGLang issue 37833)."""
         root = url.removesuffix("/").removesuffix("/v1")
         body = f'{{"rid":"{request_id}","abort_all":false}}'.encode()
-        await self._transport.post(f"{root}/abort_request", body, self._headers, _Answer(_nothing))
+        await self._transport.post(f"{root}/abort_request", body, self._headers, _Unheard())
 
     async def close(self) -> None:
         """Give all connections back."""
         await self._transport.close()
 
 
+class _Unheard:
+    """A receiver of an answer that nobody waits for."""
+
+    def head(self, status: int, headers: Mapping[str, str]) -> None:
+        """See Receiver."""
+
+    def data(self, piece: bytes) -> None:
+        """See Receiver."""
+
+    def end(self) -> None:
+        """See Receiver."""
+
+
 class _Answer:
-    """Takes one answer in: a Receiver.
+    """Takes one answer in: a Receiver. Made in the moment in which the request is sent.
 
     The pieces of a stream are read at once until the first token is there, whose time counts; after that they gather up
-    to GATHER_BYTES. first_s: time.perf_counter() of the first token, None without a stream.
+    to GATHER_BYTES. reply: the whole of it, when it is there.
     """
 
     __slots__ = (
         "_assembly",
-        "_heard",
+        "_first_s",
         "_is_done",
         "_is_stream",
         "_lines",
+        "_listener",
         "_pieces",
         "_retry_after",
         "_size",
+        "_start_s",
         "_status",
-        "first_s",
+        "reply",
     )
 
-    def __init__(self, heard: Callable[[], None]) -> None:
-        self._heard = heard
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._start_s = time.perf_counter()
+        self._first_s: float | None = None
         self._status = 0
         self._retry_after: str | None = None
         self._is_stream = False
@@ -88,19 +120,19 @@ class _Answer:
         self._assembly = Assembly()
         self._pieces: list[bytes] = []
         self._size = 0
-        self.first_s: float | None = None
+        self.reply: JsonObject | None = None
 
     def head(self, status: int, headers: Mapping[str, str]) -> None:
         """See Receiver."""
-        self._heard()
+        self._listener.heard()
         self._status = status
         self._is_stream = status == 200 and "text/event-stream" in headers.get("content-type", "")
         self._retry_after = headers.get("retry-after")
 
     def data(self, piece: bytes) -> None:
         """See Receiver."""
-        self._heard()
-        if self._is_stream and self.first_s is None:
+        self._listener.heard()
+        if self._is_stream and self._first_s is None:
             self._take(self._lines.feed(piece))
             return
         self._pieces.append(piece)
@@ -111,8 +143,18 @@ class _Answer:
         elif self._size > MAX_BODY_BYTES:
             raise bad(f"the reply is longer than {MAX_BODY_BYTES} bytes", "too_large")
 
-    def reply(self) -> JsonObject:
-        """The whole reply. Raises AttemptFailed if the answer is none."""
+    def end(self) -> None:
+        """See Receiver. Raises AttemptFailed if the answer is none."""
+        end_s = time.perf_counter()
+        reply = self._read()
+        check_finish(reply)
+        if self._first_s is not None:
+            reply["first_token_s"] = round(self._first_s - self._start_s, 4)
+        reply["total_s"] = round(end_s - self._start_s, 4)
+        self.reply = reply
+        self._listener.over(reply)
+
+    def _read(self) -> JsonObject:
         if self._status != 200:
             raise _refusal(self._status, b"".join(self._pieces), self._retry_after)
         if not self._is_stream:
@@ -132,12 +174,8 @@ class _Answer:
         for payload in payloads:
             if payload == DONE:
                 self._is_done = True
-            elif payload and self._assembly.add(parse_json(payload)) and self.first_s is None:
-                self.first_s = time.perf_counter()
-
-
-def _nothing() -> None:
-    """Nobody listens."""
+            elif payload and self._assembly.add(parse_json(payload)) and self._first_s is None:
+                self._first_s = time.perf_counter()
 
 
 def _refusal(status: int, body: bytes, wait: str | None) -> AttemptFailed:

@@ -13,13 +13,14 @@ from __future__ import annotations
 import asyncio
 import ssl
 import urllib.parse
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import cast
 
 import httptools
 
-from pytest_modeleval.client.transport import CONNECT_TIMEOUT_S, KEEPALIVE_S, Receiver, lost
+from pytest_modeleval.client.transport import CONNECT_TIMEOUT_S, KEEPALIVE_S, Receiver, Unsaid, lost
 from pytest_modeleval.errors import AttemptFailed
 from pytest_modeleval.records import Kind
 
@@ -62,34 +63,39 @@ class Http1Transport:
     ) -> None:
         """See Transport."""
         place = self._places.get(url) or self._place(url)
-        own = f"X-Request-Id: {request_id}\r\n" if request_id else ""
-        request = b"%b%bContent-Length: %d\r\n\r\n%b" % (place.head(headers), own.encode("ascii"), len(body), body)
+        request = _request(place, body, headers, request_id)
         loop = asyncio.get_running_loop()
-        connection = _kept(place, loop.time())
-        is_kept = connection is not None
-        while True:
-            if connection is None:
-                connection = await self._connect(place, loop)
+        connection = _kept(place, loop.time()) or await self._connect(place, loop)
+        done = loop.create_future()
+        try:
             try:
-                await connection.sent(request, receiver)
-                break
-            except AttemptFailed:
-                connection.drop()
-                if connection.has_begun or not is_kept:
-                    raise
-                # Servers close connections whenever they like (llama.cpp: after every stream, having announced
-                # keep-alive). One that ends without a byte of an answer says nothing about the request, which is to be
-                # sent again (RFC 9112, 9.3.1), on a new one.
-                connection, is_kept = None, False
-            except BaseException:
-                # A cancelled request too: that is how the server learns that nobody waits.
-                connection.drop()
-                raise
-        if connection.is_reusable:
-            connection.idle_since_s = loop.time()
-            place.idle.append(connection)
-        else:
-            connection.drop()
+                await connection.send(request, receiver, done)
+            except Unsaid:
+                connection = await self._connect(place, loop)
+                done = loop.create_future()
+                await connection.send(request, receiver, done)
+        except BaseException:
+            # A cancelled request too: that is how the server learns that nobody waits.
+            connection.abandon(done)
+            raise
+
+    def begin(
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        receiver: Receiver,
+        done: asyncio.Future[None],
+        *,
+        request_id: str = "",
+    ) -> Callable[[], None] | None:
+        """See Transport."""
+        place = self._places.get(url)
+        connection = _kept(place, done.get_loop().time()) if place is not None else None
+        if place is None or connection is None:
+            return None
+        connection.send(_request(place, body, headers, request_id), receiver, done)
+        return partial(connection.abandon, done)
 
     async def close(self) -> None:
         """See Transport."""
@@ -138,6 +144,11 @@ class Http1Transport:
         return protocol
 
 
+def _request(place: _Place, body: bytes, headers: Mapping[str, str], request_id: str) -> bytes:
+    own = f"X-Request-Id: {request_id}\r\n" if request_id else ""
+    return b"%b%bContent-Length: %d\r\n\r\n%b" % (place.head(headers), own.encode("ascii"), len(body), body)
+
+
 def _kept(place: _Place, now_s: float) -> _Connection | None:
     """An open connection that was used a moment ago; those that were not are dropped."""
     while place.idle:
@@ -170,15 +181,17 @@ class _Connection(asyncio.Protocol):
         "_fails",
         "_head_bytes",
         "_headers",
+        "_is_complete",
         "_is_head_over",
+        "_is_reusable",
         "_loop",
         "_parser",
         "_place",
         "_receiver",
         "_transport",
+        "_was_used",
         "idle_since_s",
         "is_open",
-        "is_reusable",
     )
 
     def __init__(self, place: _Place, loop: asyncio.AbstractEventLoop) -> None:
@@ -191,33 +204,33 @@ class _Connection(asyncio.Protocol):
         self._fails: BaseException | None = None
         self._headers: dict[str, str] = {}
         self._head_bytes = 0
-        self._is_head_over = False
+        self._is_head_over = self._is_complete = self._is_reusable = self._was_used = False
         self.is_open = False
-        self.is_reusable = False
         self.idle_since_s = 0.0
 
-    @property
-    def has_begun(self) -> bool:
-        """Some of the answer to the last request has come."""
-        return self._head_bytes > 0
-
-    def sent(self, request: bytes, receiver: Receiver) -> asyncio.Future[None]:
-        """Send; what is given back is done when the receiver has all of the answer."""
+    def send(self, request: bytes, receiver: Receiver, done: asyncio.Future[None]) -> asyncio.Future[None]:
+        """Send; `done`, given back, is done when the receiver has all of the answer."""
         if not self.is_open or self._transport is None:
-            raise lost("it was closed before the request was sent")
+            done.set_exception(lost("it was closed before the request was sent", is_unsaid=self._was_used))
+            return done
         self._receiver = receiver
+        self._done = done
         self._headers = {}
         self._head_bytes = 0
-        self._is_head_over = self.is_reusable = False
-        done = self._done = self._loop.create_future()
+        self._is_head_over = self._is_complete = False
         self._transport.write(request)
         return done
+
+    def abandon(self, done: asyncio.Future[None]) -> None:
+        """Close, if it still works on what `done` waits for."""
+        if self._done is done:
+            self.drop()
 
     def drop(self) -> None:
         """Close at once; what the server still wanted to say is not waited for."""
         if self._transport is not None:
             self._transport.abort()
-        self.is_open = self.is_reusable = False
+        self.is_open = False
         self._receiver = None
 
     # Of asyncio
@@ -238,9 +251,16 @@ class _Connection(asyncio.Protocol):
         except httptools.HttpParserCallbackError as error:
             self._fail(self._fails or error)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self._fail(self._fails or lost(f"no valid HTTP: {error}"))
+            if self._is_complete:
+                # The answer is whole; what follows it is none of ours.
+                self._is_reusable = False
+                self._end()
+            else:
+                self._fail(lost(f"no valid HTTP: {error}"))
         else:
-            if not self._is_head_over and self._head_bytes > MAX_HEAD_BYTES:
+            if self._is_complete:
+                self._end()
+            elif not self._is_head_over and self._head_bytes > MAX_HEAD_BYTES:
                 self._fail(lost(f"the head of the answer is longer than {MAX_HEAD_BYTES} bytes"))
 
     def eof_received(self) -> None:
@@ -248,15 +268,16 @@ class _Connection(asyncio.Protocol):
         self.is_open = False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.is_open = self.is_reusable = False
+        self.is_open = False
         if self in self._place.idle:
             self._place.idle.remove(self)
         if self._done is None or self._done.done():
             return
         if exc is None and self._is_head_over and not self._tells_its_end():
-            self._done.set_result(None)
+            self._end()
         else:
-            self._fail(lost(exc or "it was closed before the answer was complete"))
+            is_unsaid = self._was_used and not self._head_bytes
+            self._fail(lost(exc or "it was closed before the answer was complete", is_unsaid=is_unsaid))
 
     # Of httptools
 
@@ -265,6 +286,8 @@ class _Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
+        if self._is_complete:
+            return
         if status < 200:
             # 100 Continue and the like: the answer itself follows.
             self._headers = {}
@@ -274,18 +297,43 @@ class _Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         try:
-            if self._receiver is not None:
+            if self._receiver is not None and not self._is_complete:
                 self._receiver.data(body)
         except BaseException as error:
             # httptools wraps what a callback raises; this is what comes out of `post`, as it is.
             self._fails = error
             raise
 
+    def on_message_begin(self) -> None:
+        if self._is_complete:
+            # Who says more than was asked for is not asked again.
+            self._is_reusable = False
+
     def on_message_complete(self) -> None:
-        if self._is_head_over and self._done is not None and not self._done.done():
-            self.is_reusable = self._parser.should_keep_alive() and self._tells_its_end()
-            self._receiver = None
-            self._done.set_result(None)
+        if self._is_head_over and not self._is_complete:
+            self._is_reusable = self._parser.should_keep_alive() and self._tells_its_end()
+            # The end waits until the rest of the data was looked at, see on_message_begin.
+            self._is_complete = True
+
+    def _end(self) -> None:
+        """All of the answer is there: the connection is free, and the receiver may use it at once."""
+        receiver, done = self._receiver, self._done
+        self._receiver = self._done = None
+        if self._is_reusable and self.is_open:
+            self._was_used = True
+            self.idle_since_s = self._loop.time()
+            self._place.idle.append(self)
+        else:
+            self.drop()
+        if done is None or done.done():
+            return
+        try:
+            if receiver is not None:
+                receiver.end()
+        except BaseException as error:  # noqa: BLE001 - handed to whoever waits
+            done.set_exception(error)
+        else:
+            done.set_result(None)
 
     def _tell(self, status: int) -> None:
         try:

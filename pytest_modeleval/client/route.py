@@ -6,6 +6,7 @@ more than that; see the hook `pytest_modeleval_http_client`.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -47,8 +48,21 @@ class HttpxTransport:
                 async for piece in answer.aiter_bytes():
                     if piece:
                         receiver.data(piece)
+            receiver.end()
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise lost(error) from error
+
+    def begin(
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        receiver: Receiver,
+        done: asyncio.Future[None],
+        *,
+        request_id: str = "",
+    ) -> None:
+        """See Transport. httpx can only be waited for."""
 
     async def close(self) -> None:
         """See Transport."""

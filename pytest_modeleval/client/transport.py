@@ -8,7 +8,8 @@ Errors of the layer below are mapped here, once, to AttemptFailed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from pytest_modeleval.errors import AttemptFailed
@@ -29,25 +30,52 @@ class Receiver(Protocol):
     def data(self, piece: bytes) -> None:
         """A piece of the body, not empty."""
 
+    def end(self) -> None:
+        """The answer is complete, and its connection free for another one. Called where the last piece arrives."""
+
 
 class Transport(Protocol):
-    """Sends one POST. All failures of the connection come out as AttemptFailed."""
+    """Sends one POST. All failures of the connection come out as AttemptFailed.
+
+    headers: those that all requests have. request_id: sent as X-Request-Id, if not empty; plain ASCII.
+    """
 
     async def post(
         self, url: str, body: bytes, headers: Mapping[str, str], receiver: Receiver, *, request_id: str = ""
     ) -> None:
-        """Return when the answer is complete. A cancelled exchange closes the connection: the server is to stop.
+        """Return when the answer is complete. A cancelled exchange closes the connection: the server is to stop."""
 
-        headers: those that all requests have. request_id: sent as X-Request-Id, if not empty; plain ASCII.
+    def begin(
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        receiver: Receiver,
+        done: asyncio.Future[None],
+        *,
+        request_id: str = "",
+    ) -> Callable[[], None] | None:
+        """Send at once, from anywhere in the loop; `done` gets what `post` would return or raise, or Unsaid.
+
+        Gives back what abandons the exchange, to be called when `done` was cancelled. None where it takes time to send
+        (no connection is open): then nothing was done, and `post` is the way.
         """
 
     async def close(self) -> None:
         """Give all connections back."""
 
 
-def lost(error: BaseException | str) -> AttemptFailed:
+class Unsaid(AttemptFailed):
+    """A connection that was used before ended without a byte of an answer. Ask again, with `post`.
+
+    Servers close connections whenever they like (llama.cpp: after every stream, having announced keep-alive). That says
+    nothing about the request, which is to be sent again (RFC 9112, section 9.3.1).
+    """
+
+
+def lost(error: BaseException | str, *, is_unsaid: bool = False) -> AttemptFailed:
     """The connection failed; asked again, it may work."""
     text = str(error) or type(error).__name__
-    return AttemptFailed(
+    return (Unsaid if is_unsaid else AttemptFailed)(
         f"the connection to the server failed: {text}", kind=Kind.SERVER_ERROR, cause="connection_lost"
     )

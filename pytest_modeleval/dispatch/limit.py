@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 DECREASE = 0.7
@@ -53,42 +54,53 @@ class LimiterState:
 
 
 class Limiter:
-    """Slots for requests. Coroutines of one event loop only."""
+    """Slots for requests. Coroutines of one event loop only.
+
+    begin(done), see `acquire`: called in the moment in which the slot is there, maybe from within the `release` of
+    another one; it says whether it has begun to work towards `done`.
+    """
 
     def __init__(self, most: int) -> None:
         self.adaptive = AdaptiveLimit(most)
         self._in_flight = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[tuple[asyncio.Future[None], Callable[[asyncio.Future[None]], bool]]] = deque()
 
     def state(self) -> LimiterState:
         """The figures right now."""
         return LimiterState(
             in_flight=self._in_flight,
-            waiting=sum(not waiter.done() for waiter in self._waiting),
+            waiting=sum(not waiter.done() for waiter, _ in self._waiting),
             limit=self.adaptive.value,
             most=self.adaptive.most,
         )
 
-    async def acquire(self) -> None:
-        """Take a slot, waiting for one in order of arrival."""
+    async def acquire(self, begin: Callable[[asyncio.Future[None]], bool]) -> None:
+        """Take a slot, waiting for one in order of arrival; and wait for what was begun in it, if anything was.
+
+        A free slot is not given to a coroutine that then has to be woken: what uses it begins at once. To be released
+        by whoever called if `begin` was called, whatever this raises.
+        """
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self._in_flight < self.adaptive.value and not self._waiting:
-            self._in_flight += 1
-            return
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(waiter)
-        try:
-            await waiter
-        except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled():
-                # The slot was given in the same moment: hand it on.
-                self.release()
-            raise
+            self._give(done, begin)
+        else:
+            self._waiting.append((done, begin))
+        await done
 
     def release(self) -> None:
         """Give a slot back; the next in the queue gets it if the limit allows."""
         self._in_flight -= 1
         while self._waiting and self._in_flight < self.adaptive.value:
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                self._in_flight += 1
-                waiter.set_result(None)
+            done, begin = self._waiting.popleft()
+            if not done.done():
+                self._give(done, begin)
+
+    def _give(self, done: asyncio.Future[None], begin: Callable[[asyncio.Future[None]], bool]) -> None:
+        self._in_flight += 1
+        try:
+            has_begun = begin(done)
+        except Exception as error:  # noqa: BLE001 - of the one that waits, not of the one that gave its slot back
+            done.set_exception(error)
+        else:
+            if not has_begun:
+                done.set_result(None)

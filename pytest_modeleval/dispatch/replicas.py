@@ -52,6 +52,11 @@ class Replicas:
         """The replica for a request with this prefix. Call `done` afterwards."""
         return self._balancer.choose(prefix)
 
+    @property
+    def is_ready(self) -> bool:
+        """`ready` would not wait."""
+        return self._can_ask.is_set()
+
     async def ready(self) -> None:
         """Wait while all are being started again."""
         await self._can_ask.wait()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -15,7 +14,8 @@ from pytest_modeleval.client.body import encode_body, prompt_digest, request_key
 from pytest_modeleval.client.reply import response_from_reply
 from pytest_modeleval.declaration import Benchmark, Grader
 from pytest_modeleval.dispatch.balance import prefix_key
-from pytest_modeleval.dispatch.dispatcher import Call, Dispatcher
+from pytest_modeleval.dispatch.dispatcher import Dispatcher
+from pytest_modeleval.dispatch.flight import Call
 from pytest_modeleval.dispatch.silence import sample_limit_s
 from pytest_modeleval.errors import AttemptFailed, Ungraded
 from pytest_modeleval.evaluation.plan import PlannedItem
@@ -231,22 +231,20 @@ class AskingSite:
         """A reply of the server, journaled before anybody sees it. kept: what the journal keeps of the request."""
         if self.dispatcher is None:
             raise _not_stored("answer to this very request (was the prompt or a parameter changed since?)")
-        reply, attempts = await self.dispatcher.ask(call, key)
-        line = {
-            "type": "response",
-            "key": call.key,
-            **about(key),
-            "attempts": attempts,
-            "time": utc_now(),
-            **kept,
-            "reply": reply,
-        }
-        self.contents.responses[call.key] = self.journal.write(line)
-        # The slot was given on. First the request that got it goes out, then those whose slots were freed in the same
-        # moment; only then is this answer worked on.
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        return reply
+
+        def take(reply: JsonObject, attempts: int) -> None:
+            line = {
+                "type": "response",
+                "key": call.key,
+                **about(key),
+                "attempts": attempts,
+                "time": utc_now(),
+                **kept,
+                "reply": reply,
+            }
+            self.contents.responses[call.key] = self.journal.write(line)
+
+        return await self.dispatcher.ask(call, key, take)
 
     async def use_tool(
         self, key: str, item: ItemKey, name: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]]

@@ -13,8 +13,9 @@ from typing import Any
 from pytest_modeleval.client.chat import ChatClient
 from pytest_modeleval.client.route import transport_for
 from pytest_modeleval.client.transport import Transport
-from pytest_modeleval.dispatch.dispatcher import Dispatcher, Figures
+from pytest_modeleval.dispatch.dispatcher import Dispatcher
 from pytest_modeleval.dispatch.engine import Engine
+from pytest_modeleval.dispatch.flight import Figures
 from pytest_modeleval.dispatch.replicas import Watched
 from pytest_modeleval.errors import RunFolderError, SettingsError
 from pytest_modeleval.evaluation.asking import Answered, AskingSite, ModelFacts

@@ -21,6 +21,17 @@ from pytest_modeleval.errors import AttemptFailed
 from pytest_modeleval.records import Kind, Response
 
 
+class Waiting:
+    """A listener that checks that a reply is whole when it is told."""
+
+    def heard(self) -> None:
+        """See Listener."""
+
+    def over(self, reply: dict[str, Any]) -> None:
+        """See Listener."""
+        assert reply["finish_reason"]
+
+
 def _ask(answer: httpx.Response | Exception, *, key: str | None = None) -> tuple[Response, list[httpx.Request]]:
     asked: list[httpx.Request] = []
 
@@ -33,7 +44,7 @@ def _ask(answer: httpx.Response | Exception, *, key: str | None = None) -> tuple
     async def run() -> dict[str, Any]:
         client = ChatClient(HttpxTransport(httpx.AsyncClient(transport=httpx.MockTransport(handle))), key=key)
         try:
-            return await client.complete("http://server/v1", b"{}", request_id="r1", heard=lambda: None)
+            return await client.complete("http://server/v1", b"{}", request_id="r1", listener=Waiting())
         finally:
             await client.close()
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from pytest_modeleval.client.http1 import MAX_HEAD_BYTES, Http1Transport
 from pytest_modeleval.client.route import HttpxTransport, transport_for
+from pytest_modeleval.client.transport import Unsaid
 from pytest_modeleval.errors import AttemptFailed
 from pytest_modeleval.records import Kind
 
@@ -28,6 +29,7 @@ class Taken:
         self.status = 0
         self.headers: dict[str, str] = {}
         self.body = b""
+        self.ends = 0
 
     def head(self, status: int, headers: Mapping[str, str]) -> None:
         """See Receiver."""
@@ -36,6 +38,10 @@ class Taken:
     def data(self, piece: bytes) -> None:
         """See Receiver."""
         self.body += piece
+
+    def end(self) -> None:
+        """See Receiver."""
+        self.ends += 1
 
 
 class Server:
@@ -340,3 +346,82 @@ def test_behind_a_proxy_httpx_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_PROXY", raising=False)
     assert isinstance(transport_for(["http://server/v1"]), HttpxTransport)
     assert isinstance(transport_for(["http://127.0.0.1:8000/v1"]), Http1Transport)
+
+
+def test_an_answer_ends_once_and_its_connection_is_free_by_then() -> None:
+    """What asks again from within `end` goes out on the same connection, at once, and gets its own answer."""
+    second = Taken()
+
+    class First(Taken):
+        """Asks once more where its own answer ends."""
+
+        def end(self) -> None:
+            """See Receiver."""
+            super().end()
+            assert transport_of[0].begin(url_of[0], b"[]", {}, second, done_of[0]) is not None
+
+    first = First()
+    transport_of: list[Http1Transport] = []
+    url_of: list[str] = []
+    done_of: list[asyncio.Future[None]] = []
+
+    async def act(transport: Http1Transport, server: Server) -> None:
+        transport_of.append(transport)
+        url_of.append(server.url)
+        done_of.append(asyncio.get_running_loop().create_future())
+        assert transport.begin(server.url, b"{}", {}, Taken(), done_of[0]) is None, "no connection is open yet"
+        await transport.post(server.url, b"{}", {}, first)
+        await done_of[0]
+
+    one, two = (OK + b"Content-Length: 1\r\n\r\n" + letter for letter in (b"1", b"2"))
+    server, _ = _run(lambda: Server([one], [two]), act)
+    assert (first.body, second.body) == (b"1", b"2")
+    assert (first.ends, second.ends) == (1, 1)
+    assert server.connections == 1
+
+
+def test_what_follows_an_answer_unasked_reaches_nobody() -> None:
+    """A server that says more than one answer is not asked again on that connection, and nobody gets what it said."""
+    taken, other = Taken(), Taken()
+
+    async def act(transport: Http1Transport, server: Server) -> None:
+        await transport.post(server.url, b"{}", {}, taken)
+        done = asyncio.get_running_loop().create_future()
+        assert transport.begin(server.url, b"{}", {}, other, done) is None
+        await transport.post(server.url, b"{}", {}, other)
+
+    one, two = (OK + b"Content-Length: 1\r\n\r\n" + letter for letter in (b"1", b"2"))
+    for stray in (two, b"garbage", OK + CHUNKED + b"1\r\n"):
+        server, _ = _run(lambda stray=stray: Server([one + stray], [two]), act)  # type: ignore[misc]
+        assert (taken.body, other.body) == (b"1", b"2")
+        assert server.connections == 2
+        taken.body = other.body = b""
+
+
+def test_a_kept_connection_that_ends_without_a_word_is_no_answer() -> None:
+    """`begin` on a connection that the server closes meanwhile says so in a way that is no failed attempt."""
+
+    async def act(transport: Http1Transport, server: Server) -> None:
+        await transport.post(server.url, b"{}", {}, Taken())
+        done = asyncio.get_running_loop().create_future()
+        assert transport.begin(server.url, b"{}", {}, Taken(), done) is not None
+        with pytest.raises(Unsaid):
+            await done
+
+    _run(lambda: Server([OK + b"Content-Length: 1\r\n\r\n1"], [None]), act)
+
+
+def test_an_abandoned_exchange_closes_its_connection() -> None:
+    """The server sees that nobody waits; abandoning once more does not touch what came after."""
+
+    async def act(transport: Http1Transport, server: Server) -> None:
+        await transport.post(server.url, b"{}", {}, Taken())
+        done = asyncio.get_running_loop().create_future()
+        abandon = transport.begin(server.url, b"{}", {}, Taken(), done)
+        assert abandon is not None
+        done.cancel()
+        abandon()
+        await asyncio.wait_for(server.gone.wait(), 5)
+
+    server, _ = _run(lambda: Server([OK + b"Content-Length: 1\r\n\r\n1"]), act)
+    assert len(server.requests) == 2

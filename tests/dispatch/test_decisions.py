@@ -51,30 +51,74 @@ def test_many_refusals_at_once_are_one_signal() -> None:
     assert limit.value == 49
 
 
-def test_slots_are_given_in_order_and_never_lost() -> None:
-    """Waiters get slots first come first served; a cancelled waiter passes its slot on."""
+def _finish(done: asyncio.Future[None]) -> None:
+    if not done.done():
+        done.set_result(None)
+
+
+async def _uses(limiter: Limiter, number: int, order: list[int], *, begins: bool, fails: bool = False) -> None:
+    """Take a slot, note the number in that moment, and give the slot back."""
+    has_slot = False
+
+    def begin(done: asyncio.Future[None]) -> bool:
+        nonlocal has_slot
+        has_slot = True
+        order.append(number)
+        if fails:
+            raise ValueError(number)
+        if begins:
+            done.get_loop().call_soon(_finish, done)
+        return begins
+
+    try:
+        await limiter.acquire(begin)
+        await asyncio.sleep(0)
+    finally:
+        if has_slot:
+            limiter.release()
+
+
+@pytest.mark.parametrize("begins", [True, False])
+def test_slots_are_given_in_order_and_never_lost(begins: bool) -> None:
+    """First come, first served; used in the moment they are there; cancelled waiters leave no slot taken."""
 
     async def run() -> list[int]:
         limiter = Limiter(1)
         order: list[int] = []
-
-        async def worker(number: int) -> None:
-            await limiter.acquire()
-            order.append(number)
-            await asyncio.sleep(0)
-            limiter.release()
-
-        await limiter.acquire()
-        tasks = [asyncio.ensure_future(worker(number)) for number in range(4)]
+        await limiter.acquire(lambda _: False)
+        tasks = [asyncio.ensure_future(_uses(limiter, number, order, begins=begins)) for number in range(5)]
         await asyncio.sleep(0)
-        assert (limiter.state().in_flight, limiter.state().waiting) == (1, 4)
+        assert (limiter.state().in_flight, limiter.state().waiting) == (1, 5)
+        tasks[2].cancel()
         limiter.release()
+        assert order == [0]
+        # It has its slot already, and gives it back.
         tasks[0].cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         assert limiter.state().in_flight == 0
         return order
 
-    assert asyncio.run(run()) == [1, 2, 3]
+    assert asyncio.run(run()) == [0, 1, 3, 4]
+
+
+def test_who_cannot_begin_hurts_nobody_else() -> None:
+    """What `begin` raises comes out of its own `acquire`, not out of the `release` that made room for it."""
+
+    async def run() -> None:
+        limiter = Limiter(1)
+        order: list[int] = []
+        await limiter.acquire(lambda _: False)
+        failing = asyncio.ensure_future(_uses(limiter, 1, order, begins=True, fails=True))
+        next_one = asyncio.ensure_future(_uses(limiter, 2, order, begins=True))
+        await asyncio.sleep(0)
+        limiter.release()
+        with pytest.raises(ValueError, match="1"):
+            await failing
+        await next_one
+        assert order == [1, 2]
+        assert limiter.state().in_flight == 0
+
+    asyncio.run(run())
 
 
 @given(st.integers(1, 10), st.floats(0, 1), st.one_of(st.none(), st.floats(0, 1000)))

@@ -9,7 +9,8 @@ import pytest
 
 from pytest_modeleval.client.chat import ChatClient
 from pytest_modeleval.client.transport import Receiver
-from pytest_modeleval.dispatch.dispatcher import Call, Dispatcher
+from pytest_modeleval.dispatch.dispatcher import Dispatcher
+from pytest_modeleval.dispatch.flight import Call
 from pytest_modeleval.errors import Ungraded
 from pytest_modeleval.records import ItemKey, JsonObject
 
@@ -30,16 +31,28 @@ class Silent:
         self.asked.set()
         await asyncio.Event().wait()
 
+    def begin(
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        receiver: Receiver,
+        done: asyncio.Future[None],
+        *,
+        request_id: str = "",
+    ) -> None:
+        """See Transport."""
+
     async def close(self) -> None:
         """See Transport."""
 
 
-async def _under_way() -> tuple[Dispatcher, asyncio.Task[tuple[JsonObject, int]]]:
+async def _under_way() -> tuple[Dispatcher, asyncio.Task[JsonObject]]:
     transport = Silent()
     dispatcher = Dispatcher(
         ChatClient(transport), ["http://server/v1"], in_flight=1, idle_timeout_s=None, on_failure=lambda *_: None
     )
-    task = asyncio.ensure_future(dispatcher.ask(CALL, ITEM))
+    task = asyncio.ensure_future(dispatcher.ask(CALL, ITEM, lambda *_: None))
     await transport.asked.wait()
     return dispatcher, task
 
