@@ -219,7 +219,10 @@ async def _act(act: Act, body: dict[str, Any], reader: asyncio.StreamReader, wri
         await reader.read(1)
         raise ConnectionError
     if act.delay_s:
-        await asyncio.sleep(act.delay_s)
+        # It sends nothing meanwhile: what can be read is that it left.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(reader.read(1), act.delay_s)
+            raise ConnectionError
     usage = {"prompt_tokens": 7, "completion_tokens": act.tokens, "total_tokens": 7 + act.tokens}
     calls = [
         {"index": index, "id": f"c{index}", "type": "function", "function": {"name": name, "arguments": arguments}}
