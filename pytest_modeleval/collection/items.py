@@ -53,6 +53,11 @@ class SampleItem(pytest.Function):
         made.update(self.obj.__dict__)
         return made
 
+    @property
+    def function(self) -> Any:
+        """As pytest has it, which looks for the function of a method; a benchmark is none."""
+        return self.obj
+
     @cached_property
     def _request(self) -> Any:  # type: ignore[override]  # as above
         """As `keywords`."""
