@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import uvloop
 
-from pytest_modeleval.bfcl import simulation, simulation_process
+from pytest_modeleval.bfcl import simulation, simulation_child, simulation_process
 from pytest_modeleval.bfcl.package import WHEELS, official_code
-from pytest_modeleval.bfcl.simulation import Session, Simulations
+from pytest_modeleval.bfcl.simulation import Exhausted, Session, Simulations
 from pytest_modeleval.bfcl.simulation_classes import MODULES, PACKAGE
 from pytest_modeleval.bfcl.simulation_process import Ended, Process
 from pytest_modeleval.errors import DataError, Ungraded
@@ -24,7 +24,7 @@ from pytest_modeleval.records import Kind
 
 # An API that leaves marks wherever its code can, and does what ends a process: always, or only one with others in it.
 LEAKY = """
-import decimal, os, signal
+import decimal, mpmath, os, resource, signal
 CONSTANT = {"marks": 0}
 
 class Parent:
@@ -39,18 +39,22 @@ class MathAPI(Parent):
         CONSTANT["marks"] += 1
         Parent.marks.append(1)
         decimal.getcontext().prec += 1
+        mpmath.mp.prec += 1
         self.own += 1
         return self.seen(len(kept))
 
     def seen(self, kept=0):
         return {"kept": kept, "constant": CONSTANT["marks"], "inherited": len(self.marks),
-                "prec": decimal.getcontext().prec, "own": self.own}
+                "prec": decimal.getcontext().prec, "mp": mpmath.mp.prec, "own": self.own}
 
     def where(self):
         return str(os.getpid())
 
     def limit(self):
         return str(signal.getitimer(signal.ITIMER_PROF)[0])
+
+    def whole_limit(self):
+        return str(resource.getrlimit(resource.RLIMIT_CPU)[0])
 
     def die(self):
         os._exit(1)
@@ -73,6 +77,7 @@ Work = Callable[[Simulations], Awaitable[Any]]
 @pytest.fixture
 def leaky(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """LEAKY stands where the official code would."""
+    pytest.importorskip("mpmath")
     folder = tmp_path / PACKAGE.replace(".", "/")
     folder.mkdir(parents=True)
     (folder / f"{MODULES['MathAPI']}.py").write_text(LEAKY)
@@ -107,7 +112,7 @@ async def said(session: Session, *names: str) -> list[str]:
 
 @pytest.mark.usefixtures("leaky")
 def test_no_state_of_any_kind_passes_from_one_conversation_to_another() -> None:
-    """Module, class, default argument, decimal context: side by side and later, each finds them as at first."""
+    """Module, class, default argument, precisions of decimal and mpmath: each conversation finds them as at first."""
 
     async def work(apis: Simulations) -> tuple[list[str], list[Any]]:
         places, marks = [], []
@@ -122,10 +127,10 @@ def test_no_state_of_any_kind_passes_from_one_conversation_to_another() -> None:
 
     places, (first, second, first_again, third) = simulated(work)
     assert len(set(places)) == 1, "the conversations did not share a process, so this shows nothing"
-    fresh = {"kept": 0, "constant": 0, "inherited": 0, "prec": 28, "own": 0}
+    fresh = {"kept": 0, "constant": 0, "inherited": 0, "prec": 28, "mp": 53, "own": 0}
     assert third == fresh
-    assert first == second == fresh | {"constant": 2, "inherited": 2, "prec": 30, "own": 2}
-    assert first_again == fresh | {"constant": 4, "inherited": 4, "prec": 32, "own": 4}
+    assert first == second == fresh | {"constant": 2, "inherited": 2, "prec": 30, "mp": 55, "own": 2}
+    assert first_again == fresh | {"constant": 4, "inherited": 4, "prec": 32, "mp": 57, "own": 4}
 
 
 @pytest.mark.usefixtures("leaky")
@@ -137,15 +142,15 @@ def test_a_call_that_ends_a_shared_process_is_made_again_alone(ending: str) -> N
         async with opened(apis) as culprit, opened(apis) as other, opened(apis) as idle:
             for session in (culprit, other, idle):
                 await said(session, "mark")
-            ended = asyncio.create_task(said(culprit, ending, "mark", "limit"))
+            ended = asyncio.create_task(said(culprit, ending, "mark", "limit", "whole_limit"))
             waiting = asyncio.create_task(said(other, "mark", "where"))
-            *ended_found, limit = await ended
+            ended_found = await ended
             found, place = await waiting
             idle_found, idle_place = await said(idle, "mark", "where")
-            return [*ended_found, limit], [found, idle_found, place, idle_place]
+            return ended_found, [found, idle_found, place, idle_place]
 
-    (answer, marked, limit), (found, idle_found, place, idle_place) = simulated(work)
-    assert (answer, float(limit)) == ("done", 0.0)
+    (answer, marked, limit, whole_limit), (found, idle_found, place, idle_place) = simulated(work)
+    assert (answer, float(limit), whole_limit) == ("done", 0.0, str(simulation_child.CPU_S))
     assert [json.loads(text)["constant"] for text in (marked, found, idle_found)] == [2, 2, 2]
     assert place == idle_place
 
@@ -163,6 +168,21 @@ def test_a_call_that_ends_its_own_process_too_leaves_its_sample_ungraded_alone()
     assert isinstance(second, Ungraded)
     assert (second.kind, second.cause) == (Kind.GRADER_ERROR, "simulation_died")
     assert [json.loads(found[0])["own"] for found in (first, third)] == [1, 1]
+
+
+@pytest.mark.usefixtures("leaky")
+def test_a_process_that_ends_alone_after_its_processor_time_is_the_models_doing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No sample is lost to a runaway call: the model made it, so it is wrong. Here no time at all is allowed."""
+    monkeypatch.setattr(simulation_child, "CPU_S", 0)
+
+    async def work(apis: Simulations) -> None:
+        async with opened(apis) as session:
+            await said(session, "die")
+
+    with pytest.raises(Exhausted, match="processor time"):
+        simulated(work)
 
 
 @pytest.mark.usefixtures("leaky")
