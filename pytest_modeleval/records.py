@@ -35,7 +35,7 @@ class Kind(StrEnum):
     @property
     def label(self) -> str:
         """The kind as people read it."""
-        return self.value.replace("_", " ")
+        return self._value_.replace("_", " ")
 
 
 VERDICTS = frozenset({Kind.RIGHT, Kind.WRONG, Kind.NO_ANSWER, Kind.TRUNCATED})

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pytest_modeleval.collection.casting import Mould
-from pytest_modeleval.collection.items import SampleItem, name_as_parametrized
+from pytest_modeleval.collection.items import SampleItem, filled_fixtures, name_as_parametrized
 from pytest_modeleval.collection.keyword import may_match, words
 from pytest_modeleval.datasets import SILENT, Progress, find_subsets, open_manifest
 from pytest_modeleval.declaration import Benchmark, Subset
@@ -93,7 +93,7 @@ class BenchmarkCollector:
         all_subsets = declared.subsets or tuple(subsets)
         plan = BenchmarkPlan(declared, all_subsets, {})
         info = probe._fixtureinfo
-        location = probe.location
+        location, filled = probe.location, filled_fixtures(probe)
         has_repeats = self._settings.most_repeats > 1
 
         def make(sample: str) -> SampleItem:
@@ -110,6 +110,7 @@ class BenchmarkCollector:
                 item = mould.cast(f"{sample}-r{planned.key.repeat}" if has_repeats else sample)
                 item.planned = planned
                 item.shared_location = location
+                item.filled = filled
                 if subset.name not in sample:
                     item.extra_keyword_matches.add(subset.name)
                 yield item

@@ -34,6 +34,8 @@ class SampleItem(pytest.Function):
     model_facts: ModelFacts | None = None
     # Of the benchmark's function, as pytest's `location` has it: path from the root folder, line, name.
     shared_location: tuple[str, int | None, str]
+    # Which of our fixtures are filled in without asking pytest; see `filled_fixtures`.
+    filled: tuple[str, ...]
     # Gives the answer, or raises what stands for it; set for each item just before it runs, and let go after it.
     arrival: Callable[[], Answered] | None = None
     answered: Answered | None = None
@@ -80,6 +82,8 @@ class SampleItem(pytest.Function):
     def setup(self) -> None:
         """Fill the fixtures that the test asks for, then those that are not ours."""
         self.fill()
+        # Our fixtures ask for `request`; resolving it anew would inspect a signature for every item.
+        self.funcargs["request"] = self._request
         super().setup()
 
     def fill(self) -> None:
@@ -93,15 +97,13 @@ class SampleItem(pytest.Function):
         self.answered = answered
         # Filled in here because resolving fixtures costs 80 us a test; the fixtures exist all the same, for
         # other fixtures that build on them.
-        for name in ANSWER_FIXTURES:
-            if name in self._fixtureinfo.argnames and not self._is_overridden(name):
-                self.funcargs[name] = self.fixture_value(name)
-        # Our fixtures ask for `request`; resolving it anew would inspect a signature for every item.
-        self.funcargs["request"] = self._request
+        for name in self.filled:
+            self.funcargs[name] = self.fixture_value(name)
 
     def run_body(self) -> None:
         """The test function itself, without hooks (session.lane)."""
-        self.obj(**{name: self.funcargs[name] for name in self._fixtureinfo.argnames})
+        given = self.funcargs
+        self.obj(**{name: given[name] for name in self._fixtureinfo.argnames})
 
     def fixture_value(self, name: str) -> Any:
         """What the fixture `sample`, `response`, `grade` or `model` gives in this item."""
@@ -109,6 +111,8 @@ class SampleItem(pytest.Function):
             return self.planned.sample
         if name == "model":
             return self.model_facts
+        if name == "request":
+            return self._request
         if self.answered is None:
             raise UserMistake(f"the fixture {name} exists only while a sample runs")
         if name == "response":
@@ -158,10 +162,15 @@ class SampleItem(pytest.Function):
             )
         return made
 
-    def _is_overridden(self, name: str) -> bool:
-        """A project may define a fixture of the same name; its own wins, as everywhere in pytest."""
-        definitions = self._fixtureinfo.name2fixturedefs.get(name, ())
-        return len(definitions) > 1
+
+def filled_fixtures(item: pytest.Function) -> tuple[str, ...]:
+    """Those of our fixtures, and `request`, that the function asks for; the same for all items of a benchmark.
+
+    A project's own fixture of the same name wins, as everywhere in pytest.
+    """
+    info = item._fixtureinfo
+    ours = (*ANSWER_FIXTURES, "request")
+    return tuple(name for name in ours if name in info.argnames and len(info.name2fixturedefs.get(name, ())) <= 1)
 
 
 def name_as_parametrized(item: SampleItem, name: str, sample: str) -> None:

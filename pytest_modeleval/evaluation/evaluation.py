@@ -202,12 +202,19 @@ class Evaluation:
         """True if `answer` would not wait for this item."""
         return self._engine is not None and self._engine.is_done(index)
 
-    def finish(self, item: PlannedItem, outcome: Outcome) -> None:
-        """Enter an item's outcome, once: into the journal and the scores."""
+    def finish(self, item: PlannedItem, outcome: Outcome, *, may_wait: bool = False) -> None:
+        """Enter an item's outcome, once: into the journal and the scores. may_wait: `flush` is called soon."""
         if self._contents.outcomes.get(item.key) != outcome:
             line = outcome_line(outcome, version=item.plan.benchmark.version)
-            self._journal.write(line)
+            if may_wait:
+                self._journal.hold(line)
+            else:
+                self._journal.write(line)
             self._contents.enter(outcome, line["time"])
+
+    def flush(self) -> None:
+        """Write what waits."""
+        self._journal.flush()
 
     def close(self) -> None:
         """Stop asking; keep what is journaled."""

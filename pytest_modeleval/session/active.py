@@ -26,7 +26,7 @@ from pytest_modeleval.reports.text import visible
 from pytest_modeleval.session import run as runs
 from pytest_modeleval.session.connect import Connection
 from pytest_modeleval.session.deployment import deployment_notes
-from pytest_modeleval.session.garbage import spare_collector
+from pytest_modeleval.session.garbage import calm_collector, spare_collector
 from pytest_modeleval.session.judging import check_targets
 from pytest_modeleval.session.lane import ShortWay
 from pytest_modeleval.session.other_plugins import refuse_reruns
@@ -282,7 +282,8 @@ class ActiveSession:
         sys.setswitchinterval(SWITCH_S)
         self.evaluation.start(self.first_indices())
         try:
-            yield
+            with calm_collector():
+                yield
         finally:
             self.evaluation.close()
             sys.setswitchinterval(interval_s)
@@ -302,6 +303,7 @@ class ActiveSession:
             return (yield)
         finally:
             item.let_go()
+            self.evaluation.flush()
             self.tick()
 
     def before_item(self, item: SampleItem) -> None:
@@ -345,9 +347,9 @@ class ActiveSession:
             shape_report(report, outcome, is_strict=self.settings.is_strict)
         return report
 
-    def report_of(self, item: SampleItem, call: pytest.CallInfo[None]) -> pytest.TestReport:
-        """What pytest_runtest_makereport would give, for items on the short way."""
-        outcome = self._judge(item, call)
+    def report_of(self, item: SampleItem, call: pytest.CallInfo[None], may_wait: bool) -> pytest.TestReport:
+        """What pytest_runtest_makereport would give, for items on the short way. may_wait: see Evaluation.finish."""
+        outcome = self._judge(item, call, may_wait=may_wait)
         if outcome is None or not outcome.kind.is_verdict:
             report = pytest.TestReport.from_item_and_call(item, call)
         else:
@@ -356,15 +358,16 @@ class ActiveSession:
             shape_report(report, outcome, is_strict=self.settings.is_strict)
         return report
 
-    def _judge(self, item: SampleItem, call: pytest.CallInfo[None]) -> Outcome | None:
+    def _judge(self, item: SampleItem, call: pytest.CallInfo[None], *, may_wait: bool = False) -> Outcome | None:
         outcome = outcome_of(item, call)
         if outcome is not None:
             assert self.evaluation is not None
             item.is_wrong = outcome.kind.is_verdict
-            item.failure_line = line_of(outcome)
+            if call.excinfo is not None:
+                item.failure_line = line_of(outcome)
             # Before the report is made: JUnit reads them from there.
             item.user_properties.extend(properties_of(outcome))
-            self.evaluation.finish(item.planned, outcome)
+            self.evaluation.finish(item.planned, outcome, may_wait=may_wait)
             if self.needs is not None:
                 self.needs.see(outcome)
         return outcome

@@ -12,6 +12,7 @@ docs/decisions.md.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -20,6 +21,7 @@ import pytest
 from pytest_modeleval.collection.items import ANSWER_FIXTURES, SampleItem
 from pytest_modeleval.errors import Ungraded
 from pytest_modeleval.session.saving import Spared
+from pytest_modeleval.session.telling import Telling
 
 # Hooks of an item's phases, and who of pytest itself implements them. What these do for a phase (capture output, add
 # log handlers, look for warnings and unraisable exceptions, evaluate skip marks) a short way item does without.
@@ -85,14 +87,15 @@ SPECIAL_MARKS = frozenset({"skip", "skipif", "xfail", "usefixtures", "filterwarn
 class ShortWay:
     """Decides once per run and once per benchmark who may go the short way, and walks it.
 
-    report_of(item, call): what pytest_runtest_makereport would give. following(item): the item after it if its answer
-    is there (`arrival` set), else None; asked again and again until it says so.
+    report_of(item, call, may_wait): what pytest_runtest_makereport would give; may_wait says that nobody reads the
+    journal before the protocol of the item is over. following(item): the item after it if its answer is there
+    (`arrival` set), else None; asked again and again until it says so.
     """
 
     def __init__(
         self,
         config: pytest.Config,
-        report_of: Callable[[SampleItem, pytest.CallInfo[None]], pytest.TestReport],
+        report_of: Callable[[SampleItem, pytest.CallInfo[None], bool], pytest.TestReport],
         following: Callable[[SampleItem], SampleItem | None],
     ) -> None:
         self._report_of = report_of
@@ -101,14 +104,17 @@ class ShortWay:
         self._is_open = (
             config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES) <= 0
             and not any(config.getoption(option, False) for option in SPECIAL_OPTIONS)
-            and not config.getini("log_cli")
+            and not _ini(config, "log_cli")
             and all(_owners(hooks, name) <= PASSED_OVER for name in PHASE_HOOKS)
         )
         self._is_announced = not (
             _owners(hooks, "pytest_runtest_logstart") | _owners(hooks, "pytest_runtest_logfinish") <= CALL_IS_ENOUGH
         )
-        self._needs_phases = hasattr(config, "workerinput") or not (
-            _owners(hooks, "pytest_runtest_logreport") <= CALL_IS_ENOUGH
+        self._needs_phases = (
+            hasattr(config, "workerinput")
+            or not _owners(hooks, "pytest_runtest_logreport") <= CALL_IS_ENOUGH
+            # The terminal then counts setups to find the end of a module.
+            or _ini(config, "console_output_style") == "times"
         )
         makers = _owners(hooks, "pytest_runtest_makereport")
         if not config.getoption("htmlpath", None):
@@ -117,7 +123,10 @@ class ShortWay:
         self._is_hooked = not makers <= PASSED_OVER | MAKERS
         self._is_interacting = not _owners(hooks, "pytest_exception_interact") <= INTERACTING
         self._is_alone = _owners(hooks, "pytest_runtest_protocol") <= PROTOCOL
+        self._is_unwatched = self._is_alone and not self._needs_phases
+        self._call = _pytests_call_info if _is_call_info_other() else _call_info
         self._allowed: dict[int, bool] = {}
+        self._telling = Telling(config)
         self._parent: pytest.Collector | None = None
         self._hook: Any = None
         self._last: pytest.Item | None = None
@@ -126,7 +135,20 @@ class ShortWay:
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
         """Take the item, and what follows it if that can be; or leave it to pytest."""
         self._come_to(item)
-        if not isinstance(item, SampleItem) or not self._run(item):
+        if not isinstance(item, SampleItem) or item.arrival is None or not self._takes(item):
+            return None
+        if item.parent is not self._parent:
+            # The hooks of conftest files depend on the file only; pytest looks them up for every item.
+            self._parent, self._hook = item.parent, item.ihook
+        self._telling.look(self._hook)
+        try:
+            return self._run_with_followers(item)
+        finally:
+            self._telling.flush()
+
+    def _run_with_followers(self, item: SampleItem) -> bool | None:
+        """The item, then those after it that have the same parent and are answered; None if it goes pytest's way."""
+        if not self._run(item):
             return None
         following = self._following(item) if self._is_alone else None
         while following is not None:
@@ -159,7 +181,7 @@ class ShortWay:
 
     def _run(self, item: SampleItem) -> bool:
         """Run and report one item. False if it must go the ordinary way; then nothing was reported of it."""
-        if item.arrival is None or not self._takes(item):
+        if not self._takes(item):
             return False
         try:
             item.fill()
@@ -193,24 +215,61 @@ class ShortWay:
 
     def _walk(self, item: SampleItem, body: Callable[[], None], *, when: Literal["setup", "call"] = "call") -> None:
         """Run the body and report it. The item is filled already (`SampleItem.fill`), or its setup says why not."""
-        # The hooks of conftest files depend on the file only; pytest looks them up for every item.
-        if item.parent is not self._parent:
-            self._parent, self._hook = item.parent, item.ihook
-        hook = self._hook
+        hook, tell = self._hook, self._telling.tell
         if self._is_announced:
             hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         if self._needs_phases and when == "call":
-            hook.pytest_runtest_logreport(report=_passed(item, "setup"))
-        call = pytest.CallInfo.from_call(body, when=when, reraise=(pytest.exit.Exception, KeyboardInterrupt))
+            tell(_passed(item, "setup"))
+        call = self._call(body, when)
         if self._is_hooked:
             report = hook.pytest_runtest_makereport(item=item, call=call)
         else:
-            report = self._report_of(item, call)
-        hook.pytest_runtest_logreport(report=report)
+            report = self._report_of(item, call, self._is_unwatched)
+        tell(report)
         if self._needs_phases:
-            hook.pytest_runtest_logreport(report=_passed(item, "teardown"))
+            tell(_passed(item, "teardown"))
         if self._is_announced:
             hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+
+
+Phase = Literal["setup", "call"]
+# What a phase passes on to pytest instead of noting it.
+PASSED_ON = (pytest.exit.Exception, KeyboardInterrupt)
+
+
+def _call_info(body: Callable[[], None], when: Phase) -> pytest.CallInfo[None]:
+    """As CallInfo.from_call of pytest, which makes five more objects to read two clocks. start, stop: seconds, UTC."""
+    excinfo = None
+    start, began_s = time.time(), time.perf_counter()
+    try:
+        body()
+    except PASSED_ON:
+        raise
+    except BaseException:  # noqa: BLE001 - as pytest: it becomes the item's outcome
+        excinfo = pytest.ExceptionInfo.from_current()
+    duration = time.perf_counter() - began_s
+    return pytest.CallInfo(None, excinfo, start, start + duration, duration, when, _ispytest=True)
+
+
+def _pytests_call_info(body: Callable[[], None], when: Phase) -> pytest.CallInfo[None]:
+    return pytest.CallInfo.from_call(body, when=when, reraise=PASSED_ON)
+
+
+def _is_call_info_other() -> bool:
+    """This pytest's CallInfo is not made as `_call_info` makes it."""
+    try:
+        _call_info(_nothing, "call")
+    except TypeError:
+        return True
+    return False
+
+
+def _ini(config: pytest.Config, name: str) -> object:
+    """A setting of a plugin of pytest, which may be switched off; None then."""
+    try:
+        return config.getini(name)
+    except ValueError:
+        return None
 
 
 def _owners(manager: pytest.PytestPluginManager, hook: str) -> set[str]:

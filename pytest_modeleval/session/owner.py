@@ -19,7 +19,7 @@ from pytest_modeleval.session.connect import Connection, connect, find_profile, 
 from pytest_modeleval.session.display import Display, PassingLine
 from pytest_modeleval.session.exit_status import exit_status
 from pytest_modeleval.session.judging import Judge, gate_reports
-from pytest_modeleval.session.outcomes import ATTRIBUTE, status_of
+from pytest_modeleval.session.outcomes import ATTRIBUTE, KINDS, status_of
 from pytest_modeleval.session.pages import REPORT_FILE, views, write_for_github, write_report
 from pytest_modeleval.session.saving import Needs, needs_of
 from pytest_modeleval.session.states import HELD, UP, ServerStates
@@ -209,10 +209,12 @@ class Owner:
         """Count samples for the live line, and failures that are none of a sample's ungraded ends."""
         facts = getattr(report, ATTRIBUTE, None)
         if facts is not None and facts["cause"] not in SPARED:
-            self.tally.take(facts["benchmark"], Kind(facts["kind"]), facts["value"])
-        if report.failed and (facts is None or Kind(facts["kind"]).is_verdict):
+            self.tally.take(facts["benchmark"], KINDS[facts["kind"]], facts["value"])
+        if not report.failed:
+            return
+        if facts is None or KINDS[facts["kind"]].is_verdict:
             self._ordinary_failures += 1
-        if self._display is not None and report.failed:
+        if self._display is not None:
             self._display.clear()
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:

@@ -1,7 +1,8 @@
 """The journal: what was asked, what came back, what it was worth. Append-only JSON Lines, one file per process.
 
-A line is written in one go, when the thing happens, so that a process can be killed at any moment. A torn last line
-(power cut, full disk) is fenced off by a line break at the next start and passed over when reading.
+A line is written in one go, when the thing happens or soon after (`hold`), so that a process can be killed at any
+moment: what is lost then is made again from what is there. A torn last line (power cut, full disk) is fenced off by a
+line break at the next start and passed over when reading.
 
 Line types (docs/run-folder.md): plan, response, tool, attempt (failed), grade, ungraded.
 """
@@ -72,12 +73,24 @@ def utc_now() -> str:
     return f"{known[1]}.{int((now - second) * 1000):03d}Z"
 
 
+# How many lines wait at most, and when the next one takes them along in any case: what is held when the process is
+# killed has to be made anew.
+HELD_LINES = 64
+HELD_S = 0.5
+
+
 class JournalWriter:
-    """Appends to one journal file. Safe to use from several threads."""
+    """Appends to one journal file. Safe to use from several threads.
+
+    A line that can be made anew from another (a grade, from its response) may be held: it is written together with the
+    next line that cannot, or by flush().
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
+        self._held: list[bytes] = []
+        self._held_since_s = 0.0
         try:
             self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
             self._end = os.lseek(self._file, 0, os.SEEK_END)
@@ -90,21 +103,48 @@ class JournalWriter:
         """Append one line. Raises JournalError if not all of it reached the file."""
         data = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
         with self._lock:
-            try:
-                written = os.write(self._file, data)
-            except OSError as error:
-                raise JournalError(f"cannot write the journal {self.path}: {error.strerror}") from error
-            place = Place(self.path, self._end, len(data))
-            self._end += written
+            self._write([*self._held, data])
+            return Place(self.path, self._end - len(data), len(data))
+
+    def hold(self, line: Mapping[str, Any]) -> None:
+        """Append one line soon: with the next one, by flush(), or when one waits for HELD_S. Raises as write()."""
+        data = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+        now_s = time.monotonic()
+        with self._lock:
+            if not self._held:
+                self._held_since_s = now_s
+            self._held.append(data)
+            if len(self._held) >= HELD_LINES or now_s - self._held_since_s >= HELD_S:
+                self._write(self._held)
+
+    def flush(self) -> None:
+        """Write what is held. Raises as write()."""
+        if self._held:
+            with self._lock:
+                self._write(self._held)
+
+    def _write(self, lines: list[bytes]) -> None:
+        """Write lines, the held ones among them, in one go; the lock is held."""
+        data = b"".join(lines)
+        try:
+            written = os.write(self._file, data)
+        except OSError as error:
+            raise JournalError(f"cannot write the journal {self.path}: {error.strerror}") from error
+        self._end += written
+        self._held = []
         if written != len(data):
             raise JournalError(f"cannot write the journal {self.path}: only {written} of {len(data)} bytes fit")
-        return place
 
     def close(self) -> None:
-        """Make it last, and let go of the file."""
+        """Write what is held, make it last, and let go of the file. Raises as write(); the file is closed then too."""
         with self._lock:
-            if self._file >= 0:
+            if self._file < 0:
+                return
+            try:
+                if self._held:
+                    self._write(self._held)
                 os.fsync(self._file)
+            finally:
                 os.close(self._file)
                 self._file = -1
 

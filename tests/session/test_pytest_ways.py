@@ -164,10 +164,11 @@ def test_the_table_survives_every_verbosity(suite: Suite, server: LoopbackServer
         assert result.out.count("WRONG") == 2
 
 
-def test_without_a_terminal_the_files_are_written(suite: Suite, server: LoopbackServer) -> None:
-    """-p no:terminal: status and summary as ever."""
+@pytest.mark.parametrize("plugin", ["terminal", "logging"])
+def test_without_a_plugin_of_pytest_the_files_are_written(suite: Suite, server: LoopbackServer, plugin: str) -> None:
+    """-p no:terminal, -p no:logging: status and summary as ever."""
     suite.write_rows(8)
-    result = suite.run(server.url, "-p", "no:terminal")
+    result = suite.run(server.url, "-p", f"no:{plugin}")
     assert result.status == 0, result.out + result.err
     assert result.subset()["score"] == 0.75
 

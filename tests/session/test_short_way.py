@@ -20,6 +20,15 @@ def pytest_runtest_logreport(report):
         with open("seen.jsonl", "a") as file:
             file.write(json.dumps(seen) + "\\n")
 """
+GIVES_MARKS = """
+def pytest_configure(config):
+    config.addinivalue_line("markers", "few: of the function")
+    config.addinivalue_line("markers", "slow: of single samples")
+
+def pytest_collection_modifyitems(items):
+    for index in (0, 5):
+        items[index].add_marker("slow")
+"""
 WRAPPER = """
 import pytest
 
@@ -52,6 +61,19 @@ def test_both_ways_give_the_same_reports(suite: Suite, server: LoopbackServer) -
     assert short == _seen(suite)
     assert {report[1] for report in short} == {"passed", "skipped"}
     assert len({report[0] for report in short}) == len(short) == 40
+
+
+def test_keywords_are_those_of_the_item(suite: Suite, server: LoopbackServer) -> None:
+    """Marks of the function are all samples' own, marks that a project gives to single samples only theirs."""
+    suite.write_rows(12)
+    suite.write_benchmark("import pytest\n" + BENCHMARK.replace("def test_quiz", "@pytest.mark.few\ndef test_quiz"))
+    (suite.path / "conftest.py").write_text(NOTES + GIVES_MARKS)
+    assert suite.run(server.url).status == 0
+    short = _seen(suite)
+    assert suite.run(server.url, "-o", "log_cli=true", "--eval-run", "other", run=False).status == 0
+    assert short == _seen(suite)
+    assert [index for index, report in enumerate(short) if "slow" in report[3]] == [0, 5]
+    assert all("few" in report[3] and report[0].rpartition("::")[2] in report[3] for report in short)
 
 
 def test_a_plugin_around_items_sees_one_at_a_time(suite: Suite, server: LoopbackServer) -> None:

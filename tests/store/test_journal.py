@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
+from typing import Any
 
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_modeleval.records import ItemKey, Kind, Outcome
 from pytest_modeleval.store.journal import (
+    HELD_LINES,
+    JournalError,
     JournalReader,
     JournalWriter,
+    Place,
     outcome_from_line,
     outcome_line,
     read_place,
@@ -98,3 +104,68 @@ def test_lines_that_are_no_entries_say_nothing(tmp_path: Path) -> None:
     contents = JournalReader(tmp_path).refresh()
     assert not contents.responses
     assert not contents.outcomes
+
+
+@settings(max_examples=80)
+@given(steps=st.lists(st.tuples(st.sampled_from(["write", "hold", "flush"]), st.integers(0, 300)), max_size=200))
+def test_held_lines_come_in_order_and_places_stay_true(tmp_path_factory: object, steps: list[tuple[str, int]]) -> None:
+    """Whatever waits: lines stand in the order in which they were given, and each response where its place says."""
+    path = tmp_path_factory.mktemp("held") / "journal.jsonl"  # type: ignore[attr-defined]
+    writer = JournalWriter(path)
+    places: list[tuple[Place, Any]] = []
+    given_lines: list[Any] = []
+    for number, (how, length) in enumerate(steps):
+        line = {"type": "response", "key": str(number), "reply": {"content": "x" * length}}
+        if how == "flush":
+            writer.flush()
+            assert len(path.read_bytes().splitlines()) == len(given_lines)
+            continue
+        given_lines.append(line)
+        if how == "write":
+            places.append((writer.write(line), line))
+            assert len(path.read_bytes().splitlines()) == len(given_lines)
+        else:
+            writer.hold(line)
+            assert len(given_lines) - len(path.read_bytes().splitlines()) < HELD_LINES
+    writer.close()
+    assert [orjson.loads(line) for line in path.read_bytes().splitlines()] == given_lines
+    assert all(read_place(place) == line for place, line in places)
+
+
+def test_several_threads_may_write_and_hold(tmp_path: Path) -> None:
+    """No line is lost, torn or written twice, and every place is that of its line."""
+    writer = JournalWriter(tmp_path / "journal.jsonl")
+    places: dict[str, Place] = {}
+
+    def work(name: str) -> None:
+        for number in range(300):
+            key = f"{name}{number}"
+            line = {"type": "response", "key": key, "reply": {"content": key * (number % 7)}}
+            if name == "held":
+                writer.hold(line)
+            else:
+                places[key] = writer.write(line)
+            if number % 50 == 0:
+                writer.flush()
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in ("one", "two", "held")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    writer.close()
+    contents = JournalReader(tmp_path).refresh()
+    assert len((tmp_path / "journal.jsonl").read_bytes().splitlines()) == len(contents.responses) == 900
+    assert {key: contents.responses[key] for key in places} == places
+
+
+def test_a_journal_that_cannot_be_written_says_so_at_its_end(tmp_path: Path) -> None:
+    """A held line that does not fit is an error at the latest when the journal is closed, which it is all the same."""
+    if not Path("/dev/full").exists():
+        pytest.skip("needs /dev/full")
+    (tmp_path / "journal.jsonl").symlink_to("/dev/full")
+    writer = JournalWriter(tmp_path / "journal.jsonl")
+    writer.hold({"type": "grade"})
+    with pytest.raises(JournalError, match="No space left"):
+        writer.close()
+    writer.close()
