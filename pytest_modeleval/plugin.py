@@ -47,8 +47,8 @@ def pytest_configure(config: pytest.Config) -> None:
     from pytest_modeleval.session import start  # noqa: PLC0415
 
     config.addinivalue_line("markers", MARKER)
-    if not hasattr(config, "workerinput"):
-        collect_benchmarks(config)
+    # Workers of xdist too: they are given the words of the command, not the controller's paths.
+    collect_benchmarks(config)
     try:
         start.start(config)
     except UserMistake as mistake:

@@ -147,3 +147,19 @@ def test_new_first_remembers_every_item(two: Suite, server: LoopbackServer) -> N
     assert "test_quiz.py::test_second[hard-0001]" in ids
     listed = two.command("-o", "cache_dir=kept", *arguments, "--collect-only", "-q", "--nf", "-k", "quiz")
     assert listed.out.splitlines()[0] == "test_quiz.py::test_quiz[part-0002]"
+
+
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["single", "xdist"])
+def test_without_paths_the_shipped_benchmarks_are_there(
+    suite: Suite, server: LoopbackServer, workers: list[str]
+) -> None:
+    """In any folder, in one process and in the workers of xdist, whose pytest is given no path of the controller's."""
+    (suite.path / "test_quiz.py").unlink()
+    suite.write_rows(6).rename(suite.path / "data" / "part.jsonl")
+    (suite.path / "data" / "general_mcq").mkdir()
+    (suite.path / "data" / "part.jsonl").rename(suite.path / "data" / "general_mcq" / "part.jsonl")
+    arguments = suite.arguments(server.url, "-k", "general_mcq", *workers)
+    result = suite.command(*arguments[:-1])
+    assert result.status == 0, result.out + result.err
+    assert result.subset()["num"] == 6
+    assert sum(server.seen.prompts.values()) == 6
