@@ -87,13 +87,18 @@ def target_text(target: Any) -> str | None:
     if isinstance(target, list | tuple) and len(target) <= 8 and all(isinstance(part, str) for part in target):
         target = ", ".join(target)
     if isinstance(target, str | int | float) and len(str(target)) <= MAX_TARGET:
-        return str(target)
+        return _encodable(str(target))
     return None
 
 
 def short(text: str) -> str:
     """At most MAX_TEXT characters: the journal's outcome is an index, the response line has the whole."""
-    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 3] + "..."
+    return _encodable(text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 3] + "...")
+
+
+def _encodable(text: str) -> str:
+    """Halves of surrogate pairs as their escapes: no journal, which is UTF-8, can hold them, and the run would end."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def grade_of(outcome: Outcome) -> Grade:

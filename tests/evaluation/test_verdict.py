@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_modeleval.errors import EngineStopped, Ungraded
 from pytest_modeleval.evaluation.verdict import grade_of, judged, target_text, unjudged
 from pytest_modeleval.records import Grade, ItemKey, Kind, Response
+from pytest_modeleval.store.journal import outcome_line
 
 KEY = ItemKey("b", "s", "1")
 WHOLE = Response(text="x", finish_reason="stop")
@@ -99,3 +101,20 @@ def test_a_stored_grade_leads_to_the_same_outcome(grade: Grade) -> None:
 def test_targets_are_shown_where_they_are_short(target: object, text: str | None) -> None:
     """Texts, numbers and short lists; nothing longer or deeper."""
     assert target_text(target) == text
+
+
+@given(st.text(st.characters(), max_size=20), st.text(st.characters(), max_size=20))
+@example("\ud800", "\udfff")
+def test_every_text_can_be_journaled(text: str, target: str) -> None:
+    """Messages of assertions, targets and exceptions may hold halves of surrogate pairs; UTF-8 cannot."""
+    failed = judged(
+        ItemKey("b", "s", "q"),
+        has_passed=False,
+        grade=Grade.wrong(text, explanation=text),
+        response=None,
+        is_single_request=True,
+        failure=text,
+        target=target,
+    )
+    for outcome in (failed, unjudged(failed.key, ValueError(text))):
+        assert orjson.loads(orjson.dumps(outcome_line(outcome, version="1")))["kind"] == outcome.kind

@@ -174,3 +174,16 @@ def test_words_of_a_server_do_not_drive_the_terminal(suite: Suite, server: Loopb
     assert result.status == 4, result.out
     assert "\x1b" not in result.err
     assert "evil\\x1b]0;owned" in result.err
+
+
+def test_a_fault_of_ours_at_the_end_is_no_failed_gate(suite: Suite, server: LoopbackServer) -> None:
+    """An exception while the summary is made is an internal error, status 3, as anywhere else in pytest."""
+    suite.write_rows(5)
+    (suite.path / "conftest.py").write_text(
+        "from pytest_modeleval.session import run\n\ndef broken(*args, **kwargs):\n    raise KeyError('ours')\n\n"
+        "run.finish_run = broken\n"
+    )
+    result = suite.run(server.url)
+    assert result.status == 3, result.out + result.err
+    assert "INTERNALERROR" in result.out
+    assert "KeyError: 'ours'" in result.out
