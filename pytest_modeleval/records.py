@@ -180,6 +180,16 @@ class Grade:
             raise ValueError(f"a grade's value lies between 0 and 1, not at {self.value!r}")
         if self.kind not in (Kind.RIGHT, Kind.WRONG, Kind.NO_ANSWER):
             raise ValueError(f"a grader says right, wrong or no_answer, not {self.kind!r}")
+        # Said here, where the grader stands in the traceback: what it makes is journaled, counted and shown as text.
+        for name, text in (
+            ("answer", "" if self.answer is None else self.answer),
+            ("cause", self.cause),
+            ("explanation", self.explanation),
+        ):
+            if not isinstance(text, str):
+                raise TypeError(f"a grade's {name} is a text, not {text!r:.80}; give str({name})")
+        if self.marks and not all(isinstance(mark, str) for mark in self.marks):
+            raise TypeError(f"a grade's marks are texts, not {self.marks!r:.80}")
 
     @classmethod
     def right(cls, answer: str | None = None, explanation: str = "", *, marks: Sequence[str] = ()) -> Grade:

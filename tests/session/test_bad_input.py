@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from loopback import LoopbackServer, loopback
-from suites import Result, Suite, key_answer
+from suites import BENCHMARK, Result, Suite, key_answer
 
 
 def _refused(result: Result, server: LoopbackServer | None, *words: str) -> None:
@@ -208,3 +208,31 @@ def test_a_word_that_selects_nothing(suite: Suite, server: LoopbackServer) -> No
     result = suite.run(server.url, "-k", "quizz")
     assert result.status == 5
     assert "-k 'quizz' selects nothing of quiz" in result.out
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        ("Grade.right(0)", "a grade's answer is a text, not 0"),
+        ("Grade.wrong(answer=b'x')", "a grade's answer is a text, not b'x'"),
+        ("Grade.right('x', explanation=5)", "a grade's explanation is a text, not 5"),
+        ("Grade.wrong(cause=None)", "a grade's cause is a text, not None"),
+        ("Grade.right('x', marks=[1])", "a grade's marks are texts"),
+        ("True", "returned bool; expected a Grade"),
+    ],
+)
+def test_a_grader_that_makes_something_else(suite: Suite, server: LoopbackServer, made: str, words: str) -> None:
+    """A number as the answer, say: its samples are ungraded with the reason; the run, and its other half, go on."""
+    suite.write_rows(4)
+    source = BENCHMARK.replace("grade=grade_choice", "grade=own").replace(
+        "def to_request",
+        f"from pytest_modeleval import Grade\ndef own(s, r):\n    return {made} if '1' in s.id else Grade.right()\n"
+        "def to_request",
+    )
+    suite.write_benchmark(source)
+    result = suite.run(server.url)
+    assert result.status == 6, result.out + result.err
+    assert result.subset()["counts"]["grader_error"] == 1
+    assert result.subset()["counts"]["right"] == 3
+    assert words in " ".join(result.out.split())
+    assert "INTERNALERROR" not in result.out
