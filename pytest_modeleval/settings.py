@@ -163,7 +163,7 @@ def read_settings(config: pytest.Config) -> Settings:
         is_flushing=_switch("--eval-flush-cache", config),
         idle_timeout_s=_seconds("--eval-idle-timeout", value_of(config, "--eval-idle-timeout")),
         sample_timeout_s=_seconds("--eval-sample-timeout", value_of(config, "--eval-sample-timeout")),
-        project_dir=config.rootpath,
+        project_dir=_project_dir(config.rootpath, root),
         invocation_dir=root,
         keyword=config.getoption("keyword", "") or "",
         markers=config.getoption("markexpr", "") or "",
@@ -173,6 +173,16 @@ def read_settings(config: pytest.Config) -> Settings:
     if settings.rescore_dir is None:
         _check_saving(settings, is_distributed=bool(config.getoption("tx", None)) or hasattr(config, "workerinput"))
     return settings
+
+
+def _project_dir(rootdir: Path, invocation_dir: Path) -> Path:
+    """Where the project's models.toml is: pytest's rootdir, else the folder that pytest was started in.
+
+    Without an ini file pytest takes every folder among the arguments for a hint of its rootdir, the value of --eval-run
+    too: as soon as that folder exists, the same command would have another one.
+    """
+    has_models = (invocation_dir / "models.toml").exists() and not (rootdir / "models.toml").exists()
+    return invocation_dir if has_models else rootdir
 
 
 def _check_saving(settings: Settings, *, is_distributed: bool) -> None:

@@ -24,6 +24,7 @@ from pytest_modeleval.store.journal import JournalReader, utc_now
 from pytest_modeleval.store.run_folder import (
     RunFolder,
     find_resumable,
+    is_usable,
     last_run,
     new_path,
     open_run,
@@ -113,13 +114,22 @@ def _order_seed(settings: Settings, stored: Mapping[str, Any]) -> int | None:
 
 
 def log_dir_for(settings: Settings, model: str) -> Path:
-    """Where servers that we start write their logs before the run folder exists."""
-    runs = runs_of(settings.invocation_dir, model)
+    """Where servers that we start write their logs before the run folder exists.
+
+    On the file system of the run folder, which may be a mounted volume: a log that is written to is moved by renaming.
+    """
+    place, run = runs_of(settings.invocation_dir, model), settings.run_dir
+    if run is not None and not run.exists():
+        place = run.parent
+    elif run is not None and is_usable(run):
+        place = run
     try:
-        runs.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=".server-", dir=runs))
+        place.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=".server-", dir=place))
     except OSError as error:
-        raise RunFolderError(f"cannot write below {runs}: {error.strerror}; start pytest in another folder") from error
+        raise RunFolderError(
+            f"cannot write below {place}: {error.strerror}; start pytest in another folder, or name one with --eval-run"
+        ) from error
 
 
 def keep_logs(logs: Path, folder: Path, servers: Sequence[LaunchedServer]) -> None:

@@ -99,6 +99,11 @@ def read_run(path: Path) -> JsonObject | None:
     return found if isinstance(found, dict) else None
 
 
+def is_usable(path: Path) -> bool:
+    """True for a folder that holds a run, nothing at all, or what is left of a run's first moment."""
+    return path.is_dir() and (read_run(path) is not None or all(_is_ours(entry) for entry in path.iterdir()))
+
+
 def open_run(
     path: Path,
     *,
@@ -114,7 +119,7 @@ def open_run(
     run; nothing is changed then. The caller saves run.json once it knows that the experiment is the same.
     """
     run = read_run(path)
-    if run is None and path.exists() and (not path.is_dir() or any(not _is_ours(entry) for entry in path.iterdir())):
+    if path.exists() and not is_usable(path):
         raise RunFolderError(
             f"{option}: expected a run folder or an empty or new one, but {path} holds something else; name another"
         )
@@ -196,7 +201,8 @@ def without_keys(command: Sequence[str], secrets: Sequence[str]) -> list[str]:
 
 def _is_ours(entry: Path) -> bool:
     """True for files that a run leaves before it has a run.json, when it is ended in its first moment."""
-    return entry.name == "run.lock" or entry.name.startswith(("journal", "server")) or _is_draft(entry)
+    is_named_so = entry.name == "run.lock" or entry.name.startswith(("journal", "server", ".server-"))
+    return is_named_so or _is_draft(entry)
 
 
 def _is_draft(entry: Path) -> bool:

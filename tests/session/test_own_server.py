@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,25 @@ def test_started_and_ended(suite: Suite, workers: list[str]) -> None:
     assert result.subset()["score"] == 0.75
     assert "ready" in (suite.run_dir / "server.log").read_text()
     until(lambda: not _servers(suite), limit_s=10)
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_run_folder_on_another_file_system(suite: Suite, exists: bool) -> None:
+    """A mounted volume, new or empty: the log gets there although files are not renamed across file systems."""
+    memory = Path("/dev/shm")
+    if not memory.is_dir() or memory.stat().st_dev == suite.path.stat().st_dev:
+        pytest.skip("no second file system at hand")
+    suite.write_rows(5)
+    _profile(suite)
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        suite.run_dir = Path(folder) / ("" if exists else "new")
+        for _ in range(2):
+            result = suite.command(*_arguments(suite))
+            assert result.status == 0, result.out + result.err
+        assert "ready" in (suite.run_dir / "server.log").read_text()
+        assert (suite.run_dir / "server.2.log").exists()
+        left = [path.name for place in (Path(folder), suite.path) for path in place.glob("**/.server-*")]
+        assert not left
 
 
 @WORKERS

@@ -48,6 +48,20 @@ def test_kill_and_run_again(suite: Suite, server: LoopbackServer, moment: int, w
     assert _without_times(fresh.summary) == _without_times(result.summary)
 
 
+def test_a_run_folder_elsewhere_is_taken_up(
+    suite: Suite, server: LoopbackServer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Once the run folder exists pytest takes it for a hint of its rootdir; the project's models.toml is found still."""
+    suite.write_rows(5)
+    (suite.path / "models.toml").write_text(f'[mine]\nurls = ["{server.url}"]\nserved_names = ["test-model"]\n')
+    suite.run_dir = tmp_path_factory.mktemp("volume") / "run"
+    arguments = ["--model", "mine", *suite.arguments(None)]
+    assert suite.command(*arguments).status == 0
+    again = suite.command(*arguments)
+    assert again.status == 0, again.out + again.err
+    assert set(server.seen.prompts.values()) == {1}
+
+
 def test_a_torn_line_is_survived(suite: Suite, server: LoopbackServer) -> None:
     """A journal whose last line was cut loses that line and nothing else."""
     suite.write_rows(40)
