@@ -127,9 +127,11 @@ def log_dir_for(settings: Settings, model: str) -> Path:
         place.mkdir(parents=True, exist_ok=True)
         return Path(tempfile.mkdtemp(prefix=".server-", dir=place))
     except OSError as error:
-        raise RunFolderError(
-            f"cannot write below {place}: {error.strerror}; start pytest in another folder, or name one with --eval-run"
-        ) from error
+        if run is not None:
+            raise RunFolderError(
+                f"cannot write the run folder {run}: {error.strerror}; name another with --eval-run"
+            ) from error
+        raise RunFolderError(f"cannot write below {place}: {error.strerror}; start pytest in another folder") from error
 
 
 def keep_logs(logs: Path, folder: Path, servers: Sequence[LaunchedServer]) -> None:
