@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from pytest_modeleval.records import ItemKey, Request, SharedTools
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as Hash
 
 # Greedy and complete, unless the profile, the benchmark or the user says otherwise.
 SHIPPED_PARAMS: Mapping[str, Any] = {"temperature": 0.0, "top_p": 1.0, "max_tokens": 16384, "stream": True}
@@ -76,11 +79,12 @@ def _encoded(tools: Sequence[Mapping[str, Any]]) -> Any:
     return orjson.Fragment(tools.encoded)
 
 
-def request_key(body: bytes, *, repeat: int, occurrence: int, identity: str) -> str:
+def request_key(hashed: Hash, *, repeat: int, occurrence: int, identity: str) -> str:
     """The journal key: sha256 (64 hex digits) of body, repeat, and the identity of the model.
 
-    occurrence counts the same body asked again within one item (a check that asks twice on purpose), from 0.
+    hashed: hashlib.sha256(body), left as it is. occurrence counts the same body asked again within one item (a check
+    that asks twice on purpose), from 0.
     """
-    digest = hashlib.sha256(body)
+    digest = hashed.copy()
     digest.update(f"\x00{repeat}\x00{occurrence}\x00{identity}".encode())
     return digest.hexdigest()

@@ -123,10 +123,11 @@ class ItemModel:
         if self._seed is None:
             self._seed = seed_of(key)
         body = encode_body(request, model=site.model.served, params=self._item.plan.params, seed=self._seed)
-        digest = hashlib.sha256(body).digest()
+        hashed = hashlib.sha256(body)
+        digest = hashed.digest()
         occurrence = self._occurrences.get(digest, 0)
         self._occurrences[digest] = occurrence + 1
-        journal_key = request_key(body, repeat=key.repeat, occurrence=occurrence, identity=site.model.identity)
+        journal_key = request_key(hashed, repeat=key.repeat, occurrence=occurrence, identity=site.model.identity)
         reply = site.stored(journal_key)
         if reply is None:
             limit_s = sample_limit_s(_max_tokens(request, self._item.plan.params), fixed_s=site.sample_timeout_s)
