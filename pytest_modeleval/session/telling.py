@@ -83,6 +83,7 @@ class Telling:
         self._terminal = reporter
         config = self._config
         has_parts = pytest.version_tuple[:2] >= IDS_IN_PARTS
+        keeps_current = hasattr(reporter, "_current_logreport")
 
         def tell(report: Any) -> None:
             found = status(report=report, config=config)
@@ -90,7 +91,8 @@ class Telling:
                 # Not of a sample, or there is something to show.
                 listener(report)
                 return
-            reporter._current_logreport = report
+            if keeps_current:
+                reporter._current_logreport = report
             reporter._tests_ran = True
             reporter._add_stats(found[0], [report])
             reporter._progress_nodeids_reported.add(report.id if has_parts else report.nodeid)
