@@ -26,10 +26,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from pytest_modeleval.graders.code_compare import same_output
-from pytest_modeleval.graders.code_pool import JudgePool, default_judges
-from pytest_modeleval.graders.code_prelude import CONTEST_PRELUDE
-from pytest_modeleval.graders.code_problem import Case, Problem, Verdict
+from pytest_modeleval.graders.code.comparison import same_output
+from pytest_modeleval.graders.code.grader_pool import GraderPool, default_judges
+from pytest_modeleval.graders.code.prelude import CONTEST_PRELUDE
+from pytest_modeleval.graders.code.problem import Case, Problem, Verdict
 from pytest_modeleval.sandbox import Limits
 
 LIGHT = (
@@ -74,7 +74,7 @@ def judge_ours(sources: list[str], tests: int, judges: int, *, has_prelude: bool
     """All programs, by a pool that is started and ended inside the measurement."""
     prelude = CONTEST_PRELUDE if has_prelude else ()
     problem = Problem(limits=Limits(), cases=partial(cases, tests), prelude=prelude)
-    pool = JudgePool(judges, packages=())
+    pool = GraderPool(judges, packages=())
     try:
         results = [future.result() for future in [pool.submit(problem, source) for source in sources]]
     finally:

@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from pytest_modeleval.gates import power
 from pytest_modeleval.gates.betting import log_growth, log_wealth
-from pytest_modeleval.gates.exact import Floats, Ints, at_least, at_most, bounded_mean, sign_flip_many
+from pytest_modeleval.gates.exact_tests import Floats, Ints, at_least, at_most, bounded_mean, sign_flip_many
 from pytest_modeleval.gates.margin import rejection_region
 
 SIZES = (30, 120, 500, 1319)

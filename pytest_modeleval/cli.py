@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from pytest_modeleval.errors import RunFolderError, UserMistake
-from pytest_modeleval.reports.text import visible
+from pytest_modeleval.errors import RunFolderError, UserError
+from pytest_modeleval.reports.text_layout import visible
 
 if TYPE_CHECKING:
     from pytest_modeleval.results import Baseline
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     gc.disable()
     try:
         done = given.run(given)
-    except UserMistake as mistake:
+    except UserError as mistake:
         print(f"ERROR: {visible(str(mistake))}", file=sys.stderr)
         return USAGE_STATUS
     except OSError as error:
@@ -127,7 +127,7 @@ def _compare(given: argparse.Namespace) -> list[str]:
 
 
 def _merge(given: argparse.Namespace) -> tuple[list[str], int]:
-    from pytest_modeleval.session.merging import MergeOrder, merge, merged_lines  # noqa: PLC0415 - jinja2 and more
+    from pytest_modeleval.runs.merge import MergeOrder, merge, merged_lines  # noqa: PLC0415 - jinja2 and more
     from pytest_modeleval.settings import parse_limit  # noqa: PLC0415
 
     merged = merge(

@@ -1,7 +1,7 @@
 """The exceptions of pytest-modeleval.
 
     ModelEvalError
-     ├─ UserMistake           something the user can mend; shown without a traceback, exit status 4
+     ├─ UserError           something the user can mend; shown without a traceback, exit status 4
      │   ├─ SettingsError     an option, ini key, environment variable, profile or gates file
      │   ├─ DataError         a data file or row: missing, corrupt, wrong field
      │   ├─ ConnectError      the server cannot be reached, refuses the key, serves another model
@@ -23,27 +23,27 @@ class ModelEvalError(Exception):
     """Root of everything this package raises on purpose."""
 
 
-class UserMistake(ModelEvalError):
+class UserError(ModelEvalError):
     """Something the user can mend. Raised before the first request; nothing is lost."""
 
 
-class SettingsError(UserMistake):
+class SettingsError(UserError):
     """An option, ini key, environment variable, profile or gates file is not usable."""
 
 
-class DataError(UserMistake):
+class DataError(UserError):
     """A data file is missing or a row of it is not what the benchmark needs."""
 
 
-class ConnectError(UserMistake):
+class ConnectError(UserError):
     """The server cannot be reached, refuses the key, or does not serve the model that was asked for."""
 
 
-class LaunchError(UserMistake):
+class LaunchError(UserError):
     """The server that we start ourselves does not become ready."""
 
 
-class RunFolderError(UserMistake):
+class RunFolderError(UserError):
     """The run folder cannot be written, is in use, or holds another experiment."""
 
 

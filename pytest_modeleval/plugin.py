@@ -35,23 +35,23 @@ def pytest_configure(config: pytest.Config) -> None:
                 "--model-url says where the model is; expected --model too, the name that the server calls it "
                 "(URL/models lists it)"
             )
-        config.pluginmanager.register(Unasked(), "modeleval-unasked")
+        config.pluginmanager.register(InactivePlugin(), "modeleval-unasked")
         return
     # First of all, since what follows imports half of the package.
-    from pytest_modeleval.session.garbage import hold_collector  # noqa: PLC0415 - an unused plugin must cost nothing
-    from pytest_modeleval.session.own_modules import import_plainly  # noqa: PLC0415
+    from pytest_modeleval.fast_path.gc_tuning import pause_gc  # noqa: PLC0415 - an unused plugin must cost nothing
+    from pytest_modeleval.fast_path.import_hook import skip_assertion_rewriting  # noqa: PLC0415
 
-    hold_collector(config)
-    import_plainly(config)
-    from pytest_modeleval.errors import UserMistake  # noqa: PLC0415
-    from pytest_modeleval.session import start  # noqa: PLC0415
+    pause_gc(config)
+    skip_assertion_rewriting(config)
+    from pytest_modeleval.errors import UserError  # noqa: PLC0415
+    from pytest_modeleval.pytest_plugin import registration  # noqa: PLC0415
 
     config.addinivalue_line("markers", MARKER)
     # Workers of xdist too: they are given the words of the command, not the controller's paths.
     collect_benchmarks(config)
     try:
-        start.start(config)
-    except UserMistake as mistake:
+        registration.start(config)
+    except UserError as mistake:
         raise pytest.UsageError(str(mistake)) from None
 
 
@@ -71,7 +71,7 @@ def shipped_benchmarks() -> Path:
     return inside if inside.is_dir() else PACKAGE.parent / "benchmarks"
 
 
-class Unasked:
+class InactivePlugin:
     """A run without a model: benchmarks are skipped, everything else is left as it is."""
 
     @pytest.hookimpl(tryfirst=True)
@@ -80,6 +80,6 @@ class Unasked:
         # The attribute's name stands here once more so that nothing has to be imported to look for it.
         if not hasattr(obj, "pytest_modeleval_benchmark") or not callable(obj):
             return None
-        from pytest_modeleval.collection.items import UnaskedItem  # noqa: PLC0415
+        from pytest_modeleval.collection.items import InactiveItem  # noqa: PLC0415
 
-        return [UnaskedItem.from_parent(collector, name=name)]
+        return [InactiveItem.from_parent(collector, name=name)]

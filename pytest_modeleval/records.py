@@ -1,6 +1,6 @@
 """The nouns of an evaluation: sample, request, response, grade, outcome. Standard library only.
 
-Records are frozen: what was sent and what came back is never edited afterwards. GradingSite alone is filled in, while a
+Records are frozen: what was sent and what came back is never edited afterwards. GraderContext alone is filled in, while a
 run is prepared.
 """
 
@@ -225,7 +225,7 @@ class Grade:
 
 
 @dataclass(slots=True)
-class GradingSite:
+class GraderContext:
     """What the graders of one process have in common during a run.
 
     allows_unsafe_code: the user said that programs may run without a sandbox where none can be built.
@@ -243,8 +243,8 @@ class GradingSite:
 class PreparedGrader(Protocol):
     """A grader that has to know something, or to refuse, before the first request is sent."""
 
-    def prepare(self, site: GradingSite) -> None:
-        """Called once in each process that grades. Raises UserMistake where it cannot grade here."""
+    def prepare(self, site: GraderContext) -> None:
+        """Called once in each process that grades. Raises UserError where it cannot grade here."""
 
 
 @dataclass(frozen=True, slots=True)

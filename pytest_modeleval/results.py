@@ -132,7 +132,7 @@ class GateVerdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Saved:
+class Savings:
     """What a run that asks no more than its gates need has asked. asked, of: items (samples x repeats).
 
     because: "stopped early" (--eval-stop-early) or "decided" (--eval-repeat-until-decided).
@@ -155,7 +155,7 @@ class RunSummary:
     benchmarks: tuple[BenchmarkSummary, ...]
     gates: tuple[GateVerdict, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
-    saved: Saved | None = None
+    saved: Savings | None = None
 
     @property
     def ungraded(self) -> int:
@@ -168,7 +168,7 @@ PROMPT_DIGITS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class ExperimentIdentity:
     """What must be the same for two results of a benchmark to be comparable.
 
     data_sha256: of the rows asked from, "" if unknown. params: generation parameters as sent, without keys of any kind.
@@ -196,7 +196,7 @@ class Baseline:
     label: str
     model: str
     made_utc: str
-    identities: Mapping[str, Identity]
+    identities: Mapping[str, ExperimentIdentity]
     metrics: Mapping[str, str]
     outcomes: Mapping[ItemKey, Outcome]
     flip_rates: Mapping[str, float] = field(default_factory=dict)

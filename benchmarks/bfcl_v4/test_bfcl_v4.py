@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pytest_modeleval import Advice, Grade, benchmark
 from pytest_modeleval.bfcl import AGGREGATES, CATEGORIES, asked, dataset, grade, sample_id, solver, to_sample
-from pytest_modeleval.bfcl.package import DEFAULT_VERSION, version_asked
+from pytest_modeleval.bfcl.wheel import DEFAULT_VERSION, version_asked
 
 # MODELEVAL_BFCL=2026.3.23 asks the newest questions; a score of one version says nothing about the other's.
 DATA = version_asked()

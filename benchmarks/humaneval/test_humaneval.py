@@ -6,9 +6,9 @@ import re
 
 from pytest_modeleval import Grade, Request, Sample, benchmark
 from pytest_modeleval.datasets import Row, pypi
-from pytest_modeleval.graders.code import code_grader
-from pytest_modeleval.graders.code_prelude import CONTEST_PRELUDE
-from pytest_modeleval.graders.code_problem import Problem
+from pytest_modeleval.graders.code.grader import code_grader
+from pytest_modeleval.graders.code.prelude import CONTEST_PRELUDE
+from pytest_modeleval.graders.code.problem import Problem
 from pytest_modeleval.prompts import user
 from pytest_modeleval.sandbox import Limits, Unit
 

@@ -10,7 +10,7 @@ import pickle
 import zlib
 from typing import Any, NoReturn
 
-from pytest_modeleval.graders.code_problem import Case
+from pytest_modeleval.graders.code.problem import Case
 
 MOST_BYTES = 2**30
 

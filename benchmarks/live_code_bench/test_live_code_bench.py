@@ -7,9 +7,9 @@ import json
 from pytest_modeleval import Advice, Breakdown, Grade, Request, Sample, Subset, benchmark
 from pytest_modeleval.datasets import Row, huggingface
 from pytest_modeleval.errors import DataError
-from pytest_modeleval.graders.code import code_grader
-from pytest_modeleval.graders.code_prelude import CONTEST_PRELUDE
-from pytest_modeleval.graders.code_problem import Problem
+from pytest_modeleval.graders.code.grader import code_grader
+from pytest_modeleval.graders.code.prelude import CONTEST_PRELUDE
+from pytest_modeleval.graders.code.problem import Problem
 from pytest_modeleval.prompts import user
 from pytest_modeleval.sandbox import Limits
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pytest_modeleval import Grade, Model, Request, Response, Sample
 
-from .asks import FILLER
+from .requests import FILLER
 
 # Taken where the server does not say how long its context is: every model in use has this much.
 ASSUMED_CONTEXT_TOKENS = 4096

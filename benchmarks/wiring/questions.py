@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from .asks import ask, one_of, row
+from .requests import ask, one_of, row
 
 Question = tuple[str, str, str]  # question, answer, the other options
 

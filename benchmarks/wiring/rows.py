@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .asks import FILLER, Ask, ask, code, one_of, row, schema, whole
 from .questions import question_rows
+from .requests import FILLER, Ask, ask, code, one_of, row, schema, whole
 
 Rows = dict[str, list[dict[str, Any]]]
 STORY = "Write a long story about the sea."

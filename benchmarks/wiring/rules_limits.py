@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_modeleval import Grade
 
-from .reading import NO_USAGE, Replies, reason_found, short, written
+from .parsing import NO_USAGE, Replies, reason_found, short, written
 
 
 def stops(expect: Mapping[str, Any], replies: Replies) -> Grade:

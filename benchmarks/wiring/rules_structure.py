@@ -13,8 +13,8 @@ from typing import Any
 
 from pytest_modeleval import Grade, Response, ToolCall
 
-from .conforms import misfit
-from .reading import Replies, missing, reason_found, short, written
+from .json_schema import misfit
+from .parsing import Replies, missing, reason_found, short, written
 
 # How models write a call that no parser took out of the text.
 _CALL_TEXT = re.compile(

@@ -14,7 +14,7 @@ from typing import Any
 
 from pytest_modeleval import Grade
 
-from .reading import Replies, missing, short, written
+from .parsing import Replies, missing, short, written
 
 # What chat templates put between turns (ChatML, Llama 2 and 3, Gemma, GPT-2, DeepSeek). None of it is an answer.
 _MARK = re.compile(

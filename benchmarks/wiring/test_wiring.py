@@ -10,9 +10,9 @@ from pytest_modeleval.datasets import Row, inline
 from pytest_modeleval.errors import Ungraded
 
 from .advice import ADVICE
-from .asks import request_of
-from .judges import JUDGES
+from .checks import JUDGES
 from .long_context import Recall, ask_recall, judge_recall
+from .requests import request_of
 from .rows import rows
 
 # Statuses by which a server says that it will not do what was asked, now or ever.

@@ -29,13 +29,13 @@ import made_answers as making
 import made_turns
 import official_venv
 
-from pytest_modeleval.bfcl.offering import tools, with_hints
-from pytest_modeleval.bfcl.package import functions_of
 from pytest_modeleval.bfcl.simulation import Simulations
+from pytest_modeleval.bfcl.tool_schemas import add_hints, tools
+from pytest_modeleval.bfcl.wheel import functions_of
 from pytest_modeleval.graders.calls import (
     Call,
     Language,
-    NotCalls,
+    NoCallsFound,
     Wanted,
     check_calls,
     decode_python_text,
@@ -179,11 +179,11 @@ def ours(case: dict[str, Any], known: dict[str, dict[str, Any]]) -> dict[str, An
         return {"value": repr(read(case["text"], case["described"], case["element"]))}
     if case["kind"] == "tools":
         entry = known[case["id"]]
-        return {"value": tools(with_hints(entry["function"], Language(entry["language"])))}
+        return {"value": tools(add_hints(entry["function"], Language(entry["language"])))}
     if case["kind"] == "text":
         try:
             return {"value": repr([{call.name: dict(call.arguments)} for call in decode_python_text(case["text"])])}
-        except NotCalls as refused:
+        except NoCallsFound as refused:
             return {"crash": refused.cause}
     entry = known[case["id"]]
     answer = eval(case["answer"], {"__builtins__": {}}, {"inf": math.inf})  # our own text

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pytest_modeleval.errors import SettingsError, UserMistake
+from pytest_modeleval.errors import SettingsError, UserError
 from pytest_modeleval.server.profiles import Launch, load_profile
 
 HERE = Path(__file__).parent
@@ -131,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(given[:at])
     try:
         print(render(options.engine, _placement(options, given[at + 1 :])), end="")
-    except UserMistake as mistake:
+    except UserError as mistake:
         print(f"error: {mistake}", file=sys.stderr)
         return 4
     return 0

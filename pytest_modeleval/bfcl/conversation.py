@@ -12,7 +12,7 @@ from typing import Any
 
 from pytest_modeleval.bfcl.dialect import Dialect
 from pytest_modeleval.declaration import Model
-from pytest_modeleval.graders.calls import Call, NotCalls
+from pytest_modeleval.graders.calls import Call, NoCallsFound
 from pytest_modeleval.graders.calls.native import has_call_mark
 from pytest_modeleval.records import Response
 
@@ -73,7 +73,7 @@ async def converse(
             is_cut = is_cut or response.is_truncated
             try:
                 calls = tuple(dialect.calls(response))
-            except NotCalls as found:
+            except NoCallsFound as found:
                 unread.append(found.cause)
                 calls = ()
             history.append(dialect.reply(response, calls))

@@ -9,9 +9,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from pytest_modeleval.bfcl.offering import shared_tools
-from pytest_modeleval.bfcl.text_asking import describe, system_text, with_system
-from pytest_modeleval.graders.calls import Call, NotCalls, decode_text, decode_tool_calls
+from pytest_modeleval.bfcl.text_prompts import describe, system_text, with_system
+from pytest_modeleval.bfcl.tool_schemas import shared_tools
+from pytest_modeleval.graders.calls import Call, NoCallsFound, decode_text, decode_tool_calls
 from pytest_modeleval.records import Request, Response, ToolCall
 
 Message = dict[str, Any]
@@ -35,7 +35,7 @@ class Dialect(Protocol):
         """What is sent."""
 
     def calls(self, response: Response) -> Sequence[Call]:
-        """The calls of a reply, none if it is text. Raises NotCalls if it cannot be read."""
+        """The calls of a reply, none if it is text. Raises NoCallsFound if it cannot be read."""
 
     def reply(self, response: Response, calls: Sequence[Call]) -> Message:
         """The reply as it stands in the history."""
@@ -115,7 +115,7 @@ class TextDialect:
         """See Dialect."""
         try:
             return decode_text(response.text)
-        except NotCalls as found:
+        except NoCallsFound as found:
             if found.cause == "text_instead_of_call":
                 return ()
             raise

@@ -36,7 +36,7 @@ MOST_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class EmbeddingChoice:
+class EmbeddingConfig:
     """What is set. url: "" for the embedded model. model: whose vectors they are. missing: what has to be set."""
 
     url: str = ""
@@ -45,7 +45,7 @@ class EmbeddingChoice:
     missing: str = ""
 
     def __repr__(self) -> str:
-        return f"EmbeddingChoice({self.url or 'embedded'!r}, {self.model!r})"
+        return f"EmbeddingConfig({self.url or 'embedded'!r}, {self.model!r})"
 
     @property
     def variant(self) -> str:
@@ -53,20 +53,20 @@ class EmbeddingChoice:
         return "" if self.missing else self.model
 
 
-def read_embedding(environ: Mapping[str, str] | None = None) -> EmbeddingChoice:
+def read_embedding(environ: Mapping[str, str] | None = None) -> EmbeddingConfig:
     """The choice that the environment makes. Raises SettingsError for a value that is none."""
     given = os.environ if environ is None else environ
     chosen = given.get(EMBEDDING, "").strip()
     model = given.get(EMBEDDING_MODEL, "").strip()
     key_env = given.get(EMBEDDING_KEY_ENV, "").strip()
     if not chosen:
-        return EmbeddingChoice(missing=MISSING)
+        return EmbeddingConfig(missing=MISSING)
     if chosen == "embedded":
         if model not in ("", DEFAULT_MODEL):
             raise SettingsError(
                 f"{EMBEDDING_MODEL}: expected {DEFAULT_MODEL} or nothing with the embedded model, found {model!r}"
             )
-        return EmbeddingChoice()
+        return EmbeddingConfig()
     if not _is_web_url(chosen):
         raise SettingsError(
             f"{EMBEDDING}: expected embedded or an address such as http://localhost:8000/v1, found {chosen!r}"
@@ -74,7 +74,7 @@ def read_embedding(environ: Mapping[str, str] | None = None) -> EmbeddingChoice:
     key = given.get(key_env, "").strip() if key_env else ""
     if key_env and not key:
         raise SettingsError(f"{EMBEDDING_KEY_ENV}: expected a variable that holds the key, but {key_env} is not set")
-    return EmbeddingChoice(chosen.rstrip("/"), model or DEFAULT_MODEL, key)
+    return EmbeddingConfig(chosen.rstrip("/"), model or DEFAULT_MODEL, key)
 
 
 class Embedder:

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_modeleval.bfcl.categories import CATEGORIES
-from pytest_modeleval.bfcl.package import DEFAULT_VERSION, member
-from pytest_modeleval.bfcl.text_asking import all_forms
+from pytest_modeleval.bfcl.text_prompts import all_forms
+from pytest_modeleval.bfcl.wheel import DEFAULT_VERSION, member
 from pytest_modeleval.datasets import Row
 from pytest_modeleval.records import Sample
 

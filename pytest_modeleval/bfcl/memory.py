@@ -11,14 +11,14 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pytest_modeleval.bfcl.agentic import ANSWER_FORM
+from pytest_modeleval.bfcl.answer_grading import ANSWER_FORM
 from pytest_modeleval.bfcl.conversation import Conversation, converse
 from pytest_modeleval.bfcl.dialect import Dialect
 from pytest_modeleval.bfcl.embedding import Embedder
-from pytest_modeleval.bfcl.offering import simulated_functions
-from pytest_modeleval.bfcl.package import earlier_conversations
 from pytest_modeleval.bfcl.simulation import Embedding, Session, Simulations
-from pytest_modeleval.bfcl.text_asking import with_system
+from pytest_modeleval.bfcl.text_prompts import with_system
+from pytest_modeleval.bfcl.tool_schemas import simulated_functions
+from pytest_modeleval.bfcl.wheel import earlier_conversations
 from pytest_modeleval.declaration import Model
 from pytest_modeleval.records import Request, Response, Sample
 

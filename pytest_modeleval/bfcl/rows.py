@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from pytest_modeleval.bfcl.categories import CATEGORIES, WEB_CORPUS, Category, Style
-from pytest_modeleval.bfcl.package import DEFAULT_VERSION, NAME, sha256_of_wheel
-from pytest_modeleval.bfcl.search.choice import read_choice
-from pytest_modeleval.bfcl.search.corpus import index_of
+from pytest_modeleval.bfcl.wheel import DEFAULT_VERSION, NAME, sha256_of_wheel
 from pytest_modeleval.datasets import Dataset, Progress, Row
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.fetch.package import PackageFile
 from pytest_modeleval.fetch.source import Fetched
 from pytest_modeleval.records import Sample
+from pytest_modeleval.web_search.config import read_choice
+from pytest_modeleval.web_search.corpus import index_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,8 +51,8 @@ if __name__ == "__main__":
         sys.modules[_name] = types.ModuleType(_name)
         sys.modules[_name].__path__ = [str(_folder)]
 
-from pytest_modeleval.bfcl.simulation_classes import MODULES, Instances, OfficialCode, Surroundings, check, memory_of
-from pytest_modeleval.bfcl.simulation_stand_ins import Encoder, stand_ins
+from pytest_modeleval.bfcl.import_stubs import Encoder, import_stubs
+from pytest_modeleval.bfcl.simulation_classes import MODULES, GlobalState, Instances, OfficialCode, check, memory_of
 
 CPU_S = 10
 # Fifty times what the longest check takes; others wait meanwhile.
@@ -67,7 +67,7 @@ class Conversation:
 
     def __init__(self, code: OfficialCode, opened: dict[str, Any]) -> None:
         self._opened = opened
-        self._surroundings = Surroundings()
+        self._surroundings = GlobalState()
         self._classes = code.classes(opened["classes"])
         self._live: Instances | None = None
 
@@ -142,7 +142,7 @@ def _limit(name: str, value: int) -> None:
 def main() -> None:
     """Compile once, then fork for every socket that is handed over."""
     control = socket.socket(fileno=int(sys.argv[1]))
-    stand_ins()
+    import_stubs()
     code = OfficialCode(Path(sys.argv[2]))
     for name in MODULES:
         # One that is not there is missed by the conversation that needs it. What they import is loaded from here on.

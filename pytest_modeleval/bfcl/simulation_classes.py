@@ -78,7 +78,7 @@ class OfficialCode(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return {name: getattr(importlib.import_module(f"{PACKAGE}.{MODULES[name]}"), name) for name in names}
 
 
-class Surroundings:
+class GlobalState:
     """What the official code sets outside of its own modules, kept apart for one conversation."""
 
     def __init__(self) -> None:

@@ -10,21 +10,21 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from pytest_modeleval.bfcl.agentic import grade_answer
+from pytest_modeleval.bfcl.answer_grading import grade_answer
 from pytest_modeleval.bfcl.categories import CATEGORIES, Style
 from pytest_modeleval.bfcl.conversation import Conversation, converse
 from pytest_modeleval.bfcl.dialect import TextDialect, ToolDialect
 from pytest_modeleval.bfcl.memory import Memories, ask_memory
-from pytest_modeleval.bfcl.offering import simulated_functions, tools, with_hints
-from pytest_modeleval.bfcl.package import DEFAULT_VERSION
-from pytest_modeleval.bfcl.search.asking import Web, ask_web
-from pytest_modeleval.bfcl.search.choice import read_choice
-from pytest_modeleval.bfcl.simulation import Exhausted, Session, Simulations, TrueCall
-from pytest_modeleval.bfcl.text_asking import system_text, with_system
+from pytest_modeleval.bfcl.simulation import NoProcessAvailable, Session, Simulations, TrueCall
+from pytest_modeleval.bfcl.text_prompts import system_text, with_system
+from pytest_modeleval.bfcl.tool_schemas import add_hints, simulated_functions, tools
+from pytest_modeleval.bfcl.wheel import DEFAULT_VERSION
 from pytest_modeleval.declaration import Model
 from pytest_modeleval.graders.calls import Call, Language, grade_text_calls, grade_tool_calls
 from pytest_modeleval.graders.calls.python_text import parse_call
 from pytest_modeleval.records import Grade, Request, Response, Sample
+from pytest_modeleval.web_search.config import read_choice
+from pytest_modeleval.web_search.search_call import Web, ask_web
 
 
 class Asking(StrEnum):
@@ -74,7 +74,7 @@ def solver(
 def single_request(sample: Sample, asking: Asking) -> Request:
     """The request of a single-turn question: the messages as they are in the data, functions with language hints."""
     data = sample.data
-    functions = with_hints(data["functions"], Language(data["language"]))
+    functions = add_hints(data["functions"], Language(data["language"]))
     messages = data["messages"][0]
     if asking is Asking.TEXT:
         return Request(with_system(messages, system_text(functions, data.get("text_form"))))
@@ -125,7 +125,7 @@ async def _in_turns(sample: Sample, model: Model, asking: Asking, version: str) 
         try:
             said = await converse(model, dialect, data["messages"], functions, session.call, held_back=held_back)
             cause, explanation = await _checked(session, said, sample.target)
-        except Exhausted as limit:
+        except NoProcessAvailable as limit:
             said, cause, explanation = Conversation(()), "simulation_exhausted", str(limit)
     return Solved(asking, conversation=said, cause=cause, explanation=explanation)
 
@@ -136,7 +136,7 @@ async def _from_memory(sample: Sample, model: Model, asking: Asking, version: st
         said = await ask_memory(
             sample, model, _dialect(asking), apis=shared.of(version), memories=shared.memories, version=version
         )
-    except Exhausted as limit:
+    except NoProcessAvailable as limit:
         return Solved(asking, None, Conversation(()), "simulation_exhausted", str(limit))
     return Solved(asking, conversation=said)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Protocol
 
-from pytest_modeleval.client.reply import Assembly, bad, check_finish, parse_json, reply_from_json
+from pytest_modeleval.client.reply import StreamAccumulator, bad, check_finish, parse_json, reply_from_json
 from pytest_modeleval.client.sse import DONE, EventLines
 from pytest_modeleval.client.transport import Transport
 from pytest_modeleval.errors import AttemptFailed
@@ -66,14 +66,14 @@ class ChatClient:
         """Tell SGLang to drop a request: one whose client is gone goes on to max_tokens (SGLang issue 37833)."""
         root = url.removesuffix("/").removesuffix("/v1")
         body = f'{{"rid":"{request_id}","abort_all":false}}'.encode()
-        await self._transport.post(f"{root}/abort_request", body, self._headers, _Unheard())
+        await self._transport.post(f"{root}/abort_request", body, self._headers, _DiscardBody())
 
     async def close(self) -> None:
         """Give all connections back."""
         await self._transport.close()
 
 
-class _Unheard:
+class _DiscardBody:
     """A receiver of an answer that nobody waits for."""
 
     def head(self, status: int, headers: Mapping[str, str]) -> None:
@@ -117,7 +117,7 @@ class _Answer:
         self._is_stream = False
         self._is_done = False
         self._lines = EventLines()
-        self._assembly = Assembly()
+        self._assembly = StreamAccumulator()
         self._pieces: list[bytes] = []
         self._size = 0
         self.reply: JsonObject | None = None

@@ -20,7 +20,7 @@ from typing import cast
 
 import httptools
 
-from pytest_modeleval.client.transport import CONNECT_TIMEOUT_S, KEEPALIVE_S, Receiver, Unsaid, lost
+from pytest_modeleval.client.transport import CONNECT_TIMEOUT_S, KEEPALIVE_S, Receiver, StaleConnectionError, lost
 from pytest_modeleval.errors import AttemptFailed
 from pytest_modeleval.records import Kind
 
@@ -70,7 +70,7 @@ class Http1Transport:
         try:
             try:
                 await connection.send(request, receiver, done)
-            except Unsaid:
+            except StaleConnectionError:
                 connection = await self._connect(place, loop)
                 done = loop.create_future()
                 await connection.send(request, receiver, done)

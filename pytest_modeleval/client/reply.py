@@ -47,7 +47,7 @@ def raise_for_error(found: Mapping[str, Any]) -> None:
     )
 
 
-class Assembly:
+class StreamAccumulator:
     """Puts the deltas of a streamed reply together."""
 
     __slots__ = ("_calls", "_content", "_reasoning", "_size", "finish_reason", "model", "response_id", "usage")

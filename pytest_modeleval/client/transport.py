@@ -1,4 +1,4 @@
-"""The seam between us and HTTP: what a transport does. `client.http1` is the one in use, `client.route` has the other.
+"""The seam between us and HTTP: what a transport does. `client.http1` is the one in use, `client.httpx_transport` has the other.
 
 An answer is not waited for in pieces. A streamed one comes a token at a time, and waking up a coroutine for each of
 them costs more than everything else that is done for a request; a Receiver takes each piece in where it arrives.
@@ -55,7 +55,7 @@ class Transport(Protocol):
         *,
         request_id: str = "",
     ) -> Callable[[], None] | None:
-        """Send at once, from anywhere in the loop; `done` gets what `post` would return or raise, or Unsaid.
+        """Send at once, from anywhere in the loop; `done` gets what `post` would return or raise, or StaleConnectionError.
 
         Gives back what abandons the exchange, to be called when `done` was cancelled. None where it takes time to send
         (no connection is open): then nothing was done, and `post` is the way.
@@ -65,7 +65,7 @@ class Transport(Protocol):
         """Give all connections back."""
 
 
-class Unsaid(AttemptFailed):
+class StaleConnectionError(AttemptFailed):
     """A connection that was used before ended without a byte of an answer. Ask again, with `post`.
 
     Servers close connections whenever they like (llama.cpp: after every stream, having announced keep-alive). That says
@@ -76,6 +76,6 @@ class Unsaid(AttemptFailed):
 def lost(error: BaseException | str, *, is_unsaid: bool = False) -> AttemptFailed:
     """The connection failed; asked again, it may work."""
     text = str(error) or type(error).__name__
-    return (Unsaid if is_unsaid else AttemptFailed)(
+    return (StaleConnectionError if is_unsaid else AttemptFailed)(
         f"the connection to the server failed: {text}", kind=Kind.SERVER_ERROR, cause="connection_lost"
     )

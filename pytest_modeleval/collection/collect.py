@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from pytest_modeleval.collection.casting import Mould
+from pytest_modeleval.collection.item_template import ItemTemplate
 from pytest_modeleval.collection.items import SampleItem, filled_fixtures, name_as_parametrized
 from pytest_modeleval.collection.keyword import may_match, words
 from pytest_modeleval.datasets import SILENT, Progress, find_subsets, open_manifest
 from pytest_modeleval.declaration import Benchmark, Subset
-from pytest_modeleval.errors import SettingsError, UserMistake
+from pytest_modeleval.errors import SettingsError, UserError
 from pytest_modeleval.evaluation.plan import BenchmarkPlan, PlannedItem, sample_ids
 from pytest_modeleval.records import ItemKey
 from pytest_modeleval.settings import Settings
@@ -46,7 +46,7 @@ class BenchmarkCollector:
         self._only_of = only_of
         self._progress = progress
         self._places: dict[str, str] = {}
-        self.mistake: UserMistake | None = None
+        self.mistake: UserError | None = None
         self.left_out: list[str] = []
         # What has to be set -> the subsets, with their benchmark, that are not collected without it.
         self._missing: dict[str, list[str]] = {}
@@ -59,7 +59,7 @@ class BenchmarkCollector:
         """The items of one benchmark; none if -k excludes it or something has to be mended."""
         try:
             return list(self._items(collector, name, function, declared))
-        except UserMistake as mistake:
+        except UserError as mistake:
             self.mistake = self.mistake or mistake
             return []
 
@@ -103,7 +103,7 @@ class BenchmarkCollector:
             name_as_parametrized(item, name, sample)
             return item
 
-        mould = Mould(name, make)
+        mould = ItemTemplate(name, make)
         for subset in subsets:
             for planned in self._planned(plan, subset.name):
                 sample = planned.key.sample

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_modeleval.errors import EngineStopped, Ungraded, UserMistake
-from pytest_modeleval.evaluation.asking import Answered, ModelFacts
+from pytest_modeleval.errors import EngineStopped, Ungraded, UserError
+from pytest_modeleval.evaluation.item_runner import ItemResult, ModelFacts
 from pytest_modeleval.evaluation.plan import PlannedItem
 from pytest_modeleval.records import Grade, Kind, Sample
 
@@ -37,17 +37,17 @@ class SampleItem(pytest.Function):
     # Which of our fixtures are filled in without asking pytest; see `filled_fixtures`.
     filled: tuple[str, ...]
     # Gives the answer, or raises what stands for it; set for each item just before it runs, and let go after it.
-    arrival: Callable[[], Answered] | None = None
-    answered: Answered | None = None
+    arrival: Callable[[], ItemResult] | None = None
+    answered: ItemResult | None = None
     grade: Grade | None = None
     is_wrong: bool = False
     failure_line: str = ""
-    # Run and reported within the protocol of an item before it (session.lane).
+    # Run and reported within the protocol of an item before it (fast_path.fast_path).
     is_over: bool = False
 
     @cached_property
     def keywords(self) -> Any:  # type: ignore[override]  # pytest has a plain attribute
-        """As pytest makes them with the item; here for items that were cast (collection.casting)."""
+        """As pytest makes them with the item; here for items that were cast (collection.item_template)."""
         assert self.parent is not None
         kind: Any = type(self.parent.keywords)
         made = kind(self)
@@ -101,7 +101,7 @@ class SampleItem(pytest.Function):
             self.funcargs[name] = self.fixture_value(name)
 
     def run_body(self) -> None:
-        """The test function itself, without hooks (session.lane)."""
+        """The test function itself, without hooks (fast_path.fast_path)."""
         given = self.funcargs
         self.obj(**{name: given[name] for name in self._fixtureinfo.argnames})
 
@@ -114,16 +114,16 @@ class SampleItem(pytest.Function):
         if name == "request":
             return self._request
         if self.answered is None:
-            raise UserMistake(f"the fixture {name} exists only while a sample runs")
+            raise UserError(f"the fixture {name} exists only while a sample runs")
         if name == "response":
             return self.answered.value
         if self.planned.plan.benchmark.grade is None:
-            raise UserMistake(
+            raise UserError(
                 f"the test asks for the fixture grade, but benchmark {self.planned.key.benchmark} declares no grade="
             )
         return self.grade
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Forget the answer: at 20,000 items they would fill the memory."""
         self.arrival = None
         self.answered = None
@@ -133,7 +133,7 @@ class SampleItem(pytest.Function):
         """One line for an answer that is wrong and for a sample without a grade; a traceback for faults of code."""
         if self.is_wrong or isinstance(excinfo.value, Ungraded | EngineStopped):
             return self.failure_line
-        if isinstance(excinfo.value, UserMistake):
+        if isinstance(excinfo.value, UserError):
             return str(excinfo.value)
         return super().repr_failure(excinfo)
 
@@ -184,7 +184,7 @@ def name_as_parametrized(item: SampleItem, name: str, sample: str) -> None:
         item._id = parent.id.child(name).with_params(sample)
 
 
-class UnaskedItem(pytest.Item):
+class InactiveItem(pytest.Item):
     """Stands for a benchmark in a run without --model: skipped, with the reason."""
 
     def runtest(self) -> None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from pytest_modeleval.datasets.later import Later, Spot
+from pytest_modeleval.datasets.lazy import FileOffset, LazyFields
 from pytest_modeleval.errors import DataError
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,4000}\Z")
@@ -34,7 +34,7 @@ class Row(Mapping[str, Any]):
         index: int,
         file: str,
         line: int,
-        spot: Callable[[], Spot] | None = None,
+        spot: Callable[[], FileOffset] | None = None,
     ) -> None:
         self._fields = fields
         self._spot = spot
@@ -80,15 +80,15 @@ class Row(Mapping[str, Any]):
             return value
         raise self._unlike(name, value, "text")
 
-    def later(self, *names: str) -> Later:
+    def later(self, *names: str) -> LazyFields:
         """Fields that hold text, to be read again when they are needed (`.texts()`) and not held until then.
 
         For large fields that only grading needs. That they are there, and texts, is looked at now.
         """
         held = {name: self.text(name) for name in names}
         if self._spot is None:
-            return Later(names, self.where, None, held)
-        return Later(names, self.where, self._spot())
+            return LazyFields(names, self.where, None, held)
+        return LazyFields(names, self.where, self._spot())
 
     def texts(self, name: str) -> tuple[str, ...]:
         """A field that holds a list of texts; also one written as a JSON array of texts, as CSV columns are."""

@@ -10,12 +10,12 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 
 from pytest_modeleval.client.chat import ChatClient
-from pytest_modeleval.client.transport import Unsaid
-from pytest_modeleval.dispatch.flight import Call, Figures, Flight, Ground
+from pytest_modeleval.client.transport import StaleConnectionError
+from pytest_modeleval.dispatch.attempt import Attempt, Call, Counters, DispatchState
+from pytest_modeleval.dispatch.idle_timeout import IdleTimeout
 from pytest_modeleval.dispatch.limit import Limiter, LimiterState
 from pytest_modeleval.dispatch.replicas import Replicas, Watched
 from pytest_modeleval.dispatch.retry import RetryBudget, ServerHealth, delay_before_next
-from pytest_modeleval.dispatch.silence import SilenceLimit
 from pytest_modeleval.errors import AttemptFailed, Ungraded
 from pytest_modeleval.records import ItemKey, JsonObject, Kind
 
@@ -45,18 +45,18 @@ class Dispatcher:
         self._replicas = Replicas(urls, limit=in_flight, watched=watched)
         self._limiter = Limiter(in_flight)
         self._health = ServerHealth(lost_after=max(50, 2 * in_flight))
-        self._ground = Ground(client, self._replicas, self._limiter, self._health, sends_id=abort is not None)
+        self._ground = DispatchState(client, self._replicas, self._limiter, self._health, sends_id=abort is not None)
         self._idle_timeout_s = idle_timeout_s
         self._on_failure = on_failure
         self._abort = abort
-        self._silence: dict[str, SilenceLimit] = {}
+        self._silence: dict[str, IdleTimeout] = {}
         self._budget = RetryBudget()
         # Spreads back-off in time; nothing that is asked or graded depends on it.
         self._chance = random.Random()  # noqa: S311
         self._aborting: set[asyncio.Task[None]] = set()
 
     @property
-    def figures(self) -> Figures:
+    def figures(self) -> Counters:
         """Counts since the start."""
         return self._ground.figures
 
@@ -76,14 +76,14 @@ class Dispatcher:
         take(reply, attempt): called with it in the moment in which it is complete, before anything else is sent, with
         the number of attempts that it took.
         """
-        silence = self._silence.setdefault(call.group, SilenceLimit(self._idle_timeout_s))
+        silence = self._silence.setdefault(call.group, IdleTimeout(self._idle_timeout_s))
         self._budget.first()
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
         attempt = 0
         while True:
             attempt += 1
-            flight = Flight(self._ground, call, take, silence, attempt, loop, task, task.cancelling())
+            flight = Attempt(self._ground, call, take, silence, attempt, loop, task, task.cancelling())
             try:
                 return await self._attempt(flight)
             except AttemptFailed as failure:
@@ -97,11 +97,11 @@ class Dispatcher:
                 flight.leave()
             await asyncio.sleep(delay)
 
-    async def _attempt(self, flight: Flight) -> JsonObject:
+    async def _attempt(self, flight: Attempt) -> JsonObject:
         try:
             try:
                 await self._limiter.acquire(flight.begin)
-            except Unsaid:
+            except StaleConnectionError:
                 # Sent on a connection that was closed in the same moment: it goes out again.
                 flight.abandon = None
             if flight.abandon is None:
@@ -118,7 +118,7 @@ class Dispatcher:
         assert flight.reply is not None
         return flight.reply
 
-    async def _send(self, flight: Flight) -> None:
+    async def _send(self, flight: Attempt) -> None:
         """What could not be sent in the moment in which the slot was there."""
         await self._replicas.ready()
         if reason := self._ground.lost_reason:
@@ -172,7 +172,7 @@ class Dispatcher:
 
 
 async def _quietly(work: Awaitable[None]) -> None:
-    """Telling a server to stop is a courtesy: no failure of it may reach a sample."""
+    """ReportDispatcher a server to stop is a courtesy: no failure of it may reach a sample."""
     try:
         await asyncio.wait_for(work, timeout=1.0)
     except (AttemptFailed, OSError, TimeoutError):

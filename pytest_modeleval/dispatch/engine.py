@@ -34,7 +34,7 @@ class Done:
     error: Exception | None = None
 
 
-class Worksite(Protocol):
+class Job(Protocol):
     """What the engine runs. `fatal` names exceptions after which going on would lose data."""
 
     fatal: tuple[type[Exception], ...]
@@ -53,9 +53,9 @@ class Worksite(Protocol):
 
 
 class Engine:
-    """Runs a Worksite in a thread of its own. All public methods are called from other threads."""
+    """Runs a Job in a thread of its own. All public methods are called from other threads."""
 
-    def __init__(self, site: Worksite, *, width: int) -> None:
+    def __init__(self, site: Job, *, width: int) -> None:
         self._site = site
         self._width = width
         self._queue: deque[int] = deque()

@@ -11,23 +11,23 @@ from pathlib import Path
 from typing import Any
 
 from pytest_modeleval.client.chat import ChatClient
-from pytest_modeleval.client.route import transport_for
+from pytest_modeleval.client.httpx_transport import transport_for
 from pytest_modeleval.client.transport import Transport
+from pytest_modeleval.dispatch.attempt import Counters
 from pytest_modeleval.dispatch.dispatcher import Dispatcher
 from pytest_modeleval.dispatch.engine import Engine
-from pytest_modeleval.dispatch.flight import Figures
 from pytest_modeleval.dispatch.replicas import Watched
 from pytest_modeleval.errors import RunFolderError, SettingsError
-from pytest_modeleval.evaluation.asking import Answered, AskingSite, ModelFacts
+from pytest_modeleval.evaluation.item_runner import ItemResult, ItemRunner, ModelFacts
 from pytest_modeleval.evaluation.plan import BenchmarkPlan, PlannedItem, differences, plan_line
 from pytest_modeleval.evaluation.summary import merge_plans, parts_text, planned_keys, selected_parts, summarize
 from pytest_modeleval.records import DROPPED, ItemKey, Kind, Outcome
-from pytest_modeleval.results import RunSummary, Saved
+from pytest_modeleval.results import RunSummary, Savings
 from pytest_modeleval.store.journal import JournalReader, JournalWriter, outcome_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskingOptions:
+class RunOptions:
     """How the server is asked. in_flight: requests at once in this process. key: the API key, kept in memory only.
 
     can_abort: the server (SGLang) can be told to drop a request that we no longer wait for.
@@ -64,7 +64,7 @@ class Evaluation:
     """See the module. journal_path: this process's own journal; reader: all journals of the run folder."""
 
     def __init__(
-        self, *, model: ModelFacts, reader: JournalReader, journal_path: Path, options: AskingOptions, is_rescore: bool
+        self, *, model: ModelFacts, reader: JournalReader, journal_path: Path, options: RunOptions, is_rescore: bool
     ) -> None:
         self.model = model
         self._reader = reader
@@ -78,7 +78,7 @@ class Evaluation:
         # Says why an item need not be asked, "" if it must be; called from the engine's thread too.
         self.why_not: Callable[[ItemKey], str] | None = None
         self._engine: Engine | None = None
-        self._site: AskingSite | None = None
+        self._site: ItemRunner | None = None
 
     def plan(
         self,
@@ -152,7 +152,7 @@ class Evaluation:
     def start(self, indices: Iterable[int] | None = None) -> None:
         """Begin to ask: for all items, or for those that are handed over with `extend`."""
         options = self._options
-        self._site = AskingSite(
+        self._site = ItemRunner(
             items=self.items,
             model=self.model,
             contents=self._contents,
@@ -189,7 +189,7 @@ class Evaluation:
             return ""
         return self.why_not(item.key)
 
-    def answer(self, index: int, *, tick: Callable[[], None]) -> Answered:
+    def answer(self, index: int, *, tick: Callable[[], None]) -> ItemResult:
         """Wait for an item's answer. Raises what stands for it: Ungraded, EngineStopped, the benchmark's own error."""
         assert self._engine is not None
         assert self._site is not None
@@ -223,10 +223,10 @@ class Evaluation:
         self._journal.close()
 
     @property
-    def figures(self) -> Figures:
+    def figures(self) -> Counters:
         """Counts of the asking so far."""
         dispatcher = self._site.dispatcher if self._site is not None else None
-        return dispatcher.figures if dispatcher is not None else Figures()
+        return dispatcher.figures if dispatcher is not None else Counters()
 
     @property
     def in_flight(self) -> int:
@@ -264,7 +264,7 @@ def run_summary(
 ) -> RunSummary:
     """The summary of a run folder, from its journals alone.
 
-    may_be_ungraded(count, total): within the user's limit. saving: why the run may ask less, see results.Saved.
+    may_be_ungraded(count, total): within the user's limit. saving: why the run may ask less, see results.Savings.
     """
     contents = reader.refresh()
     plans = merge_plans(contents.plans)
@@ -280,5 +280,5 @@ def run_summary(
         is_complete=bool(keys) and may_be_ungraded(asked - graded, asked),
         benchmarks=benchmarks,
         facts=facts,
-        saved=Saved(asked + dropped, len(keys), saving) if saving else None,
+        saved=Savings(asked + dropped, len(keys), saving) if saving else None,
     )

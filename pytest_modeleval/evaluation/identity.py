@@ -8,17 +8,19 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pytest_modeleval.records import ItemKey, Outcome
-from pytest_modeleval.results import PROMPT_DIGITS, Identity
+from pytest_modeleval.results import PROMPT_DIGITS, ExperimentIdentity
 
 
-def identities_of(plans: Iterable[Mapping[str, Any]], outcomes: Mapping[ItemKey, Outcome]) -> dict[str, Identity]:
+def identities_of(
+    plans: Iterable[Mapping[str, Any]], outcomes: Mapping[ItemKey, Outcome]
+) -> dict[str, ExperimentIdentity]:
     """Benchmark -> identity. plans: merged, one for each benchmark (`summary.merge_plans`)."""
     prompts: dict[str, dict[tuple[str, str], str]] = {}
     for key, outcome in outcomes.items():
         if outcome.prompt:
             prompts.setdefault(key.benchmark, {})[key.subset, key.sample] = outcome.prompt[:PROMPT_DIGITS]
     return {
-        plan["benchmark"]: Identity(
+        plan["benchmark"]: ExperimentIdentity(
             plan["benchmark"],
             plan["version"],
             data_sha256=_data_hash(plan["data"]),

@@ -5,8 +5,8 @@ Nothing is fetched, and no client of a hub is imported, before it is asked for.
 
 from pytest_modeleval.fetch.cache import default_cache_dir
 from pytest_modeleval.fetch.lock import Lock
-from pytest_modeleval.fetch.obtain import find_cached, obtain, obtain_first
 from pytest_modeleval.fetch.package import fetch_package
+from pytest_modeleval.fetch.retrieval import fetch_cached, fetch_first_available, find_cached
 from pytest_modeleval.fetch.source import SILENT, Fetched, FetchError, Progress, Source
 
 __all__ = [
@@ -17,8 +17,8 @@ __all__ = [
     "Progress",
     "Source",
     "default_cache_dir",
+    "fetch_cached",
+    "fetch_first_available",
     "fetch_package",
     "find_cached",
-    "obtain",
-    "obtain_first",
 ]

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.fetch.cache import sha256_of, whole_file
-from pytest_modeleval.fetch.source import Fetched, FetchError, Progress, as_commit, fill, local_advice
+from pytest_modeleval.fetch.source import Fetched, FetchError, Progress, fill, local_advice, resolve_revision
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -152,7 +152,7 @@ class HubTable:
             except OfflineModeIsEnabled:
                 # HF_HUB_OFFLINE is set: the datasets library may still have the table in its own cache.
                 return self.revision
-            return as_commit(info.sha, self.revision)
+            return resolve_revision(info.sha, self.revision)
 
 
 def _once_more(ask: Callable[[], _T]) -> _T:

@@ -28,7 +28,7 @@ class Archive:
     sha256: str
 
 
-def bring_archive(name: str, version: str, sha256: str | None, folder: Path, progress: Progress) -> Archive:
+def download_archive(name: str, version: str, sha256: str | None, folder: Path, progress: Progress) -> Archive:
     """The archive of name==version in `folder`: the one that lies there (put by hand, too), else fetched.
 
     sha256: a hint, of the archive or of something in it; the caller checks it.

@@ -15,7 +15,7 @@ from urllib.parse import quote_plus
 
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.fetch.http import HttpStatusError, download, get_json
-from pytest_modeleval.fetch.source import Fetched, FetchError, Progress, as_commit, fill, local_advice
+from pytest_modeleval.fetch.source import Fetched, FetchError, Progress, fill, local_advice, resolve_revision
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,7 +87,7 @@ class ScopeFile:
             if isinstance(entry, dict) and entry.get("Path") == file:
                 commit, sha256 = entry.get("Revision"), entry.get("Sha256")
                 return (
-                    as_commit(commit, self.revision),
+                    resolve_revision(commit, self.revision),
                     sha256.lower() if isinstance(sha256, str) else "",
                 )
         return self.revision, ""

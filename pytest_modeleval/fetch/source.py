@@ -86,7 +86,7 @@ def fill(pattern: str, subset: str) -> str:
     return pattern.replace("{subset}", subset)
 
 
-def as_commit(found: object, otherwise: str) -> str:
+def resolve_revision(found: object, otherwise: str) -> str:
     """A commit id that a server told, or `otherwise`: it becomes part of a path, so nothing but hex digits will do."""
     return found if isinstance(found, str) and _COMMIT.match(found) else otherwise
 

@@ -5,7 +5,7 @@ from pytest_modeleval.gates.evidence import Evidence, incomparable
 from pytest_modeleval.gates.gate import Gate, GateFile
 from pytest_modeleval.gates.gate_file import parse_gates, read_gates, unknown_targets
 from pytest_modeleval.gates.judge import CANNOT_JUDGE, FAILED, PASSED, Judgement, judge, judge_in_detail, to_repeat
-from pytest_modeleval.results import Baseline, Identity
+from pytest_modeleval.results import Baseline, ExperimentIdentity
 
 __all__ = [
     "CANNOT_JUDGE",
@@ -14,9 +14,9 @@ __all__ = [
     "Baseline",
     "EarlyStop",
     "Evidence",
+    "ExperimentIdentity",
     "Gate",
     "GateFile",
-    "Identity",
     "Judgement",
     "incomparable",
     "judge",

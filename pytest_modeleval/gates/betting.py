@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_modeleval.gates.exact import Floats
+from pytest_modeleval.gates.exact_tests import Floats
 
 # Bets as fractions of the largest one that cannot ruin; close enough together that the best bet between two of them
 # would gain little more. The small ones serve rare badness (a floor of 0.99) and long runs.

@@ -11,7 +11,7 @@ from statistics import NormalDist
 import numpy as np
 
 from pytest_modeleval.gates.evidence import Pairs, Question, Values, incomparable, pair, question_values
-from pytest_modeleval.gates.exact import holm, mcnemar_two_sided, sign_flip_two_sided
+from pytest_modeleval.gates.exact_tests import holm, mcnemar_two_sided, sign_flip_two_sided
 from pytest_modeleval.gates.margin import score_statistic
 from pytest_modeleval.gates.regression import paired_test
 from pytest_modeleval.records import ItemKey, Outcome

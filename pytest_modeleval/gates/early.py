@@ -27,11 +27,11 @@ from pytest_modeleval.gates.evidence import (
     question_weights,
     subset_shares,
 )
-from pytest_modeleval.gates.exact import holm
+from pytest_modeleval.gates.exact_tests import holm
 from pytest_modeleval.gates.gate import FIGURES, Gate, GateFile
 from pytest_modeleval.metrics import Aggregate
 from pytest_modeleval.records import ItemKey, Outcome
-from pytest_modeleval.results import Baseline, Identity
+from pytest_modeleval.results import Baseline, ExperimentIdentity
 
 
 def seeded_order(keys: Sequence[ItemKey], seed: int = 0) -> list[ItemKey]:
@@ -134,7 +134,7 @@ class EarlyStop:
         baseline: Baseline | None,
         *,
         metrics: Mapping[str, str],
-        identities: Mapping[str, Identity] | None = None,
+        identities: Mapping[str, ExperimentIdentity] | None = None,
         aggregates: Mapping[str, Sequence[Aggregate]] | None = None,
     ) -> None:
         self._file = gates
@@ -240,7 +240,7 @@ def _track(
     asked: list[Question],
     baseline: Baseline | None,
     *,
-    identities: Mapping[str, Identity],
+    identities: Mapping[str, ExperimentIdentity],
     declared: Sequence[Aggregate],
     metric: str,
 ) -> _Track:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pytest_modeleval.gates.exact import Floats
+from pytest_modeleval.gates.exact_tests import Floats
 from pytest_modeleval.metrics import Aggregate, pass_at_k
 from pytest_modeleval.records import ItemKey, Kind, Outcome
-from pytest_modeleval.results import Identity, RunSummary
+from pytest_modeleval.results import ExperimentIdentity, RunSummary
 
 Question = tuple[str, str]
 
@@ -21,7 +21,7 @@ class Evidence:
 
     summary: RunSummary
     outcomes: Mapping[ItemKey, Outcome]
-    identities: Mapping[str, Identity] = field(default_factory=dict)
+    identities: Mapping[str, ExperimentIdentity] = field(default_factory=dict)
     aggregates: Mapping[str, Sequence[Aggregate]] = field(default_factory=dict)
 
     @property
@@ -205,7 +205,7 @@ def _value(values: Mapping[Question, Values], key: Question) -> float | None:
     return found.value if found is not None else None
 
 
-def incomparable(then: Identity | None, now: Identity | None, benchmark: str) -> str:
+def incomparable(then: ExperimentIdentity | None, now: ExperimentIdentity | None, benchmark: str) -> str:
     """Why two results of a benchmark must not be compared, naming every difference; "" if they may be."""
     if then is None:
         return f"it holds no {benchmark}"

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from pytest_modeleval.gates.early import EarlyStop
 from pytest_modeleval.gates.evidence import Evidence
-from pytest_modeleval.gates.exact import holm
-from pytest_modeleval.gates.finding import Finding
+from pytest_modeleval.gates.exact_tests import holm
 from pytest_modeleval.gates.gate import Gate, GateFile
 from pytest_modeleval.gates.measure import Outcomes, measure
-from pytest_modeleval.gates.sentences import reason
+from pytest_modeleval.gates.measurement import Finding
+from pytest_modeleval.gates.verdict_text import reason
 from pytest_modeleval.records import ItemKey
 from pytest_modeleval.results import Baseline, GateVerdict
 

@@ -14,7 +14,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from pytest_modeleval.gates.exact import Floats, Ints, at_least, binomial_interval, mcnemar
+from pytest_modeleval.gates.exact_tests import Floats, Ints, at_least, binomial_interval, mcnemar
 
 # Chance, added to every p-value, that the true flip rate lies outside the plausible ones (Berger and Boos 1994).
 _OUTSIDE = 1e-6

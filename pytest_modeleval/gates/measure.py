@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from pytest_modeleval.gates import power
 from pytest_modeleval.gates.early import EarlyStop
 from pytest_modeleval.gates.evidence import Evidence
-from pytest_modeleval.gates.finding import Finding, cannot
 from pytest_modeleval.gates.gate import FIGURES, Gate
-from pytest_modeleval.gates.means import measure_ceiling, measure_floor
+from pytest_modeleval.gates.mean_gates import measure_ceiling, measure_floor
+from pytest_modeleval.gates.measurement import Finding, cannot
 from pytest_modeleval.gates.regression import measure_regression
 from pytest_modeleval.records import Kind, Outcome
 from pytest_modeleval.results import Baseline, Score

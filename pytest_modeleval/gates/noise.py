@@ -10,8 +10,8 @@ import numpy as np
 
 from pytest_modeleval.gates import power
 from pytest_modeleval.gates.evidence import credit
-from pytest_modeleval.gates.exact import Floats, binomial_interval
-from pytest_modeleval.gates.sentences import points
+from pytest_modeleval.gates.exact_tests import Floats, binomial_interval
+from pytest_modeleval.gates.verdict_text import points
 from pytest_modeleval.metrics import mean_interval
 from pytest_modeleval.records import ItemKey, Outcome
 
@@ -149,14 +149,14 @@ def repeats_needed(
     """
     for repeats in range(1, most + 1):
         found = power.detectable_drop_of_means(
-            n, coin_noise(flip_rate, repeats), alpha=alpha, margin=margin, power=probability
+            n, bernoulli_noise(flip_rate, repeats), alpha=alpha, margin=margin, power=probability
         )
         if found is not None and found <= drop:
             return repeats
     return None
 
 
-def coin_noise(
+def bernoulli_noise(
     flip_rate: float, repeats: int, others: int | None = None, *, values: Floats | None = None
 ) -> power.Noise:
     """The noise of question means, if 2 flip_rate of the questions are answered by coin.

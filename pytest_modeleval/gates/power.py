@@ -15,7 +15,7 @@ from statistics import NormalDist
 import numpy as np
 
 from pytest_modeleval.gates.betting import log_growth, log_wealth
-from pytest_modeleval.gates.exact import Floats, Ints, at_least, at_most, bounded_mean, lattice, sign_flip_many
+from pytest_modeleval.gates.exact_tests import Floats, Ints, at_least, at_most, bounded_mean, lattice, sign_flip_many
 from pytest_modeleval.gates.margin import chance, rejection_region
 
 POWER = 0.80

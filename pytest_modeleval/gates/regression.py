@@ -9,11 +9,11 @@ import numpy as np
 from pytest_modeleval.gates import power
 from pytest_modeleval.gates.betting import betting_p
 from pytest_modeleval.gates.evidence import Evidence, Pairs, incomparable, pair, question_values, subset_shares
-from pytest_modeleval.gates.exact import sign_flip
-from pytest_modeleval.gates.finding import Finding, cannot
+from pytest_modeleval.gates.exact_tests import sign_flip
 from pytest_modeleval.gates.gate import Gate
 from pytest_modeleval.gates.margin import margin_test
-from pytest_modeleval.gates.noise import coin_noise, flip_rates
+from pytest_modeleval.gates.measurement import Finding, cannot
+from pytest_modeleval.gates.noise import bernoulli_noise, flip_rates
 from pytest_modeleval.metrics import Aggregate
 from pytest_modeleval.records import Outcome
 from pytest_modeleval.results import Baseline
@@ -107,7 +107,7 @@ def noise_of(pairs: Pairs, flip_rate: float | None) -> power.Noise:
     is_whole = bool(np.allclose(pairs.values * before, np.round(pairs.values * before)))
     if flip_rate is None or not is_whole or before * after > _MOST_SIZES:
         return power.Noise.of(pairs.drops, pairs.values)
-    return coin_noise(flip_rate, before, after, values=pairs.values)
+    return bernoulli_noise(flip_rate, before, after, values=pairs.values)
 
 
 def paired_test(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
+from pytest_modeleval.graders.answer_size import is_too_large
 from pytest_modeleval.graders.marker import marked_line, missing_answer_cause, tail
 from pytest_modeleval.graders.numbers import bare_latex, parse_number
 from pytest_modeleval.graders.symbolic import is_equal
-from pytest_modeleval.graders.towers import is_out_of_reach
 from pytest_modeleval.records import Grade, Response, Sample
 
 MAX_ANSWER_CHARS = 1_000
@@ -53,7 +53,7 @@ def is_same(target: str, answer: str) -> bool:
         return expected == found
     if _squeezed(target) == _squeezed(answer):
         return True
-    if is_out_of_reach(answer) and not is_out_of_reach(target):
+    if is_too_large(answer) and not is_too_large(target):
         # Algebra would think about it until its time is up.
         return False
     return is_equal(bare_latex(target), bare_latex(answer))

@@ -8,8 +8,8 @@ import re
 from html import escape
 
 from pytest_modeleval.reports.remarks import remarks
-from pytest_modeleval.reports.rows import NONE, counts_sentence, score_rows
-from pytest_modeleval.reports.text import one_line, sentences
+from pytest_modeleval.reports.table_rows import NONE, counts_sentence, score_rows
+from pytest_modeleval.reports.text_layout import one_line, sentences
 from pytest_modeleval.results import GateVerdict, RunSummary
 
 # Characters that GitHub's Markdown gives a meaning inside a line or a table cell; a list mark only begins one.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from html import escape
 
-from pytest_modeleval.reports.page_parts import CHART_WIDTH, Chart, axis_ticks, chart
+from pytest_modeleval.reports.page_data import CHART_WIDTH, Chart, axis_ticks, chart
 from pytest_modeleval.reports.remarks import remarks
-from pytest_modeleval.reports.rows import NONE, ScoreRow, counts_sentence, score_rows
 from pytest_modeleval.reports.table import gate_text
-from pytest_modeleval.reports.text import counted, one_line
+from pytest_modeleval.reports.table_rows import NONE, ScoreRow, counts_sentence, score_rows
+from pytest_modeleval.reports.text_layout import counted, one_line
 from pytest_modeleval.results import RunSummary
 
 _COLORS = {"passed": "#2a7f4f", "failed": "#c0392f", "cannot judge": "#a86500"}
@@ -52,7 +52,7 @@ def html_summary(summary: RunSummary) -> list[str]:
     return [_STYLE, *gates, table, *([f'<ul class="modeleval">{said}</ul>'] if said else [])]
 
 
-def html_left_out(total: int, not_right: int, shown: int, place: str) -> str:
+def omitted_html(total: int, not_right: int, shown: int, place: str) -> str:
     """What a page that does not show every sample says about it. place: where all of them are."""
     kept = (
         f"all {not_right:,} samples that are not right"

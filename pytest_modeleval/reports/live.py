@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pytest_modeleval.reports.text import display_width, one_line, pad, shorten
+from pytest_modeleval.reports.text_layout import display_width, one_line, pad, shorten
 
 _UP = "\x1b[1A"
 _CLEAR_LINE = "\r\x1b[2K"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_modeleval.records import Kind
 from pytest_modeleval.reports import transcript
-from pytest_modeleval.reports.page_parts import (
+from pytest_modeleval.reports.page_data import (
     SampleView,
     Selection,
     axis_ticks,
@@ -26,8 +26,8 @@ from pytest_modeleval.reports.page_parts import (
     select_samples,
 )
 from pytest_modeleval.reports.remarks import Replies, remarks
-from pytest_modeleval.reports.rows import counts_sentence, run_counts, score_rows
-from pytest_modeleval.reports.text import HIDDEN, escape_of, sentences, visible
+from pytest_modeleval.reports.table_rows import counts_sentence, run_counts, score_rows
+from pytest_modeleval.reports.text_layout import HIDDEN, escape_of, sentences, visible
 from pytest_modeleval.results import RunSummary
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_modeleval.records import Kind
-from pytest_modeleval.reports.rows import score_text, ungraded_of, ungraded_parts, unrecorded_of
-from pytest_modeleval.reports.text import counted, one_line, sentences
-from pytest_modeleval.results import RunSummary, Saved, Score
+from pytest_modeleval.reports.table_rows import score_text, ungraded_of, ungraded_parts, unrecorded_of
+from pytest_modeleval.reports.text_layout import counted, one_line, sentences
+from pytest_modeleval.results import RunSummary, Savings, Score
 
 # (benchmark, subset) -> replies of the model as they came over the wire.
 Replies = Mapping[tuple[str, str], Sequence[str]]
@@ -111,7 +111,7 @@ def _selected(parts: Any) -> Iterator[Remark]:
         yield Remark("selected", f"... and parts of {len(found) - len(shown)} more benchmarks.")
 
 
-def _saved(saved: Saved | None) -> Iterator[Remark]:
+def _saved(saved: Savings | None) -> Iterator[Remark]:
     if saved is None:
         return
     spared = saved.of - saved.asked

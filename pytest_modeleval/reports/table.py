@@ -12,11 +12,20 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_modeleval.reports.remarks import Remark, Replies, remarks
-from pytest_modeleval.reports.rows import NONE, ScoreRow, counts_sentence, score_rows
-from pytest_modeleval.reports.text import display_width, excerpt, one_line, pad, sentences, shorten, wrap, wrap_name
+from pytest_modeleval.reports.table_rows import NONE, ScoreRow, counts_sentence, score_rows
+from pytest_modeleval.reports.text_layout import (
+    display_width,
+    excerpt,
+    one_line,
+    pad,
+    sentences,
+    shorten,
+    wrap,
+    wrap_name,
+)
 from pytest_modeleval.results import GateVerdict, RunSummary
 
-# Figures of six digits beside three names of seven columns, one space apart.
+# Counters of six digits beside three names of seven columns, one space apart.
 MIN_WIDTH = 72
 _MODEL_WIDTH = 8
 # No narrower than the word Dataset at their head.

@@ -3,11 +3,12 @@
 The only room that executes model output. What is contained and what is not: docs/sandbox.md.
 """
 
-from pytest_modeleval.sandbox.launch import Walls, advice, available_walls
+from pytest_modeleval.sandbox.isolation import Isolation, advice, detect_isolation
 from pytest_modeleval.sandbox.limits import Limits, RunReport, SandboxError, SandboxUnavailable
 from pytest_modeleval.sandbox.sandbox import Run, Sandbox, Unit
 
 __all__ = [
+    "Isolation",
     "Limits",
     "Run",
     "RunReport",
@@ -15,7 +16,6 @@ __all__ = [
     "SandboxError",
     "SandboxUnavailable",
     "Unit",
-    "Walls",
     "advice",
-    "available_walls",
+    "detect_isolation",
 ]

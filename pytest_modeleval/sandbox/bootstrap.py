@@ -14,7 +14,7 @@ import resource
 import socket
 from typing import Any
 
-from pytest_modeleval.sandbox import confine, namespaces, supervisor, wire
+from pytest_modeleval.sandbox import ipc, namespaces, privileges, supervisor
 
 STACK_BYTES = 512 * 2**20
 
@@ -29,13 +29,13 @@ def main(sent: dict[str, Any]) -> None:
         if config["stage"] == "namespaces":
             namespaces.enter(config)
         if config["stage"] == "open":
-            confine.prctl(confine.PR_SET_CHILD_SUBREAPER, 1, what="prctl(PR_SET_CHILD_SUBREAPER)")
+            privileges.prctl(privileges.PR_SET_CHILD_SUBREAPER, 1, what="prctl(PR_SET_CHILD_SUBREAPER)")
             # While its own files can still be read.
             supervisor.warm_up(config["packages_at"], config["packages"])
             if config["uid"]:
-                confine.become(config["uid"])
+                privileges.become(config["uid"])
     except OSError as error:
-        wire.send(channel, {"failed": str(error), "errno": error.errno})
+        ipc.send(channel, {"failed": str(error), "errno": error.errno})
         return
     supervisor.warm_up(config["packages_at"])
     supervisor.serve(channel, is_first=os.getpid() == 1)
@@ -52,7 +52,7 @@ def _launch(sent: dict[str, Any]) -> None:
     if config["is_bubblewrap"] and config["uid"]:
         if config["shown"]:
             namespaces.prepare_for_bubblewrap(config)
-        confine.become(config["uid"])
+        privileges.become(config["uid"])
     inner = json.dumps({"sources": sent["sources"], "config": config["inner"]})
     argv = [inner if word == "SENT" else word.removeprefix("SOURCE:") for word in config["argv"]]
     os.execve(argv[0], argv, config["environment"])  # noqa: S606 - no shell is what is wanted

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pytest_modeleval.errors import ModelEvalError, UserMistake
+from pytest_modeleval.errors import ModelEvalError, UserError
 
 
-class SandboxUnavailable(UserMistake):
+class SandboxUnavailable(UserError):
     """This machine lets us build no sandbox. The message says in one line what to enable.
 
     reason: why, without the advice.

@@ -15,8 +15,8 @@ import signal
 import stat
 from typing import Any
 
-from pytest_modeleval.sandbox import confine
-from pytest_modeleval.sandbox.confine import check, libc
+from pytest_modeleval.sandbox import privileges
+from pytest_modeleval.sandbox.privileges import check, libc
 
 NEWNS, NEWCGROUP, NEWUTS, NEWIPC = 0x00020000, 0x02000000, 0x04000000, 0x08000000
 NEWUSER, NEWPID, NEWNET = 0x10000000, 0x20000000, 0x40000000
@@ -89,10 +89,10 @@ def enter(config: dict[str, Any]) -> None:
     _mount(None, "/", None, _REMOUNT | _BIND | _RDONLY | _NOSUID | _NODEV)
     os.chdir("/tmp")  # noqa: S108
     if uid:
-        confine.become(uid)
-    confine.drop_capabilities()
+        privileges.become(uid)
+    privileges.drop_capabilities()
     # A change of rights clears it: if the watching parent dies, so does this process, and with it all others.
-    confine.prctl(confine.PR_SET_PDEATHSIG, signal.SIGKILL, what="prctl(PR_SET_PDEATHSIG)")
+    privileges.prctl(privileges.PR_SET_PDEATHSIG, signal.SIGKILL, what="prctl(PR_SET_PDEATHSIG)")
 
 
 def _unshare(uid: int) -> int:
@@ -101,7 +101,7 @@ def _unshare(uid: int) -> int:
         if libc.unshare(_APART) == 0:
             return uid
         # Root without CAP_SYS_ADMIN (a container's): as an ordinary user, then.
-        confine.become(uid)
+        privileges.become(uid)
     me, group = os.getuid(), os.getgid()
     check(libc.unshare(NEWUSER | _APART), "unshare(CLONE_NEWUSER, ...)")
     for name, content in (

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pytest_modeleval.sandbox import wire
-from pytest_modeleval.sandbox.launch import Walls, advice, launch
+from pytest_modeleval.sandbox import ipc
+from pytest_modeleval.sandbox.isolation import Isolation, advice, launch
 from pytest_modeleval.sandbox.limits import Limits, RunReport, SandboxError, SandboxUnavailable
 
 _START_S = 30.0
@@ -39,7 +39,7 @@ class Sandbox:
     size of the program's only writable folders. Raises SandboxUnavailable if the walls cannot be built here.
     """
 
-    def __init__(self, walls: Walls, *, packages: Sequence[str] = (), tmp_bytes: int = 64 * 2**20) -> None:
+    def __init__(self, walls: Isolation, *, packages: Sequence[str] = (), tmp_bytes: int = 64 * 2**20) -> None:
         self.walls = walls
         self.packages = tuple(packages)
         self.is_usable = False
@@ -120,7 +120,7 @@ class Sandbox:
         if not self.is_usable:
             raise SandboxError("this sandbox has ended")
         try:
-            wire.send(self._channel, message, fds)
+            ipc.send(self._channel, message, fds)
         except OSError as error:
             self.close()
             raise SandboxError(f"the sandbox is gone: {error}") from error
@@ -128,7 +128,7 @@ class Sandbox:
     def _answer(self, within_s: float) -> dict[str, Any]:
         self._channel.settimeout(within_s)
         try:
-            return wire.receive(self._channel)[0]
+            return ipc.receive(self._channel)[0]
         except (OSError, EOFError, ValueError) as error:
             self.close_hard()
             raise SandboxError(f"the sandbox does not answer: {error}") from error

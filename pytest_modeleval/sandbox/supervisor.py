@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_modeleval.sandbox import confine, styles, wire
+from pytest_modeleval.sandbox import ipc, privileges, run_modes
 
 WATCH_S = 0.05
 _PAGE = resource.getpagesize()
@@ -64,18 +64,18 @@ def serve(channel: socket.socket, *, is_first: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         # Without a handler process 1 cannot even be sent the signal from within.
         signal.signal(number, signal.SIG_DFL)
-    styles.complete_builtins()
+    run_modes.complete_builtins()
     sys.set_int_max_str_digits(0)
     base_bytes = _resident_bytes("self")
-    has_seccomp = confine.lock_down()
+    has_seccomp = privileges.lock_down()
     gc.collect()
     gc.freeze()
     hello = {"pid": os.getpid(), "uid": os.getuid(), "has_seccomp": has_seccomp, "has_proc": bool(base_bytes)}
-    wire.send(channel, hello)
+    ipc.send(channel, hello)
     code_fd = -1
     while True:
         try:
-            message, fds = wire.receive(channel)
+            message, fds = ipc.receive(channel)
         except EOFError:
             return
         if message["do"] == "load" and code_fd >= 0:
@@ -87,7 +87,7 @@ def serve(channel: socket.socket, *, is_first: bool) -> None:
         for fd in fds:
             if fd != code_fd:
                 os.close(fd)
-        wire.send(channel, report)
+        ipc.send(channel, report)
 
 
 def _warm(names: Sequence[str]) -> int:
@@ -270,9 +270,9 @@ def _be_child(message: dict[str, Any], fds: list[int], code_fd: int, setting_up:
         code_fd, setting_up = len(wanted) - 2, len(wanted) - 1
         if message["do"] == "load":
             os.close(code_fd)
-            exit_code = styles.compile_units(setting_up)
+            exit_code = run_modes.compile_units(setting_up)
         else:
-            exit_code = styles.run(message, code_fd=code_fd, setting_up=setting_up)
+            exit_code = run_modes.run(message, code_fd=code_fd, setting_up=setting_up)
     except BaseException as error:  # noqa: BLE001 - told to the plugin, which sees that the set-up never ended
         os.write(2, f"{type(error).__name__}: {error}"[:1000].encode(errors="replace"))
     finally:
@@ -287,10 +287,10 @@ def _limit(limits: dict[str, Any]) -> None:
         score = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
         os.write(score, b"1000")
         os.close(score)
-    confine.lower(resource.RLIMIT_CORE, 0)
-    confine.lower(resource.RLIMIT_CPU, cpu_s)
-    confine.lower(resource.RLIMIT_FSIZE, limits["output_bytes"])
-    confine.lower(resource.RLIMIT_NOFILE, limits["files"])
-    confine.lower(resource.RLIMIT_NPROC, limits["processes"])
-    confine.lower(resource.RLIMIT_MEMLOCK, 0)
-    confine.lower(resource.RLIMIT_AS, limits["memory_bytes"] + _RESERVED_BYTES)
+    privileges.lower(resource.RLIMIT_CORE, 0)
+    privileges.lower(resource.RLIMIT_CPU, cpu_s)
+    privileges.lower(resource.RLIMIT_FSIZE, limits["output_bytes"])
+    privileges.lower(resource.RLIMIT_NOFILE, limits["files"])
+    privileges.lower(resource.RLIMIT_NPROC, limits["processes"])
+    privileges.lower(resource.RLIMIT_MEMLOCK, 0)
+    privileges.lower(resource.RLIMIT_AS, limits["memory_bytes"] + _RESERVED_BYTES)

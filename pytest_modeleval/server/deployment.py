@@ -15,7 +15,7 @@ _REFUSING = frozenset({SGLANG, VLLM})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class BenchmarkNeeds:
     """What one benchmark asks of the server. params: as they will be sent; has_tools: it sends tools.
 
     is_in_text: it would send tools, but was told to describe them in the prompt and to read calls from the text.
@@ -35,7 +35,9 @@ class Finding:
     is_fatal: bool = False
 
 
-def findings(facts: ServerFacts, wishes: Sequence[Wish], *, context_tokens: int | None = None) -> tuple[Finding, ...]:
+def findings(
+    facts: ServerFacts, wishes: Sequence[BenchmarkNeeds], *, context_tokens: int | None = None
+) -> tuple[Finding, ...]:
     """Everything about the deployment that people should know before the run, each once, the fatal ones first.
 
     context_tokens: the profile's, used where the server does not say its own.
@@ -57,7 +59,7 @@ def findings(facts: ServerFacts, wishes: Sequence[Wish], *, context_tokens: int 
     return tuple(sorted(dict.fromkeys(found), key=lambda finding: not finding.is_fatal))
 
 
-def _context(facts: ServerFacts, wishes: Sequence[Wish], context: int | None) -> list[Finding]:
+def _context(facts: ServerFacts, wishes: Sequence[BenchmarkNeeds], context: int | None) -> list[Finding]:
     if context is None:
         return []
     found = []
@@ -81,7 +83,7 @@ def _context(facts: ServerFacts, wishes: Sequence[Wish], context: int | None) ->
     return found
 
 
-def _tools(facts: ServerFacts, wishes: Sequence[Wish]) -> list[Finding]:
+def _tools(facts: ServerFacts, wishes: Sequence[BenchmarkNeeds]) -> list[Finding]:
     asking = [wish.benchmark for wish in wishes if wish.has_tools]
     if not asking or facts.has_native_tool_calls:
         return []
@@ -93,7 +95,7 @@ def _tools(facts: ServerFacts, wishes: Sequence[Wish]) -> list[Finding]:
     ]
 
 
-def _calls_in_text(facts: ServerFacts, wishes: Sequence[Wish]) -> list[Finding]:
+def _calls_in_text(facts: ServerFacts, wishes: Sequence[BenchmarkNeeds]) -> list[Finding]:
     asking = [wish.benchmark for wish in wishes if wish.is_in_text]
     if not asking:
         return []
@@ -120,7 +122,7 @@ def _thinking(facts: ServerFacts) -> list[Finding]:
     return []
 
 
-def _sampling(facts: ServerFacts, wishes: Sequence[Wish]) -> list[Finding]:
+def _sampling(facts: ServerFacts, wishes: Sequence[BenchmarkNeeds]) -> list[Finding]:
     # Only these two read the model's generation_config.json; "openai" tells SGLang not to.
     if facts.kind not in _REFUSING or facts.sampling_defaults == "openai":
         return []

@@ -16,7 +16,7 @@ BASIC = (
 )
 
 
-def passed_on(environment: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
+def child_environment(environment: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
     """The part of `environment` that is basic or among names; a name ending in * stands for every one so begun."""
     wanted = (*BASIC, *names)
     exact = {name for name in wanted if not name.endswith("*")}

@@ -16,9 +16,9 @@ from pytest_modeleval.server.server_info import (
     VLLM,
     ServerFacts,
     facts_of_model,
-    with_llama_cpp,
-    with_sglang,
-    with_vllm,
+    read_llama_cpp,
+    read_sglang,
+    read_vllm,
 )
 
 if TYPE_CHECKING:
@@ -167,16 +167,16 @@ class _Inquiry:
         if asked in (SGLANG, OTHER):
             model_info = self._info("/model_info") or self._info("/get_model_info")
             if "model_path" in model_info:
-                return with_sglang(facts, model_info, self._info("/server_info") or self._info("/get_server_info"))
+                return read_sglang(facts, model_info, self._info("/server_info") or self._info("/get_server_info"))
         if asked in (LLAMA_CPP, OTHER):
             props = self._info("/props")
             if "default_generation_settings" in props:
-                return with_llama_cpp(facts, props)
+                return read_llama_cpp(facts, props)
         if asked in (VLLM, OTHER):
             version = self._info("/version")
             # Many services have a /version; only together with vLLM's own list of models does it mean vLLM.
             if asked == VLLM and "version" in version:
-                return with_vllm(facts, version)
+                return read_vllm(facts, version)
         return facts
 
     def _info(self, path: str) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from pytest_modeleval.errors import LaunchError
-from pytest_modeleval.server import guard, leftovers
+from pytest_modeleval.server import guard, orphans
 from pytest_modeleval.server.server_info import command_without_keys
 
 if TYPE_CHECKING:
@@ -147,13 +147,13 @@ class GuardedProcess:
     def _leave_trace(self, what: str) -> None:
         if not sys.platform.startswith("linux"):
             return
-        owner, watcher, server = ((pid, leftovers.start_time(pid)) for pid in (os.getpid(), self._guard.pid, self.pid))
-        trace = leftovers.Trace(
-            self.mark, leftovers.boot_id(), *owner, *watcher, *server, f"{what}, pid {self.pid}".lstrip(", ")
+        owner, watcher, server = ((pid, orphans.start_time(pid)) for pid in (os.getpid(), self._guard.pid, self.pid))
+        trace = orphans.ServerRecord(
+            self.mark, orphans.boot_id(), *owner, *watcher, *server, f"{what}, pid {self.pid}".lstrip(", ")
         )
         # A machine without a writable place for it still gets its server; only the cleaning after a crash is lost.
         with contextlib.suppress(OSError):
-            self._trace = trace.written(leftovers.state_dir())
+            self._trace = trace.written(orphans.state_dir())
 
     def _listen(self, timeout_s: float) -> None:
         """Take in what the guard says, waiting at most timeout_s for a word of it."""

@@ -86,7 +86,7 @@ def facts_of_model(entry: Mapping[str, Any]) -> ServerFacts:
     )
 
 
-def with_sglang(facts: ServerFacts, model_info: Mapping[str, Any], server_info: Mapping[str, Any]) -> ServerFacts:
+def read_sglang(facts: ServerFacts, model_info: Mapping[str, Any], server_info: Mapping[str, Any]) -> ServerFacts:
     """facts, filled up from SGLang's /model_info and /server_info (or their old names); either may be empty."""
     # Newer servers report the parsers among the model's facts, older ones only among the arguments.
     both = {**server_info, **model_info}
@@ -107,12 +107,12 @@ def with_sglang(facts: ServerFacts, model_info: Mapping[str, Any], server_info: 
     )
 
 
-def with_vllm(facts: ServerFacts, version: Mapping[str, Any]) -> ServerFacts:
+def read_vllm(facts: ServerFacts, version: Mapping[str, Any]) -> ServerFacts:
     """facts, filled up from vLLM's /version."""
     return replace(facts, kind=VLLM, version=_text(version.get("version")))
 
 
-def with_llama_cpp(facts: ServerFacts, props: Mapping[str, Any]) -> ServerFacts:
+def read_llama_cpp(facts: ServerFacts, props: Mapping[str, Any]) -> ServerFacts:
     """facts, filled up from llama.cpp's /props."""
     settings = _table(props.get("default_generation_settings"))
     template = props.get("chat_template")

@@ -1,7 +1,7 @@
 """Watches the servers that we started while the run goes on: a death is noticed at once, a hang in seconds.
 
 With restarts left, a server is started again at the same address, and whoever asks it goes on. The watch tells through
-callbacks, which must be quick and safe to call from its threads. What a hang is: see server.vigil.
+callbacks, which must be quick and safe to call from its threads. What a hang is: see server.hang_detector.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import time
 from typing import TYPE_CHECKING
 
 from pytest_modeleval.errors import LaunchError
-from pytest_modeleval.server.vigil import PATIENCE, Patience, Vigil
+from pytest_modeleval.server.hang_detector import PATIENCE, HangDetector, HangThresholds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pytest_modeleval.server.launch import LaunchedServer
+    from pytest_modeleval.server.launched_server import LaunchedServer
 
 _LOOK_EVERY_S = 0.1
 _END_S = 1.0
@@ -39,7 +39,7 @@ class ServerWatch:
         on_over: Callable[[int, str], None],
         pulse: Callable[[int], object] = lambda replica: None,
         restarts: int | None = None,
-        patience: Patience = PATIENCE,
+        patience: HangThresholds = PATIENCE,
     ) -> None:
         """Begin to watch.
 
@@ -103,10 +103,10 @@ class ServerWatch:
 
     def _awaited_end(self, replica: int, server: LaunchedServer) -> str:
         """Why the server is of no use any more, as soon as it is so; "" if the watch ends first."""
-        with contextlib.closing(Vigil(server, lambda: self._pulse(replica), self._patience)) as vigil:
+        with contextlib.closing(HangDetector(server, lambda: self._pulse(replica), self._patience)) as vigil:
             while not self._is_ending.is_set():
                 if server.wait_exit(_LOOK_EVERY_S) is not None:
-                    return server.last_words()
+                    return server.log_tail()
                 why = vigil.look(time.monotonic())
                 if why and server.poll() is None:
                     return why

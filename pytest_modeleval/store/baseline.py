@@ -16,8 +16,8 @@ import orjson
 
 from pytest_modeleval.errors import SettingsError
 from pytest_modeleval.records import ItemKey, JsonObject, Kind, Outcome
-from pytest_modeleval.results import PROMPT_DIGITS, Baseline, BenchmarkSummary, Identity, RunSummary
-from pytest_modeleval.store.files import write_json
+from pytest_modeleval.results import PROMPT_DIGITS, Baseline, BenchmarkSummary, ExperimentIdentity, RunSummary
+from pytest_modeleval.store.atomic_file import write_json
 
 SCHEMA = 1
 _MOST_BYTES = 100_000_000
@@ -30,7 +30,7 @@ _NUMBERED = re.compile(r"(.*?)([0-9]{1,18})", re.DOTALL)
 _RANGE = re.compile(r"(.*)\[(\d+)\.\.(\d+)\]", re.DOTALL)
 
 
-class Blessed(Protocol):
+class BaselineSource(Protocol):
     """A run that becomes a baseline, see gates.Evidence."""
 
     @property
@@ -42,12 +42,12 @@ class Blessed(Protocol):
         """What became of every item."""
 
     @property
-    def identities(self) -> Mapping[str, Identity]:
+    def identities(self) -> Mapping[str, ExperimentIdentity]:
         """How each benchmark was asked."""
 
 
 def baseline_json(
-    results: Blessed,
+    results: BaselineSource,
     *,
     made_utc: str,
     flip_rates: Mapping[str, float] | None = None,
@@ -76,7 +76,7 @@ def baseline_json(
 
 def write_baseline(
     path: Path,
-    results: Blessed,
+    results: BaselineSource,
     *,
     made_utc: str,
     flip_rates: Mapping[str, float] | None = None,
@@ -116,7 +116,7 @@ def parse_baseline(content: Mapping[str, Any], label: str) -> Baseline:
     if content.get("schema") != SCHEMA:
         raise ValueError(f"expected schema {SCHEMA}, found {content.get('schema')!r}")
     outcomes: dict[ItemKey, Outcome] = {}
-    identities: dict[str, Identity] = {}
+    identities: dict[str, ExperimentIdentity] = {}
     metrics: dict[str, str] = {}
     flips: dict[str, float] = {}
     for entry in content["benchmarks"]:
@@ -128,7 +128,7 @@ def parse_baseline(content: Mapping[str, Any], label: str) -> Baseline:
         for part in entry["subsets"]:
             outcomes.update({outcome.key: outcome for outcome in _outcomes(name, part)})
             prompts.update(_prompts(part))
-        identities[name] = Identity(
+        identities[name] = ExperimentIdentity(
             name,
             str(entry["version"]),
             str(entry["data_sha256"]),
@@ -150,11 +150,11 @@ def parse_baseline(content: Mapping[str, Any], label: str) -> Baseline:
 
 def _benchmark_json(
     entry: BenchmarkSummary,
-    identity: Identity | None,
+    identity: ExperimentIdentity | None,
     flip_rate: float | None,
     by_subset: Mapping[tuple[str, str], Sequence[Outcome]],
 ) -> JsonObject:
-    identity = identity or Identity(entry.benchmark, entry.version)
+    identity = identity or ExperimentIdentity(entry.benchmark, entry.version)
     return {
         "benchmark": entry.benchmark,
         "version": identity.version,

@@ -182,7 +182,7 @@ class JournalReader:
                     end = offset + len(line)
                     if not self._has_responses and line.startswith(_RESPONSE):
                         continue
-                    take_line(self.contents, line, Place(path, offset, len(line)))
+                    apply_line(self.contents, line, Place(path, offset, len(line)))
                 self._read_to[path] = end
         return self.contents
 
@@ -199,7 +199,7 @@ def journal_lines(folder: Path) -> Iterator[bytes]:
             yield line
 
 
-def take_line(contents: Contents, line: bytes, place: Place) -> None:
+def apply_line(contents: Contents, line: bytes, place: Place) -> None:
     """Enter one journal line into contents. A line that is no JSON (torn) says nothing."""
     try:
         entry = orjson.loads(line)

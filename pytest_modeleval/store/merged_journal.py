@@ -19,9 +19,9 @@ def write_merged(
     target: Path,
     plans: Sequence[JsonObject],
     folders: Sequence[tuple[Path, Contents]],
-    winners: Mapping[ItemKey, int],
+    latest_outcomes: Mapping[ItemKey, int],
 ) -> None:
-    """Write target/journal.jsonl: the plans, and of every item the outcome of the folder that `winners` names.
+    """Write target/journal.jsonl: the plans, and of every item the outcome of the folder that `latest_outcomes` names.
 
     Answers are kept with the outcome that was made of them: where two folders have an answer to the same request, the
     winner's is written and the other is not, so that grading again grades what counted. Journals that target held
@@ -32,7 +32,7 @@ def write_merged(
         with draft.open("wb") as file:
             for plan in plans:
                 file.write(orjson.dumps(plan, option=orjson.OPT_APPEND_NEWLINE))
-            writer = _Choice([contents for _, contents in folders], winners)
+            writer = _Choice([contents for _, contents in folders], latest_outcomes)
             for number, (folder, _) in enumerate(folders):
                 for line in journal_lines(folder):
                     if writer.takes(number, line):
@@ -54,9 +54,9 @@ def write_merged(
 class _Choice:
     """Which lines of which folder are taken over."""
 
-    def __init__(self, contents: Sequence[Contents], winners: Mapping[ItemKey, int]) -> None:
+    def __init__(self, contents: Sequence[Contents], latest_outcomes: Mapping[ItemKey, int]) -> None:
         self._contents = contents
-        self._winners = winners
+        self._winners = latest_outcomes
         self._outcomes: set[ItemKey] = set()
         self._answers: set[str] = set()
         self._attempts: set[bytes] = set()

@@ -16,7 +16,7 @@ from pytest_modeleval.records import JsonObject, Request
 from pytest_modeleval.store.journal import Contents, read_place
 
 
-def kept_request(request: Request, body: bytes, before: tuple[Request, str] | None) -> JsonObject:
+def compress_request(request: Request, body: bytes, before: tuple[Request, str] | None) -> JsonObject:
     """The fields of a response line that say what was asked. body: as it was sent, JSON.
 
     before: an earlier request of the same item and its key. Its messages are compared by identity: what builds a
@@ -37,7 +37,7 @@ def kept_request(request: Request, body: bytes, before: tuple[Request, str] | No
     return {"request": orjson.Fragment(body)}
 
 
-def whole_request(line: Mapping[str, Any], contents: Contents) -> JsonObject:
+def expand_request(line: Mapping[str, Any], contents: Contents) -> JsonObject:
     """The request of a response line, as it was sent.
 
     A line with "after" keeps only the messages that were added to another line's request. Where that other line is

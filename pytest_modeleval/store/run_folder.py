@@ -17,7 +17,7 @@ import orjson
 
 from pytest_modeleval.errors import RunFolderError
 from pytest_modeleval.records import JsonObject
-from pytest_modeleval.store.files import write_json
+from pytest_modeleval.store.atomic_file import write_json
 from pytest_modeleval.store.journal import JournalReader, utc_now
 
 RUNS = "modeleval-runs"
@@ -206,7 +206,7 @@ def _is_ours(entry: Path) -> bool:
 
 
 def _is_draft(entry: Path) -> bool:
-    """True for what `store.files` and `store.merged_journal` write first and rename when it is whole."""
+    """True for what `store.atomic_file` and `store.merged_journal` write first and rename when it is whole."""
     return _DRAFT.fullmatch(entry.name) is not None
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pytest_modeleval.records import JsonObject
 from pytest_modeleval.results import AggregateScore, RunSummary, Score
-from pytest_modeleval.store.files import write_json
+from pytest_modeleval.store.atomic_file import write_json
 
 SUMMARY_FILE = "summary.json"
 SCHEMA_FILE = Path(__file__).with_name("summary.schema.json")

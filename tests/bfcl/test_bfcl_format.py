@@ -11,7 +11,7 @@ from bfcl_gold import ScriptedModel, gold_calls
 
 from pytest_modeleval.bfcl import Asking, grade, solver
 from pytest_modeleval.bfcl.format_rows import SUBSET, format_rows, format_sample
-from pytest_modeleval.bfcl.text_asking import TextForm
+from pytest_modeleval.bfcl.text_prompts import TextForm
 from pytest_modeleval.datasets import Row
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.records import Response, Sample

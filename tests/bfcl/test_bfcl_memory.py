@@ -15,8 +15,8 @@ from bfcl_gold import ScriptedModel, letters, turn_samples
 from pytest_modeleval.bfcl import Asking, Solved, evalscope_figures, grade, solver
 from pytest_modeleval.bfcl.conversation import Conversation
 from pytest_modeleval.bfcl.memory import SEED
-from pytest_modeleval.bfcl.package import DEFAULT_VERSION, earlier_conversations
 from pytest_modeleval.bfcl.simulation import Simulations
+from pytest_modeleval.bfcl.wheel import DEFAULT_VERSION, earlier_conversations
 from pytest_modeleval.errors import Ungraded
 from pytest_modeleval.graders.calls import Call
 from pytest_modeleval.records import Kind, Request, Response, Sample, ToolCall

@@ -14,9 +14,9 @@ import pytest
 from bfcl_gold import ScriptedModel, replayed, true_calls, turn_of, turn_samples
 
 from pytest_modeleval.bfcl import Asking, Solved, grade, solver
-from pytest_modeleval.bfcl.package import DEFAULT_VERSION
 from pytest_modeleval.bfcl.simulation import Simulations
 from pytest_modeleval.bfcl.solving import Shared
+from pytest_modeleval.bfcl.wheel import DEFAULT_VERSION
 from pytest_modeleval.errors import Ungraded
 from pytest_modeleval.graders.calls import Call
 from pytest_modeleval.records import Kind, Request, Response, Sample, ToolCall

@@ -14,10 +14,10 @@ import pytest
 import uvloop
 
 from pytest_modeleval.bfcl import simulation, simulation_child, simulation_process
-from pytest_modeleval.bfcl.package import WHEELS, official_code
-from pytest_modeleval.bfcl.simulation import Exhausted, Session, Simulations
+from pytest_modeleval.bfcl.simulation import NoProcessAvailable, Session, Simulations
 from pytest_modeleval.bfcl.simulation_classes import MODULES, PACKAGE
 from pytest_modeleval.bfcl.simulation_process import Ended, Process
+from pytest_modeleval.bfcl.wheel import WHEELS, official_code
 from pytest_modeleval.errors import DataError, Ungraded
 from pytest_modeleval.graders.calls import Call
 from pytest_modeleval.records import Kind
@@ -181,7 +181,7 @@ def test_a_process_that_ends_alone_after_its_processor_time_is_the_models_doing(
         async with opened(apis) as session:
             await said(session, "die")
 
-    with pytest.raises(Exhausted, match="processor time"):
+    with pytest.raises(NoProcessAvailable, match="processor time"):
         simulated(work)
 
 
@@ -231,7 +231,7 @@ def test_a_shared_process_holds_no_more_than_so_many(monkeypatch: pytest.MonkeyP
     assert sorted(places.count(place) for place in set(places)) == [1, 3, 3]
 
 
-# Nothing of these keeps state, but for the last two, which Surroundings puts back.
+# Nothing of these keeps state, but for the last two, which GlobalState puts back.
 HARMLESS = {
     "abc.ABC", "abc.abstractmethod", "copy.deepcopy", "datetime.datetime", "datetime.datetime.fromtimestamp",
     "datetime.datetime.max", "datetime.datetime.min", "datetime.datetime.now", "datetime.datetime.strptime",

@@ -12,8 +12,8 @@ from bfcl_gold import ScriptedModel, gold_calls
 from bfcl_gold import bfcl_samples as samples
 
 from pytest_modeleval.bfcl import AGGREGATES, CATEGORIES, Asking, Style, grade, sample_id, solver, to_sample
-from pytest_modeleval.bfcl.offering import tools, with_hints
-from pytest_modeleval.bfcl.text_asking import all_forms, describe, system_text
+from pytest_modeleval.bfcl.text_prompts import all_forms, describe, system_text
+from pytest_modeleval.bfcl.tool_schemas import add_hints, tools
 from pytest_modeleval.datasets import Row
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.graders.calls import Language
@@ -104,7 +104,7 @@ def test_every_function_of_the_data_becomes_a_legal_tool(tmp_path: Path) -> None
     legal = {"string", "integer", "number", "boolean", "array", "object"}
     for subset in SINGLE:
         for one in samples(subset, tmp_path):
-            for tool in tools(with_hints(one.data["functions"], Language(one.data["language"]))):
+            for tool in tools(add_hints(one.data["functions"], Language(one.data["language"]))):
                 function = tool["function"]
                 assert function["name"].replace("_", "").replace("-", "").isalnum()
                 assert len(function["name"]) <= 64

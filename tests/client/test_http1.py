@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_modeleval.client.http1 import MAX_HEAD_BYTES, Http1Transport
-from pytest_modeleval.client.route import HttpxTransport, transport_for
-from pytest_modeleval.client.transport import Unsaid
+from pytest_modeleval.client.httpx_transport import HttpxTransport, transport_for
+from pytest_modeleval.client.transport import StaleConnectionError
 from pytest_modeleval.errors import AttemptFailed
 from pytest_modeleval.records import Kind
 
@@ -405,7 +405,7 @@ def test_a_kept_connection_that_ends_without_a_word_is_no_answer() -> None:
         await transport.post(server.url, b"{}", {}, Taken())
         done = asyncio.get_running_loop().create_future()
         assert transport.begin(server.url, b"{}", {}, Taken(), done) is not None
-        with pytest.raises(Unsaid):
+        with pytest.raises(StaleConnectionError):
             await done
 
     _run(lambda: Server([OK + b"Content-Length: 1\r\n\r\n1"], [None]), act)

@@ -32,7 +32,7 @@ from pytest_modeleval.datasets import (
     pypi,
     read_rows,
 )
-from pytest_modeleval.datasets import opening as opening_module
+from pytest_modeleval.datasets import indexing as opening_module
 from pytest_modeleval.errors import DataError
 
 ROWS: list[dict[str, object]] = [
@@ -298,7 +298,7 @@ def test_local_rows_need_a_folder(tmp_path: Path) -> None:
 
 def test_with_a_data_folder_no_source_is_asked(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """--eval-data means offline: a missing file is an error though a source is declared."""
-    monkeypatch.setattr(opening_module, "obtain_first", None)
+    monkeypatch.setattr(opening_module, "fetch_first_available", None)
     dataset = huggingface("o/d", file="{subset}.jsonl", local="hub/{subset}")
     with pytest.raises(DataError, match="leave --eval-data out to fetch"):
         opened(dataset, "asia", folder, tmp_path / "cache")

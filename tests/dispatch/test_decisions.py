@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_modeleval.dispatch.idle_timeout import LEARN_FROM, IdleTimeout, sample_limit_s
 from pytest_modeleval.dispatch.limit import COOL_DOWN_S, AdaptiveLimit, Limiter
 from pytest_modeleval.dispatch.retry import MAX_ATTEMPTS, RetryBudget, ServerHealth, delay_before_next
-from pytest_modeleval.dispatch.silence import LEARN_FROM, SilenceLimit, sample_limit_s
 from pytest_modeleval.errors import AttemptFailed
 from pytest_modeleval.records import Kind
 
@@ -155,7 +155,7 @@ def test_a_server_is_lost_only_after_many_failures_over_some_time() -> None:
 
 def test_silence_is_learnt_and_doubles() -> None:
     """Ten times the longest silence seen, within bounds, doubled with each attempt; a fixed limit stays fixed."""
-    limit = SilenceLimit()
+    limit = IdleTimeout()
     assert limit.limit_s(1) == 180.0
     for _ in range(LEARN_FROM):
         limit.completed(0.05)
@@ -164,7 +164,7 @@ def test_silence_is_learnt_and_doubles() -> None:
     limit.completed(30.0)
     assert limit.limit_s(1) == 300.0
     assert limit.limit_s(5) == 600.0
-    assert SilenceLimit(fixed_s=2.0).limit_s(4) == 2.0
+    assert IdleTimeout(fixed_s=2.0).limit_s(4) == 2.0
 
 
 @pytest.mark.parametrize(("tokens", "seconds"), [(65_536, 13_407.2), (100, 320.0), (None, 26_514.4)])

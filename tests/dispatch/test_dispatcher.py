@@ -9,8 +9,8 @@ import pytest
 
 from pytest_modeleval.client.chat import ChatClient
 from pytest_modeleval.client.transport import Receiver
+from pytest_modeleval.dispatch.attempt import Call
 from pytest_modeleval.dispatch.dispatcher import Dispatcher
-from pytest_modeleval.dispatch.flight import Call
 from pytest_modeleval.errors import Ungraded
 from pytest_modeleval.records import ItemKey, JsonObject
 

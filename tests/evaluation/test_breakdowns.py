@@ -14,7 +14,7 @@ from pytest_modeleval.errors import DataError
 from pytest_modeleval.evaluation.plan import BenchmarkPlan, PlannedItem, load_samples, plan_line
 from pytest_modeleval.evaluation.summary import merge_plans, summarize
 from pytest_modeleval.records import ItemKey, Kind, Outcome
-from pytest_modeleval.reports.rows import score_rows
+from pytest_modeleval.reports.table_rows import score_rows
 from pytest_modeleval.results import RunSummary
 
 ROWS = [{"size": size} for size in ("big", "small", "", "huge", "small", "big")]

@@ -14,7 +14,7 @@ import pytest
 from hub_imitation import Hub
 
 from pytest_modeleval.errors import DataError
-from pytest_modeleval.fetch import Fetched, FetchError, Lock, Progress, obtain
+from pytest_modeleval.fetch import Fetched, FetchError, Lock, Progress, fetch_cached
 from pytest_modeleval.fetch.cache import hold, sha256_of, whole_file, write_whole
 from pytest_modeleval.fetch.modelscope import ScopeFile
 
@@ -115,24 +115,24 @@ def test_only_one_holds_at_a_time(tmp_path: Path) -> None:
 def test_a_file_is_fetched_once_and_pinned(tmp_path: Path) -> None:
     """The second call asks nothing; with the file gone the pinned revision is asked for."""
     source = FakeSource("d")
-    first = obtain(source, "s", cache_dir=tmp_path)
-    assert obtain(source, "s", cache_dir=tmp_path) == first
+    first = fetch_cached(source, "s", cache_dir=tmp_path)
+    assert fetch_cached(source, "s", cache_dir=tmp_path) == first
     assert source.asked == [None]
     first.path.unlink()
     source.revision = "r2"
-    assert obtain(source, "s", cache_dir=tmp_path).revision == "r1"
+    assert fetch_cached(source, "s", cache_dir=tmp_path).revision == "r1"
     assert source.asked == [None, "r1"]
 
 
 def test_other_bytes_under_a_pinned_revision_are_refused(tmp_path: Path) -> None:
     """Both hashes, the entry's key and the lock's path; deleting the entry accepts the new bytes."""
     source = FakeSource("d")
-    old = obtain(source, "s", cache_dir=tmp_path)
+    old = fetch_cached(source, "s", cache_dir=tmp_path)
     old.path.unlink()
     source.content = b"other rows"
     for _ in range(2):
         with pytest.raises(DataError) as caught:
-            obtain(source, "s", cache_dir=tmp_path)
+            fetch_cached(source, "s", cache_dir=tmp_path)
         new = sha256_of(old.path)
         for part in (old.sha256, new, "'fake:d/s'", str(tmp_path / "datasets.lock.json"), "delete the entry"):
             assert part in str(caught.value)
@@ -140,18 +140,18 @@ def test_other_bytes_under_a_pinned_revision_are_refused(tmp_path: Path) -> None
     content = json.loads(Lock(tmp_path).path.read_text())
     del content["entries"]["fake:d/s"]
     Lock(tmp_path).path.write_text(json.dumps(content))
-    assert obtain(source, "s", cache_dir=tmp_path).sha256 == new
+    assert fetch_cached(source, "s", cache_dir=tmp_path).sha256 == new
 
 
 def test_a_refused_file_is_not_taken_for_the_old_one(tmp_path: Path) -> None:
     """After a refusal the new bytes still lie in the cache; the next call must not hand them out as the old ones."""
     source = FakeSource("d")
-    obtain(source, "s", cache_dir=tmp_path).path.unlink()
+    fetch_cached(source, "s", cache_dir=tmp_path).path.unlink()
     source.content = b"other rows"
     with pytest.raises(DataError, match="delete the entry"):
-        obtain(source, "s", cache_dir=tmp_path)
+        fetch_cached(source, "s", cache_dir=tmp_path)
     with pytest.raises(DataError, match="delete the entry"):
-        obtain(source, "s", cache_dir=tmp_path)
+        fetch_cached(source, "s", cache_dir=tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_a_damaged_lock_is_told(tmp_path: Path, content: bytes) -> None:
     Lock(tmp_path).path.write_bytes(content)
     source = FakeSource("d")
     with pytest.raises(DataError, match=r"lock file of schema 1.*datasets\.lock\.json; delete the file"):
-        obtain(source, "s", cache_dir=tmp_path)
+        fetch_cached(source, "s", cache_dir=tmp_path)
     assert source.asked == []
 
 
@@ -172,15 +172,15 @@ def test_a_damaged_entry_is_told(tmp_path: Path) -> None:
     for entry in entries:
         Lock(tmp_path).path.write_text(json.dumps({"schema": 1, "entries": {"fake:d/s": entry}}))
         with pytest.raises(DataError, match="entry 'fake:d/s'"):
-            obtain(FakeSource("d"), "s", cache_dir=tmp_path)
+            fetch_cached(FakeSource("d"), "s", cache_dir=tmp_path)
 
 
 def test_the_cache_folder_may_move(tmp_path: Path) -> None:
     """Paths below the cache are kept relative, so a cache can be copied to a machine without network."""
     source = FakeSource("d")
-    obtain(source, "s", cache_dir=tmp_path / "here")
+    fetch_cached(source, "s", cache_dir=tmp_path / "here")
     (tmp_path / "here").rename(tmp_path / "there")
-    found = obtain(source, "s", cache_dir=tmp_path / "there", is_offline=True)
+    found = fetch_cached(source, "s", cache_dir=tmp_path / "there", is_offline=True)
     assert found.path == tmp_path / "there" / "fake" / "d" / "s"
     assert source.asked == [None]
 
@@ -188,12 +188,12 @@ def test_the_cache_folder_may_move(tmp_path: Path) -> None:
 def test_a_copied_cache_is_still_its_own(tmp_path: Path) -> None:
     """Other times of change, as after a copy, cost a hash and no fetch; other bytes are not taken."""
     source = FakeSource("d")
-    first = obtain(source, "s", cache_dir=tmp_path)
+    first = fetch_cached(source, "s", cache_dir=tmp_path)
     os.utime(first.path, (1, 1))
-    assert obtain(source, "s", cache_dir=tmp_path) == first
+    assert fetch_cached(source, "s", cache_dir=tmp_path) == first
     assert source.asked == [None]
     first.path.write_bytes(b"scribble")
-    assert obtain(source, "s", cache_dir=tmp_path) == first
+    assert fetch_cached(source, "s", cache_dir=tmp_path) == first
     assert first.path.read_bytes() == b"rows"
     assert source.asked == [None, "r1"]
 
@@ -202,7 +202,7 @@ def test_offline_without_the_file_is_told(tmp_path: Path) -> None:
     """Offline, the source is not asked."""
     source = FakeSource("d")
     with pytest.raises(FetchError, match=r"offline.*--eval-data DIR"):
-        obtain(source, "s", cache_dir=tmp_path, is_offline=True)
+        fetch_cached(source, "s", cache_dir=tmp_path, is_offline=True)
     assert source.asked == []
 
 
@@ -227,7 +227,7 @@ def test_entries_of_many_processes_all_stay(tmp_path: Path) -> None:
 
 def fetch_in_process(folder: str) -> None:
     """One of several processes that want the same file."""
-    obtain(ScopeFile("o/d", "s.jsonl"), "", cache_dir=Path(folder))
+    fetch_cached(ScopeFile("o/d", "s.jsonl"), "", cache_dir=Path(folder))
 
 
 def test_processes_that_want_one_file_fetch_it_once(model_scope: Hub, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from hub_imitation import COMMIT, LATER_COMMIT, Hub
 from pytest_modeleval.datasets import Manifest, first_of, huggingface, modelscope, open_manifest, read_rows
 from pytest_modeleval.datasets.sources import Dataset
 from pytest_modeleval.errors import DataError
-from pytest_modeleval.fetch import FetchError, Lock, Progress, obtain
+from pytest_modeleval.fetch import FetchError, Lock, Progress, fetch_cached
 from pytest_modeleval.fetch.huggingface import HubFile, HubTable
 
 ROWS = b'{"id": "a", "question": "one"}\n{"id": "b", "question": "two"}\n'
@@ -89,7 +89,7 @@ def test_a_large_file_is_followed_to_its_storage(hugging_face: Hub, tmp_path: Pa
     """Files that the hub stores elsewhere come by redirect, with the commit from the first answer."""
     content = ROWS * 2000
     hugging_face.add("o/d", {"s.jsonl": content}, stored_elsewhere={"s.jsonl"})
-    fetched = obtain(HubFile("o/d", "s.jsonl"), "", cache_dir=tmp_path)
+    fetched = fetch_cached(HubFile("o/d", "s.jsonl"), "", cache_dir=tmp_path)
     assert fetched.path.read_bytes() == content
     assert fetched.revision == COMMIT
     assert any("/elsewhere/" in asked for asked in hugging_face.asked)
@@ -98,25 +98,25 @@ def test_a_large_file_is_followed_to_its_storage(hugging_face: Hub, tmp_path: Pa
 def test_the_lock_fetches_the_pinned_commit_again(hugging_face: Hub, tmp_path: Path) -> None:
     """With the file lost and the branch moved, the locked commit comes again: the same rows."""
     repo = hugging_face.add("o/d", {"s.jsonl": ROWS})
-    first = obtain(HubFile("o/d", "s.jsonl"), "", cache_dir=tmp_path)
+    first = fetch_cached(HubFile("o/d", "s.jsonl"), "", cache_dir=tmp_path)
     repo.commits[LATER_COMMIT] = {"s.jsonl": b"{}\n"}
     repo.branches["main"] = LATER_COMMIT
     first.path.unlink()
-    second = obtain(HubFile("o/d", "s.jsonl"), "", cache_dir=tmp_path)
+    second = fetch_cached(HubFile("o/d", "s.jsonl"), "", cache_dir=tmp_path)
     assert (second.revision, second.path.read_bytes()) == (COMMIT, ROWS)
 
 
 def test_a_vanished_commit_says_how_to_take_the_newest(hugging_face: Hub, tmp_path: Path) -> None:
     """A rewritten history is an error that names the lock; without its entry the newest comes."""
     repo = hugging_face.add("o/d", {"s.jsonl": ROWS})
-    first = obtain(HubFile("o/d", "s.jsonl"), "", cache_dir=tmp_path)
+    first = fetch_cached(HubFile("o/d", "s.jsonl"), "", cache_dir=tmp_path)
     first.path.unlink()
     repo.commits = {LATER_COMMIT: {"s.jsonl": b"{}\n"}}
     repo.branches["main"] = LATER_COMMIT
     with pytest.raises(FetchError, match=rf"datasets\.lock\.json pins .* to revision {COMMIT}.*delete that entry"):
-        obtain(HubFile("o/d", "s.jsonl"), "", cache_dir=tmp_path)
+        fetch_cached(HubFile("o/d", "s.jsonl"), "", cache_dir=tmp_path)
     Lock(tmp_path).path.unlink()
-    assert obtain(HubFile("o/d", "s.jsonl"), "", cache_dir=tmp_path).revision == LATER_COMMIT
+    assert fetch_cached(HubFile("o/d", "s.jsonl"), "", cache_dir=tmp_path).revision == LATER_COMMIT
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_token_opens_a_gated_data_set(hugging_face: Hub, tmp_path: Path, monke
     """HF_TOKEN is used by the hub's client, and is in no file of ours."""
     hugging_face.add("o/gated", {"s.jsonl": ROWS}, gated=True)
     monkeypatch.setenv("HF_TOKEN", "hf_secret_word")
-    assert obtain(HubFile("o/gated", "s.jsonl"), "", cache_dir=tmp_path).path.read_bytes() == ROWS
+    assert fetch_cached(HubFile("o/gated", "s.jsonl"), "", cache_dir=tmp_path).path.read_bytes() == ROWS
     assert all(b"hf_secret_word" not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
 
 
@@ -154,7 +154,7 @@ def test_a_busy_hub_is_asked_again(hugging_face: Hub, tmp_path: Path, monkeypatc
     monkeypatch.setattr(HUB_SLEEP, lambda _: None)
     hugging_face.add("o/d", {"s.jsonl": ROWS})
     hugging_face.failures = [503]
-    assert obtain(HubFile("o/d", "s.jsonl"), "", cache_dir=tmp_path).revision == COMMIT
+    assert fetch_cached(HubFile("o/d", "s.jsonl"), "", cache_dir=tmp_path).revision == COMMIT
     assert hugging_face.failures == []
 
 
@@ -164,7 +164,7 @@ def test_a_broken_hub_is_told(hugging_face: Hub, tmp_path: Path, monkeypatch: py
     hugging_face.add("o/d", {"s.jsonl": ROWS})
     hugging_face.failures = [500] * 50
     with pytest.raises(FetchError, match=r"HTTP 500.*try again later.*--eval-data DIR"):
-        obtain(HubFile("o/d", "s.jsonl"), "", cache_dir=tmp_path)
+        fetch_cached(HubFile("o/d", "s.jsonl"), "", cache_dir=tmp_path)
     assert not Lock(tmp_path).path.exists()
 
 
@@ -174,18 +174,18 @@ def test_a_hub_out_of_reach_is_told(hugging_face: Hub, tmp_path: Path, monkeypat
     endpoint = f"http://127.0.0.1:{free_port()}"
     monkeypatch.setenv("HF_ENDPOINT", endpoint)
     with pytest.raises(FetchError, match=rf"out of reach at {endpoint}.*HF_ENDPOINT.*--eval-data DIR"):
-        obtain(HubFile("o/d", "s.jsonl"), "", cache_dir=tmp_path)
+        fetch_cached(HubFile("o/d", "s.jsonl"), "", cache_dir=tmp_path)
 
 
 def test_offline_takes_what_the_hubs_cache_has(hugging_face: Hub, tmp_path: Path) -> None:
     """Offline, a file that another tool or cache folder fetched is found in the hub's own cache; others are told."""
     hugging_face.add("o/d", {"s.jsonl": ROWS, "t.jsonl": ROWS})
-    online = obtain(HubFile("o/d", "s.jsonl"), "", cache_dir=tmp_path / "one")
+    online = fetch_cached(HubFile("o/d", "s.jsonl"), "", cache_dir=tmp_path / "one")
     hugging_face.asked.clear()
-    offline = obtain(HubFile("o/d", "s.jsonl"), "", cache_dir=tmp_path / "two", is_offline=True)
+    offline = fetch_cached(HubFile("o/d", "s.jsonl"), "", cache_dir=tmp_path / "two", is_offline=True)
     assert offline == online
     with pytest.raises(FetchError, match=r"t\.jsonl in the cache .*offline.*--eval-data DIR"):
-        obtain(HubFile("o/d", "t.jsonl"), "", cache_dir=tmp_path / "two", is_offline=True)
+        fetch_cached(HubFile("o/d", "t.jsonl"), "", cache_dir=tmp_path / "two", is_offline=True)
     assert hugging_face.asked == []
 
 
@@ -196,7 +196,7 @@ def test_the_hub_switched_off_is_told(hugging_face: Hub, tmp_path: Path, monkeyp
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(FetchError, match=r"HF_HUB_OFFLINE.*--eval-data DIR"):
-        obtain(HubFile("o/d", "s.jsonl"), "", cache_dir=tmp_path)
+        fetch_cached(HubFile("o/d", "s.jsonl"), "", cache_dir=tmp_path)
     assert hugging_face.asked == []
 
 
@@ -224,7 +224,7 @@ def test_progress_is_said_once_and_bars_stay_hidden(
         for switch, file in ((enable_progress_bars, "s.jsonl"), (disable_progress_bars, "t.jsonl")):
             switch()
             before = are_progress_bars_disabled()
-            obtain(HubFile("o/d", file), "", cache_dir=tmp_path, progress=Progress(say=said.append))
+            fetch_cached(HubFile("o/d", file), "", cache_dir=tmp_path, progress=Progress(say=said.append))
             assert are_progress_bars_disabled() == before
     finally:
         enable_progress_bars()
@@ -258,7 +258,7 @@ def test_a_file_changed_in_the_cache_is_told(hugging_face: Hub, tmp_path: Path, 
     """A scribble on a fetched file is not graded on, even one of the same size that keeps the time of change."""
     hugging_face.add("o/d", {"s.jsonl": ROWS})
     dataset = huggingface("o/d", file="s.jsonl", local="x")
-    path = obtain(dataset.remotes[0], "s", cache_dir=tmp_path).path
+    path = fetch_cached(dataset.remotes[0], "s", cache_dir=tmp_path).path
     times = path.stat()
     path.write_bytes(ROWS.replace(b"one", b"eno"))
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns if is_hidden else times.st_mtime_ns + 1))
@@ -304,7 +304,7 @@ def test_a_table_that_is_not_there_is_told(
     """An unknown config or split: the library's own words, the revision, and the next step; no half file stays."""
     hugging_face.add("o/t", {"README.md": CARD, "main/test-00000-of-00001.parquet": parquet})
     with pytest.raises(FetchError, match=f"{told}.*--eval-data DIR"):
-        obtain(HubTable("o/t", config, split), "", cache_dir=tmp_path)
+        fetch_cached(HubTable("o/t", config, split), "", cache_dir=tmp_path)
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and "huggingface" in path.parts]
 
 
@@ -312,11 +312,11 @@ def test_a_gated_table_says_how_to_get_in(hugging_face: Hub, tmp_path: Path, par
     """The data set's page is public, its files are not: the next step is its terms and a token."""
     hugging_face.add("o/t", {"README.md": CARD, "main/test-00000-of-00001.parquet": parquet}, gated=True)
     with pytest.raises(FetchError, match=r"gated.*HF_TOKEN"):
-        obtain(HubTable("o/t", "main", "test"), "", cache_dir=tmp_path)
+        fetch_cached(HubTable("o/t", "main", "test"), "", cache_dir=tmp_path)
 
 
 def test_an_unknown_data_set_costs_no_load(hugging_face: Hub, tmp_path: Path) -> None:
     """The repository is looked up before seconds go into importing the datasets library."""
     with pytest.raises(FetchError, match="no such data set"):
-        obtain(HubTable("o/none", "main", "test"), "", cache_dir=tmp_path)
+        fetch_cached(HubTable("o/none", "main", "test"), "", cache_dir=tmp_path)
     assert hugging_face.asked == ["GET /api/datasets/o/none/revision/main"]

@@ -10,7 +10,7 @@ import pytest
 from hub_imitation import COMMIT, LATER_COMMIT, Hub
 
 from pytest_modeleval.errors import DataError
-from pytest_modeleval.fetch import Fetched, FetchError, Progress, obtain
+from pytest_modeleval.fetch import Fetched, FetchError, Progress, fetch_cached
 from pytest_modeleval.fetch.modelscope import ScopeFile
 
 ROWS = b'{"question": "one"}\n{"question": "two"}\n'
@@ -18,7 +18,7 @@ ROWS = b'{"question": "one"}\n{"question": "two"}\n'
 
 def fetched(cache_dir: Path, repo: str = "o/d", file: str = "s.jsonl", revision: str = "master") -> Fetched:
     """The file, without waiting between attempts."""
-    return obtain(ScopeFile(repo, file, revision, pause=lambda _: None), "s", cache_dir=cache_dir)
+    return fetch_cached(ScopeFile(repo, file, revision, pause=lambda _: None), "s", cache_dir=cache_dir)
 
 
 @pytest.mark.parametrize("file", ["s.jsonl", "data/deep/s.jsonl", "data/a b&c=d.jsonl", "{subset}.jsonl"])
@@ -91,7 +91,7 @@ def test_trouble_that_passes_is_waited_out(model_scope: Hub, tmp_path: Path) -> 
     model_scope.cut_after = 70_000
     pauses: list[float] = []
     source = ScopeFile("o/d", "s.jsonl", pause=pauses.append)
-    assert obtain(source, "s", cache_dir=tmp_path).path.read_bytes() == content
+    assert fetch_cached(source, "s", cache_dir=tmp_path).path.read_bytes() == content
     assert pauses == [1.0, 3.0, 1.0]
 
 
@@ -119,7 +119,7 @@ def test_out_of_reach_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 def test_offline_asks_nothing(model_scope: Hub, tmp_path: Path) -> None:
     """Offline, what is not in the cache is told without a request."""
     with pytest.raises(FetchError, match=r"offline.*--eval-data DIR"):
-        obtain(ScopeFile("o/d", "s.jsonl"), "", cache_dir=tmp_path, is_offline=True)
+        fetch_cached(ScopeFile("o/d", "s.jsonl"), "", cache_dir=tmp_path, is_offline=True)
     assert model_scope.asked == []
 
 
@@ -143,7 +143,7 @@ def test_bytes_are_counted_while_they_come(model_scope: Hub, tmp_path: Path) -> 
     counted: list[tuple[int, int | None]] = []
     said: list[str] = []
     progress = Progress(say=said.append, received=lambda done, total: counted.append((done, total)))
-    obtain(ScopeFile("o/d", "s.jsonl"), "s", cache_dir=tmp_path, progress=progress)
+    fetch_cached(ScopeFile("o/d", "s.jsonl"), "s", cache_dir=tmp_path, progress=progress)
     assert said == ["fetching s.jsonl of modelscope o/d"]
     assert [done for done, _ in counted] == sorted(done for done, _ in counted)
     assert counted[-1] == (len(content), len(content))

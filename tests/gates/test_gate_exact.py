@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from pytest_modeleval.gates import exact
+from pytest_modeleval.gates import exact_tests
 
 contingency_tables = pytest.importorskip("statsmodels.stats.contingency_tables")
 multitest = pytest.importorskip("statsmodels.stats.multitest")
@@ -24,14 +24,14 @@ few = st.integers(0, 60)
 def test_mcnemar_is_the_binomial_sign_test(losses: int, gains: int) -> None:
     """The one-sided exact McNemar p-value is that of scipy's binomial test on the flips."""
     expected = stats.binomtest(losses, losses + gains, alternative="greater").pvalue if losses + gains else 1.0
-    assert exact.mcnemar(losses, gains) == pytest.approx(expected, abs=1e-12, rel=1e-9)
+    assert exact_tests.mcnemar(losses, gains) == pytest.approx(expected, abs=1e-12, rel=1e-9)
 
 
 @given(few, few)
 def test_two_sided_mcnemar_agrees_with_statsmodels(losses: int, gains: int) -> None:
     """The two-sided exact McNemar p-value is that of statsmodels on the same table."""
     expected = contingency_tables.mcnemar([[0, losses], [gains, 0]], exact=True).pvalue if losses + gains else 1.0
-    assert exact.mcnemar_two_sided(losses, gains) == pytest.approx(expected, abs=1e-12, rel=1e-9)
+    assert exact_tests.mcnemar_two_sided(losses, gains) == pytest.approx(expected, abs=1e-12, rel=1e-9)
 
 
 @given(st.integers(0, 400), st.integers(1, 400), st.floats(0.0, 1.0))
@@ -40,9 +40,11 @@ def test_binomial_tails_agree_with_scipy(successes: int, trials: int, chance: fl
     successes = min(successes, trials)
     upper = stats.binomtest(successes, trials, chance, alternative="greater").pvalue
     lower = stats.binomtest(successes, trials, chance, alternative="less").pvalue
-    assert exact.at_least(successes, trials, chance) == pytest.approx(upper, abs=1e-9)
-    assert exact.at_most(successes, trials, chance) == pytest.approx(lower, abs=1e-9)
-    assert exact.at_least(successes + 1, trials, chance) + exact.at_most(successes, trials, chance) == pytest.approx(1)
+    assert exact_tests.at_least(successes, trials, chance) == pytest.approx(upper, abs=1e-9)
+    assert exact_tests.at_most(successes, trials, chance) == pytest.approx(lower, abs=1e-9)
+    assert exact_tests.at_least(successes + 1, trials, chance) + exact_tests.at_most(
+        successes, trials, chance
+    ) == pytest.approx(1)
 
 
 @given(st.integers(0, 300), st.integers(1, 300))
@@ -50,7 +52,7 @@ def test_exact_interval_agrees_with_scipy(successes: int, trials: int) -> None:
     """The Clopper-Pearson interval is scipy's."""
     successes = min(successes, trials)
     expected = stats.binomtest(successes, trials).proportion_ci(0.95, method="exact")
-    assert exact.binomial_interval(successes, trials) == pytest.approx((expected.low, expected.high), abs=1e-9)
+    assert exact_tests.binomial_interval(successes, trials) == pytest.approx((expected.low, expected.high), abs=1e-9)
 
 
 def brute_sign_flip(differences: list[float]) -> float:
@@ -72,7 +74,7 @@ def test_sign_flips_are_counted_exactly(steps: list[int], repeats: int) -> None:
     """The p-value is the share of all sign assignments that are as extreme, counted one by one."""
     differences = [step / repeats for step in steps]
     expected = brute_sign_flip(differences) if any(steps) else 1.0
-    assert exact.sign_flip(differences) == pytest.approx(expected, abs=1e-12)
+    assert exact_tests.sign_flip(differences) == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -89,14 +91,14 @@ def test_sign_flips_agree_with_scipy(seed: int) -> None:
         vectorized=False,
     ).pvalue
     # Off the lattice the differences are rounded to 1/512 of the largest, which may move a neighbour across.
-    assert exact.sign_flip(differences) == pytest.approx(expected, abs=1e-9 if seed % 2 == 0 else 2e-3)
+    assert exact_tests.sign_flip(differences) == pytest.approx(expected, abs=1e-9 if seed % 2 == 0 else 2e-3)
 
 
 @given(few, few, few)
 def test_sign_flips_of_single_answers_are_mcnemar(losses: int, gains: int, ties: int) -> None:
     """With differences of -1, 0 and 1 the sign-flip test is the exact McNemar test."""
     differences = [1.0] * losses + [-1.0] * gains + [0.0] * ties
-    assert exact.sign_flip(differences) == pytest.approx(exact.mcnemar(losses, gains), abs=1e-12)
+    assert exact_tests.sign_flip(differences) == pytest.approx(exact_tests.mcnemar(losses, gains), abs=1e-12)
 
 
 def test_many_sign_flips_at_once_agree_with_one_by_one() -> None:
@@ -105,8 +107,8 @@ def test_many_sign_flips_at_once_agree_with_one_by_one() -> None:
     steps = rng.integers(-3, 4, size=(40, 200))
     sizes = np.asarray([1, 2, 3])
     counts = np.stack([(np.abs(steps) == size).sum(axis=1) for size in sizes], axis=1)
-    together = exact.sign_flip_many(sizes, counts, steps.sum(axis=1))
-    alone = [exact.sign_flip(row.astype(float)) for row in steps]
+    together = exact_tests.sign_flip_many(sizes, counts, steps.sum(axis=1))
+    alone = [exact_tests.sign_flip(row.astype(float)) for row in steps]
     assert together == pytest.approx(alone, abs=1e-12)
 
 
@@ -114,7 +116,7 @@ def test_a_large_unlatticed_set_stays_near_the_normal_limit() -> None:
     """Rounding to a coarse lattice moves the p-value of 5,000 differences by less than a hundredth."""
     differences = np.random.default_rng(5).normal(0.01, 1.0, size=5000)
     limit = stats.norm.sf(differences.sum() / np.sqrt((differences**2).sum()))
-    assert exact.sign_flip(differences) == pytest.approx(limit, abs=0.01)
+    assert exact_tests.sign_flip(differences) == pytest.approx(limit, abs=0.01)
 
 
 @settings(max_examples=40, deadline=None)
@@ -122,7 +124,7 @@ def test_a_large_unlatticed_set_stays_near_the_normal_limit() -> None:
 def test_holm_agrees_with_statsmodels(values: list[float]) -> None:
     """Adjusted p-values are statsmodels' and are never below the raw ones."""
     named = {str(number): value for number, value in enumerate(values)}
-    adjusted = exact.holm(named)
+    adjusted = exact_tests.holm(named)
     assert list(adjusted) == list(named)
     assert list(adjusted.values()) == pytest.approx(list(multitest.multipletests(values, method="holm")[1]), abs=1e-12)
     assert all(adjusted[name] >= value for name, value in named.items())
@@ -132,12 +134,12 @@ def test_holm_agrees_with_statsmodels(values: list[float]) -> None:
 def test_bounded_mean_is_never_bolder_than_the_binomial(n: int, floor: float, share: float) -> None:
     """For right/wrong values the bound's p-value is at least that of the exact binomial test."""
     successes = int(share * n)
-    assert exact.bounded_mean(successes, n, floor) >= min(1.0, exact.at_most(successes, n, floor)) - 1e-12
+    assert exact_tests.bounded_mean(successes, n, floor) >= min(1.0, exact_tests.at_most(successes, n, floor)) - 1e-12
 
 
 @given(st.integers(1, 100), st.floats(0.05, 0.95))
 def test_bounded_mean_falls_with_the_sum(n: int, floor: float) -> None:
     """A lower mean never gives a larger p-value, and a mean at the floor gives 1."""
-    found = [exact.bounded_mean(total, n, floor) for total in np.linspace(0.0, n, 60)]
+    found = [exact_tests.bounded_mean(total, n, floor) for total in np.linspace(0.0, n, 60)]
     assert all(first <= second + 1e-12 for first, second in itertools.pairwise(found))
-    assert exact.bounded_mean(n * floor + 1e-6, n, floor) == 1.0
+    assert exact_tests.bounded_mean(n * floor + 1e-6, n, floor) == 1.0

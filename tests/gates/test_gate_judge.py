@@ -12,7 +12,7 @@ from pytest_modeleval.gates import (
     CANNOT_JUDGE,
     FAILED,
     PASSED,
-    Identity,
+    ExperimentIdentity,
     Judgement,
     judge,
     judge_in_detail,
@@ -20,7 +20,7 @@ from pytest_modeleval.gates import (
     to_repeat,
 )
 from pytest_modeleval.gates.evidence import incomparable, subset_shares
-from pytest_modeleval.gates.exact import holm, mcnemar, sign_flip
+from pytest_modeleval.gates.exact_tests import holm, mcnemar, sign_flip
 from pytest_modeleval.gates.noise import flip_rates
 from pytest_modeleval.metrics import Aggregate, macro, micro, weighted
 from pytest_modeleval.records import ItemKey, Kind, Outcome
@@ -336,7 +336,7 @@ def test_figures_stand_beside_the_sentence() -> None:
 
 def test_prompts_are_compared_on_the_questions_that_both_have() -> None:
     """Another selection compares; one changed prompt does not; a baseline that knows no prompts does not either."""
-    one = Identity("gsm8k", "1", prompts={("main", "a"): "0001", ("main", "b"): "0002"}, prompt_sha256="x")
+    one = ExperimentIdentity("gsm8k", "1", prompts={("main", "a"): "0001", ("main", "b"): "0002"}, prompt_sha256="x")
     fewer = replace(one, prompts={("main", "b"): "0002", ("main", "c"): "0003"}, prompt_sha256="y")
     assert incomparable(one, fewer, "gsm8k") == ""
     changed = replace(fewer, prompts={("main", "b"): "9999"})

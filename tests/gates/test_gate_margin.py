@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_modeleval.gates import exact, margin
+from pytest_modeleval.gates import exact_tests, margin
 
 
 def score_by_search(losses: int, gains: int, n: int, edge: float) -> float:
@@ -32,10 +32,10 @@ def test_score_statistic_is_at_the_most_likely_rate(losses: int, gains: int, n: 
 
 def test_without_a_margin_it_is_mcnemar() -> None:
     """Margin 0 is the exact McNemar test, whatever the number of samples."""
-    assert margin.margin_test(9, 2, 1000) == exact.mcnemar(9, 2)
+    assert margin.margin_test(9, 2, 1000) == exact_tests.mcnemar(9, 2)
     region = margin.rejection_region(50, 0.0, 0.05)
     for flips, needed in enumerate(region):
-        rejected = [losses for losses in range(flips + 1) if exact.mcnemar(losses, flips - losses) <= 0.05]
+        rejected = [losses for losses in range(flips + 1) if exact_tests.mcnemar(losses, flips - losses) <= 0.05]
         assert needed == (min(rejected) if rejected else flips + 1)
 
 

@@ -9,8 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_modeleval.gates import power
-from pytest_modeleval.gates.exact import at_most, bounded_mean, lattice, mcnemar
-from pytest_modeleval.gates.noise import coin_noise, noise_levels, noise_text, plan_text, repeats_needed, samples_needed
+from pytest_modeleval.gates.exact_tests import at_most, bounded_mean, lattice, mcnemar
+from pytest_modeleval.gates.noise import (
+    bernoulli_noise,
+    noise_levels,
+    noise_text,
+    plan_text,
+    repeats_needed,
+    samples_needed,
+)
 from pytest_modeleval.records import ItemKey, Outcome
 
 
@@ -138,14 +145,14 @@ def test_repeats_help_only_against_noise() -> None:
 
 def test_coin_noise_has_the_flip_rate_it_says() -> None:
     """Asked once, the noise is the flip rate; over more repeats the differences become smaller."""
-    assert coin_noise(0.1, 1).flip_rate == pytest.approx(0.1)
-    assert coin_noise(0.1, 4).flip_rate < 0.06
+    assert bernoulli_noise(0.1, 1).flip_rate == pytest.approx(0.1)
+    assert bernoulli_noise(0.1, 4).flip_rate < 0.06
 
 
 @given(st.integers(1, 12), st.integers(1, 12), st.floats(0.01, 0.5))
 def test_coins_of_unequal_repeats_move_as_much_as_they_must(before: int, after: int, rate: float) -> None:
     """The mean square movement is that of two independent means of coins; every size is a whole number of steps."""
-    noise = coin_noise(rate, before, after)
+    noise = bernoulli_noise(rate, before, after)
     square = sum(size**2 * share for size, share in zip(noise.sizes, noise.shares, strict=True))
     assert square == pytest.approx(2.0 * rate * 0.25 * (1.0 / before + 1.0 / after))
     assert sum(noise.shares) <= 2.0 * rate + 1e-12

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pytest_modeleval.graders.calls import (
     Call,
     Language,
-    NotCalls,
+    NoCallsFound,
     Wanted,
     check_calls,
     decode_text,
@@ -182,7 +182,7 @@ def test_xml_cannot_declare_entities() -> None:
     """Reading starts at <functions>, so a document type (and with it an entity bomb) is outside or an error."""
     call = '<functions><function name="f"><param name="a">&a;</param></function></functions>'
     bomb = f'<!DOCTYPE x [<!ENTITY a "aaaa">]>{call}'
-    with pytest.raises(NotCalls) as refused:
+    with pytest.raises(NoCallsFound) as refused:
         decode_text(bomb, "concise_xml")
     assert refused.value.cause == "malformed_call"
 
@@ -253,11 +253,11 @@ def test_checking_is_total_and_accepts_only_accepted_values(value: Any, paramete
 @example("'''")
 @example("[f(x=1if y else 2)]")
 def test_text_of_any_kind_gets_a_verdict(text: str) -> None:
-    """No text makes a decoder raise anything but NotCalls."""
+    """No text makes a decoder raise anything but NoCallsFound."""
     for form in ("python", "json", "verbose_xml", "java"):
         try:
             decode_text(text, form)
-        except NotCalls as refused:
+        except NoCallsFound as refused:
             assert refused.cause  # noqa: PT017 - either outcome is right; a refusal must say why
 
 

@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.live_code_bench.packed_tests import cases, unpacked
-from pytest_modeleval.graders.code import RULE_MATTERS, code_grader
-from pytest_modeleval.graders.code_compare import close_output, same_output, same_value, shown
-from pytest_modeleval.graders.code_extract import RULES, blocks, last_block
-from pytest_modeleval.graders.code_pool import JudgePool
-from pytest_modeleval.graders.code_problem import Case, Problem
+from pytest_modeleval.graders.code.comparison import close_output, same_output, same_value, shown
+from pytest_modeleval.graders.code.extraction import RULES, blocks, last_block
+from pytest_modeleval.graders.code.grader import RULE_MATTERS, code_grader
+from pytest_modeleval.graders.code.grader_pool import GraderPool
+from pytest_modeleval.graders.code.problem import Case, Problem
 from pytest_modeleval.records import Grade, Kind, Response, Sample
 from pytest_modeleval.sandbox import Limits, SandboxUnavailable
 
@@ -168,7 +168,7 @@ def test_values_compare_as_plain_values() -> None:
 @pytest.fixture(scope="module")
 def pool() -> Any:
     """One judge."""
-    pool = JudgePool(1, packages=())
+    pool = GraderPool(1, packages=())
     try:
         pool.walls()
     except SandboxUnavailable as error:
@@ -178,7 +178,7 @@ def pool() -> Any:
     pool.close()
 
 
-def graded(pool: JudgePool, response: Response, **options: Any) -> Grade:
+def graded(pool: GraderPool, response: Response, **options: Any) -> Grade:
     """The grade of one reply."""
     grader = code_grader(lambda _: PROBLEM, pool=pool, **options)
     grade = asyncio.run(grader(Sample(), response))
@@ -207,14 +207,14 @@ CAUSES = [
 
 
 @pytest.mark.parametrize(("response", "kind", "cause"), CAUSES, ids=lambda value: str(value)[:24])
-def test_each_way_to_fail_has_its_cause(pool: JudgePool, response: Response, kind: Kind, cause: str) -> None:
+def test_each_way_to_fail_has_its_cause(pool: GraderPool, response: Response, kind: Kind, cause: str) -> None:
     """The grade names what happened, machine-readable, with a line for people."""
     grade = graded(pool, response)
     assert (grade.kind, grade.cause) == (kind, cause), grade.explanation
     assert grade.explanation
 
 
-def test_sample_that_depends_on_the_extraction_rule_is_marked(pool: JudgePool) -> None:
+def test_sample_that_depends_on_the_extraction_rule_is_marked(pool: GraderPool) -> None:
     """Where another rule of the field gives another verdict, the explanation says so first; elsewhere it does not."""
     others = ["between_last_fences", "between_first_fences"]
     text = f"Input:\n```\n1 2\n```\n```python\n{CODE}\n```\n"
@@ -227,7 +227,7 @@ def test_sample_that_depends_on_the_extraction_rule_is_marked(pool: JudgePool) -
     assert "last_block: passed" in old.explanation
 
 
-def test_known_faults_of_tests_are_named_and_change_no_verdict(pool: JudgePool) -> None:
+def test_known_faults_of_tests_are_named_and_change_no_verdict(pool: GraderPool) -> None:
     """A remark about a problem's tests is added to the cause of a wrong answer, and to nothing else."""
     remark = {"remark": lambda _: "several_answers"}
     assert graded(pool, fenced("print(1)"), **remark).cause == "wrong_answer:several_answers"

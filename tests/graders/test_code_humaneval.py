@@ -15,8 +15,8 @@ from mutants import early_return, other_constant, other_operator
 
 from benchmarks.humaneval.test_humaneval import to_problem, to_sample, whole_program
 from pytest_modeleval.datasets import Row
-from pytest_modeleval.graders.code_pool import JudgePool
-from pytest_modeleval.graders.code_problem import Problem, Verdict
+from pytest_modeleval.graders.code.grader_pool import GraderPool
+from pytest_modeleval.graders.code.problem import Problem, Verdict
 from pytest_modeleval.records import Sample
 from pytest_modeleval.sandbox import SandboxUnavailable
 
@@ -42,9 +42,9 @@ def samples() -> list[Sample]:
 
 
 @pytest.fixture(scope="module")
-def pool() -> Iterator[JudgePool]:
+def pool() -> Iterator[GraderPool]:
     """Judges on all cores."""
-    pool = JudgePool()
+    pool = GraderPool()
     try:
         pool.walls()
     except SandboxUnavailable as error:
@@ -82,7 +82,7 @@ def passes_plainly(sample: Sample, source: str) -> bool:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-def test_all_own_solutions_pass(samples: list[Sample], pool: JudgePool) -> None:
+def test_all_own_solutions_pass(samples: list[Sample], pool: GraderPool) -> None:
     """Every canonical solution passes, written as a whole and as a continuation of the prompt."""
     futures = {}
     for sample in samples:
@@ -93,7 +93,7 @@ def test_all_own_solutions_pass(samples: list[Sample], pool: JudgePool) -> None:
     assert not failed
 
 
-def test_every_solution_that_returns_nothing_fails(samples: list[Sample], pool: JudgePool) -> None:
+def test_every_solution_that_returns_nothing_fails(samples: list[Sample], pool: GraderPool) -> None:
     """With an early return in it no solution passes."""
     futures = []
     for sample in samples:
@@ -103,7 +103,7 @@ def test_every_solution_that_returns_nothing_fails(samples: list[Sample], pool: 
 
 
 @pytest.mark.parametrize("mutate", [other_operator, other_constant])
-def test_judge_agrees_with_a_plain_run_about_every_mutant(samples: list[Sample], pool: JudgePool, mutate: Any) -> None:
+def test_judge_agrees_with_a_plain_run_about_every_mutant(samples: list[Sample], pool: GraderPool, mutate: Any) -> None:
     """Solutions with another operator or constant pass exactly if they pass HumanEval's tests run plainly."""
     futures = []
     for sample in samples:

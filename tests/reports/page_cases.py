@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 from pytest_modeleval.records import ItemKey, Kind
-from pytest_modeleval.reports.page_parts import SampleView
+from pytest_modeleval.reports.page_data import SampleView
 
 RUN: dict[str, Any] = {
     "schema": 1,

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from report_cases import clean_summary, full_summary, summaries
 
 from pytest_modeleval.reports import github
-from pytest_modeleval.reports.rows import score_rows
-from pytest_modeleval.reports.text import HIDDEN
+from pytest_modeleval.reports.table_rows import score_rows
+from pytest_modeleval.reports.text_layout import HIDDEN
 from pytest_modeleval.results import GateVerdict, RunSummary
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from report_cases import HOSTILE_TEXT
 
 from pytest_modeleval.reports.live import BenchmarkProgress, LiveDisplay, duration_text, live_lines, log_line
-from pytest_modeleval.reports.text import HIDDEN, display_width
+from pytest_modeleval.reports.text_layout import HIDDEN, display_width
 
 IQUIZ = BenchmarkProgress(
     benchmark="iquiz",

@@ -14,8 +14,8 @@ from report_cases import clean_summary, full_summary, summaries
 
 from pytest_modeleval.records import ItemKey, Kind, ToolCall
 from pytest_modeleval.reports.page import report_page
-from pytest_modeleval.reports.page_parts import SampleView, run_sections, select_samples
-from pytest_modeleval.reports.text import HIDDEN, visible
+from pytest_modeleval.reports.page_data import SampleView, run_sections, select_samples
+from pytest_modeleval.reports.text_layout import HIDDEN, visible
 from pytest_modeleval.results import RunSummary
 
 ALLOWED = set(

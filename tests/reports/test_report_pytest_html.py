@@ -15,10 +15,10 @@ from page_cases import Document, hostile_views
 from report_cases import HOSTILE_TEXT, full_summary, summaries
 
 from pytest_modeleval.records import Kind
-from pytest_modeleval.reports.html_plugin import html_fold, html_header, html_row
-from pytest_modeleval.reports.html_scores import html_left_out, html_summary
-from pytest_modeleval.reports.rows import score_rows
-from pytest_modeleval.reports.text import HIDDEN
+from pytest_modeleval.reports.html_scores import html_summary, omitted_html
+from pytest_modeleval.reports.pytest_html_rows import details_html, html_header, html_row
+from pytest_modeleval.reports.table_rows import score_rows
+from pytest_modeleval.reports.text_layout import HIDDEN
 from pytest_modeleval.results import RunSummary
 
 ROOT = Path(__file__).parents[2]
@@ -26,7 +26,7 @@ OWN_CELLS = ["col-benchmark", "col-subset", "col-kind", "col-grade", "col-tokens
 
 CONFTEST = """
 import pytest
-from pytest_modeleval.reports.html_plugin import html_header, html_row
+from pytest_modeleval.reports.pytest_html_rows import html_header, html_row
 from pytest_modeleval.reports.html_scores import html_summary
 from report_cases import full_summary
 
@@ -167,7 +167,7 @@ def test_a_gate_shows_its_verdict_where_samples_show_their_kind() -> None:
 def test_fold_is_text_whatever_the_transcript_holds() -> None:
     """Question, expected and given answer, thinking and reply stand in it, and no element but ours."""
     for view in hostile_views("http://127.0.0.1:9"):
-        fold = html_fold(view, is_open=False)
+        fold = details_html(view, is_open=False)
         document = Document(fold)
         assert {tag for tag, _ in document.tags} == {"details", "summary", "dl", "dt", "dd", "pre"}
         assert not any(name.startswith("on") or name in ("src", "href") for _, attrs in document.tags for name in attrs)
@@ -180,11 +180,11 @@ def test_fold_is_text_whatever_the_transcript_holds() -> None:
 
 def test_what_is_left_out_is_said() -> None:
     """How many there are, how many are shown, where the rest is."""
-    text = Document(html_left_out(14_042, 3_925, 300, "the journal of runs/<x>")).text
+    text = Document(omitted_html(14_042, 3_925, 300, "the journal of runs/<x>")).text
     assert "14,042 samples" in text
     assert "300 of the 3,925 samples that are not right" in text
     assert "The 10,117 right ones are left out; all are in the journal of runs/<x>." in text
-    assert "all 7 samples that are not right" in Document(html_left_out(5_000, 7, 7, "the journal")).text
+    assert "all 7 samples that are not right" in Document(omitted_html(5_000, 7, 7, "the journal")).text
 
 
 def test_row_escapes_every_fact_and_the_id_once() -> None:

@@ -12,10 +12,10 @@ from report_cases import a_score, clean_summary, full_summary, iquiz, summaries
 
 from pytest_modeleval.records import Advice, Kind
 from pytest_modeleval.reports.remarks import remarks
-from pytest_modeleval.reports.rows import interval_text, score_rows, score_text
 from pytest_modeleval.reports.table import MIN_WIDTH, gate_lines, notes, score_table
+from pytest_modeleval.reports.table_rows import interval_text, score_rows, score_text
 from pytest_modeleval.reports.terminal import summary_parts
-from pytest_modeleval.reports.text import HIDDEN, display_width
+from pytest_modeleval.reports.text_layout import HIDDEN, display_width
 from pytest_modeleval.results import BenchmarkSummary, RunSummary
 
 WIDTHS = st.integers(20, 160)

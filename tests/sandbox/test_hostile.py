@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from hostile_programs import EXHAUSTING, LINGERING, LOOKS_ROUND, LYING, PROBING, Hostile
 
-from pytest_modeleval.graders.code_judge import Judge
-from pytest_modeleval.graders.code_problem import Case, JudgeResult, Problem, Verdict
-from pytest_modeleval.sandbox import Limits, Sandbox, SandboxUnavailable, Walls
+from pytest_modeleval.graders.code.problem import Case, Problem, ProgramResult, Verdict
+from pytest_modeleval.graders.code.program_grader import Judge
+from pytest_modeleval.sandbox import Isolation, Limits, Sandbox, SandboxUnavailable
 
 SECRET = "swordfish-4711"
 LIMITS = Limits(cpu_s=1.0, wall_s=12.0, memory_bytes=256 * 2**20, output_bytes=4 * 2**20)
@@ -21,7 +21,7 @@ CASES = (Case("", "held\n"),)
 MOST_S = 2 * LIMITS.wall_s + 10
 
 
-@pytest.fixture(scope="module", params=[Walls.BUBBLEWRAP, Walls.NAMESPACES], ids=str)
+@pytest.fixture(scope="module", params=[Isolation.BUBBLEWRAP, Isolation.NAMESPACES], ids=str)
 def judge(request: pytest.FixtureRequest) -> Iterator[Judge]:
     """A judge behind one kind of walls."""
     walls = request.param
@@ -57,7 +57,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     assert secret_path.read_text() == SECRET
 
 
-def judged(judge: Judge, program: Hostile, facts: dict[str, str]) -> JudgeResult:
+def judged(judge: Judge, program: Hostile, facts: dict[str, str]) -> ProgramResult:
     """The verdict on a program whose right answer is "held"."""
     source = program.source
     for mark, value in facts.items():

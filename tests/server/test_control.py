@@ -14,7 +14,7 @@ from stand_ins import stand_in
 
 from pytest_modeleval.server.control import abort_request, flush_cache
 from pytest_modeleval.server.gpu_memory import await_memory, used_bytes
-from pytest_modeleval.server.launch import LaunchedServer
+from pytest_modeleval.server.launched_server import LaunchedServer
 
 
 def test_flush_reaches_sglang() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pytest_modeleval.server.deployment import Finding, Wish, findings
+from pytest_modeleval.server.deployment import BenchmarkNeeds, Finding, findings
 from pytest_modeleval.server.server_info import ServerFacts
 
 M2 = ServerFacts(
@@ -18,7 +18,7 @@ M2 = ServerFacts(
     sampling_defaults="model",
 )
 SAMPLING = {"temperature": 1.0, "top_p": 0.95, "top_k": 40}
-GOOD = Wish(benchmark="bfcl", params={**SAMPLING, "max_tokens": 65536}, has_tools=True)
+GOOD = BenchmarkNeeds(benchmark="bfcl", params={**SAMPLING, "max_tokens": 65536}, has_tools=True)
 
 
 def only(found: tuple[Finding, ...]) -> Finding:
@@ -68,10 +68,10 @@ def test_context_of_the_profile_counts_where_the_server_does_not_say() -> None:
 
 def test_unset_sampling_is_told() -> None:
     """What the server would fill in from the model's file is named; at temperature 0 the rest does not matter."""
-    said = only(findings(M2, [Wish(benchmark="x", params={"temperature": 1.0})])).text
+    said = only(findings(M2, [BenchmarkNeeds(benchmark="x", params={"temperature": 1.0})])).text
     assert "top_p, top_k are not set" in said
-    assert findings(M2, [Wish(benchmark="x", params={"temperature": 0})]) == ()
-    assert findings(replace(M2, sampling_defaults="openai"), [Wish(benchmark="x")]) == ()
+    assert findings(M2, [BenchmarkNeeds(benchmark="x", params={"temperature": 0})]) == ()
+    assert findings(replace(M2, sampling_defaults="openai"), [BenchmarkNeeds(benchmark="x")]) == ()
 
 
 def test_auto_truncation_and_missing_reasoning_parser_are_told() -> None:
@@ -87,8 +87,8 @@ def test_each_is_told_once_and_the_fatal_first() -> None:
     wishes = [
         GOOD,
         replace(GOOD, params={"temperature": 1.0, "max_tokens": 10}),
-        Wish(benchmark="y"),
-        Wish(benchmark="z"),
+        BenchmarkNeeds(benchmark="y"),
+        BenchmarkNeeds(benchmark="z"),
     ]
     found = findings(bad, wishes)
     assert [finding.is_fatal for finding in found] == [True, *[False] * (len(found) - 1)]

@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
+from pytest_modeleval.server.connect import ServerSession, open_server
 from pytest_modeleval.server.embedded import NAME, main
 from pytest_modeleval.server.profiles import load_profile
-from pytest_modeleval.server.session import ServerSession, open_server
 
 HAS_SERVER = importlib.util.find_spec("xllamacpp") is not None
 

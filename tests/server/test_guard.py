@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from stand_ins import eventually, running, stand_in
 
-from pytest_modeleval.server import leftovers
+from pytest_modeleval.server import orphans
 from pytest_modeleval.server.guard import end_all, in_group, marked, process_state
-from pytest_modeleval.server.launch import LaunchedServer
+from pytest_modeleval.server.launched_server import LaunchedServer
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 
@@ -26,7 +26,7 @@ import sys, signal
 from pathlib import Path
 sys.path[:0] = [{root!r}, {here!r}]
 from stand_ins import stand_in
-from pytest_modeleval.server.launch import LaunchedServer
+from pytest_modeleval.server.launched_server import LaunchedServer
 server = LaunchedServer(stand_in(children=2, note={seen!r}), log_file=Path({log!r})).wait_ready()
 print(server.pid, flush=True)
 {then}
@@ -105,14 +105,14 @@ def parent_of(pid: int) -> int:
 
 
 def test_the_next_run_cleans_what_a_killed_guard_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Owner and guard are both killed: the trace file lets the next run end the children, and only those."""
+    """RunController and guard are both killed: the trace file lets the next run end the children, and only those."""
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     stranger = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
     try:
         with owner(tmp_path) as (process, seen, pid):
             guard_pid = parent_of(pid)
-            folder = leftovers.state_dir()
-            assert leftovers.clean(folder) == []
+            folder = orphans.state_dir()
+            assert orphans.clean(folder) == []
             assert len(running(seen)) == ALL
             # Both at once: with only its owner gone the guard would clean up itself.
             os.kill(guard_pid, signal.SIGSTOP)
@@ -121,12 +121,12 @@ def test_the_next_run_cleans_what_a_killed_guard_left(tmp_path: Path, monkeypatc
             os.kill(guard_pid, signal.SIGKILL)
             assert eventually(lambda: process_state(guard_pid) is None)
         assert len(running(seen)) >= 2
-        told = leftovers.clean(folder)
+        told = orphans.clean(folder)
         assert len(told) == 1
         assert "an earlier run left behind (MiniMax-M2, pid" in told[0]
         assert running(seen) == []
         assert list(folder.iterdir()) == []
-        assert leftovers.clean(folder) == []
+        assert orphans.clean(folder) == []
         assert stranger.poll() is None
     finally:
         stranger.kill()
@@ -137,15 +137,15 @@ def test_traces_that_are_not_ours_are_left_alone(tmp_path: Path) -> None:
     """A broken file, one of another boot, one without a mark: nothing is ended for them."""
     victim = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"], start_new_session=True)
     gone = (999_999_999, 5, 999_999_998, 5)
-    boot = leftovers.boot_id()
+    boot = orphans.boot_id()
     try:
-        leftovers.Trace("m" * 32, "another boot", *gone, victim.pid, leftovers.start_time(victim.pid), "x").written(
+        orphans.ServerRecord("m" * 32, "another boot", *gone, victim.pid, orphans.start_time(victim.pid), "x").written(
             tmp_path
         )
-        leftovers.Trace("n" * 32, boot, *gone, victim.pid, 7, "start time differs").written(tmp_path)
-        leftovers.Trace("", boot, *gone, victim.pid, leftovers.start_time(victim.pid), "no mark").written(tmp_path)
+        orphans.ServerRecord("n" * 32, boot, *gone, victim.pid, 7, "start time differs").written(tmp_path)
+        orphans.ServerRecord("", boot, *gone, victim.pid, orphans.start_time(victim.pid), "no mark").written(tmp_path)
         (tmp_path / "broken.json").write_text('{"mark": ')
-        assert leftovers.clean(tmp_path) == []
+        assert orphans.clean(tmp_path) == []
         assert victim.poll() is None
     finally:
         victim.kill()

@@ -16,8 +16,8 @@ from stand_in.sglang.launch_server import FAILURES
 from stand_ins import eventually, running, stand_in
 
 from pytest_modeleval.errors import LaunchError, SettingsError
-from pytest_modeleval.server.failures import failure_of
-from pytest_modeleval.server.launch import LaunchedServer, free_port
+from pytest_modeleval.server.crash_diagnosis import failure_of
+from pytest_modeleval.server.launched_server import LaunchedServer, free_port
 from pytest_modeleval.server.profiles import Launch, Profile
 
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
@@ -186,5 +186,5 @@ def test_death_is_noticed_at_once_with_its_children(tmp_path: Path) -> None:
         server.wait_ready()
         os.kill(server.pid, signal.SIGKILL)
         assert server.wait_exit(5) == 128 + signal.SIGKILL
-        assert "SIGKILL" in server.last_words()
+        assert "SIGKILL" in server.log_tail()
         assert eventually(lambda: running(seen) == [])

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_modeleval.server.failures import exit_words, failure_of
+from pytest_modeleval.server.crash_diagnosis import exit_words, failure_of
 from pytest_modeleval.server.log import LAST_LINES, LogTail, plain
-from pytest_modeleval.server.milestones import milestone_of
+from pytest_modeleval.server.startup_progress import milestone_of
 
 
 def test_lines_come_once_and_whole(tmp_path: Path) -> None:

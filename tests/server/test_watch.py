@@ -16,14 +16,14 @@ import pytest
 from stand_ins import eventually, running, stand_in
 
 from pytest_modeleval.errors import LaunchError
-from pytest_modeleval.server.launch import LaunchedServer
+from pytest_modeleval.server.hang_detector import HangThresholds
+from pytest_modeleval.server.launched_server import LaunchedServer
 from pytest_modeleval.server.profiles import Profile
-from pytest_modeleval.server.vigil import Patience
 from pytest_modeleval.server.watch import ServerWatch
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
-PATIENT = Patience()
-IMPATIENT = Patience(every_s=0.1, answer_s=0.3, probes=2)
+PATIENT = HangThresholds()
+IMPATIENT = HangThresholds(every_s=0.1, answer_s=0.3, probes=2)
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Told:
 
 @contextlib.contextmanager
 def watched(
-    tmp_path: Path, profile: Profile, *, patience: Patience = PATIENT, replicas: int = 1
+    tmp_path: Path, profile: Profile, *, patience: HangThresholds = PATIENT, replicas: int = 1
 ) -> Iterator[tuple[list[LaunchedServer], Told, ServerWatch]]:
     """Ready servers under watch; ended afterwards, the watch first."""
     told = Told()

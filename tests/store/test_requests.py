@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pytest_modeleval.client.body import encode_body
 from pytest_modeleval.records import Request
 from pytest_modeleval.store.journal import Contents, JournalWriter, read_place
-from pytest_modeleval.store.requests import kept_request, whole_request
+from pytest_modeleval.store.requests import compress_request, expand_request
 
 TOOLS = [({"type": "function", "function": {"name": name}},) for name in ("f", "g")]
 # What a benchmark may do between two requests: go on, start anew, drop a message, change tools, a parameter, a message.
@@ -57,13 +57,13 @@ def test_every_request_can_be_read_as_it_was_sent(moves: list[str]) -> None:
             history = moved(history, state, move, number)
             request = Request(tuple(history), **state)
             body, key = encode_body(request, model="m", params={"temperature": 0}, seed=1), f"key{number}"
-            line = {"type": "response", "key": key, **kept_request(request, body, before), "reply": {}}
+            line = {"type": "response", "key": key, **compress_request(request, body, before), "reply": {}}
             contents.responses[key] = writer.write(line)
             bodies[key] = body
             before = request, key
         writer.close()
         for key, body in bodies.items():
-            found = whole_request(read_place(contents.responses[key]), contents)
+            found = expand_request(read_place(contents.responses[key]), contents)
             assert orjson.dumps(found, option=orjson.OPT_SORT_KEYS) == body
 
 
@@ -71,7 +71,7 @@ def test_a_conversation_is_kept_once() -> None:
     """A request that only adds messages is kept as those messages and the key of the one before."""
     first = Request(({"role": "user", "content": "hello"},), tools=TOOLS[0])
     second = Request((*first.messages, {"role": "user", "content": "more"}), tools=TOOLS[0])
-    assert kept_request(second, b"{}", (first, "abc")) == {
+    assert compress_request(second, b"{}", (first, "abc")) == {
         "after": "abc",
         "request": {"messages": [{"role": "user", "content": "more"}]},
     }
@@ -80,10 +80,10 @@ def test_a_conversation_is_kept_once() -> None:
 def test_a_missing_or_circular_line_ends_the_search() -> None:
     """A damaged journal gives the messages that are known, and never an endless search."""
     added = [{"role": "user", "content": "more"}]
-    assert whole_request({"after": "gone", "request": {"messages": added}}, Contents()) == {"messages": added}
+    assert expand_request({"after": "gone", "request": {"messages": added}}, Contents()) == {"messages": added}
     with tempfile.TemporaryDirectory() as folder:
         writer = JournalWriter(Path(folder) / "journal.jsonl")
         line = {"type": "response", "key": "k", "after": "k", "request": {"messages": added}}
         contents = Contents(responses={"k": writer.write(line)})
         writer.close()
-        assert whole_request(line, contents) == {"messages": [*added]}
+        assert expand_request(line, contents) == {"messages": [*added]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pytest_modeleval.gates import Baseline, Evidence, Identity
+from pytest_modeleval.gates import Baseline, Evidence, ExperimentIdentity
 from pytest_modeleval.metrics import Aggregate, combine, score_subset
 from pytest_modeleval.records import ItemKey, Kind, Outcome
 from pytest_modeleval.results import BenchmarkSummary, RunSummary
@@ -43,7 +43,9 @@ def evidence(
         scores = [score_subset(name, got, count_samples(got), metric=metric) for name, got in subsets.items()]
         whole = combine(aggregates, scores, list(all_subsets or subsets))
         summaries.append(BenchmarkSummary(benchmark, version, metric, tuple(scores), whole))
-        identities[benchmark] = Identity(benchmark, version, "d" * 64, "p" * 64, params or {"temperature": 0.0})
+        identities[benchmark] = ExperimentIdentity(
+            benchmark, version, "d" * 64, "p" * 64, params or {"temperature": 0.0}
+        )
     summary = RunSummary("some-model", True, tuple(summaries))
     return Evidence(summary, dict(found), identities, dict.fromkeys(by_benchmark, tuple(aggregates)))
 

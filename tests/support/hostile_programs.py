@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pytest_modeleval.graders.code_problem import Verdict
+from pytest_modeleval.graders.code.problem import Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,17 +5,17 @@ said there.
 """
 
 from pytest_modeleval.graders.calls.check import check_calls
-from pytest_modeleval.graders.calls.grade import grade_text_calls, grade_tool_calls
+from pytest_modeleval.graders.calls.function_call import Call, Language, Mismatch, NoCallsFound, Wanted
+from pytest_modeleval.graders.calls.grader import grade_text_calls, grade_tool_calls
 from pytest_modeleval.graders.calls.native import decode_tool_calls
 from pytest_modeleval.graders.calls.other_text import decode_text
 from pytest_modeleval.graders.calls.python_text import decode_python_text
-from pytest_modeleval.graders.calls.records import Call, Language, Mismatch, NotCalls, Wanted
 
 __all__ = [
     "Call",
     "Language",
     "Mismatch",
-    "NotCalls",
+    "NoCallsFound",
     "Wanted",
     "check_calls",
     "decode_python_text",

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pytest_modeleval.graders.calls import java, javascript
-from pytest_modeleval.graders.calls.records import Call, Language, Mismatch, Wanted, shown
-from pytest_modeleval.graders.calls.values import Parameter, check_value, is_omissible
+from pytest_modeleval.graders.calls.argument import Parameter, check_value, is_omissible
+from pytest_modeleval.graders.calls.function_call import Call, Language, Mismatch, Wanted, shown
 
 # Described type -> Python type, per language. Types that the data never uses are left out on purpose: they would
 # raise KeyError, and the sample would be ungraded instead of wrong.

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from pytest_modeleval.graders.calls.records import Call, NotCalls, shown
+from pytest_modeleval.graders.calls.function_call import Call, NoCallsFound, shown
 from pytest_modeleval.records import ToolCall
 
 MAX_ARGUMENTS_CHARS = 1_000_000
@@ -25,33 +25,33 @@ _CALL_MARKS = re.compile(
 def decode_tool_calls(tool_calls: Sequence[ToolCall]) -> tuple[Call, ...]:
     """The calls, arguments parsed from JSON.
 
-    Raises NotCalls with cause "too_many_calls", "arguments_too_large", "malformed_arguments" (no JSON),
+    Raises NoCallsFound with cause "too_many_calls", "arguments_too_large", "malformed_arguments" (no JSON),
     "arguments_too_deep" or "arguments_no_object".
     """
     if len(tool_calls) > MAX_CALLS:
-        raise NotCalls("too_many_calls", f"{len(tool_calls)} calls; more than {MAX_CALLS} are not read")
+        raise NoCallsFound("too_many_calls", f"{len(tool_calls)} calls; more than {MAX_CALLS} are not read")
     return tuple(Call(call.name, _arguments(call)) for call in tool_calls)
 
 
 def _arguments(call: ToolCall) -> dict[str, Any]:
     text = call.arguments
     if len(text) > MAX_ARGUMENTS_CHARS:
-        raise NotCalls("arguments_too_large", f"{len(text)} characters of arguments for {shown(call.name)}")
+        raise NoCallsFound("arguments_too_large", f"{len(text)} characters of arguments for {shown(call.name)}")
     try:
         found = json.loads(text)
     except RecursionError:
-        raise NotCalls("arguments_too_deep", f"the arguments of {shown(call.name)} are nested too deeply") from None
+        raise NoCallsFound("arguments_too_deep", f"the arguments of {shown(call.name)} are nested too deeply") from None
     except ValueError as error:
-        raise NotCalls("malformed_arguments", f"the arguments of {shown(call.name)} are no JSON: {error}") from None
+        raise NoCallsFound("malformed_arguments", f"the arguments of {shown(call.name)} are no JSON: {error}") from None
     if not isinstance(found, dict):
         text = f"the arguments of {shown(call.name)} are {shown(found)}, expected an object"
-        raise NotCalls("arguments_no_object", text)
+        raise NoCallsFound("arguments_no_object", text)
     check_depth(found)
     return found
 
 
 def check_depth(value: Any) -> None:
-    """Raises NotCalls ("arguments_too_deep") below MAX_DEPTH levels: comparing such values would overflow the stack."""
+    """Raises NoCallsFound ("arguments_too_deep") below MAX_DEPTH levels: comparing such values would overflow the stack."""
     level: list[Any] = [value]
     for _ in range(MAX_DEPTH):
         level = [
@@ -62,7 +62,7 @@ def check_depth(value: Any) -> None:
         ]
         if not level:
             return
-    raise NotCalls("arguments_too_deep", f"arguments are nested more than {MAX_DEPTH} levels deep")
+    raise NoCallsFound("arguments_too_deep", f"arguments are nested more than {MAX_DEPTH} levels deep")
 
 
 def name_cause(name: str, offered: Collection[str]) -> str:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from pytest_modeleval.graders.calls.function_call import Call, Language, NoCallsFound, shown
 from pytest_modeleval.graders.calls.native import check_depth
 from pytest_modeleval.graders.calls.python_text import (
     MAX_TEXT_CHARS,
@@ -23,7 +24,6 @@ from pytest_modeleval.graders.calls.python_text import (
     decode_python_text,
     without_odd_escapes,
 )
-from pytest_modeleval.graders.calls.records import Call, Language, NotCalls, shown
 
 MAX_XML_CHARS = 50_000
 _TAG = re.compile(r"<TOOLCALL>(.*?)</TOOLCALL>", re.DOTALL)
@@ -37,14 +37,14 @@ _CLOSERS = {"(": ")", "[": "]", "{": "}"}
 def decode_text(text: str, form: str = "python", *, is_tagged: bool = False) -> tuple[Call, ...]:
     """The calls of a text reply. form: python, json, verbose_xml, concise_xml, java or javascript.
 
-    is_tagged: the calls stand between <TOOLCALL> and </TOOLCALL>. Raises NotCalls as `decode_python_text` does.
+    is_tagged: the calls stand between <TOOLCALL> and </TOOLCALL>. Raises NoCallsFound as `decode_python_text` does.
     """
     if len(text) > MAX_TEXT_CHARS:
-        raise NotCalls("text_too_large", f"{len(text)} characters; more than {MAX_TEXT_CHARS} are not read")
+        raise NoCallsFound("text_too_large", f"{len(text)} characters; more than {MAX_TEXT_CHARS} are not read")
     if is_tagged:
         found = _TAG.search(text)
         if found is None:
-            raise NotCalls("no_call_tag", f"no <TOOLCALL> section: {shown(text)}")
+            raise NoCallsFound("no_call_tag", f"no <TOOLCALL> section: {shown(text)}")
         text = found.group(1).strip()
     return _DECODERS[form](text)
 
@@ -60,13 +60,13 @@ def _decode_json(text: str) -> tuple[Call, ...]:
         except (ValueError, RecursionError):
             continue
         return tuple(_json_call(entry) for entry in found if isinstance(entry, dict))
-    raise NotCalls("text_instead_of_call", f"no JSON list of calls: {shown(text)}")
+    raise NoCallsFound("text_instead_of_call", f"no JSON list of calls: {shown(text)}")
 
 
 def _json_call(entry: Mapping[str, Any]) -> Call:
     name, arguments = entry.get("function"), entry.get("parameters")
     if not isinstance(name, str) or not isinstance(arguments, dict):
-        raise NotCalls("malformed_call", f"expected function and parameters, found {shown(entry)}")
+        raise NoCallsFound("malformed_call", f"expected function and parameters, found {shown(entry)}")
     check_depth(arguments)
     return Call(name, arguments)
 
@@ -74,13 +74,13 @@ def _json_call(entry: Mapping[str, Any]) -> Call:
 def _decode_xml(text: str) -> tuple[Call, ...]:
     found = _XML.search(text)
     if found is None:
-        raise NotCalls("text_instead_of_call", f"no <functions> section: {shown(text)}")
+        raise NoCallsFound("text_instead_of_call", f"no <functions> section: {shown(text)}")
     if len(found.group()) > MAX_XML_CHARS:
-        raise NotCalls("text_too_large", f"more than {MAX_XML_CHARS} characters of XML")
+        raise NoCallsFound("text_too_large", f"more than {MAX_XML_CHARS} characters of XML")
     try:
         root = ET.fromstring(found.group())  # noqa: S314 - see the import
     except ET.ParseError as error:
-        raise NotCalls("malformed_call", f"the <functions> section is no XML: {error}") from None
+        raise NoCallsFound("malformed_call", f"the <functions> section is no XML: {error}") from None
     return tuple(_xml_call(function) for function in root.findall("function"))
 
 
@@ -94,7 +94,7 @@ def _xml_call(function: ET.Element) -> Call:
         arguments[parameter.get("name")] = _typed(text, parameter.get("type", "string"))
     name = function.get("name")
     if name is None:
-        raise NotCalls("malformed_call", "a <function> has no name")
+        raise NoCallsFound("malformed_call", "a <function> has no name")
     check_depth(arguments)
     return Call(name, arguments)
 
@@ -112,7 +112,7 @@ def _typed(text: str, described: str) -> Any:
         if described in ("array", "tuple", "object", "dict"):
             return ast.literal_eval(without_odd_escapes(text))
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        raise NotCalls("malformed_call", f"{shown(text)} is no {described}") from None
+        raise NoCallsFound("malformed_call", f"{shown(text)} is no {described}") from None
     return text
 
 
@@ -121,7 +121,7 @@ def _decode_code(text: str) -> tuple[Call, ...]:
     text = text.strip("`\n ").removeprefix("[").removesuffix("]").strip()
     head = _CALLED.match(text)
     if head is None:
-        raise NotCalls("text_instead_of_call", f"no call: {shown(text)}")
+        raise NoCallsFound("text_instead_of_call", f"no call: {shown(text)}")
     arguments: dict[Any, Any] = {}
     parts, end = _parts(text, head.end())
     for part in parts:
@@ -133,10 +133,10 @@ def _decode_code(text: str) -> tuple[Call, ...]:
             continue
         name, value = found.groups()
         if name in arguments:
-            raise NotCalls("malformed_call", f"the argument {name} is given twice")
+            raise NoCallsFound("malformed_call", f"the argument {name} is given twice")
         arguments[name] = value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
     if text[end:].strip(" \n;"):
-        raise NotCalls("text_instead_of_call", f"text after the call: {shown(text[end:])}")
+        raise NoCallsFound("text_instead_of_call", f"text after the call: {shown(text[end:])}")
     return (Call(re.sub(r"\s+", "", head.group(1)), arguments),)
 
 
@@ -165,7 +165,7 @@ def _parts(text: str, place: int) -> tuple[list[str], int]:
             parts.append(text[start:place])
             start = place + 1
         place += 1
-    raise NotCalls("text_instead_of_call", f"a bracket is never closed: {shown(text)}")
+    raise NoCallsFound("text_instead_of_call", f"a bracket is never closed: {shown(text)}")
 
 
 _DECODERS: Mapping[str, Callable[[str], tuple[Call, ...]]] = {

@@ -15,8 +15,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pytest_modeleval.graders.calls.function_call import Call, NoCallsFound, shown
 from pytest_modeleval.graders.calls.native import check_depth
-from pytest_modeleval.graders.calls.records import Call, NotCalls, shown
 
 MAX_TEXT_CHARS = 200_000
 _STATEMENT = re.compile(r"\[?\s*(?:import|from)\s+\w")
@@ -37,12 +37,12 @@ _LARGEST_NUMBER_BITS = 256
 def decode_python_text(text: str) -> tuple[Call, ...]:
     """The calls of a reply in the Python form.
 
-    Raises NotCalls; cause "text_too_large", "import_statement", "python_expression" (an argument that would have to be
+    Raises NoCallsFound; cause "text_too_large", "import_statement", "python_expression" (an argument that would have to be
     evaluated), "arguments_too_deep" or "text_instead_of_call" (everything else that is no list of calls).
     """
     text = bracketed(text)
     if _STATEMENT.match(text):
-        raise NotCalls("import_statement", f"the reply is a statement: {shown(text)}")
+        raise NoCallsFound("import_statement", f"the reply is a statement: {shown(text)}")
     return parse_calls(text.strip().strip("'"))
 
 
@@ -53,22 +53,22 @@ def bracketed(text: str) -> str:
 
 
 def parse_calls(text: str) -> tuple[Call, ...]:
-    """Calls from `[f(a=1), g(b=2)]` or `f(a=1)`. Raises NotCalls as `decode_python_text` does."""
+    """Calls from `[f(a=1), g(b=2)]` or `f(a=1)`. Raises NoCallsFound as `decode_python_text` does."""
     body = _parse(text)
     nodes = [body] if isinstance(body, ast.Call) else getattr(body, "elts", None)
     if nodes is None:
-        raise NotCalls("text_instead_of_call", f"no list of calls: {shown(text)}")
+        raise NoCallsFound("text_instead_of_call", f"no list of calls: {shown(text)}")
     return tuple(_call(node) for node in nodes)
 
 
 def parse_call(text: str) -> tuple[str, list[Any], dict[str, Any]]:
-    """Name, positional and keyword arguments of one call whose arguments are all literals. Raises NotCalls.
+    """Name, positional and keyword arguments of one call whose arguments are all literals. Raises NoCallsFound.
 
     For the ground truth of multi-turn questions, which now and then passes arguments by position.
     """
     body = _parse(text)
     if not isinstance(body, ast.Call):
-        raise NotCalls("text_instead_of_call", f"no call: {shown(text)}")
+        raise NoCallsFound("text_instead_of_call", f"no call: {shown(text)}")
     return (
         _name(body),
         [_value(node) for node in body.args],
@@ -78,13 +78,15 @@ def parse_call(text: str) -> tuple[str, list[Any], dict[str, Any]]:
 
 def _parse(text: str) -> ast.expr:
     if len(text) > MAX_TEXT_CHARS:
-        raise NotCalls("text_too_large", f"{len(text)} characters; more than {MAX_TEXT_CHARS} are not read")
+        raise NoCallsFound("text_too_large", f"{len(text)} characters; more than {MAX_TEXT_CHARS} are not read")
     text = without_odd_escapes(text)
     try:
         return ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         # MemoryError is how the parser says that the nesting is too deep; ValueError, that there are null characters.
-        raise NotCalls("text_instead_of_call", f"no list of calls: {type(error).__name__} in {shown(text)}") from None
+        raise NoCallsFound(
+            "text_instead_of_call", f"no list of calls: {type(error).__name__} in {shown(text)}"
+        ) from None
 
 
 def without_odd_escapes(text: str) -> str:
@@ -96,11 +98,11 @@ def without_odd_escapes(text: str) -> str:
 
 def _call(node: ast.expr) -> Call:
     if not isinstance(node, ast.Call):
-        raise NotCalls("text_instead_of_call", f"no call: {_source(node)}")
+        raise NoCallsFound("text_instead_of_call", f"no call: {_source(node)}")
     try:
         arguments = _keywords(node)
     except RecursionError:
-        raise NotCalls("arguments_too_deep", f"the arguments of {_name(node)} are nested too deeply") from None
+        raise NoCallsFound("arguments_too_deep", f"the arguments of {_name(node)} are nested too deeply") from None
     check_depth(arguments)
     return Call(_name(node), arguments)
 
@@ -112,7 +114,7 @@ def _name(node: ast.Call) -> str:
         parts.append(place.attr)
         place = place.value
     if not isinstance(place, ast.Name):
-        raise NotCalls("illegal_name", f"what is called is no name: {_source(node.func)}")
+        raise NoCallsFound("illegal_name", f"what is called is no name: {_source(node.func)}")
     return ".".join([place.id, *reversed(parts)])
 
 
@@ -169,8 +171,8 @@ def _arithmetic(node: ast.expr) -> int | float:
     return result
 
 
-def _expression(node: ast.AST | None) -> NotCalls:
-    return NotCalls("python_expression", f"an argument is an expression, not a literal: {_source(node)}")
+def _expression(node: ast.AST | None) -> NoCallsFound:
+    return NoCallsFound("python_expression", f"an argument is an expression, not a literal: {_source(node)}")
 
 
 def _source(node: ast.AST | None) -> str:

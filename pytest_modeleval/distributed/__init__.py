@@ -1,0 +1,1 @@
+"""The controller and the workers of pytest-xdist."""

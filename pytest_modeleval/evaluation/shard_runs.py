@@ -1,0 +1,133 @@
+"""Several run folders as one: what must be alike, which outcome counts, and what is missing. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_modeleval.errors import RunFolderError
+from pytest_modeleval.evaluation.plan import differences
+from pytest_modeleval.evaluation.summary import merge_plans, planned_keys, whole_plans
+from pytest_modeleval.records import ItemKey, JsonObject, Outcome
+from pytest_modeleval.store.journal import Contents
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One of the folders. name: as the user gave it. run: its run.json. contents: of its journals."""
+
+    name: str
+    run: Mapping[str, Any]
+    contents: Contents
+
+    @property
+    def shards(self) -> list[str]:
+        """The shards that it holds, such as ["2/3"]; none if it was no shard."""
+        return list(dict.fromkeys(line["shard"] for line in self.contents.plans if line.get("shard")))
+
+    @property
+    def title(self) -> str:
+        """How messages call it."""
+        shards = self.shards
+        return f"shard {' and '.join(shards)} ({self.name})" if shards else self.name
+
+
+def merged_plans(parts: Sequence[Part]) -> list[JsonObject]:
+    """One plan per benchmark, with all samples that the parts belong to.
+
+    Raises RunFolderError where two parts are different experiments: another model or server, benchmark version,
+    generation parameter, or other rows.
+    """
+    first = parts[0]
+    for part in parts[1:]:
+        if part.run.get("identity") != first.run.get("identity"):
+            raise RunFolderError(
+                f"{first.name} and {part.name} are not the same model on the same server: "
+                f"{'; '.join(_differing_facts(first.run, part.run))}. Merge only shards of one run"
+            )
+    known: dict[str, tuple[Part, JsonObject]] = {}
+    for part in parts:
+        for plan in merge_plans(part.contents.plans):
+            before, old = known.setdefault(plan["benchmark"], (part, plan))
+            found = differences(old, plan)
+            if found:
+                raise RunFolderError(
+                    f"{before.name} and {part.name} are different experiments with {plan['benchmark']} "
+                    f"(there: {before.name}, here: {part.name}): {'; '.join(found)}. Merge only shards of one run"
+                )
+    plans = whole_plans(line for part in parts for line in part.contents.plans)
+    if not plans:
+        raise RunFolderError(f"{first.name}: expected a run with samples, found a journal without a plan")
+    return plans
+
+
+def latest_outcomes(parts: Sequence[Part]) -> dict[ItemKey, int]:
+    """Item -> which part's outcome counts: the latest verdict; where no part has a verdict, the latest outcome.
+
+    A failed attempt to get an answer does not take away an answer that another part has.
+    """
+    best: dict[ItemKey, tuple[bool, str]] = {}
+    found: dict[ItemKey, int] = {}
+    for number, part in enumerate(parts):
+        for key, outcome in part.contents.outcomes.items():
+            rank = outcome.kind.is_verdict, part.contents.times[key]
+            if key not in best or rank > best[key]:
+                best[key] = rank
+                found[key] = number
+    return found
+
+
+def gaps(parts: Sequence[Part], plans: Sequence[Mapping[str, Any]], outcomes: Mapping[ItemKey, Outcome]) -> list[str]:
+    """Why the merged run is not complete: a sentence for each missing shard and each unfinished folder."""
+    wanted = {key for plan in plans for key in planned_keys(plan)}
+    own = [{key for plan in merge_plans(part.contents.plans) for key in planned_keys(plan)} for part in parts]
+    in_no_part = len(wanted.difference(*own))
+    found = []
+    absent = _absent_shards(parts) if in_no_part else []
+    if absent:
+        found.append(
+            f"{'Shard' if len(absent) == 1 else 'Shards'} {', '.join(absent)} {'is' if len(absent) == 1 else 'are'} "
+            f"missing: {in_no_part:,} of {len(wanted):,} items are in no folder. Run --eval-shard {absent[0]}, "
+            "and merge its folder into the same one."
+        )
+    for part, keys in zip(parts, own, strict=True):
+        left = sum(1 for key in keys if key not in outcomes or not outcomes[key].kind.is_verdict)
+        if left:
+            found.append(
+                f"{part.title} is not finished: {left:,} of {len(keys):,} items have no grade. Run its command again, "
+                "and merge its folder into the same one."
+            )
+    if in_no_part and not absent:
+        found.append(
+            f"{in_no_part:,} of {len(wanted):,} items were planned, but not by the folders that should hold them: were "
+            "-k, --eval-limit and --eval-repeats the same for every shard?"
+        )
+    return found
+
+
+def _absent_shards(parts: Sequence[Part]) -> list[str]:
+    """["2/3"]: those of which there is no folder."""
+    there: dict[int, set[int]] = {}
+    for part in parts:
+        for shard in part.shards:
+            number, of = (int(word) for word in shard.split("/"))
+            there.setdefault(of, set()).add(number)
+    return [f"{number}/{of}" for of, numbers in there.items() for number in range(1, of + 1) if number not in numbers]
+
+
+def _differing_facts(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """What makes two identities differ, as far as run.json tells it."""
+    facts = [_flat(run) for run in (one, other)]
+    found = [
+        f"{name} {facts[0].get(name)!r} there, {facts[1].get(name)!r} here"
+        for name in dict.fromkeys([*facts[0], *facts[1]])
+        if facts[0].get(name) != facts[1].get(name)
+    ]
+    return found or [f"identity {str(one.get('identity'))[:12]} there, {str(other.get('identity'))[:12]} here"]
+
+
+def _flat(run: Mapping[str, Any]) -> dict[str, Any]:
+    server = run.get("server") or {}
+    said = {name: value for name, value in server.items() if isinstance(value, str | int | float | bool)}
+    return {"model": run.get("model"), "served": run.get("served"), **{f"server {name}": said[name] for name in said}}

@@ -1,0 +1,1 @@
+"""The short protocol for samples: optional, switched by `--eval-fast-path`."""

@@ -1,0 +1,54 @@
+"""From what was seen of a run to the kind of its failure. Pure."""
+
+from __future__ import annotations
+
+import signal
+
+from pytest_modeleval.graders.code.problem import Verdict
+from pytest_modeleval.sandbox import Limits, RunReport
+
+_MIB = 2**20
+_TIME = frozenset({"cpu", "blocked", "wall"})
+
+
+def failure_of(report: RunReport, limits: Limits) -> tuple[Verdict, str] | None:
+    """Why a run failed, with a line for people; None if the program ended by itself, in time, with exit code 0."""
+    last_line = report.error.strip().rpartition("\n")[2].strip()[:300]
+    if report.stopped == "memory" or (report.exit_code == 1 and last_line.partition(":")[0] == "MemoryError"):
+        return Verdict.MEMORY_LIMIT, f"needs more than {limits.memory_bytes // _MIB} MiB of memory"
+    if is_late(report, limits):
+        return Verdict.TIME_LIMIT, _lateness(report, limits)
+    if report.is_output_full:
+        what = "too many files" if report.stopped == "files" else f"more than {limits.output_bytes // _MIB} MiB"
+        return Verdict.OUTPUT_LIMIT, f"writes {what}"
+    if report.exit_code == -signal.SIGKILL and report.peak_bytes > 0.9 * limits.memory_bytes:
+        return Verdict.MEMORY_LIMIT, "was killed by the kernel for its use of memory"
+    if report.exit_code < 0:
+        return Verdict.RUNTIME_ERROR, f"was ended by signal {_signal_name(-report.exit_code)}"
+    if report.exit_code > 0:
+        return Verdict.RUNTIME_ERROR, last_line or f"ended with exit code {report.exit_code}"
+    return None
+
+
+def is_late(report: RunReport, limits: Limits) -> bool:
+    """True if the run passed its time limit: CPU seconds and time asleep count, waiting for a core does not."""
+    return report.stopped in _TIME or report.used_s > limits.cpu_s or report.exit_code == -signal.SIGXCPU
+
+
+def is_clearly_late(report: RunReport, relaxed: Limits) -> bool:
+    """True if it used up even the relaxed limit, so that a second look would only cost time."""
+    return report.stopped in ("cpu", "blocked") or report.used_s > relaxed.cpu_s
+
+
+def _lateness(report: RunReport, limits: Limits) -> str:
+    if report.stopped == "wall":
+        return f"did not end within {limits.wall_s:g} s of wall time"
+    asleep = f", {report.blocked_s:.1f} s of it asleep" if report.blocked_s > 0.5 else ""
+    return f"needs more than {limits.cpu_s:g} s (stopped after {report.used_s:.1f} s{asleep})"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return str(number)

@@ -1,0 +1,147 @@
+"""Grades replies that are programs: extracts the code, has it judged in a sandbox, says which way it failed.
+
+    grade = code_grader(to_problem)        # called like a coroutine function: the engine runs it ahead of the tests
+
+Causes: no_code (or why there is no text at all: unclosed_thinking, empty, ...), compile_error, wrong_answer,
+runtime_error, time_limit, memory_limit, output_limit. After a colon what is known beyond that:
+wrong_answer:within_tolerance, wrong_answer:several_answers. Trouble of the judge is raised, and so becomes
+grader_error; it never becomes a score.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from pytest_modeleval.graders.code.extraction import RULES
+from pytest_modeleval.graders.code.grader_pool import GraderPool
+from pytest_modeleval.graders.code.problem import Problem, ProgramResult, Verdict
+from pytest_modeleval.records import Grade, GraderContext, Response, Sample
+from pytest_modeleval.sandbox import Isolation
+
+# Begins the explanation of every grade that would be another one under another rule of extraction, and marks it.
+RULE_MATTERS = "the verdict depends on the extraction rule"
+UNSAFE_WARNING = (
+    "PROGRAMS THAT THE MODEL WROTE RUN WITHOUT A SANDBOX, as --eval-unsafe-code allows, under limits and a filter of "
+    "system calls only: they can read what you can read, and change what you can change"
+)
+_MOST_ANSWER = 20_000
+
+
+def code_grader(
+    problem: Callable[[Sample], Problem],
+    *,
+    rule: str = "last_block",
+    other_rules: Sequence[str] = (),
+    is_bare_code_accepted: bool = False,
+    source: Callable[[Sample, str], str] | None = None,
+    remark: Callable[[Sample], str] | None = None,
+    pool: GraderPool | None = None,
+) -> CodeGrader:
+    """A grader for replies that hold a program, called as a coroutine function: (sample, response) -> Grade.
+
+    problem: how programs for a sample are judged. rule: how code is extracted, a name of code_extract.RULES;
+    other_rules: those whose verdict is compared, so that samples which depend on the rule can be counted.
+    is_bare_code_accepted: a reply without any fence is code as a whole. source: (sample, code) -> the whole program.
+    remark: what is known against a sample's tests ("several_answers", "faulty_tests"), "" for nothing; it is added to
+    the cause of a loss and changes no verdict. pool: judges to use; by default those that all graders of a run share.
+    It raises ProgramGraderError or SandboxUnavailable where there is no grade.
+    """
+    unknown = [name for name in (rule, *other_rules) if name not in RULES]
+    if unknown:
+        raise ValueError(f"extraction rule {unknown[0]!r}: expected one of {', '.join(RULES)}")
+    return CodeGrader(
+        problem=problem,
+        rule=rule,
+        other_rules=tuple(other_rules),
+        is_bare_code_accepted=is_bare_code_accepted,
+        source=source,
+        remark=remark,
+        pool=pool,
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class CodeGrader:
+    """See code_grader, whose arguments these are."""
+
+    problem: Callable[[Sample], Problem]
+    rule: str
+    other_rules: tuple[str, ...]
+    is_bare_code_accepted: bool
+    source: Callable[[Sample, str], str] | None
+    remark: Callable[[Sample], str] | None
+    pool: GraderPool | None
+    _judges: GraderPool | None = field(default=None, init=False)
+
+    def prepare(self, site: GraderContext) -> None:
+        """Find out what can surround programs here. Raises SandboxUnavailable, with what to enable."""
+        if self.pool is None and GraderPool not in site.shared:
+            site.shared[GraderPool] = GraderPool(accepts_no_walls=site.allows_unsafe_code)
+        self._judges = judges = self.pool or site.shared[GraderPool]
+        walls = judges.walls()
+        site.facts["sandbox"] = walls.value
+        if walls is Isolation.NONE and UNSAFE_WARNING not in site.warnings:
+            site.warnings.append(UNSAFE_WARNING)
+
+    async def __call__(self, sample: Sample, response: Response) -> Grade:
+        """Extract, judge, say which way it failed."""
+        found = self._codes(response)
+        if not _with_code(found):
+            return _no_code(response, len(response.text))
+        results = await self._verdicts(sample, found)
+        result = results[self.rule]
+        others = {name: results[name] for name in self.other_rules if _name(results[name]) != _name(result)}
+        note = "; ".join(f"{name}: {_name(other)}" for name, other in others.items())
+        prefix = f"{RULE_MATTERS} ({note}); " if note else ""
+        marks = (RULE_MATTERS,) if note else ()
+        if result is None:
+            missing = _no_code(response, len(response.text))
+            return Grade.no_answer(cause=missing.cause, explanation=prefix + missing.explanation, marks=marks)
+        answer = found[self.rule].strip()[:_MOST_ANSWER]
+        if result.verdict is Verdict.PASSED:
+            return Grade.right(answer, f"{prefix}{result.tests} tests passed", marks=marks)
+        known = self.remark(sample) if self.remark else ""
+        qualifier = known or ("within_tolerance" if result.is_close else "")
+        cause = result.verdict.value
+        if qualifier and result.verdict is Verdict.WRONG_ANSWER:
+            cause = f"{cause}:{qualifier}"
+        return Grade.wrong(answer, cause=cause, explanation=prefix + result.explanation, marks=marks)
+
+    def _codes(self, response: Response) -> dict[str, str]:
+        """What each rule finds."""
+        if self.is_bare_code_accepted and "```" not in response.text:
+            return dict.fromkeys((self.rule, *self.other_rules), response.text)
+        return {name: RULES[name](response.text) for name in (self.rule, *self.other_rules)}
+
+    async def _verdicts(self, sample: Sample, found: dict[str, str]) -> dict[str, ProgramResult | None]:
+        """Per rule; None where the rule finds no code. The same code is judged once."""
+        if self._judges is None:
+            # Nobody prepared it: a grader used outside of a run.
+            self._judges = self.pool or GraderPool()
+        pool, source = self._judges, self.source
+        asked = self.problem(sample)
+        distinct = {code: pool.submit(asked, source(sample, code) if source else code) for code in _with_code(found)}
+        results = await asyncio.gather(*(asyncio.wrap_future(future) for future in distinct.values()))
+        judged = dict(zip(distinct, results, strict=True))
+        return {name: judged.get(code) for name, code in found.items()}
+
+
+def _with_code(found: dict[str, str]) -> list[str]:
+    return list(dict.fromkeys(code for code in found.values() if code.strip()))
+
+
+def _name(result: ProgramResult | None) -> str:
+    return "no_code" if result is None else result.verdict.value
+
+
+def _no_code(response: Response, characters: int) -> Grade:
+    cause = response.missing_cause or "no_code"
+    cut = ", which was cut at its token limit" if response.is_truncated else ""
+    explanation = (
+        f"no fenced code block in the {characters} characters of the reply{cut}"
+        if cause == "no_code"
+        else f"there is no answer text to read code from{cut}: {cause.replace('_', ' ')}"
+    )
+    return Grade.no_answer(cause=cause, explanation=explanation)

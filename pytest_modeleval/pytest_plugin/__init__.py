@@ -1,0 +1,1 @@
+"""Hooks of pytest that hand over to the other rooms."""

@@ -1,0 +1,122 @@
+"""What is shown while items run: live lines on a terminal, a plain line every 30 s in a log, nothing under -q."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from pytest_modeleval.evaluation.evaluation import Tally
+from pytest_modeleval.metrics import wilson
+from pytest_modeleval.records import Kind
+from pytest_modeleval.reports.live import BenchmarkProgress, LiveDisplay, live_lines, log_line
+from pytest_modeleval.reports.text_layout import one_line, shorten
+
+REDRAW_S = 0.2
+LOG_EVERY_S = 30.0
+
+
+class StatusLine:
+    """One line at the bottom of a terminal, replaced again and again while a server starts. Elsewhere: nothing."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._live = LiveDisplay(self._write)
+
+    def show(self, text: str) -> bool:
+        """Put the text there; False if there is no place for it."""
+        # Looked up now: this object is made before pytest has its reporter.
+        reporter: Any = self._config.pluginmanager.getplugin("terminalreporter")
+        if reporter is None or not reporter.isatty or self._config.get_verbosity() < 0:
+            return False
+        if not self._live.is_shown:
+            reporter.ensure_newline()
+        self._live.show([shorten(one_line(text), int(reporter._tw.fullwidth) - 1)])
+        return True
+
+    def clear(self) -> None:
+        """Take it away."""
+        self._live.clear()
+
+    def _write(self, text: str) -> None:
+        reporter: Any = self._config.pluginmanager.getplugin("terminalreporter")
+        reporter._tw.write(text, flush=True)
+
+
+class Display:
+    """Shows the tally of a run.
+
+    totals: items of every benchmark. figures(): requests in flight and completion tokens so far, where known.
+    """
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        tally: Tally,
+        totals: Mapping[str, int],
+        figures: Callable[[], tuple[int | None, int]],
+    ) -> None:
+        self._tally = tally
+        self._totals = totals
+        self._figures = figures
+        self._start_s = time.monotonic()
+        self._shown_s = self._start_s
+        self._started_s: dict[str, float] = {}
+        self._reporter: Any = config.pluginmanager.getplugin("terminalreporter")
+        verbosity = config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES)
+        is_quiet = self._reporter is None or verbosity != 0 or config.get_verbosity() < 0
+        self._is_live = not is_quiet and bool(self._reporter.isatty)
+        self._is_log = not is_quiet and not self._is_live
+        self._live = LiveDisplay(self._write) if self._is_live else None
+
+    def tick(self) -> None:
+        """Called often; shows something when it is time to."""
+        now = time.monotonic()
+        if self._live is not None and now - self._shown_s >= REDRAW_S:
+            self._shown_s = now
+            self._live.show(live_lines(self._states(now), width=self._width()))
+        elif self._is_log and now - self._shown_s >= LOG_EVERY_S:
+            self._shown_s = now
+            self._reporter.write_line(log_line(self._states(now)))
+
+    def clear(self) -> None:
+        """Take the live lines away, so that others can write."""
+        if self._live is not None:
+            self._live.clear()
+
+    def _states(self, now: float) -> list[BenchmarkProgress]:
+        """What was begun, and from the first second on the benchmark whose turn it is."""
+        in_flight, tokens = self._figures()
+        states: list[BenchmarkProgress] = []
+        for name, total in self._totals.items():
+            done = sum(self._tally.counts.get((name, kind), 0) for kind in Kind)
+            is_turn = done < total and not any(state.done < state.total for state in states)
+            if not done and not is_turn:
+                continue
+            started = self._started_s.setdefault(name, now)
+            graded = sum(self._tally.counts.get((name, kind), 0) for kind in Kind if kind.is_verdict)
+            credit = self._tally.credit.get(name, 0.0)
+            low, high = wilson(credit, graded) if graded else (0.0, 1.0)
+            states.append(
+                BenchmarkProgress(
+                    benchmark=name,
+                    done=done,
+                    total=total,
+                    score=credit / graded if graded else None,
+                    half_width=(high - low) / 2 if graded else None,
+                    # The engine counts over all benchmarks; the one whose turn it is has nearly all of them.
+                    in_flight=in_flight or 0 if is_turn else 0,
+                    tokens_per_s=tokens / (now - self._start_s) if is_turn and tokens and now > self._start_s else None,
+                    errors=done - graded,
+                    elapsed_s=now - started,
+                )
+            )
+        return states
+
+    def _width(self) -> int:
+        return int(self._reporter._tw.fullwidth)
+
+    def _write(self, text: str) -> None:
+        self._reporter._tw.write(text, flush=True)

@@ -1,0 +1,199 @@
+"""The pieces of the report page: which items are shown, charts as coordinates, run facts as rows. Pure, no HTML."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_modeleval.records import ItemKey, Kind
+from pytest_modeleval.reports.table_rows import ScoreRow
+
+CHART_WIDTH = 220
+_MARGIN = 10
+_MAX_ROWS = 80
+_MAX_VALUE = 400
+_MAX_DEPTH = 6
+_SECRET = re.compile(
+    r"api_?key\Z|secret|passw|authorization|bearer|(^|[._])(access|auth|hf|api)_?token\Z", re.IGNORECASE
+)
+_SHORT_KEYS = ("schema", "complete", "resume_key")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleView:
+    """One item as a reader sees it: an outcome with what was asked and what came back.
+
+    target: the expected answer, any JSON value. request_messages: chat messages as sent. content, reasoning: as they
+    came over the wire. tool_calls: ToolCall records, or mappings in the wire's form. tokens: completion tokens.
+    """
+
+    key: ItemKey
+    kind: Kind
+    value: float = 0.0
+    answer: str | None = None
+    cause: str = ""
+    explanation: str = ""
+    target: Any = None
+    request_messages: Sequence[Mapping[str, Any]] = ()
+    content: str = ""
+    reasoning: str = ""
+    tool_calls: Sequence[Any] = ()
+    finish_reason: str | None = None
+    tokens: int | None = None
+    total_s: float | None = None
+
+    @property
+    def name(self) -> str:
+        """The sample's id, with -r2 for the third repeat, as in the item's id."""
+        return self.key.sample + (f"-r{self.key.repeat}" if self.key.repeat else "")
+
+
+@dataclass(slots=True)
+class Selection:
+    """The items that the page shows, by (benchmark, subset) in the order they came; and the counts of all.
+
+    not_right: items that are not right, shown or not. causes: (benchmark, cause) -> how often, over all of those.
+    """
+
+    groups: dict[tuple[str, str], list[SampleView]] = field(default_factory=dict)
+    total: int = 0
+    not_right: int = 0
+    causes: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    @property
+    def shown(self) -> int:
+        """How many items are shown."""
+        return sum(len(group) for group in self.groups.values())
+
+    def shown_of(self, kind: Kind) -> int:
+        """How many items of this kind are shown."""
+        return sum(view.kind is kind for group in self.groups.values() for view in group)
+
+    def samples_of(self, benchmark: str, subset: str) -> list[SampleView]:
+        """The shown items of a subset."""
+        return self.groups.get((benchmark, subset), [])
+
+    def anchor(self, benchmark: str, subset: str) -> str:
+        """The id of a subset's group on the page, "" if it has none."""
+        keys = [key for key, group in self.groups.items() if group]
+        return f"group-{keys.index((benchmark, subset))}" if (benchmark, subset) in keys else ""
+
+    def common_causes(self, most: int = 12) -> list[tuple[str, str, int]]:
+        """(benchmark, cause, count), most frequent first."""
+        return [(benchmark, cause, count) for (benchmark, cause), count in self.causes.most_common(most)]
+
+
+def select_samples(samples: Iterable[SampleView], most: int) -> Selection:
+    """The items that are not right, at most `most` of them and as evenly from every subset as there are.
+
+    Reads the samples once and keeps no more than `most` at a time. Of each subset its first ones are kept.
+    """
+    chosen = Selection()
+    for view in samples:
+        chosen.total += 1
+        if view.kind is Kind.RIGHT:
+            continue
+        chosen.not_right += 1
+        chosen.causes[view.key.benchmark, view.cause or view.kind.label] += 1
+        group = chosen.groups.setdefault((view.key.benchmark, view.key.subset), [])
+        kept = chosen.shown
+        if kept < most:
+            group.append(view)
+            continue
+        largest = max(chosen.groups.values(), key=len)
+        if len(largest) > len(group) + 1:
+            largest.pop()
+            group.append(view)
+    return chosen
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """The interval of one row on the axis from 0 to 1, in the units of the drawing; None where there is none.
+
+    is_bound: low and high bound an unknown whole; there is no score between them to mark.
+    """
+
+    low: float | None
+    high: float | None
+    dot: float | None
+    is_bound: bool
+
+
+def chart(row: ScoreRow) -> Chart:
+    """Where the interval and the score of a row lie on the axis."""
+    return Chart(_x(row.low), _x(row.high), _x(row.value), row.is_partial)
+
+
+def axis_ticks() -> list[tuple[float, str]]:
+    """Positions and labels of the axis."""
+    return [(_MARGIN + tick * (CHART_WIDTH - 2 * _MARGIN), label) for tick, label in ((0, "0"), (0.5, "0.5"), (1, "1"))]
+
+
+def count_bar(counts: Mapping[Kind, int]) -> list[tuple[Kind, int, float, float]]:
+    """(kind, items, start, length) of the bar of counts; start and length in thousandths of its width."""
+    total = sum(counts.values())
+    bar, start = [], 0.0
+    for kind, count in counts.items():
+        if count:
+            length = 1000.0 * count / total
+            bar.append((kind, count, round(start, 2), round(length, 2)))
+            start += length
+    return bar
+
+
+def run_sections(run: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """run.json as (heading, rows of name and value). What is not known by name comes under "Other"."""
+    invocations = run.get("invocations")
+    last = invocations[-1] if isinstance(invocations, Sequence) and invocations else {}
+    known = {
+        "Model and server": {key: run[key] for key in ("model", "server", "identity", "profile") if key in run},
+        "What was asked": {key: run[key] for key in ("params", "limit", "repeats", "in_flight", "only") if key in run},
+        "Benchmarks and data": run.get("benchmarks") or {},
+        "Command and versions": last if isinstance(last, Mapping) else {},
+    }
+    used = {"model", "server", "identity", "profile", "params", "limit", "repeats", "in_flight", "only", "benchmarks"}
+    used |= {"invocations", *_SHORT_KEYS}
+    known["Other"] = {key: value for key, value in run.items() if key not in used}
+    if isinstance(invocations, Sequence) and len(invocations) > 1:
+        known["Other"] = {"runs of this folder": len(invocations), **known["Other"]}
+    sections = [(heading, _bounded(_flat(content))) for heading, content in known.items()]
+    return [(heading, rows) for heading, rows in sections if rows]
+
+
+def _bounded(rows: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    kept: list[tuple[str, str]] = []
+    left = 0
+    for row in rows:
+        if len(kept) < _MAX_ROWS:
+            kept.append(row)
+        else:
+            left += 1
+    return [*kept, ("...", f"{left} more lines in run.json")] if left else kept
+
+
+def _flat(value: Any, name: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping) and value and depth < _MAX_DEPTH:
+        for key, inner in value.items():
+            yield from _flat(inner, f"{name}.{key}" if name else str(key), depth + 1)
+    elif name and value not in (None, "", {}, [], ()):
+        # Keys are cleaned away before anything is stored; this is for a field that should not be there at all.
+        yield name, "***" if _SECRET.search(name) else _value_text(value)
+
+
+def _value_text(value: Any) -> str:
+    if isinstance(value, str):
+        text = value
+    elif isinstance(value, Sequence) and all(isinstance(entry, str) for entry in value):
+        text = " ".join(value)
+    else:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _MAX_VALUE else text[:_MAX_VALUE] + " ..."
+
+
+def _x(value: float | None) -> float | None:
+    return None if value is None else round(_MARGIN + value * (CHART_WIDTH - 2 * _MARGIN), 1)

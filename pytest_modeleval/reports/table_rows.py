@@ -1,0 +1,167 @@
+"""What every report shows of a summary, in the same words and roundings: rows of scores, counts. Pure.
+
+Nothing is computed here but sums of counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from pytest_modeleval.records import UNGRADED, Kind
+from pytest_modeleval.reports.text_layout import counted, one_line
+from pytest_modeleval.results import AggregateScore, BenchmarkSummary, PartScore, RunSummary, Score
+
+NONE = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRow:
+    """One line of the table of scores.
+
+    score: four decimals, "partial" for an aggregate with missing parts, "-" where there is none.
+    interval: "0.680-0.913" or "-". value, low, high: the same as numbers, for charts.
+    truncated, no_answer, ungraded: items; None for an aggregate, whose subsets show them, and for a part of a subset.
+    counts: items of every kind; None where those are.
+    """
+
+    dataset: str
+    metric: str
+    subset: str
+    num: int
+    score: str
+    interval: str
+    value: float | None
+    low: float | None
+    high: float | None
+    truncated: int | None = None
+    no_answer: int | None = None
+    ungraded: int | None = None
+    counts: Mapping[Kind, int] | None = None
+    is_aggregate: bool = False
+    is_partial: bool = False
+    is_suspicious: bool = False
+    is_part: bool = False
+
+
+def score_rows(summary: RunSummary) -> list[ScoreRow]:
+    """One row for each subset, each with its parts below it, then one for each aggregate, benchmark by benchmark."""
+    rows = []
+    for entry in summary.benchmarks:
+        for score in entry.subsets:
+            rows.append(_subset_row(entry, score))
+            rows += [_part_row(entry, part) for part in entry.parts if part.score.subset == score.subset]
+        rows += [_aggregate_row(entry, score) for score in entry.aggregates]
+    return rows
+
+
+def score_text(score: float | None) -> str:
+    """A score with four decimals; "-" for None. Only a true 0 or 1 prints as 0.0000 or 1.0000."""
+    if score is None:
+        return NONE
+    text = f"{score:.4f}"
+    # Rounding would hide one wrong answer among twenty thousand, or one right one.
+    if text == "1.0000" and score < 1.0:
+        return "0.9999"
+    return "0.0001" if text == "0.0000" and score > 0.0 else text
+
+
+def interval_text(low: float | None, high: float | None) -> str:
+    """A 95 % interval with three decimals; "-" where there is none."""
+    return NONE if low is None or high is None else f"{low:.3f}-{high:.3f}"
+
+
+def ungraded_of(score: Score) -> int:
+    """Items without a verdict, those that left no record at all included."""
+    return score.ungraded + unrecorded_of(score)
+
+
+def run_counts(summary: RunSummary) -> dict[Kind, int]:
+    """Items of every kind over the run, in the order of the kinds."""
+    scores = [score for entry in summary.benchmarks for score in entry.subsets]
+    return {kind: sum(score.counts.get(kind, 0) for score in scores) for kind in Kind}
+
+
+def unrecorded_items(summary: RunSummary) -> int:
+    """Planned items that no count holds. 0 in a sound summary; shown where not, so that the counts always add up."""
+    return sum(unrecorded_of(score) for entry in summary.benchmarks for score in entry.subsets)
+
+
+def counts_sentence(summary: RunSummary) -> str:
+    """How many items of each kind, adding up to all that were planned.
+
+    "120 items: 84 right, 30 wrong, 3 no answer, 2 truncated, 1 ungraded (1 timeout)."
+    """
+    counts = run_counts(summary)
+    lost = unrecorded_items(summary)
+    total = sum(counts.values()) + lost
+    verdicts = [(kind, counts[kind]) for kind in Kind if kind.is_verdict]
+    shown = [
+        f"{count:,} {kind.label}" for kind, count in verdicts if count or kind in (Kind.RIGHT, Kind.WRONG) or not total
+    ]
+    parts = ungraded_parts(counts, lost)
+    left = sum(counts[kind] for kind in UNGRADED) + lost
+    shown.append(f"{left:,} ungraded" + (f" ({parts})" if parts else ""))
+    return f"{counted(total, 'item')}: {', '.join(shown)}."
+
+
+def ungraded_parts(counts: Mapping[Kind, int], unrecorded: int = 0) -> str:
+    """Why items have no verdict: "2 timeout, 1 server error"; "" if all have one."""
+    parts = [f"{counts.get(kind, 0):,} {kind.label}" for kind in UNGRADED if counts.get(kind, 0)]
+    if unrecorded:
+        parts.append(f"{unrecorded:,} without a record")
+    return ", ".join(parts)
+
+
+def unrecorded_of(score: Score) -> int:
+    """Planned items of a subset that no count holds."""
+    return max(0, score.planned * max(1, score.repeats) - score.items - score.spared)
+
+
+def _subset_row(entry: BenchmarkSummary, score: Score) -> ScoreRow:
+    return replace(
+        _row(entry, score, metric=entry.metric, name=one_line(score.subset)),
+        truncated=score.counts.get(Kind.TRUNCATED, 0),
+        no_answer=score.counts.get(Kind.NO_ANSWER, 0),
+        ungraded=ungraded_of(score),
+        counts=score.counts,
+        is_suspicious=score.is_suspicious,
+    )
+
+
+def _part_row(entry: BenchmarkSummary, part: PartScore) -> ScoreRow:
+    name = f"- {one_line(part.group)}" if part.by else one_line(part.score.subset)
+    return replace(_row(entry, part.score, metric=part.metric, name=name), is_part=True)
+
+
+def _row(entry: BenchmarkSummary, score: Score, *, metric: str, name: str) -> ScoreRow:
+    """What the rows of a subset and of a part of one have in common."""
+    return ScoreRow(
+        dataset=one_line(entry.benchmark),
+        metric=one_line(metric),
+        subset=name,
+        num=score.num,
+        score=score_text(score.score),
+        interval=interval_text(score.low, score.high),
+        value=score.score,
+        low=score.low,
+        high=score.high,
+    )
+
+
+def _aggregate_row(entry: BenchmarkSummary, score: AggregateScore) -> ScoreRow:
+    is_whole = not score.is_partial
+    return ScoreRow(
+        dataset=one_line(entry.benchmark),
+        metric=one_line(entry.metric),
+        subset=one_line(score.name),
+        num=score.num,
+        # A number here would be read as the whole's score, whatever stands beside it.
+        score=score_text(score.score) if is_whole else "partial",
+        interval=interval_text(score.low, score.high) if is_whole else NONE,
+        value=score.score if is_whole else None,
+        low=score.low if is_whole else score.at_least,
+        high=score.high if is_whole else score.at_most,
+        is_aggregate=True,
+        is_partial=score.is_partial,
+    )

@@ -1,0 +1,1 @@
+"""The life of a run from connection to exit status, without pytest."""

@@ -1,0 +1,284 @@
+"""Gates at the end of a run: judged once, in the main process, and reported as test items of their own."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_modeleval.errors import SettingsError
+from pytest_modeleval.evaluation.identity import identities_of
+from pytest_modeleval.evaluation.plan import aggregate_from_json
+from pytest_modeleval.evaluation.summary import merge_plans, parts_text, planned_keys, selected_parts, summarize
+from pytest_modeleval.metrics import Aggregate
+from pytest_modeleval.records import ItemKey
+from pytest_modeleval.reports.text_layout import counted
+from pytest_modeleval.results import ExperimentIdentity, GateVerdict, RunSummary
+from pytest_modeleval.settings import Limit, Settings
+from pytest_modeleval.store.journal import Contents, utc_now
+
+if TYPE_CHECKING:
+    from pytest_modeleval.gates import Baseline, EarlyStop, Evidence, GateFile, Judgement
+
+# Where a report of a gate carries its verdict.
+GATE = "modeleval_gate"
+INTERRUPTED = "The run did not come to its end, so nothing is judged; the same command goes on with it."
+
+
+class Judge:
+    """Reads gates and baseline at the start, so that a mistake is told before anything is asked."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.gates: GateFile | None = None
+        self.has_refused = False
+        self._baseline: Baseline | None = None
+        if settings.gates_file is None and settings.baseline_file is None and settings.bless_file is None:
+            return
+        if settings.bless_file is not None:
+            _check_writable(settings.bless_file)
+        # numpy comes with the gates: only where they are asked for.
+        from pytest_modeleval.gates import read_gates  # noqa: PLC0415
+
+        if settings.gates_file is not None:
+            self.gates = read_gates(settings.gates_file)
+        if settings.baseline_file is not None and settings.baseline_file.exists():
+            from pytest_modeleval.store.baseline import read_baseline  # noqa: PLC0415
+
+            # One that is not there yet is no mistake: its gates cannot be judged, and say how to make it.
+            self._baseline = read_baseline(settings.baseline_file)
+
+    @property
+    def idle(self) -> str:
+        """A sentence where a baseline is named and nothing compares with it; "" otherwise."""
+        if self.gates is not None or self._settings.baseline_file is None or self._settings.bless_file is not None:
+            return ""
+        return (
+            f"nothing is compared with the baseline {self._settings.baseline_file}, since no gates are named: "
+            "--eval-gates FILE (--gates of modeleval merge)"
+        )
+
+    def verdicts(
+        self, summary: RunSummary, contents: Contents, run: Mapping[str, Any] | None = None
+    ) -> tuple[GateVerdict, ...]:
+        """The verdict of every gate over a run that came to its end.
+
+        run: its run.json, which says whether it might stop early or repeat; the same journals give the same verdicts.
+        """
+        if self.gates is None:
+            return ()
+        from pytest_modeleval.gates import judge  # noqa: PLC0415
+
+        run = run or {}
+        if run.get("until_decided"):
+            most = int(run["until_decided"])
+            looked = self._looks(summary.model, contents, base=int(run.get("repeats") or 1), most=most, now=most)
+            return tuple(entry.as_verdict() for entry in looked)
+        early = self.early_stop(contents, int(run["order_seed"])) if run.get("order_seed") is not None else None
+        if early is not None:
+            for outcome in contents.outcomes.values():
+                if not outcome.is_spared:
+                    early.see(outcome)
+        return judge(
+            self.gates,
+            evidence(summary, contents),
+            self._baseline,
+            max_ungraded=_ungraded(self._settings.max_ungraded),
+            early=early,
+        )
+
+    def early_stop(self, contents: Contents, seed: int) -> EarlyStop:
+        """What says when a run may stop, before it has seen any outcome. The gates must be there."""
+        from pytest_modeleval.gates import EarlyStop, seeded_order  # noqa: PLC0415
+
+        assert self.gates is not None
+        plans = merge_plans(contents.plans)
+        return EarlyStop(
+            self.gates,
+            seeded_order([key for plan in plans for key in planned_keys(plan)], seed),
+            self._baseline,
+            metrics={plan["benchmark"]: plan["metric"] for plan in plans},
+            identities=self._as_in_baseline(identities_of(plans, {})),
+            aggregates=_aggregates(plans),
+        )
+
+    def _as_in_baseline(self, identities: Mapping[str, ExperimentIdentity]) -> dict[str, ExperimentIdentity]:
+        """Nothing was asked yet: the prompts are taken for those of the baseline until the run is judged."""
+        then = self._baseline.identities if self._baseline is not None else {}
+        return {
+            name: dataclasses.replace(identity, prompts={}, prompt_sha256=then[name].prompt_sha256)
+            if name in then
+            else identity
+            for name, identity in identities.items()
+        }
+
+    def prevented_passes(self) -> list[str]:
+        """Names of the gates that can fail early but are passed only when next to nothing is left to ask."""
+        gates = self.gates.gates if self.gates is not None else ()
+        return [gate.name for gate in gates if gate.kind == "regression" and not gate.limit]
+
+    def undecided(self, contents: Contents, *, base: int, most: int, now: int) -> frozenset[tuple[str, str]]:
+        """(benchmark, subset) pairs of which another repeat could help a gate that cannot judge after `now` repeats.
+
+        base, most: repeats that were planned, and the most there may be.
+        """
+        from pytest_modeleval.gates import to_repeat  # noqa: PLC0415
+
+        looked = self._looks("", contents, base=base, most=most, now=now)
+        scopes = {
+            ItemKey(plan["benchmark"], subset, "") for plan in merge_plans(contents.plans) for subset in plan["items"]
+        }
+        return frozenset((key.benchmark, key.subset) for key in to_repeat(looked, scopes))
+
+    def _looks(self, model: str, contents: Contents, *, base: int, most: int, now: int) -> list[Judgement]:
+        """Judge after `base` repeats, after one more, ... up to `now`; a gate's first verdict stands.
+
+        That is no best of several: each look has its share of alpha (judge_in_detail), and what failed has failed.
+        """
+        from pytest_modeleval.gates import CANNOT_JUDGE, judge_in_detail  # noqa: PLC0415
+
+        assert self.gates is not None
+        verdicts: dict[str, Judgement] = {}
+        for repeats in range(base, now + 1):
+            found = judge_in_detail(
+                self.gates,
+                _evidence_of_repeats(model, contents, repeats),
+                self._baseline,
+                max_ungraded=_ungraded(self._settings.max_ungraded),
+                looks=most - base + 1,
+            )
+            for entry in found:
+                if entry.gate.name not in verdicts or verdicts[entry.gate.name].verdict == CANNOT_JUDGE:
+                    verdicts[entry.gate.name] = entry
+            if not any(entry.is_undecided for entry in verdicts.values()):
+                break
+        return [verdicts[gate.name] for gate in self.gates.gates]
+
+    def unjudged(self) -> tuple[GateVerdict, ...]:
+        """The verdicts of a run that was stopped."""
+        if self.gates is None:
+            return ()
+        return tuple(GateVerdict(gate.name, "cannot judge", INTERRUPTED) for gate in self.gates.gates)
+
+    def bless(self, summary: RunSummary, contents: Contents) -> str:
+        """Write the run as a baseline, if it was asked for and the run is complete; a line for the user."""
+        target = self._settings.bless_file
+        if target is None:
+            return ""
+        if parts := selected_parts(merge_plans(contents.plans)):
+            self.has_refused = True
+            held = parts_text(parts)
+            return f"not blessed: the run holds {held}, and a baseline holds every sample; {target} is as it was"
+        why = "the run is incomplete" if not summary.is_complete else ""
+        if summary.saved is not None and summary.saved.because == "stopped early":
+            why = "the run might stop early, and a baseline holds every sample"
+        elif summary.ungraded and not why:
+            why = f"{counted(summary.ungraded, 'item')} without a grade, though --eval-max-ungraded allows it"
+        if why:
+            self.has_refused = True
+            return f"not blessed: {why}; {target} is as it was. Run the same command again"
+        from pytest_modeleval.gates.noise import flip_rates  # noqa: PLC0415
+        from pytest_modeleval.store.baseline import write_baseline  # noqa: PLC0415
+
+        try:
+            write_baseline(
+                target,
+                evidence(summary, contents),
+                made_utc=utc_now(),
+                flip_rates=flip_rates(contents.outcomes),
+                facts=dict(summary.facts),
+            )
+        except SettingsError as error:
+            # The run is over and its scores stand; only this file is missing.
+            self.has_refused = True
+            return f"not blessed: {error}"
+        return f"blessed: {target} holds this run as a baseline; review it and commit it"
+
+
+def _check_writable(path: Path) -> None:
+    """Raises SettingsError where no baseline can be written: hours later it would be too late to say so."""
+    wished = "name a file that can be written with --eval-bless (--bless of modeleval merge)"
+    if path.is_dir():
+        raise SettingsError(f"expected a file for the baseline, found the folder {path}; {wished}")
+    above = next(parent for parent in path.absolute().parents if parent.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        raise SettingsError(f"cannot write the baseline {path}: {above} is no folder that may be written; {wished}")
+
+
+def check_targets(settings: Settings, known: Mapping[str, tuple[list[str], list[str]]]) -> None:
+    """Every gate names a benchmark, subset and aggregate that exist. Raises SettingsError."""
+    if settings.gates_file is None:
+        return
+    from pytest_modeleval.gates import read_gates, unknown_targets  # noqa: PLC0415
+
+    found = unknown_targets(read_gates(settings.gates_file), known)
+    if found:
+        raise SettingsError("\n".join(found))
+
+
+def evidence(summary: RunSummary, contents: Contents) -> Evidence:
+    """A run as gates see it, from its journals."""
+    from pytest_modeleval.gates import Evidence  # noqa: PLC0415
+
+    plans = merge_plans(contents.plans)
+    return Evidence(
+        summary,
+        {key: outcome for key, outcome in contents.outcomes.items() if not outcome.is_spared},
+        identities=identities_of(plans, contents.outcomes),
+        aggregates=_aggregates(plans),
+    )
+
+
+def _evidence_of_repeats(model: str, contents: Contents, repeats: int) -> Evidence:
+    """The run as if it had been asked so many repeats."""
+    plans = [{**plan, "repeats": min(plan["repeats"], repeats)} for plan in merge_plans(contents.plans)]
+    seen = {key: outcome for key, outcome in contents.outcomes.items() if key.repeat < repeats}
+    summary = RunSummary(model, is_complete=True, benchmarks=summarize(plans, seen))
+    return evidence(summary, dataclasses.replace(contents, outcomes=seen))
+
+
+def _aggregates(plans: Sequence[Mapping[str, Any]]) -> dict[str, list[Aggregate]]:
+    return {plan["benchmark"]: [aggregate_from_json(entry) for entry in plan["aggregates"]] for plan in plans}
+
+
+def attach_verdicts(summary: RunSummary, gates: tuple[GateVerdict, ...]) -> RunSummary:
+    """The summary with verdicts."""
+    return dataclasses.replace(summary, gates=gates)
+
+
+def gate_reports(gate: GateVerdict, file: str) -> list[pytest.TestReport]:
+    """A gate as a test of its own: setup, call, teardown, as every reporter expects them."""
+    outcome: Any = {"passed": "passed", "failed": "failed"}.get(gate.verdict, "skipped")
+    location = (file, None, gate.name)
+    nodeid = f"{file}::gate[{gate.name}]"
+    reports = []
+    for when in ("setup", "call", "teardown"):
+        is_call = when == "call"
+        longrepr: Any = None
+        if is_call and outcome == "failed":
+            longrepr = gate.reason
+        elif is_call and outcome == "skipped":
+            longrepr = (file, 0, f"cannot judge: {gate.reason}")
+        report = pytest.TestReport(
+            nodeid=nodeid,
+            location=location,
+            keywords={},
+            outcome=outcome if is_call else "passed",
+            longrepr=longrepr,
+            when=when,
+            user_properties=[("gate", gate.name), ("verdict", gate.verdict)],
+        )
+        setattr(report, GATE, gate.verdict)
+        reports.append(report)
+    return reports
+
+
+def _ungraded(limit: Limit) -> float:
+    """As gates take it: a number of items, or below 1 a share. All of them are no number."""
+    if limit.fraction == 1.0:
+        return float("inf")
+    return float(limit.rows) if limit.rows is not None else float(limit.fraction or 0.0)

@@ -1,0 +1,187 @@
+"""`modeleval merge`: the run folders of shards become one run folder, judged as one run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_modeleval.errors import RunFolderError, SettingsError
+from pytest_modeleval.evaluation.shard_runs import Part, gaps, latest_outcomes, merged_plans
+from pytest_modeleval.records import JsonObject
+from pytest_modeleval.reports.terminal import summary_parts
+from pytest_modeleval.results import RunSummary
+from pytest_modeleval.runs.exit_status import exit_status
+from pytest_modeleval.runs.gate_runner import Judge
+from pytest_modeleval.runs.lifecycle import early_stop_label, finish_run, summary_of
+from pytest_modeleval.runs.report_files import REPORT_FILE, write_for_github, write_report
+from pytest_modeleval.settings import Limit, Settings
+from pytest_modeleval.store.journal import JournalReader
+from pytest_modeleval.store.merged_journal import write_merged
+from pytest_modeleval.store.run_folder import RunFolder, open_run, read_run
+
+NONE = Limit(rows=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergeOrder:
+    """What is merged into what, and how it is judged. command: the command line, for run.json."""
+
+    folders: Sequence[Path]
+    into: Path
+    gates_file: Path | None = None
+    baseline_file: Path | None = None
+    bless_file: Path | None = None
+    max_ungraded: Limit = NONE
+    command: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """A merged run.
+
+    gaps: why it is incomplete, a sentence each. status: what pytest would have ended with (docs/exit-codes.md).
+    """
+
+    path: Path
+    summary: RunSummary
+    gaps: tuple[str, ...]
+    status: int
+    notes: tuple[str, ...] = ()
+
+
+def merge(order: MergeOrder) -> Merged:
+    """Merge, summarise and judge.
+
+    `into` may be a run folder already: it is then one of the parts, so that what it holds is kept, and a shard that
+    comes late can be added. Raises UserError; folders are left as they are then.
+    """
+    settings = Settings(
+        model="",
+        gates_file=_existing(order.gates_file, "--gates", "a gates file (TOML)"),
+        baseline_file=order.baseline_file,
+        bless_file=order.bless_file,
+        max_ungraded=order.max_ungraded,
+        invocation_dir=Path.cwd(),
+    )
+    judge = Judge(settings)
+    parts = _parts(order)
+    plans = merged_plans([part for _, part in parts])
+    for _, part in parts:
+        if saving := early_stop_label(part.run):
+            raise RunFolderError(
+                f"modeleval merge: expected runs that ask everything, but {part.name} asked only what its gates needed "
+                f"({saving}); merge shards that were run without --eval-stop-early and --eval-repeat-until-decided"
+            )
+    _check_gates(judge, plans)
+    folder = open_run(order.into, facts=_facts(parts), command=order.command, project_dir=Path.cwd(), option="--into")
+    try:
+        # Only now does nobody else write into it; what it holds may be more than a moment ago.
+        parts = [(path, part if path != order.into else _part(path)) for path, part in parts]
+        chosen = latest_outcomes([part for _, part in parts])
+        write_merged(folder.path, plans, [(path, part.contents) for path, part in parts], chosen)
+        return _finished(folder, settings, judge, [part for path, part in parts], plans)
+    finally:
+        folder.close()
+
+
+def merged_lines(merged: Merged, *, width: int) -> list[str]:
+    """What the command prints."""
+    path = str(merged.path)
+    places = [("run folder", path), ("report", f"{path}/{REPORT_FILE}")]
+    lines = [text for text, _ in summary_parts(merged.summary, width=width, places=places)]
+    return [*lines, *merged.notes, *(f"incomplete: {gap}" for gap in merged.gaps)]
+
+
+def _finished(
+    folder: RunFolder, settings: Settings, judge: Judge, parts: Sequence[Part], plans: Sequence[JsonObject]
+) -> Merged:
+    known = folder.run.get("merged") or []
+    added = [{"folder": part.name, "shards": part.shards} for part in parts if part.name != str(folder.path)]
+    folder.run["merged"] = [*known, *(entry for entry in added if entry not in known)]
+    folder.run["invocations"] = _invocations(parts, folder.run["invocations"])
+    model = str(folder.run["model"])
+    so_far = summary_of(folder, settings, model)
+    contents = folder.reader.contents
+    summary = finish_run(folder, settings, model, gates=judge.verdicts(so_far, contents))
+    notes = [f"warning: {judge.idle}" if judge.idle else "", judge.bless(summary, contents)]
+    write_report(folder, summary)
+    notes += write_for_github(summary)
+    status = exit_status(
+        0,
+        has_plan=True,
+        ordinary_failures=0,
+        is_complete=summary.is_complete and not judge.has_refused,
+        gates=tuple(gate.verdict for gate in summary.gates),
+        was_stopped=False,
+    )
+    missing = () if summary.is_complete else tuple(gaps(parts, plans, contents.outcomes))
+    return Merged(folder.path, summary, missing, status, tuple(note for note in notes if note))
+
+
+def _parts(order: MergeOrder) -> list[tuple[Path, Part]]:
+    """Every folder once, the target last if it is a run already."""
+    resolved = {path.resolve(): path for path in order.folders}
+    into = order.into.resolve()
+    found = [(path, _part(path)) for where, path in resolved.items() if where != into]
+    if read_run(order.into) is not None:
+        found.append((order.into, _part(order.into)))
+    if not found:
+        raise RunFolderError("modeleval merge: expected at least one run folder besides --into, found none")
+    return found
+
+
+def _part(path: Path) -> Part:
+    run = read_run(path)
+    if run is None:
+        raise RunFolderError(f"modeleval merge: expected a run folder (with run.json), found {path}")
+    return Part(str(path), run, JournalReader(path).refresh())
+
+
+def _facts(parts: Sequence[tuple[Path, Part]]) -> JsonObject:
+    """run.json of the merged run: of its first part, with all addresses; no command takes it up by itself."""
+    runs = [part.run for _, part in parts]
+    first = runs[0]
+    sent = ("profile_params", "user_params")
+    kept = ("model", "served", "context_tokens", "tool_calls", "identity", "server", *sent, "limit")
+    return {
+        **{name: first.get(name) for name in kept},
+        "resume_key": "",
+        "urls": list(dict.fromkeys(url for run in runs for url in run.get("urls") or ())),
+        "repeats": max(int(run.get("repeats") or 1) for run in runs),
+        "shard": None,
+        "started": min(str(run.get("started") or "") for run in runs),
+    }
+
+
+def _invocations(parts: Sequence[Part], own: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Every time that any of the folders was used, oldest first."""
+    found: list[Mapping[str, Any]] = []
+    for entry in [*(entry for part in parts for entry in part.run.get("invocations") or ()), *own]:
+        if entry not in found:
+            found.append(entry)
+    return sorted(found, key=lambda entry: str(entry.get("time")))
+
+
+def _check_gates(judge: Judge, plans: Sequence[Mapping[str, Any]]) -> None:
+    """Every gate on a benchmark of this run names a subset and an aggregate that it has; of others nothing is known."""
+    if judge.gates is None:
+        return
+    from pytest_modeleval.gates import unknown_targets  # noqa: PLC0415 - numpy, only where gates are judged
+
+    known = {
+        plan["benchmark"]: ([part["name"] for part in plan["subsets"]], [entry["name"] for entry in plan["aggregates"]])
+        for plan in plans
+    }
+    for gate in judge.gates.gates:
+        known.setdefault(gate.benchmark, ([gate.subset], [gate.aggregate]))
+    found = unknown_targets(judge.gates, known)
+    if found:
+        raise SettingsError("\n".join(found))
+
+
+def _existing(path: Path | None, flag: str, what: str) -> Path | None:
+    if path is not None and not path.exists():
+        raise SettingsError(f"{flag}: expected {what}, but {path} does not exist")
+    return path

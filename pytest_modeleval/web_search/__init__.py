@@ -1,0 +1,1 @@
+"""A web search tool for benchmarks: search engines, pages, recordings, an own corpus."""

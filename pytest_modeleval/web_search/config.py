@@ -1,0 +1,99 @@
+"""Who searches: what the environment says, checked before anything is asked.
+
+    MODELEVAL_WEB_SEARCH   serpapi (key in SERPAPI_API_KEY), serpapi:URL, searxng:URL or replay:FOLDER
+    MODELEVAL_WEB_RECORD   a folder: record what the live provider says, and take from there what it holds already
+    MODELEVAL_WEB_CORPUS   documents of the user's, for the subset web_search_corpus
+    MODELEVAL_WEB_PRIVATE  1: pages at private addresses may be read
+
+No provider is a default: searches cost money, and a key in the environment may be there for something else.
+"""
+
+from __future__ import annotations
+
+import os
+import urllib.parse
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pytest_modeleval.errors import SettingsError
+from pytest_modeleval.web_search.recordings import recorded_name
+
+WEB_SEARCH, WEB_RECORD = "MODELEVAL_WEB_SEARCH", "MODELEVAL_WEB_RECORD"
+WEB_CORPUS, WEB_PRIVATE = "MODELEVAL_WEB_CORPUS", "MODELEVAL_WEB_PRIVATE"
+# The name that upstream reads.
+SERPAPI_KEY = "SERPAPI_API_KEY"
+SERPAPI_URL = "https://serpapi.com"
+_FORMS = "serpapi, searxng:URL or replay:FOLDER"
+
+
+@dataclass(frozen=True, slots=True)
+class WebConfig:
+    """What is set. kind: "serpapi", "searxng", "replay" or "" for nothing. missing: what has to be set, "" if all is.
+
+    variant: whose answers the model sees, also where they are replayed.
+    """
+
+    kind: str = ""
+    url: str = ""
+    folder: Path | None = None
+    record: Path | None = None
+    corpus: Path | None = None
+    allow_private: bool = False
+    missing: str = ""
+    variant: str = ""
+
+
+def read_choice(environ: Mapping[str, str] | None = None) -> WebConfig:
+    """The choice that the environment makes. Raises SettingsError for a value that is none."""
+    given = {name: (os.environ if environ is None else environ).get(name, "").strip() for name in _NAMES}
+    kind, _, rest = given[WEB_SEARCH].partition(":")
+    record = _path(given[WEB_RECORD])
+    base = WebConfig(record=record, corpus=_path(given[WEB_CORPUS]), allow_private=_switch(given[WEB_PRIVATE]))
+    if record is not None and kind not in ("serpapi", "searxng"):
+        raise SettingsError(f"{WEB_RECORD}: expected a live provider in {WEB_SEARCH} to record, found {kind or 'none'}")
+    if not kind:
+        return replace(base, missing=f"no web search is set; set {WEB_SEARCH} to {_FORMS}")
+    if kind == "replay":
+        folder = _path(rest)
+        name = recorded_name(folder) if folder is not None else ""
+        if not name:
+            raise SettingsError(f"{WEB_SEARCH}: expected replay:FOLDER with a folder of recordings, found {rest!r}")
+        return replace(base, kind=kind, folder=folder, variant=name)
+    if kind not in ("serpapi", "searxng"):
+        raise SettingsError(f"{WEB_SEARCH}: expected {_FORMS}, found {given[WEB_SEARCH]!r}")
+    url = rest or (SERPAPI_URL if kind == "serpapi" else "")
+    if not _is_web_url(url):
+        raise SettingsError(
+            f"{WEB_SEARCH}: expected {kind}:URL with an address such as http://localhost:8080, found {rest!r}"
+        )
+    held = recorded_name(record) if record is not None else ""
+    if held not in ("", kind):
+        raise SettingsError(
+            f"{WEB_RECORD}: expected a folder for recordings of {kind}, found those of {held}: {record}"
+        )
+    missing = "" if kind == "searxng" or given[SERPAPI_KEY] else f"no key for SerpAPI is set; set {SERPAPI_KEY} to it"
+    return replace(base, kind=kind, url=url, missing=missing, variant=kind)
+
+
+_NAMES = (WEB_SEARCH, WEB_RECORD, WEB_CORPUS, WEB_PRIVATE, SERPAPI_KEY)
+
+
+def _is_web_url(text: str) -> bool:
+    try:
+        parts = urllib.parse.urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
+
+
+def _path(text: str) -> Path | None:
+    return Path(text).expanduser().absolute() if text else None
+
+
+def _switch(text: str) -> bool:
+    if text.lower() in ("", "0", "false", "no", "off"):
+        return False
+    if text.lower() in ("1", "true", "yes", "on"):
+        return True
+    raise SettingsError(f"{WEB_PRIVATE}: expected 1 or 0, found {text!r}")

@@ -1,0 +1,258 @@
+"""The judge: right programs pass in whatever style they read and write, cheats fail, kinds are told apart."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import threading
+from collections.abc import Iterator
+from concurrent.futures import CancelledError
+
+import pytest
+from code_programs import CHEATS_FUNCTION, CHEATS_STDIN, FUNCTION, STDIN
+
+from pytest_modeleval.graders.code.grader_pool import GraderPool, SharedOrExclusive, default_judges
+from pytest_modeleval.graders.code.prelude import CONTEST_PRELUDE
+from pytest_modeleval.graders.code.problem import Case, Problem, ProgramGraderError, ProgramResult, Verdict
+from pytest_modeleval.sandbox import Limits, SandboxUnavailable, Unit
+
+LIMITS = Limits(cpu_s=4.0, wall_s=30.0, memory_bytes=512 * 2**20, output_bytes=4 * 2**20)
+SUMS = Problem(
+    limits=LIMITS,
+    prelude=CONTEST_PRELUDE,
+    cases=lambda: (Case("2\n3 4\n5\n", "12\n"), Case("3\n1\n\n-7 100\n", "94"), Case("1\n0\n", "0")),
+)
+PAIRS = Problem(
+    limits=LIMITS,
+    prelude=CONTEST_PRELUDE,
+    function="pairs",
+    class_name="Solution",
+    cases=lambda: (Case("[2, 1, 3]", "[[2, 4], [1, 1], [3, 9]]"), Case("[5]", "[[5, 25]]"), Case("[]", "[]")),
+)
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[GraderPool]:
+    """Two judges, as on a small machine."""
+    pool = GraderPool(2)
+    try:
+        pool.walls()
+    except SandboxUnavailable as error:
+        pool.close()
+        pytest.skip(str(error))
+    yield pool
+    pool.close()
+
+
+def judged(pool: GraderPool, problem: Problem, source: str) -> ProgramResult:
+    """The verdict on one program."""
+    return pool.submit(problem, source).result(timeout=120)
+
+
+def _needs_numpy() -> None:
+    # Looked for and not imported: it cannot be imported twice, and pytester forgets modules that a test loaded.
+    if importlib.util.find_spec("numpy") is None:
+        pytest.skip("numpy is not installed")
+
+
+@pytest.mark.parametrize("style", STDIN)
+def test_right_program_passes_in_every_style_of_reading_and_writing(pool: GraderPool, style: str) -> None:
+    """A program that answers rightly passes, however it reads standard input and writes standard output."""
+    if style == "numpy":
+        _needs_numpy()
+    result = judged(pool, SUMS, STDIN[style])
+    assert result.verdict is Verdict.PASSED, result.explanation
+    assert result.passed == result.tests == 3
+
+
+@pytest.mark.parametrize("style", FUNCTION)
+def test_right_function_passes_in_every_style(pool: GraderPool, style: str) -> None:
+    """A method that returns the right value passes, whatever classes the value is made of and what state it keeps."""
+    if style == "numpy_integers":
+        _needs_numpy()
+    result = judged(pool, PAIRS, FUNCTION[style])
+    assert result.verdict is Verdict.PASSED, result.explanation
+
+
+@pytest.mark.parametrize("cheat", CHEATS_FUNCTION)
+def test_cheating_function_fails(pool: GraderPool, cheat: str) -> None:
+    """Whatever a function does to be found equal, or to find what is expected, it does not pass."""
+    assert judged(pool, PAIRS, CHEATS_FUNCTION[cheat]).verdict is not Verdict.PASSED
+
+
+@pytest.mark.parametrize("cheat", CHEATS_STDIN)
+def test_cheating_program_fails(pool: GraderPool, cheat: str) -> None:
+    """Whatever a program prints that is not the answer, it does not pass."""
+    assert judged(pool, SUMS, CHEATS_STDIN[cheat]).verdict is not Verdict.PASSED
+
+
+KINDS = {
+    Verdict.COMPILE_ERROR: "def f(:",
+    Verdict.WRONG_ANSWER: "print(1)",
+    Verdict.RUNTIME_ERROR: "print(1 // 0)",
+    Verdict.TIME_LIMIT: "while True: pass",
+    Verdict.MEMORY_LIMIT: "x = [b'x' * 2**20 for _ in range(10**6)]",
+    Verdict.OUTPUT_LIMIT: "while True: print('x' * 2**16)",
+}
+
+
+@pytest.mark.parametrize("verdict", KINDS)
+def test_kinds_are_told_apart(pool: GraderPool, verdict: Verdict) -> None:
+    """Each way to fail has a verdict of its own, and a line that says at which test."""
+    problem = dataclasses.replace(SUMS, limits=dataclasses.replace(LIMITS, cpu_s=1.5))
+    result = judged(pool, problem, KINDS[verdict])
+    assert result.verdict is verdict, result.explanation
+    assert verdict is Verdict.COMPILE_ERROR or result.explanation.startswith("test 1 of 3: ")
+
+
+def test_judging_ends_at_the_first_failed_test_unless_asked_to_go_on(pool: GraderPool) -> None:
+    """Normally the first failure ends it; with runs_all every test is run and counted."""
+    source = "n = int(input())\nprint(94 if n == 3 else 0)"
+    first = judged(pool, SUMS, source)
+    every = pool.submit(SUMS, source, runs_all=True).result(timeout=60)
+    assert (first.passed, first.failed) == (0, 0)
+    assert (every.passed, every.failed, every.verdict) == (2, 0, Verdict.WRONG_ANSWER)
+
+
+def unreadable() -> tuple[Case, ...]:
+    """Tests that cannot be decoded."""
+    raise ValueError("not base64")
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        pytest.param(dataclasses.replace(SUMS, cases=tuple), id="no_tests"),
+        pytest.param(dataclasses.replace(SUMS, cases=unreadable), id="unreadable_tests"),
+        pytest.param(dataclasses.replace(PAIRS, cases=lambda: (Case("[1]", "no JSON"),)), id="unreadable_answer"),
+        pytest.param(Problem(limits=LIMITS, function="f", check=(Unit("t", "def f(:"),)), id="check_no_python"),
+        pytest.param(
+            Problem(limits=LIMITS, function="f", check=(Unit("t", "import nothing_of_that_name"), Unit("c", ""))),
+            id="check_cannot_start",
+        ),
+    ],
+)
+def test_trouble_of_the_judge_is_no_verdict(pool: GraderPool, problem: Problem) -> None:
+    """No tests, tests that cannot be read or run: an error, whatever the program; never passed and never failed."""
+    with pytest.raises(ProgramGraderError):
+        judged(pool, problem, FUNCTION["list_of_lists"] + "\ndef f(): pass")
+
+
+def test_check_meets_plain_values_only(pool: GraderPool) -> None:
+    """Tests of a benchmark that call the program get what it returned as plain values, types kept apart."""
+    check = (
+        "assert f(1) == (1, [2], {3: 'x'}, {4}, 1.5, None, True, b'y', 2**70)\n"
+        "try:\n    f(0)\nexcept ValueError:\n    pass\nelse:\n    raise AssertionError\n"
+    )
+    problem = Problem(limits=LIMITS, function="f", check=(Unit("check.py", check),), names=("f",))
+    start = "def f(n):\n    if not n:\n        raise ValueError\n    return "
+    right = start + "(1, [2], {3: 'x'}, {4}, 1.5, None, True, b'y', 2**70)"
+    wrong = right.replace("(1, [2]", "[1, [2]").replace("2**70)", "2**70]")
+    cheat = "class E:\n    def __eq__(self, o):\n        return True\n" + start + "E()"
+    gone = "import os\ndef f(n):\n    os._exit(0)"
+    never = "def f(n):\n    while True: pass"
+    found = [judged(pool, problem, source).verdict for source in (right, wrong, cheat, gone, never)]
+    assert found == ["passed", "wrong_answer", "wrong_answer", "runtime_error", "time_limit"]
+
+
+def test_near_misses_are_marked_and_stay_wrong(pool: GraderPool) -> None:
+    """A number that differs by rounding is wrong, as upstream says, and is marked so that it can be counted."""
+    problem = dataclasses.replace(SUMS, cases=lambda: (Case("", "0.333333333333\n"),))
+    near, far = judged(pool, problem, "print(0.3333333)"), judged(pool, problem, "print(0.33)")
+    assert (near.verdict, near.is_close) == (Verdict.WRONG_ANSWER, True)
+    assert (far.verdict, far.is_close) == (Verdict.WRONG_ANSWER, False)
+
+
+def test_same_program_gets_same_verdict_every_time(pool: GraderPool) -> None:
+    """Order of sets of texts does not change between runs: hashes have a fixed seed."""
+    problem = dataclasses.replace(SUMS, cases=lambda: (Case("", "0"),))
+    source = "print(list({str(n) for n in range(50)}), hash('x'))"
+    assert len({judged(pool, problem, source).explanation for _ in range(4)}) == 1
+
+
+def test_closed_pool_takes_no_more_and_cancels_what_waits() -> None:
+    """After close nothing runs, what waited is cancelled, and a second close is harmless."""
+    pool = GraderPool(1)
+    slow = "import time\ntime.sleep(0.2)\nprint(12)"
+    waiting = [pool.submit(SUMS, slow) for _ in range(6)]
+    pool.close()
+    pool.close()
+    assert all(future.done() for future in waiting)
+    with pytest.raises(CancelledError):
+        waiting[-1].result()
+    with pytest.raises(ProgramGraderError):
+        pool.submit(SUMS, slow)
+
+
+def test_run_alone_has_no_other_beside_it() -> None:
+    """While one runs alone nobody else runs, and those who run beside others all do."""
+    gate = SharedOrExclusive()
+    lock, beside, most_beside_alone, peak = threading.Lock(), [0], [0], [0]
+
+    def work(number: int) -> None:
+        for turn in range(50):
+            if (turn + number) % 10 == 0:
+                with gate.alone():
+                    most_beside_alone[0] = max(most_beside_alone[0], beside[0])
+            else:
+                with gate.shared():
+                    with lock:
+                        beside[0] += 1
+                        peak[0] = max(peak[0], beside[0])
+                    with lock:
+                        beside[0] -= 1
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert not any(thread.is_alive() for thread in threads)
+    assert most_beside_alone[0] == 0
+    assert peak[0] >= 1
+
+
+def test_judges_are_shared_between_the_workers_of_xdist(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Together the workers of one machine start about as many judges as there are cores."""
+    monkeypatch.delenv("PYTEST_XDIST_WORKER_COUNT", raising=False)
+    alone = default_judges()
+    monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", str(alone))
+    assert default_judges() == 1
+
+
+def test_without_walls_nothing_runs_unless_the_user_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no sandbox can be built the judge refuses, naming what to enable; an explicit word lets it run."""
+    monkeypatch.setattr("pytest_modeleval.graders.code.grader_pool.detect_isolation", lambda: ())
+    refusing, allowed = GraderPool(1), GraderPool(1, packages=(), accepts_no_walls=True)
+    try:
+        with pytest.raises(SandboxUnavailable, match=r"none can be built here.*--eval-unsafe-code"):
+            judged(refusing, SUMS, STDIN["input"])
+        assert judged(allowed, SUMS, STDIN["input"]).verdict is Verdict.PASSED
+        assert judged(allowed, SUMS, "while True: pass").verdict is Verdict.TIME_LIMIT
+        assert allowed.walls() == "none"
+    finally:
+        refusing.close()
+        allowed.close()
+
+
+# Names of contests without an import, beside builtins that stay what they are, and that a program may replace.
+GIVEN = """
+import builtins
+assert pow(2, 5, 7) == 4 and open is builtins.open
+assert math.gcd(6, 4) == 2 and heapq.heappop([1]) == 1 and Counter("aa")["a"] == 2
+def inner() -> List[int]:
+    return reduce(lambda one, other: one + other, [1, 2])
+assert inner() == 3
+builtins.input = lambda: stdin.readline()
+stdout.write(str(sum(sum(map(int, input().split())) for _ in range(int(input())))))
+"""
+
+
+def test_names_of_contests_are_given_where_the_problem_says_so(pool: GraderPool) -> None:
+    """With the prelude they are there in functions too; without it a program that forgot an import fails."""
+    assert judged(pool, SUMS, GIVEN).verdict is Verdict.PASSED
+    bare = dataclasses.replace(SUMS, prelude=())
+    for program in ("math", "Counter", "stdin", "List"):
+        result = judged(pool, bare, program)
+        assert (result.verdict, "NameError" in result.explanation) == (Verdict.RUNTIME_ERROR, True)
+    assert judged(pool, bare, f"import math\n{STDIN['input']}").verdict is Verdict.PASSED
