@@ -1,7 +1,7 @@
 """The nouns of an evaluation: sample, request, response, grade, outcome. Standard library only.
 
-Records are frozen: what was sent and what came back is never edited afterwards. GraderContext alone is filled in, while a
-run is prepared.
+Records are frozen: what was sent and what came back is never edited afterwards. Only GraderContext is filled in,
+while a run is prepared.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from pytest_modeleval._support.shorten import shorten_repr
 from pytest_modeleval.client.thinking import split_thinking
 from pytest_modeleval.errors import AttemptFailed
 from pytest_modeleval.records import JsonObject, Kind, Response, ToolCall, Usage
@@ -249,6 +250,9 @@ def _count(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
+# More than is shown, so that a cut is marked.
+_EXCERPT_BYTES = 400
+
+
 def _excerpt(data: bytes) -> str:
-    text = data[:80].decode("utf-8", "replace")
-    return repr(text + ("..." if len(data) > 80 else ""))
+    return shorten_repr(data[:_EXCERPT_BYTES].decode("utf-8", "replace"), 80)

@@ -1,4 +1,4 @@
-"""The seam between us and HTTP: what a transport does. `client.http1` is the one in use, `client.httpx_transport` has the other.
+"""The interface of an HTTP transport. `client.http1` is the usual one, `client.httpx_transport` the other.
 
 An answer is not waited for in pieces. A streamed one comes a token at a time, and waking up a coroutine for each of
 them costs more than everything else that is done for a request; a Receiver takes each piece in where it arrives.
@@ -55,7 +55,7 @@ class Transport(Protocol):
         *,
         request_id: str = "",
     ) -> Callable[[], None] | None:
-        """Send at once, from anywhere in the loop; `done` gets what `post` would return or raise, or StaleConnectionError.
+        """Send at once, from anywhere in the loop; `done` gets what `post` returns or raises, or StaleConnectionError.
 
         Gives back what abandons the exchange, to be called when `done` was cancelled. None where it takes time to send
         (no connection is open): then nothing was done, and `post` is the way.

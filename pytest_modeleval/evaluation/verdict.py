@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pytest_modeleval._support.shorten import shorten
 from pytest_modeleval.errors import EngineStopped, Ungraded
 from pytest_modeleval.records import Grade, ItemKey, Kind, Outcome, Response
 
@@ -93,7 +94,7 @@ def target_text(target: Any) -> str | None:
 
 def short(text: str) -> str:
     """At most MAX_TEXT characters: the journal's outcome is an index, the response line has the whole."""
-    return _encodable(text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 3] + "...")
+    return _encodable(shorten(text, MAX_TEXT))
 
 
 def _encodable(text: str) -> str:

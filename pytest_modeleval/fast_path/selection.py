@@ -1,4 +1,4 @@
-"""Selection of items by the thousand: pytest's own -k and -m decide about one item of each kind (collection.item_groups)."""
+"""Selection by the thousand: -k and -m of pytest decide about one item of each group (collection.item_groups)."""
 
 from __future__ import annotations
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_modeleval._support.atomic_file import atomic_file
 from pytest_modeleval.errors import DataError
 
 if TYPE_CHECKING:
@@ -71,19 +71,14 @@ def unwritable(path: Path, error: OSError) -> DataError:
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`; what was written there becomes `path` at the end, or nothing does."""
-    # Named by chance and made by the writer, under the user's own umask: a shared cache is read by others.
-    temporary = path.with_name(f".{path.name[:40]}.{os.getpid()}.{secrets.token_hex(4)}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.touch(exist_ok=False)
-    except OSError as error:
-        raise unwritable(path, error) from error
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        with suppress(FileNotFoundError):
-            temporary.unlink()
+    # Without fsync: a file that a power cut damages has another hash, and is fetched again.
+    with ExitStack() as stack:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft = stack.enter_context(atomic_file(path, fsync=False))
+        except OSError as error:
+            raise unwritable(path, error) from error
+        yield draft
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from pytest_modeleval._support.shorten import shorten
 from pytest_modeleval.gates.compare import ComparedScope, Difference
 from pytest_modeleval.gates.evidence import Question
 from pytest_modeleval.gates.verdict_text import p_text, points, signed_points
@@ -94,8 +95,8 @@ def _answers(outcomes: Sequence[Outcome]) -> str:
 
 def _plain(text: str) -> str:
     """A model's words on one line: control and bidirectional characters made visible, cut to what fits."""
-    shown = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text[: _LONGEST_ANSWER + 1])
-    return shown if len(text) <= _LONGEST_ANSWER else shown[:_LONGEST_ANSWER] + "..."
+    shown = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in shorten(text, _LONGEST_ANSWER))
+    return shorten(shown, _LONGEST_ANSWER)
 
 
 def _by_question(outcomes: Mapping[ItemKey, Outcome]) -> dict[tuple[str, Question], list[Outcome]]:

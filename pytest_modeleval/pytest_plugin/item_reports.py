@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import pytest
 
+from pytest_modeleval._support.shorten import shorten
 from pytest_modeleval.collection.items import SampleItem
 from pytest_modeleval.evaluation.verdict import judged, unjudged
 from pytest_modeleval.pytest_plugin.compatibility import is_timeout
@@ -102,7 +103,7 @@ def line_of(outcome: Outcome) -> str:
         return label
     text = visible(told).replace("\n", " ")
     line = f"{label}: {text}" if text else label
-    return line if len(line) <= MAX_LINE else line[: MAX_LINE - 3] + "..."
+    return shorten(line, MAX_LINE)
 
 
 def properties_of(outcome: Outcome) -> list[tuple[str, object]]:

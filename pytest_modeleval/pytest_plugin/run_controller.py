@@ -197,7 +197,7 @@ class RunController:
         return self.folder.run.get("order_seed") if self.folder is not None else None
 
     def get_needs(self, *, on_closed: Callable[[frozenset[tuple[str, str]]], None] | None = None) -> ItemFilter | None:
-        """What says which items are still needed; None where all are. The plan stands. on_closed: see StopWhenDecided."""
+        """Which items are still needed; None where all are. The plan stands. on_closed: see StopWhenDecided."""
         if self.folder is None:
             return None
         return item_filter(self.settings, self.judge, self.folder, self.say, on_closed=on_closed)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_modeleval._support.shorten import shorten
 from pytest_modeleval.records import ItemKey, Kind
 from pytest_modeleval.reports.table_rows import ScoreRow
 
@@ -192,7 +193,7 @@ def _value_text(value: Any) -> str:
         text = " ".join(value)
     else:
         text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= _MAX_VALUE else text[:_MAX_VALUE] + " ..."
+    return shorten(text, _MAX_VALUE)
 
 
 def _x(value: float | None) -> float | None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pytest_modeleval._support.shorten import shorten_middle
 from pytest_modeleval.records import ToolCall
 
 # Characters of one text from its beginning and its end. The end is where answers stand. 500 items at these sizes make
@@ -15,11 +16,9 @@ _HEAD, _TAIL = 2500, 1500
 
 def clip(text: str, head: int = _HEAD, tail: int = _TAIL) -> str:
     """The text, or its beginning and end and how much is left out in between."""
-    left = len(text) - head - tail
-    if left <= 0:
-        return text
-    note = f"[... {left:,} characters are not shown; the journal has them ...]"
-    return f"{text[:head]}\n{note}\n{text[-tail:]}" if tail else f"{text[:head]} [...]"
+    if not tail:
+        return text if len(text) <= head else f"{text[:head]} [...]"
+    return shorten_middle(text, head, tail, "[... {left} characters are not shown; the journal has them ...]")
 
 
 def words(value: Any) -> str:

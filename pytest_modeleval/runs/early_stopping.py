@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from _pytest.outcomes import Skipped
 
+from pytest_modeleval._support.atomic_file import atomic_write
 from pytest_modeleval.collection.items import SampleItem
 from pytest_modeleval.records import DECIDED, DROPPED, STOPPED_EARLY, ItemKey, Outcome
-from pytest_modeleval.store.atomic_file import write_whole
 
 if TYPE_CHECKING:
     import pytest
@@ -139,7 +139,7 @@ def tell_workers(folder: Path, closed: Iterable[Scope]) -> None:
         return
     # A folder that cannot be written ends the run elsewhere, with its own words; here it only means no saving.
     with contextlib.suppress(OSError):
-        write_whole(folder / CLOSED_FILE, json.dumps(sorted(closed)).encode())
+        atomic_write(folder / CLOSED_FILE, json.dumps(sorted(closed)).encode())
 
 
 class RepeatUntilDecided:
@@ -218,7 +218,7 @@ def arrange(items: list[pytest.Item], places: Sequence[int] | None) -> list[Samp
 
 
 def while_needed(item: PlannedItem, evaluation: Evaluation, wait: Callable[[], None]) -> Callable[[], None]:
-    """What is called while an item waits for its answer: it raises SkippedByGate once the item is not needed any more."""
+    """Called while an item waits for its answer: raises SkippedByGate once the item is not needed any more."""
 
     def tick() -> None:
         wait()

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_modeleval._support.atomic_file import atomic_write
 from pytest_modeleval.records import ItemKey, Kind, Outcome
 from pytest_modeleval.results import RunSummary
-from pytest_modeleval.store.atomic_file import write_whole
 from pytest_modeleval.store.journal import Contents, read_place
 from pytest_modeleval.store.requests import expand_request
 from pytest_modeleval.store.run_folder import RunFolder
@@ -33,7 +33,7 @@ def write_report(folder: RunFolder, summary: RunSummary) -> Path:
         summary, run=folder.run, samples=views(contents, shown), title=f"{summary.model}: {folder.path.name}"
     )
     path = folder.path / REPORT_FILE
-    write_whole(path, page.encode())
+    atomic_write(path, page.encode())
     return path
 
 

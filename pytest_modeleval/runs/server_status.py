@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from pytest_modeleval.store.atomic_file import write_whole
+from pytest_modeleval._support.atomic_file import atomic_write
 
 STATE_FILE = "server-state.json"
 # Touched by workers when a replica was heard from; "server-pulse-0" and so on.
@@ -47,7 +47,7 @@ class ServerStatus:
             self._states[replica] = state
             # A folder that cannot be written ends the run elsewhere, with its own words.
             with contextlib.suppress(OSError):
-                write_whole(self._file, json.dumps(self._states).encode())
+                atomic_write(self._file, json.dumps(self._states).encode())
 
     def beat(self, replica: int) -> None:
         """Something came from this replica, in this process."""

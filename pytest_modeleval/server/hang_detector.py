@@ -1,6 +1,6 @@
 """Does a server of ours hang? Signs of life, collected without ever waiting for one.
 
-Two rules say that it hangs; see `HangThresholds`. The quick one is for a server that does nothing at all: no byte on any
+Two rules say that it hangs; see `HangThresholds`. The quick one is for a server that does nothing at all: no byte on a
 request, no answer to a look at /v1/models (which needs no GPU, so a busy server gives it at once), nothing new in its
 log, and no processor time of the process that listens at its port. One of these signs, and it lives. The slow one is
 for a server whose HTTP side lives but whose model does not: its health check fails, and no byte comes on any request.

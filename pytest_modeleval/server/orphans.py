@@ -13,6 +13,7 @@ import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from pytest_modeleval._support.atomic_file import atomic_write
 from pytest_modeleval.server.guard import end_all, in_group, marked, process_state
 
 _MOST_BYTES = 100_000
@@ -36,9 +37,7 @@ class ServerRecord:
     def written(self, folder: Path) -> Path:
         """Write it into `folder`, whole or not at all."""
         path = folder / f"{self.mark}.json"
-        draft = path.with_suffix(".tmp")
-        draft.write_text(json.dumps(asdict(self)), encoding="utf-8")
-        draft.replace(path)
+        atomic_write(path, json.dumps(asdict(self)).encode())
         return path
 
 

@@ -14,10 +14,10 @@ from typing import Any, Protocol
 
 import orjson
 
+from pytest_modeleval._support.atomic_file import atomic_write_json
 from pytest_modeleval.errors import SettingsError
 from pytest_modeleval.records import ItemKey, JsonObject, Kind, Outcome
 from pytest_modeleval.results import PROMPT_DIGITS, Baseline, BenchmarkSummary, ExperimentIdentity, RunSummary
-from pytest_modeleval.store.atomic_file import write_json
 
 SCHEMA = 1
 _MOST_BYTES = 100_000_000
@@ -86,7 +86,7 @@ def write_baseline(
     content = baseline_json(results, made_utc=made_utc, flip_rates=flip_rates, facts=facts)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, content)
+        atomic_write_json(path, content)
     except OSError as error:
         raise SettingsError(f"--eval-bless: cannot write the baseline {path}: {error.strerror}") from error
 

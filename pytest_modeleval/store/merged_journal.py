@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import orjson
 
+from pytest_modeleval._support.atomic_file import atomic_file
 from pytest_modeleval.errors import RunFolderError
 from pytest_modeleval.records import ItemKey, JsonObject
 from pytest_modeleval.store.journal import Contents, journal_files, journal_lines, outcome_from_line
@@ -27,9 +27,9 @@ def write_merged(
     winner's is written and the other is not, so that grading again grades what counted. Journals that target held
     before (it may be one of the folders) are replaced when the new one is whole. Raises RunFolderError.
     """
-    draft = target / f".{JOURNAL_FILE}.{os.getpid()}.tmp"
+    old = [path for path in journal_files(target) if path.name != JOURNAL_FILE]
     try:
-        with draft.open("wb") as file:
+        with atomic_file(target / JOURNAL_FILE) as draft, draft.open("wb") as file:
             for plan in plans:
                 file.write(orjson.dumps(plan, option=orjson.OPT_APPEND_NEWLINE))
             writer = _Choice([contents for _, contents in folders], latest_outcomes)
@@ -37,18 +37,12 @@ def write_merged(
                 for line in journal_lines(folder):
                     if writer.takes(number, line):
                         file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
-        old = [path for path in journal_files(target) if path.name != JOURNAL_FILE]
-        draft.replace(target / JOURNAL_FILE)
         for path in old:
             path.unlink()
     except OSError as error:
         raise RunFolderError(
             f"cannot write the merged run {target}: {error.strerror}; name another folder with --into"
         ) from error
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 class _Choice:

@@ -15,14 +15,14 @@ from typing import Any
 
 import orjson
 
+from pytest_modeleval._support.atomic_file import atomic_write_json
 from pytest_modeleval.errors import RunFolderError
 from pytest_modeleval.records import JsonObject
-from pytest_modeleval.store.atomic_file import write_json
 from pytest_modeleval.store.journal import JournalReader, utc_now
 
 RUNS = "modeleval-runs"
 RUN_FILE = "run.json"
-_DRAFT = re.compile(r"\.(?:run|summary|journal|report|stopped-early|server-state)\.\w+\.[0-9]+\.tmp")
+_DRAFT = re.compile(r"\.(?:run|summary|journal|report|stopped-early|server-state)\.\w+\.[0-9]+(?:\.[0-9a-f]{8})?\.tmp")
 PACKAGES = (
     "pytest-modeleval",
     "pytest",
@@ -49,7 +49,7 @@ class RunFolder:
     def save(self) -> None:
         """Write run.json. Raises RunFolderError."""
         try:
-            write_json(self.path / RUN_FILE, self.run)
+            atomic_write_json(self.path / RUN_FILE, self.run)
         except OSError as error:
             raise RunFolderError(f"cannot write the run folder {self.path}: {error.strerror}") from error
 
@@ -206,7 +206,7 @@ def _is_ours(entry: Path) -> bool:
 
 
 def _is_draft(entry: Path) -> bool:
-    """True for what `store.atomic_file` and `store.merged_journal` write first and rename when it is whole."""
+    """True for what `_support.atomic_file` and `store.merged_journal` write first and rename when it is whole."""
     return _DRAFT.fullmatch(entry.name) is not None
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+from pytest_modeleval._support.atomic_file import atomic_write_json
 from pytest_modeleval.records import JsonObject
 from pytest_modeleval.results import AggregateScore, RunSummary, Score
-from pytest_modeleval.store.atomic_file import write_json
 
 SUMMARY_FILE = "summary.json"
 SCHEMA_FILE = Path(__file__).with_name("summary.schema.json")
@@ -47,7 +47,7 @@ def write_summary(folder: Path, summary: RunSummary, *, keep_old: bool = False) 
         while (folder / f"summary.{number}.json").exists():
             number += 1
         path.rename(folder / f"summary.{number}.json")
-    write_json(path, summary_json(summary))
+    atomic_write_json(path, summary_json(summary))
     return path
 
 

@@ -1,4 +1,4 @@
-"""The short way through pytest (fast_path.fast_path): nobody who looks at a run sees another one than on the long way."""
+"""The fast path (fast_path.fast_path): a run looks the same with it and without it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ReportDispatcher of reports (fast_path.report_dispatch): whoever listens hears what the hook would have told, in the same order."""
+"""ReportDispatcher (fast_path.report_dispatch): listeners get what the hook would give them, in the same order."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def test_lasting_trouble_is_told_and_leaves_nothing(model_scope: Hub, tmp_path: 
     with pytest.raises(FetchError, match=r"HTTP 500.*try again later"):
         fetched(tmp_path)
     assert not list(tmp_path.rglob("*.jsonl"))
-    assert not list(tmp_path.rglob("*.part"))
+    assert not list(tmp_path.rglob("*.tmp"))
     assert not (tmp_path / "datasets.lock.json").exists()
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from pytest_modeleval._support.shorten import shorten_repr
+
 
 class Language(StrEnum):
     """In which language the offered functions are written, and hence how argument values are read."""
@@ -62,11 +64,4 @@ class NoCallsFound(Exception):
 
 def shown(value: object, limit: int = 120) -> str:
     """A value for an explanation, cut at `limit` characters: a model may send megabytes."""
-    if isinstance(value, str) and len(value) > limit:
-        return repr(value[:limit]) + "..."
-    try:
-        text = repr(value)
-    except (ValueError, RecursionError):
-        # An integer of more than 4,300 digits has no decimal text in Python.
-        return f"a {type(value).__name__} too large to show"
-    return text if len(text) <= limit else text[:limit] + "..."
+    return shorten_repr(value, limit)

@@ -51,7 +51,7 @@ def _arguments(call: ToolCall) -> dict[str, Any]:
 
 
 def check_depth(value: Any) -> None:
-    """Raises NoCallsFound ("arguments_too_deep") below MAX_DEPTH levels: comparing such values would overflow the stack."""
+    """Raises NoCallsFound ("arguments_too_deep") below MAX_DEPTH levels: comparing such values overflows the stack."""
     level: list[Any] = [value]
     for _ in range(MAX_DEPTH):
         level = [

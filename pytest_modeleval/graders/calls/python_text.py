@@ -37,8 +37,8 @@ _LARGEST_NUMBER_BITS = 256
 def decode_python_text(text: str) -> tuple[Call, ...]:
     """The calls of a reply in the Python form.
 
-    Raises NoCallsFound; cause "text_too_large", "import_statement", "python_expression" (an argument that would have to be
-    evaluated), "arguments_too_deep" or "text_instead_of_call" (everything else that is no list of calls).
+    Raises NoCallsFound; cause "text_too_large", "import_statement", "python_expression" (an argument that needs
+    evaluation), "arguments_too_deep" or "text_instead_of_call" (everything else that is no list of calls).
     """
     text = bracketed(text)
     if _STATEMENT.match(text):

@@ -12,6 +12,8 @@ import math
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from pytest_modeleval._support.shorten import shorten_repr
+
 TOLERANCE = 1e-6
 _MOST_DIGITS = 10_000
 _SHOWN = 80
@@ -61,8 +63,7 @@ def read_value(content: bytes) -> Any:
 
 def shown(text: str) -> str:
     """A piece of output for people: one line, at most 80 characters, always marked as a quotation."""
-    quoted = repr(text[: 2 * _SHOWN])
-    return quoted if len(quoted) <= _SHOWN and len(text) <= 2 * _SHOWN else f"{quoted[:_SHOWN]}..."
+    return shorten_repr(text, _SHOWN)
 
 
 def _same_decimals(found: str, expected: str) -> bool:

@@ -177,8 +177,8 @@ class _State:
             return
         self.refusal = (
             "expected a sandbox for the programs that the model writes, found that none can be built here: "
-            f"{'; '.join(refusals)}. {advice(Isolation.NAMESPACES)}. Or deselect what runs code (-k), or accept the danger "
-            "with --eval-unsafe-code (docs/sandbox.md)"
+            f"{'; '.join(refusals)}. {advice(Isolation.NAMESPACES)}. Or deselect what runs code (-k), or accept the "
+            "danger with --eval-unsafe-code (docs/sandbox.md)"
         )
 
 
