@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -12,6 +13,12 @@ from suites import Suite, key_answer
 # A busy machine is no failed test: hypothesis would fail an example that takes 200 ms once, or data that come slowly.
 settings.register_profile("any-machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any-machine")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """`pytest --model NAME` at the top of the repository runs benchmarks, so the project's own tests are left out."""
+    is_evaluation = bool(config.getoption("model", None) or config.getoption("eval_rescore", None))
+    return True if is_evaluation and config.args_source is not pytest.Config.ArgsSource.ARGS else None
 
 
 @pytest.fixture

@@ -52,9 +52,6 @@ def test_every_option_has_its_row() -> None:
     assert rows == [(option.flag, option.ini, option.env) for option in OPTIONS]
 
 
-# Not built yet; strict, so that this line goes when it is.
-
-
 @pytest.mark.parametrize(
     "page",
     [pytest.param(page, id=name_of(page)) for page in PAGES],
