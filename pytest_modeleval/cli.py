@@ -145,7 +145,7 @@ def _merge(given: argparse.Namespace) -> tuple[list[str], int]:
 
 
 def _noise(given: argparse.Namespace) -> list[str]:
-    from pytest_modeleval.gates.evidence import incomparable  # noqa: PLC0415
+    from pytest_modeleval.experiment import identity_differences  # noqa: PLC0415
     from pytest_modeleval.gates.noise import noise_levels, noise_text  # noqa: PLC0415
 
     sides = [_side(path) for path in given.sides]
@@ -155,8 +155,8 @@ def _noise(given: argparse.Namespace) -> list[str]:
             found = f"the models {first.model} and {other.model}"
         else:
             shared = first.identities.keys() & other.identities.keys()
-            texts = (incomparable(first.identities[name], other.identities[name], name) for name in sorted(shared))
-            found = next(filter(None, texts), "")
+            phrases = (identity_differences(first.identities[name], other.identities[name]) for name in sorted(shared))
+            found = "; ".join(next(filter(None, phrases), []))
         if found:
             raise RunFolderError(
                 f"modeleval noise: expected runs of one deployment, asked in the same way, but {first.label} and "

@@ -19,8 +19,9 @@ from pytest_modeleval.dispatch.engine import Engine
 from pytest_modeleval.dispatch.replicas import Watched
 from pytest_modeleval.errors import RunFolderError, SettingsError
 from pytest_modeleval.evaluation.item_runner import ItemResult, ItemRunner, ModelFacts
-from pytest_modeleval.evaluation.plan import BenchmarkPlan, PlannedItem, differences, plan_line
+from pytest_modeleval.evaluation.plan import BenchmarkPlan, PlannedItem, plan_line
 from pytest_modeleval.evaluation.summary import merge_plans, parts_text, planned_keys, selected_parts, summarize
+from pytest_modeleval.experiment import plan_differences
 from pytest_modeleval.records import DROPPED, ItemKey, Kind, Outcome
 from pytest_modeleval.results import RunSummary, Savings
 from pytest_modeleval.store.journal import JournalReader, JournalWriter, outcome_line
@@ -111,7 +112,7 @@ class Evaluation:
             if old is not None and self._is_rescore:
                 self._refuse_mixture(old, line, items)
             elif old is not None:
-                found = differences(old, line)
+                found = plan_differences(old, line)
                 if found:
                     raise RunFolderError(
                         f"{self._journal.path.parent} holds another experiment with {plan.benchmark.name}: "

@@ -155,28 +155,6 @@ def _ids(items: Sequence[PlannedItem]) -> dict[str, list[str]]:
     return {name: list(samples) for name, samples in ids.items()}
 
 
-def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Why two plans of one benchmark are not the same experiment: sentences, empty if they are."""
-    found = []
-    if old["version"] != new["version"]:
-        found.append(f"benchmark version {old['version']} there, {new['version']} here")
-    for name in sorted({*old["params"], *new["params"]}):
-        before, now = old["params"].get(name), new["params"].get(name)
-        if before != now:
-            found.append(f"{name} {before!r} there, {now!r} here")
-    before, now = old.get("tool_calls", "native"), new.get("tool_calls", "native")
-    if before != now:
-        found.append(f"tool calls asked for as {before} there, as {now} here")
-    for subset in sorted({*old["data"]} & {*new["data"]}):
-        before, now = old["data"][subset].get("sha256"), new["data"][subset].get("sha256")
-        if before != now:
-            found.append(f"other rows in subset {subset} (sha256 {str(before)[:12]} there, {str(now)[:12]} here)")
-        before, now = old["data"][subset].get("variant"), new["data"][subset].get("variant")
-        if before != now:
-            found.append(f"subset {subset} asked with {before or 'nothing named'} there, {now or 'nothing named'} here")
-    return found
-
-
 def aggregate_from_json(entry: Mapping[str, Any]) -> Aggregate:
     """The reverse of dataclasses.asdict for an Aggregate (JSON turns its tuples into lists)."""
     return Aggregate(**{name: _tuples(value) for name, value in entry.items()})

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_modeleval.errors import RunFolderError
-from pytest_modeleval.evaluation.plan import differences
 from pytest_modeleval.evaluation.summary import merge_plans, planned_keys, whole_plans
+from pytest_modeleval.experiment import plan_differences, server_differences
 from pytest_modeleval.records import ItemKey, JsonObject, Outcome
 from pytest_modeleval.store.journal import Contents
 
@@ -41,16 +41,16 @@ def merged_plans(parts: Sequence[Part]) -> list[JsonObject]:
     """
     first = parts[0]
     for part in parts[1:]:
-        if part.run.get("identity") != first.run.get("identity"):
+        if unlike := server_differences(first.run, part.run):
             raise RunFolderError(
                 f"{first.name} and {part.name} are not the same model on the same server: "
-                f"{'; '.join(_differing_facts(first.run, part.run))}. Merge only shards of one run"
+                f"{'; '.join(unlike)}. Merge only shards of one run"
             )
     known: dict[str, tuple[Part, JsonObject]] = {}
     for part in parts:
         for plan in merge_plans(part.contents.plans):
             before, old = known.setdefault(plan["benchmark"], (part, plan))
-            found = differences(old, plan)
+            found = plan_differences(old, plan)
             if found:
                 raise RunFolderError(
                     f"{before.name} and {part.name} are different experiments with {plan['benchmark']} "
@@ -114,20 +114,3 @@ def _absent_shards(parts: Sequence[Part]) -> list[str]:
             number, of = (int(word) for word in shard.split("/"))
             there.setdefault(of, set()).add(number)
     return [f"{number}/{of}" for of, numbers in there.items() for number in range(1, of + 1) if number not in numbers]
-
-
-def _differing_facts(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """What makes two identities differ, as far as run.json tells it."""
-    facts = [_flat(run) for run in (one, other)]
-    found = [
-        f"{name} {facts[0].get(name)!r} there, {facts[1].get(name)!r} here"
-        for name in dict.fromkeys([*facts[0], *facts[1]])
-        if facts[0].get(name) != facts[1].get(name)
-    ]
-    return found or [f"identity {str(one.get('identity'))[:12]} there, {str(other.get('identity'))[:12]} here"]
-
-
-def _flat(run: Mapping[str, Any]) -> dict[str, Any]:
-    server = run.get("server") or {}
-    said = {name: value for name, value in server.items() if isinstance(value, str | int | float | bool)}
-    return {"model": run.get("model"), "served": run.get("served"), **{f"server {name}": said[name] for name in said}}

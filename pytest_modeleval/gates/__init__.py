@@ -1,7 +1,7 @@
 """Gates tell a regression from noise: rules over a run, judged against floors, ceilings and an earlier result. Pure."""
 
 from pytest_modeleval.gates.early import EarlyStop, seeded_order
-from pytest_modeleval.gates.evidence import Evidence, incomparable
+from pytest_modeleval.gates.evidence import Evidence
 from pytest_modeleval.gates.gate import Gate, GateFile
 from pytest_modeleval.gates.gate_file import parse_gates, read_gates, unknown_targets
 from pytest_modeleval.gates.judge import CANNOT_JUDGE, FAILED, PASSED, Judgement, judge, judge_in_detail, to_repeat
@@ -18,7 +18,6 @@ __all__ = [
     "Gate",
     "GateFile",
     "Judgement",
-    "incomparable",
     "judge",
     "judge_in_detail",
     "parse_gates",

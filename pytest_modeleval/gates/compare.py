@@ -10,7 +10,8 @@ from statistics import NormalDist
 
 import numpy as np
 
-from pytest_modeleval.gates.evidence import Pairs, Question, Values, incomparable, pair, question_values
+from pytest_modeleval.experiment import identity_differences
+from pytest_modeleval.gates.evidence import Pairs, Question, Values, pair, question_values
 from pytest_modeleval.gates.exact_tests import holm, mcnemar_two_sided, sign_flip_two_sided
 from pytest_modeleval.gates.margin import score_statistic
 from pytest_modeleval.gates.regression import paired_test
@@ -109,12 +110,12 @@ def _scope(
     for first, second in pairs:
         then, now = sides[first].identities.get(benchmark), sides[second].identities.get(benchmark)
         names = f"{sides[first].label} and {sides[second].label}"
-        if then is not None and now is not None and (text := incomparable(then, now, benchmark)):
+        if then is not None and now is not None and (unlike := identity_differences(then, now)):
             same = replace(now, params=then.params, prompts={}, prompt_sha256=then.prompt_sha256)
-            if incomparable(then, same, benchmark):
-                obstacles.append(f"{names} are not comparable: {text}")
+            if identity_differences(then, same):
+                obstacles.append(f"{names} are not comparable: {'; '.join(unlike)}")
                 continue
-            remarks.append(f"{names} were asked differently: {text}")
+            remarks.append(f"{names} were asked differently: {'; '.join(unlike)}")
         found = pair(values[first], values[second])
         if found.n:
             differences.append(_difference(first, second, found))

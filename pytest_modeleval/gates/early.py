@@ -18,11 +18,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from pytest_modeleval.experiment import why_incomparable
 from pytest_modeleval.gates.betting import Wealth
 from pytest_modeleval.gates.evidence import (
     Question,
     Values,
-    incomparable,
     question_values,
     question_weights,
     subset_shares,
@@ -256,7 +256,7 @@ def _track(
     is_impossible = False
     if gate.kind == "regression":
         is_impossible = baseline is None or bool(
-            incomparable(baseline.identities.get(gate.benchmark), identities.get(gate.benchmark), gate.benchmark)
+            why_incomparable(baseline.identities.get(gate.benchmark), identities.get(gate.benchmark), gate.benchmark)
         )
         if baseline is not None and not is_impossible:
             then = [outcome for key, outcome in baseline.outcomes.items() if key.benchmark == gate.benchmark]

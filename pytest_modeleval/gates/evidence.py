@@ -203,31 +203,3 @@ def _median(counts: Sequence[int]) -> int:
 def _value(values: Mapping[Question, Values], key: Question) -> float | None:
     found = values.get(key)
     return found.value if found is not None else None
-
-
-def incomparable(then: ExperimentIdentity | None, now: ExperimentIdentity | None, benchmark: str) -> str:
-    """Why two results of a benchmark must not be compared, naming every difference; "" if they may be."""
-    if then is None:
-        return f"it holds no {benchmark}"
-    if now is None:
-        return "this run does not say how it asked"
-    differences: list[str] = []
-    if then.version != now.version:
-        differences.append(f"benchmark version {then.version} there, {now.version} here")
-    hashes = [("data sha256", then.data_sha256, now.data_sha256)]
-    if then.prompts and now.prompts:
-        shared = then.prompts.keys() & now.prompts.keys()
-        changed = sorted(question for question in shared if then.prompts[question] != now.prompts[question])
-        if changed:
-            first = " ".join(changed[0])
-            differences.append(f"the prompts of {len(changed)} of {len(shared)} questions in both, such as {first}")
-    else:
-        hashes.append(("prompt sha256", then.prompt_sha256, now.prompt_sha256))
-    for what, old, new in hashes:
-        if old != new:
-            differences.append(f"{what} {old[:12] or 'unknown'} there, {new[:12] or 'unknown'} here")
-    for name in sorted({*then.params, *now.params}):
-        old, new = then.params.get(name, "not sent"), now.params.get(name, "not sent")
-        if old != new:
-            differences.append(f"{name} {old} there, {new} here")
-    return "; ".join(differences)

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from pytest_modeleval.experiment import why_incomparable
 from pytest_modeleval.gates import power
 from pytest_modeleval.gates.betting import betting_p
-from pytest_modeleval.gates.evidence import Evidence, Pairs, incomparable, pair, question_values, subset_shares
+from pytest_modeleval.gates.evidence import Evidence, Pairs, pair, question_values, subset_shares
 from pytest_modeleval.gates.exact_tests import sign_flip
 from pytest_modeleval.gates.gate import Gate
 from pytest_modeleval.gates.margin import margin_test
@@ -38,7 +39,7 @@ def measure_regression(
             f"{gate.scope}: there is no baseline; make one with --eval-bless FILE, name it with --eval-baseline FILE",
         )
     identities = baseline.identities.get(gate.benchmark), results.identities.get(gate.benchmark)
-    if difference := incomparable(*identities, gate.benchmark):
+    if difference := why_incomparable(*identities, gate.benchmark):
         return cannot(
             gate,
             f"{gate.scope} cannot be compared with {baseline.label}: {difference};"

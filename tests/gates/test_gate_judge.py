@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from gate_worlds import as_baseline, evidence, outcomes
 
+from pytest_modeleval.experiment import why_incomparable
 from pytest_modeleval.gates import (
     CANNOT_JUDGE,
     FAILED,
@@ -19,7 +20,7 @@ from pytest_modeleval.gates import (
     parse_gates,
     to_repeat,
 )
-from pytest_modeleval.gates.evidence import incomparable, subset_shares
+from pytest_modeleval.gates.evidence import subset_shares
 from pytest_modeleval.gates.exact_tests import holm, mcnemar, sign_flip
 from pytest_modeleval.gates.noise import flip_rates
 from pytest_modeleval.metrics import Aggregate, macro, micro, weighted
@@ -89,12 +90,12 @@ def test_no_baseline_and_an_incomparable_one_cannot_be_judged() -> None:
 def test_every_difference_of_identity_is_named() -> None:
     """Version, data, prompt and parameters are each enough; the same identity is comparable; none at all is not."""
     then = evidence(outcomes("r")).identities["gsm8k"]
-    assert incomparable(then, then, "gsm8k") == ""
-    assert "holds no gsm8k" in incomparable(None, then, "gsm8k")
-    assert incomparable(then, None, "gsm8k")
-    assert "data sha256" in incomparable(then, replace(then, data_sha256="e" * 64), "gsm8k")
-    assert "prompt sha256" in incomparable(then, replace(then, prompt_sha256=""), "gsm8k")
-    assert "max_tokens" in incomparable(then, replace(then, params={**then.params, "max_tokens": 5}), "gsm8k")
+    assert why_incomparable(then, then, "gsm8k") == ""
+    assert "holds no gsm8k" in why_incomparable(None, then, "gsm8k")
+    assert why_incomparable(then, None, "gsm8k")
+    assert "data sha256" in why_incomparable(then, replace(then, data_sha256="e" * 64), "gsm8k")
+    assert "prompt sha256" in why_incomparable(then, replace(then, prompt_sha256=""), "gsm8k")
+    assert "max_tokens" in why_incomparable(then, replace(then, params={**then.params, "max_tokens": 5}), "gsm8k")
 
 
 def test_too_many_ungraded_cannot_be_judged_rather_than_blamed() -> None:
@@ -338,7 +339,7 @@ def test_prompts_are_compared_on_the_questions_that_both_have() -> None:
     """Another selection compares; one changed prompt does not; a baseline that knows no prompts does not either."""
     one = ExperimentIdentity("gsm8k", "1", prompts={("main", "a"): "0001", ("main", "b"): "0002"}, prompt_sha256="x")
     fewer = replace(one, prompts={("main", "b"): "0002", ("main", "c"): "0003"}, prompt_sha256="y")
-    assert incomparable(one, fewer, "gsm8k") == ""
+    assert why_incomparable(one, fewer, "gsm8k") == ""
     changed = replace(fewer, prompts={("main", "b"): "9999"})
-    assert incomparable(one, changed, "gsm8k") == "the prompts of 1 of 1 questions in both, such as main b"
-    assert "unknown there" in incomparable(replace(one, prompts={}, prompt_sha256=""), fewer, "gsm8k")
+    assert why_incomparable(one, changed, "gsm8k") == "the prompts of 1 of 1 questions in both, such as main b"
+    assert "unknown there" in why_incomparable(replace(one, prompts={}, prompt_sha256=""), fewer, "gsm8k")
