@@ -11,6 +11,9 @@ from typing import Any
 
 from pytest_modeleval.records import Advice, ItemKey, Kind, Outcome
 
+# The three verdicts of a gate, as summary.json has them.
+PASSED, FAILED, CANNOT_JUDGE = "passed", "failed", "cannot judge"
+
 
 @dataclass(frozen=True, slots=True)
 class Score:

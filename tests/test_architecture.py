@@ -98,7 +98,7 @@ def used() -> dict[str, dict[str, list[str]]]:
 @pytest.mark.parametrize(
     ("source", "rooms"),
     [
-        ("import pytest_modeleval.gates.judge", {"gates"}),
+        ("import pytest_modeleval.gates.judgement", {"gates"}),
         ("from pytest_modeleval import options, benchmark", {"options", "__init__"}),
         ("def f():\n    from pytest_modeleval.store.journal import JournalReader", {"store"}),
         (

@@ -1,11 +1,11 @@
 """Gates tell a regression from noise: rules over a run, judged against floors, ceilings and an earlier result. Pure."""
 
-from pytest_modeleval.gates.early import EarlyStop, seeded_order
+from pytest_modeleval.gates.early_stop import EarlyStop, seeded_order
 from pytest_modeleval.gates.evidence import Evidence
 from pytest_modeleval.gates.gate import Gate, GateFile
 from pytest_modeleval.gates.gate_file import parse_gates, read_gates, unknown_targets
-from pytest_modeleval.gates.judge import CANNOT_JUDGE, FAILED, PASSED, Judgement, judge, judge_in_detail, to_repeat
-from pytest_modeleval.results import Baseline, ExperimentIdentity
+from pytest_modeleval.gates.judgement import Judgement, judge, judge_in_detail, to_repeat
+from pytest_modeleval.results import CANNOT_JUDGE, FAILED, PASSED, Baseline, ExperimentIdentity
 
 __all__ = [
     "CANNOT_JUDGE",

@@ -14,7 +14,7 @@ import numpy as np
 
 from pytest_modeleval.gates import power
 from pytest_modeleval.gates.betting import betting_p
-from pytest_modeleval.gates.early import exceeding_share, figure_of
+from pytest_modeleval.gates.early_stop import exceeding_share, figure_of
 from pytest_modeleval.gates.evidence import (
     Evidence,
     Pairs,
@@ -26,14 +26,14 @@ from pytest_modeleval.gates.evidence import (
 )
 from pytest_modeleval.gates.exact_tests import Floats, at_most, bounded_mean
 from pytest_modeleval.gates.gate import FIGURES, Gate
-from pytest_modeleval.gates.measurement import Finding, cannot
+from pytest_modeleval.gates.measurement import Measurement, cannot_judge
 from pytest_modeleval.metrics import mean_interval, wilson
 from pytest_modeleval.records import Outcome
 
 Detectable = Callable[[float], float | None]
 
 
-def measure_floor(gate: Gate, results: Evidence, now: Sequence[Outcome], metric: str) -> Finding:
+def measure_floor(gate: Gate, results: Evidence, now: Sequence[Outcome], metric: str) -> Measurement:
     """The finding of a floor gate. now: the outcomes in its scope."""
     values = question_values(now, metric)
     shares: dict[str, float] | None = None
@@ -43,12 +43,12 @@ def measure_floor(gate: Gate, results: Evidence, now: Sequence[Outcome], metric:
             sizes[subset] = sizes.get(subset, 0) + (found.value is not None)
         shares = subset_shares(results.aggregates.get(gate.benchmark, ()), gate.aggregate, sizes)
         if shares is None:
-            return cannot(gate, f"{gate.scope}: not all of its parts have a score; run its missing parts")
+            return cannot_judge(gate, f"{gate.scope}: not all of its parts have a score; run its missing parts")
         values = {question: found for question, found in values.items() if question[0] in shares}
     return replace(_against_limit(gate, values, gate.limit, shares), metric=metric)
 
 
-def measure_ceiling(gate: Gate, now: Sequence[Outcome]) -> Finding:
+def measure_ceiling(gate: Gate, now: Sequence[Outcome]) -> Measurement:
     """The finding of a ceiling gate. now: the outcomes in its scope."""
     by_question: dict[Question, list[Outcome]] = {}
     for outcome in now:
@@ -59,7 +59,7 @@ def measure_ceiling(gate: Gate, now: Sequence[Outcome]) -> Finding:
         if (share := exceeding_share(gate, found)) is not None
     }
     if not shares:
-        return cannot(gate, f"{gate.scope}: no {gate.of.replace('_', ' ')} was recorded in this run")
+        return cannot_judge(gate, f"{gate.scope}: no {gate.of.replace('_', ' ')} was recorded in this run")
     if gate.of not in FIGURES:
         return _against_limit(gate, shares, gate.limit, None)
     figures = [figure for out in now if out.kind.is_verdict and (figure := figure_of(gate, out)) is not None]
@@ -70,10 +70,10 @@ def measure_ceiling(gate: Gate, now: Sequence[Outcome]) -> Finding:
 
 def _against_limit(
     gate: Gate, values: Mapping[Question, Values], limit: float, shares: Mapping[str, float] | None
-) -> Finding:
+) -> Measurement:
     keys = sorted(question for question, found in values.items() if found.value is not None)
     if not keys:
-        return cannot(gate, f"{gate.scope}: no question has a verdict")
+        return cannot_judge(gate, f"{gate.scope}: no question has a verdict")
     numbers = np.asarray([values[key].value for key in keys], dtype=np.float64)
     units = Pairs(
         keys=tuple(keys),
@@ -89,7 +89,7 @@ def _against_limit(
     mean = float(np.mean(numbers * units.weights))
     p, detectable = mean_test(numbers, units, limit, is_floor=gate.kind == "floor")
     low, high = _interval(numbers, units)
-    return Finding(
+    return Measurement(
         gate=gate,
         seen=mean,
         low=low,

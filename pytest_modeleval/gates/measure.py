@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pytest_modeleval.gates import power
-from pytest_modeleval.gates.early import EarlyStop
+from pytest_modeleval.gates.early_stop import EarlyStop
 from pytest_modeleval.gates.evidence import Evidence
 from pytest_modeleval.gates.gate import FIGURES, Gate
 from pytest_modeleval.gates.mean_gates import measure_ceiling, measure_floor
-from pytest_modeleval.gates.measurement import Finding, cannot
+from pytest_modeleval.gates.measurement import Measurement, cannot_judge
 from pytest_modeleval.gates.regression import measure_regression
 from pytest_modeleval.records import Kind, Outcome
 from pytest_modeleval.results import Baseline, Score
@@ -43,19 +43,21 @@ def measure(
     *,
     max_ungraded: float = 0,
     early: EarlyStop | None = None,
-) -> Finding:
+) -> Measurement:
     """Measure one gate. max_ungraded, early: see judge_in_detail."""
     summary = next((entry for entry in results.summary.benchmarks if entry.benchmark == gate.benchmark), None)
     scores = [score for score in summary.subsets if gate.subset in ("", score.subset)] if summary else []
     if summary is None or not scores:
-        return cannot(gate, f"{gate.scope}: nothing of it is in this run; select it with -k, or leave this gate out")
+        return cannot_judge(
+            gate, f"{gate.scope}: nothing of it is in this run; select it with -k, or leave this gate out"
+        )
     aggregate = next((entry for entry in summary.aggregates if entry.name == gate.aggregate), None)
     if gate.aggregate and (aggregate is None or aggregate.is_partial):
         note = aggregate.note if aggregate and aggregate.note else "not all of its parts were run"
-        return cannot(gate, f"{gate.scope} is incomplete, {note}; run its missing parts")
+        return cannot_judge(gate, f"{gate.scope} is incomplete, {note}; run its missing parts")
     is_stopped = early is not None and early.is_decided(gate)
     if text := _ungraded(gate, scores, max_ungraded, is_stopped=is_stopped):
-        return cannot(gate, text)
+        return cannot_judge(gate, text)
     now = [out for out in outcomes.now.get(gate.benchmark, ()) if gate.subset in ("", out.key.subset)]
     if is_stopped:
         # What was not asked was not needed: it is no missing verdict.
@@ -74,7 +76,7 @@ def measure(
         found = measure_ceiling(gate, now)
     if not found.obstacle and found.n < gate.min_samples:
         text = f"{gate.scope}: expected at least {gate.min_samples} questions (min_samples), found {found.n}"
-        return cannot(gate, text, n=found.n, is_undecided=True)
+        return cannot_judge(gate, text, n=found.n, is_undecided=True)
     return _sequential(found, early) if early is not None and not found.obstacle else found
 
 
@@ -100,7 +102,7 @@ def _ungraded(gate: Gate, scores: Sequence[Score], max_ungraded: float, *, is_st
     )
 
 
-def _sequential(found: Finding, early: EarlyStop) -> Finding:
+def _sequential(found: Measurement, early: EarlyStop) -> Measurement:
     """The finding with the anytime-valid p-value of a run that was allowed to stop, and the drop that this finds."""
     gate = found.gate
     p = early.p_value(gate)

@@ -18,7 +18,7 @@ def finds_nothing(_alpha: float) -> float | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Measurement:
     """What a gate saw.
 
     obstacle: why it cannot be judged, a full sentence, "" if it can; is_undecided: more data could help.
@@ -46,6 +46,6 @@ class Finding:
     metric: str = ""
 
 
-def cannot(gate: Gate, obstacle: str, *, n: int = 0, is_undecided: bool = False) -> Finding:
+def cannot_judge(gate: Gate, obstacle: str, *, n: int = 0, is_undecided: bool = False) -> Measurement:
     """A finding that says why there is none. obstacle: a sentence; its full stop is added."""
-    return Finding(gate=gate, obstacle=obstacle.rstrip(".") + ".", n=n, is_undecided=is_undecided)
+    return Measurement(gate=gate, obstacle=obstacle.rstrip(".") + ".", n=n, is_undecided=is_undecided)

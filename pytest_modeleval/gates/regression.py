@@ -13,7 +13,7 @@ from pytest_modeleval.gates.evidence import Evidence, Pairs, pair, question_valu
 from pytest_modeleval.gates.exact_tests import sign_flip
 from pytest_modeleval.gates.gate import Gate
 from pytest_modeleval.gates.margin import margin_test
-from pytest_modeleval.gates.measurement import Finding, cannot
+from pytest_modeleval.gates.measurement import Measurement, cannot_judge
 from pytest_modeleval.gates.noise import bernoulli_noise, flip_rates
 from pytest_modeleval.metrics import Aggregate
 from pytest_modeleval.records import Outcome
@@ -31,16 +31,16 @@ def measure_regression(
     now: Sequence[Outcome],
     then: Sequence[Outcome],
     metric: str,
-) -> Finding:
+) -> Measurement:
     """The finding of a regression gate. now, then: outcomes of its benchmark in the run (in scope) and the baseline."""
     if baseline is None:
-        return cannot(
+        return cannot_judge(
             gate,
             f"{gate.scope}: there is no baseline; make one with --eval-bless FILE, name it with --eval-baseline FILE",
         )
     identities = baseline.identities.get(gate.benchmark), results.identities.get(gate.benchmark)
     if difference := why_incomparable(*identities, gate.benchmark):
-        return cannot(
+        return cannot_judge(
             gate,
             f"{gate.scope} cannot be compared with {baseline.label}: {difference};"
             " ask in the same way, or bless a new baseline with --eval-bless FILE",
@@ -48,16 +48,16 @@ def measure_regression(
     declared = (results.aggregates.get(gate.benchmark, ()), gate.aggregate) if gate.aggregate else None
     pairs = pair(question_values(then, metric), question_values(now, metric), aggregate=declared)
     if not pairs.n:
-        return cannot(gate, f"{gate.scope}: no question has a verdict both here and in {baseline.label}")
+        return cannot_judge(gate, f"{gate.scope}: no question has a verdict both here and in {baseline.label}")
     if declared is not None and (missing := _missing_parts(*declared, now, metric, pairs)):
-        return cannot(
+        return cannot_judge(
             gate,
             f"{gate.scope}: no question of its parts {', '.join(missing)} has a verdict both here and in "
             f"{baseline.label}; bless a whole run with --eval-bless FILE",
         )
     known = known_flip_rate(gate, baseline, now)
     p, detectable = paired_test(pairs, gate.limit, known)
-    return Finding(
+    return Measurement(
         gate=gate,
         seen=pairs.after,
         n=pairs.n,

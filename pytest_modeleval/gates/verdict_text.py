@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pytest_modeleval.gates.gate import FIGURES, Gate
-from pytest_modeleval.gates.measurement import Finding
-from pytest_modeleval.results import Baseline
+from pytest_modeleval.gates.measurement import Measurement
+from pytest_modeleval.results import CANNOT_JUDGE, FAILED, PASSED, Baseline
 
 
 def reason(
-    found: Finding,
+    found: Measurement,
     verdict: str,
     baseline: Baseline | None,
     *,
@@ -38,12 +38,12 @@ def reason(
     return f"{text}); {_sensitivity(found, verdict, detectable)}."
 
 
-def _sensitivity(found: Finding, verdict: str, detectable: float | None) -> str:
+def _sensitivity(found: Measurement, verdict: str, detectable: float | None) -> str:
     gate = found.gate
     if detectable is None:
         what = "drop" if gate.kind == "regression" else "distance beyond the limit"
         missing = f"no {what}, however large, would be found four times in five"
-        return f"{missing}: so few questions prove nothing" if verdict == "cannot judge" else missing
+        return f"{missing}: so few questions prove nothing" if verdict == CANNOT_JUDGE else missing
     size = points(detectable)
     if gate.kind == "regression":
         text = f"a true drop of {size} is the smallest found four times in five"
@@ -54,12 +54,12 @@ def _sensitivity(found: Finding, verdict: str, detectable: float | None) -> str:
         text = f"this is found four times in five once {share:.1f} % of the items are truly above the ceiling"
     else:
         text = f"a true share {size} above the ceiling is the nearest found four times in five"
-    if verdict == "cannot judge" and gate.detect is not None:
+    if verdict == CANNOT_JUDGE and gate.detect is not None:
         text += f", but it must find {points(gate.detect)} (detect): ask more questions or repeats"
     return text
 
 
-def _regression(found: Finding, verdict: str, baseline: Baseline | None) -> str:
+def _regression(found: Measurement, verdict: str, baseline: Baseline | None) -> str:
     pairs = found.pairs
     assert pairs is not None
     against = f"{baseline.label} ({baseline.made_utc[:10]})" if baseline is not None else "the baseline"
@@ -67,9 +67,9 @@ def _regression(found: Finding, verdict: str, baseline: Baseline | None) -> str:
     if abs(pairs.drop) > 5e-6:
         moved = f"{'a drop' if pairs.drop > 0 else 'a rise'} of {points(abs(pairs.drop))}"
     margin = f" the margin of {points(found.gate.limit)}" if found.gate.limit else ""
-    if verdict == "failed":
+    if verdict == FAILED:
         judged = f"{moved}, beyond{margin or ' chance'}"
-    elif verdict == "passed" and pairs.drop > 5e-6:
+    elif verdict == PASSED and pairs.drop > 5e-6:
         judged = f"{moved}, not shown to be beyond{margin or ' chance'}"
     else:
         judged = moved
@@ -80,9 +80,9 @@ def _regression(found: Finding, verdict: str, baseline: Baseline | None) -> str:
     )
 
 
-def _floor(found: Finding, verdict: str) -> str:
+def _floor(found: Measurement, verdict: str) -> str:
     floor = f"its floor {found.gate.limit:.4f}"
-    if verdict == "failed":
+    if verdict == FAILED:
         judged = f"is below {floor}" + (" beyond chance" if found.p is not None else "")
     elif found.is_beyond:
         judged = f"is below {floor}, which chance can explain"
@@ -91,7 +91,7 @@ def _floor(found: Finding, verdict: str) -> str:
     return f"{_score(found)} {judged}"
 
 
-def _ceiling(found: Finding, verdict: str) -> str:
+def _ceiling(found: Measurement, verdict: str) -> str:
     gate = found.gate
     seen = found.seen or 0.0
     what = gate.of.replace("_", " ")
@@ -103,7 +103,7 @@ def _ceiling(found: Finding, verdict: str) -> str:
     else:
         value = f"{what} share {seen:.4f} {_interval(found)}"
         ceiling = f"its ceiling {gate.limit:.4f}"
-    if verdict == "failed":
+    if verdict == FAILED:
         judged = f"is above {ceiling}" + (" beyond chance" if found.p is not None else "")
     elif found.is_beyond:
         judged = f"is above {ceiling}, which chance can explain"
@@ -112,11 +112,11 @@ def _ceiling(found: Finding, verdict: str) -> str:
     return f"{gate.scope} {value} {judged}"
 
 
-def _score(found: Finding) -> str:
+def _score(found: Measurement) -> str:
     return f"{found.gate.scope} {found.metric} {found.seen or 0.0:.4f} {_interval(found)}"
 
 
-def _interval(found: Finding) -> str:
+def _interval(found: Measurement) -> str:
     if found.low is None or found.high is None:
         return f"(n={found.n})"
     return f"(95 % {found.low:.3f}-{found.high:.3f}, n={found.n})"

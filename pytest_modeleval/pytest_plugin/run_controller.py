@@ -21,7 +21,7 @@ from pytest_modeleval.runs import lifecycle as runs
 from pytest_modeleval.runs.connection import Connection, connect, find_profile, stored_connection
 from pytest_modeleval.runs.early_stopping import ItemFilter, item_filter
 from pytest_modeleval.runs.exit_status import exit_status
-from pytest_modeleval.runs.gate_runner import Judge, gate_reports
+from pytest_modeleval.runs.gate_runner import GateRunner, gate_reports
 from pytest_modeleval.runs.report_files import REPORT_FILE, views, write_for_github, write_report
 from pytest_modeleval.runs.server_status import RESTARTING, UP, ServerStatus
 from pytest_modeleval.settings import Settings
@@ -45,7 +45,7 @@ class RunController:
     def __init__(self, config: pytest.Config, settings: Settings) -> None:
         self.config = config
         self.settings = settings
-        self.judge = Judge(settings)
+        self.gate_runner = GateRunner(settings)
         self.profile = find_profile(settings) if settings.rescore_dir is None else None
         self.connection: Connection | None = None
         self.folder: RunFolder | None = None
@@ -125,7 +125,7 @@ class RunController:
         """Empty the prefix cache where it is ours to empty: a gate must not depend on what ran before."""
         assert self.connection is not None
         opened, model = self.connection.opened, self.connection.model
-        is_ours = opened is not None and opened.is_ours and self.judge.gates is not None
+        is_ours = opened is not None and opened.is_ours and self.gate_runner.gates is not None
         if not self.settings.is_flushing and not (is_ours and model.kind in ("sglang", "vllm")):
             return
         from pytest_modeleval.server.control import flush_cache  # noqa: PLC0415
@@ -187,8 +187,8 @@ class RunController:
             f"modeleval: {items:,} samples for {model.name}{at}, {self.connection.in_flight} in flight, "
             f"run folder {shown_path(self.folder.path)}"
         )
-        if self.judge.idle:
-            self.say(f"warning: {self.judge.idle}")
+        if self.gate_runner.idle:
+            self.say(f"warning: {self.gate_runner.idle}")
         self._display = Display(self.config, self.tally, totals, lambda: self.figures())  # noqa: PLW0108 - replaced later
 
     @property
@@ -200,7 +200,7 @@ class RunController:
         """Which items are still needed; None where all are. The plan stands. on_closed: see StopWhenDecided."""
         if self.folder is None:
             return None
-        return item_filter(self.settings, self.judge, self.folder, self.say, on_closed=on_closed)
+        return item_filter(self.settings, self.gate_runner, self.folder, self.say, on_closed=on_closed)
 
     # Hooks
 
@@ -234,11 +234,11 @@ class RunController:
         finally:
             self._watch_no_more()
         self._has_ended = not self.stop_reason()
-        if self.judge.gates is not None and self._has_begun and self._has_ended:
+        if self.gate_runner.gates is not None and self._has_begun and self._has_ended:
             assert self.folder is not None
             assert self.connection is not None
             summary = runs.summary_of(self.folder, self.settings, self.connection.model.name)
-            self._gates = self.judge.verdicts(summary, self.folder.reader.contents, self.folder.run)
+            self._gates = self.gate_runner.verdicts(summary, self.folder.reader.contents, self.folder.run)
             session.testscollected += len(self._gates)
             file = shown_path(self.settings.gates_file) if self.settings.gates_file is not None else "gates"
             for gate in self._gates:
@@ -280,9 +280,9 @@ class RunController:
                 "command grades all of them again"
             )
             return
-        gates = self._gates if self._gates is not None else self.judge.unjudged()
+        gates = self._gates if self._gates is not None else self.gate_runner.unjudged()
         self.summary = runs.finish_run(folder, self.settings, connection.model.name, gates=gates)
-        self._blessed = self.judge.bless(self.summary, folder.reader.contents)
+        self._blessed = self.gate_runner.bless(self.summary, folder.reader.contents)
         try:
             write_report(folder, self.summary)
             self._annotations = write_for_github(self.summary)
@@ -294,7 +294,7 @@ class RunController:
             stock,
             has_plan=self.summary is None or bool(self.summary.benchmarks),
             ordinary_failures=self._ordinary_failures,
-            is_complete=is_complete and not self.judge.has_refused,
+            is_complete=is_complete and not self.gate_runner.has_refused,
             gates=tuple(gate.verdict for gate in self.summary.gates) if self.summary is not None else (),
             was_stopped=bool(self.stop_reason()),
         )
@@ -315,7 +315,7 @@ class RunController:
         ):
             terminalreporter.write_line(text, **markup)
         if self._blessed:
-            terminalreporter.write_line(self._blessed, yellow=self.judge.has_refused)
+            terminalreporter.write_line(self._blessed, yellow=self.gate_runner.has_refused)
         for line in self._annotations:
             terminalreporter.write_line(line)
 

@@ -10,14 +10,14 @@ from html import escape
 from pytest_modeleval.reports.remarks import remarks
 from pytest_modeleval.reports.table_rows import NONE, counts_sentence, score_rows
 from pytest_modeleval.reports.text_layout import one_line, sentences
-from pytest_modeleval.results import GateVerdict, RunSummary
+from pytest_modeleval.results import CANNOT_JUDGE, FAILED, PASSED, GateVerdict, RunSummary
 
 # Characters that GitHub's Markdown gives a meaning inside a line or a table cell; a list mark only begins one.
 _SPECIAL = re.compile(r"[\\`*_\[\]#|~$]|^[-+]")
 # What would become a mention or a link even where it is escaped: a comment in between breaks it up.
 _LINKS = re.compile(r"@(?=\w)|:(?=//)|www(?=\.)", re.IGNORECASE)
-_MARKS = {"passed": "**passed**", "failed": "**FAILED**", "cannot judge": "**cannot judge**"}
-_COMMANDS = {"failed": "error", "cannot judge": "warning"}
+_MARKS = {PASSED: "**passed**", FAILED: "**FAILED**", CANNOT_JUDGE: "**cannot judge**"}
+_COMMANDS = {FAILED: "error", CANNOT_JUDGE: "warning"}
 
 
 def step_summary(summary: RunSummary) -> str:

@@ -9,9 +9,9 @@ from pytest_modeleval.reports.remarks import remarks
 from pytest_modeleval.reports.table import gate_text
 from pytest_modeleval.reports.table_rows import NONE, ScoreRow, counts_sentence, score_rows
 from pytest_modeleval.reports.text_layout import counted, one_line
-from pytest_modeleval.results import RunSummary
+from pytest_modeleval.results import CANNOT_JUDGE, FAILED, PASSED, RunSummary
 
-_COLORS = {"passed": "#2a7f4f", "failed": "#c0392f", "cannot judge": "#a86500"}
+_COLORS = {PASSED: "#2a7f4f", FAILED: "#c0392f", CANNOT_JUDGE: "#a86500"}
 _STYLE = (
     "<style>.modeleval{color:#222;font-size:13px}table.modeleval{border-collapse:collapse;margin:8px 0}"
     ".modeleval th,.modeleval td{padding:3px 10px;border-bottom:1px solid #e6e6e6;text-align:left;"

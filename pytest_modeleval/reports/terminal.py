@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 
 from pytest_modeleval.reports.remarks import Replies
 from pytest_modeleval.reports.table import gate_text, note_lines, score_table
-from pytest_modeleval.results import RunSummary
+from pytest_modeleval.results import CANNOT_JUDGE, FAILED, PASSED, RunSummary
 
 # Text, and keyword arguments of TerminalWriter.line: {"red": True, "bold": True}.
 Part = tuple[str, dict[str, bool]]
 
-VERDICT_MARKUP = {"passed": {"green": True}, "failed": {"red": True, "bold": True}, "cannot judge": {"yellow": True}}
+VERDICT_MARKUP = {PASSED: {"green": True}, FAILED: {"red": True, "bold": True}, CANNOT_JUDGE: {"yellow": True}}
 
 
 def summary_parts(

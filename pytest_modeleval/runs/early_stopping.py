@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_modeleval.evaluation.evaluation import Evaluation
     from pytest_modeleval.evaluation.plan import PlannedItem
     from pytest_modeleval.gates import EarlyStop
-    from pytest_modeleval.runs.gate_runner import Judge
+    from pytest_modeleval.runs.gate_runner import GateRunner
     from pytest_modeleval.settings import Settings
     from pytest_modeleval.store.run_folder import RunFolder
 
@@ -175,26 +175,26 @@ class RepeatUntilDecided:
 
 def item_filter(
     settings: Settings,
-    judge: Judge,
+    gate_runner: GateRunner,
     folder: RunFolder,
     say: Callable[[str], None],
     *,
     on_closed: Callable[[frozenset[Scope]], None] | None = None,
 ) -> ItemFilter | None:
     """What says which items are still needed; None where all are. The plan stands in the journal."""
-    if settings.rescore_dir is not None or judge.gates is None:
+    if settings.rescore_dir is not None or gate_runner.gates is None:
         return None
     contents, seed = folder.reader.contents, folder.run.get("order_seed")
     if settings.is_stop_early and seed is not None:
-        if late := judge.prevented_passes():
+        if late := gate_runner.prevented_passes():
             say(f"stopping early: without a margin a gate is passed only near the end: {', '.join(late)}")
-        return StopWhenDecided(judge.early_stop(contents, seed), contents.outcomes.values(), on_closed=on_closed)
+        return StopWhenDecided(gate_runner.early_stop(contents, seed), contents.outcomes.values(), on_closed=on_closed)
     if settings.until_decided is None:
         return None
     base, most = settings.repeats, settings.until_decided
 
     def decide(repeats: int) -> frozenset[Scope]:
-        found = judge.undecided(contents, base=base, most=most, now=repeats)
+        found = gate_runner.undecided(contents, base=base, most=most, now=repeats)
         if found:
             names = ", ".join(sorted({benchmark for benchmark, _ in found}))
             say(f"not every gate can be judged yet: {names} is asked again, {repeats + 1} of up to {most} times")

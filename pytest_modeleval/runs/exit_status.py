@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_modeleval.results import CANNOT_JUDGE, FAILED
+
 INCOMPLETE = 6
 
 
@@ -19,8 +21,8 @@ def exit_status(
         return stock
     if stock not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not was_stopped:
         return stock
-    if ordinary_failures or "failed" in gates:
+    if ordinary_failures or FAILED in gates:
         return int(pytest.ExitCode.TESTS_FAILED)
-    if not is_complete or "cannot judge" in gates or was_stopped:
+    if not is_complete or CANNOT_JUDGE in gates or was_stopped:
         return INCOMPLETE
     return int(pytest.ExitCode.OK)

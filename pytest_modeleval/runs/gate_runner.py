@@ -17,7 +17,7 @@ from pytest_modeleval.evaluation.summary import merge_plans, parts_text, planned
 from pytest_modeleval.metrics import Aggregate
 from pytest_modeleval.records import ItemKey
 from pytest_modeleval.reports.text_layout import counted
-from pytest_modeleval.results import ExperimentIdentity, GateVerdict, RunSummary
+from pytest_modeleval.results import CANNOT_JUDGE, FAILED, PASSED, ExperimentIdentity, GateVerdict, RunSummary
 from pytest_modeleval.settings import Limit, Settings
 from pytest_modeleval.store.journal import Contents, utc_now
 
@@ -29,7 +29,7 @@ GATE = "modeleval_gate"
 INTERRUPTED = "The run did not come to its end, so nothing is judged; the same command goes on with it."
 
 
-class Judge:
+class GateRunner:
     """Reads gates and baseline at the start, so that a mistake is told before anything is asked."""
 
     def __init__(self, settings: Settings) -> None:
@@ -139,7 +139,7 @@ class Judge:
 
         That is no best of several: each look has its share of alpha (judge_in_detail), and what failed has failed.
         """
-        from pytest_modeleval.gates import CANNOT_JUDGE, judge_in_detail  # noqa: PLC0415
+        from pytest_modeleval.gates import judge_in_detail  # noqa: PLC0415
 
         assert self.gates is not None
         verdicts: dict[str, Judgement] = {}
@@ -162,7 +162,7 @@ class Judge:
         """The verdicts of a run that was stopped."""
         if self.gates is None:
             return ()
-        return tuple(GateVerdict(gate.name, "cannot judge", INTERRUPTED) for gate in self.gates.gates)
+        return tuple(GateVerdict(gate.name, CANNOT_JUDGE, INTERRUPTED) for gate in self.gates.gates)
 
     def bless(self, summary: RunSummary, contents: Contents) -> str:
         """Write the run as a baseline, if it was asked for and the run is complete; a line for the user."""
@@ -252,7 +252,7 @@ def attach_verdicts(summary: RunSummary, gates: tuple[GateVerdict, ...]) -> RunS
 
 def gate_reports(gate: GateVerdict, file: str) -> list[pytest.TestReport]:
     """A gate as a test of its own: setup, call, teardown, as every reporter expects them."""
-    outcome: Any = {"passed": "passed", "failed": "failed"}.get(gate.verdict, "skipped")
+    outcome: Any = {PASSED: "passed", FAILED: "failed"}.get(gate.verdict, "skipped")
     location = (file, None, gate.name)
     nodeid = f"{file}::gate[{gate.name}]"
     reports = []
@@ -262,7 +262,7 @@ def gate_reports(gate: GateVerdict, file: str) -> list[pytest.TestReport]:
         if is_call and outcome == "failed":
             longrepr = gate.reason
         elif is_call and outcome == "skipped":
-            longrepr = (file, 0, f"cannot judge: {gate.reason}")
+            longrepr = (file, 0, f"{CANNOT_JUDGE}: {gate.reason}")
         report = pytest.TestReport(
             nodeid=nodeid,
             location=location,

@@ -13,7 +13,7 @@ from pytest_modeleval.records import JsonObject
 from pytest_modeleval.reports.terminal import summary_parts
 from pytest_modeleval.results import RunSummary
 from pytest_modeleval.runs.exit_status import exit_status
-from pytest_modeleval.runs.gate_runner import Judge
+from pytest_modeleval.runs.gate_runner import GateRunner
 from pytest_modeleval.runs.lifecycle import early_stop_label, finish_run, summary_of
 from pytest_modeleval.runs.report_files import REPORT_FILE, write_for_github, write_report
 from pytest_modeleval.settings import Limit, Settings
@@ -65,7 +65,7 @@ def merge(order: MergeOrder) -> Merged:
         max_ungraded=order.max_ungraded,
         invocation_dir=Path.cwd(),
     )
-    judge = Judge(settings)
+    gate_runner = GateRunner(settings)
     parts = _parts(order)
     plans = merged_plans([part for _, part in parts])
     for _, part in parts:
@@ -74,14 +74,14 @@ def merge(order: MergeOrder) -> Merged:
                 f"modeleval merge: expected runs that ask everything, but {part.name} asked only what its gates needed "
                 f"({saving}); merge shards that were run without --eval-stop-early and --eval-repeat-until-decided"
             )
-    _check_gates(judge, plans)
+    _check_gates(gate_runner, plans)
     folder = open_run(order.into, facts=_facts(parts), command=order.command, project_dir=Path.cwd(), option="--into")
     try:
         # Only now does nobody else write into it; what it holds may be more than a moment ago.
         parts = [(path, part if path != order.into else _part(path)) for path, part in parts]
         chosen = latest_outcomes([part for _, part in parts])
         write_merged(folder.path, plans, [(path, part.contents) for path, part in parts], chosen)
-        return _finished(folder, settings, judge, [part for path, part in parts], plans)
+        return _finished(folder, settings, gate_runner, [part for path, part in parts], plans)
     finally:
         folder.close()
 
@@ -95,7 +95,7 @@ def merged_lines(merged: Merged, *, width: int) -> list[str]:
 
 
 def _finished(
-    folder: RunFolder, settings: Settings, judge: Judge, parts: Sequence[Part], plans: Sequence[JsonObject]
+    folder: RunFolder, settings: Settings, gate_runner: GateRunner, parts: Sequence[Part], plans: Sequence[JsonObject]
 ) -> Merged:
     known = folder.run.get("merged") or []
     added = [{"folder": part.name, "shards": part.shards} for part in parts if part.name != str(folder.path)]
@@ -104,15 +104,15 @@ def _finished(
     model = str(folder.run["model"])
     so_far = summary_of(folder, settings, model)
     contents = folder.reader.contents
-    summary = finish_run(folder, settings, model, gates=judge.verdicts(so_far, contents))
-    notes = [f"warning: {judge.idle}" if judge.idle else "", judge.bless(summary, contents)]
+    summary = finish_run(folder, settings, model, gates=gate_runner.verdicts(so_far, contents))
+    notes = [f"warning: {gate_runner.idle}" if gate_runner.idle else "", gate_runner.bless(summary, contents)]
     write_report(folder, summary)
     notes += write_for_github(summary)
     status = exit_status(
         0,
         has_plan=True,
         ordinary_failures=0,
-        is_complete=summary.is_complete and not judge.has_refused,
+        is_complete=summary.is_complete and not gate_runner.has_refused,
         gates=tuple(gate.verdict for gate in summary.gates),
         was_stopped=False,
     )
@@ -164,9 +164,9 @@ def _invocations(parts: Sequence[Part], own: Sequence[Mapping[str, Any]]) -> lis
     return sorted(found, key=lambda entry: str(entry.get("time")))
 
 
-def _check_gates(judge: Judge, plans: Sequence[Mapping[str, Any]]) -> None:
+def _check_gates(gate_runner: GateRunner, plans: Sequence[Mapping[str, Any]]) -> None:
     """Every gate on a benchmark of this run names a subset and an aggregate that it has; of others nothing is known."""
-    if judge.gates is None:
+    if gate_runner.gates is None:
         return
     from pytest_modeleval.gates import unknown_targets  # noqa: PLC0415 - numpy, only where gates are judged
 
@@ -174,9 +174,9 @@ def _check_gates(judge: Judge, plans: Sequence[Mapping[str, Any]]) -> None:
         plan["benchmark"]: ([part["name"] for part in plan["subsets"]], [entry["name"] for entry in plan["aggregates"]])
         for plan in plans
     }
-    for gate in judge.gates.gates:
+    for gate in gate_runner.gates.gates:
         known.setdefault(gate.benchmark, ([gate.subset], [gate.aggregate]))
-    found = unknown_targets(judge.gates, known)
+    found = unknown_targets(gate_runner.gates, known)
     if found:
         raise SettingsError("\n".join(found))
 

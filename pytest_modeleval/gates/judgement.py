@@ -9,17 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pytest_modeleval.gates.early import EarlyStop
+from pytest_modeleval.gates.early_stop import EarlyStop
 from pytest_modeleval.gates.evidence import Evidence
 from pytest_modeleval.gates.exact_tests import holm
 from pytest_modeleval.gates.gate import Gate, GateFile
 from pytest_modeleval.gates.measure import Outcomes, measure
-from pytest_modeleval.gates.measurement import Finding
+from pytest_modeleval.gates.measurement import Measurement
 from pytest_modeleval.gates.verdict_text import reason
 from pytest_modeleval.records import ItemKey
-from pytest_modeleval.results import Baseline, GateVerdict
-
-PASSED, FAILED, CANNOT_JUDGE = "passed", "failed", "cannot judge"
+from pytest_modeleval.results import CANNOT_JUDGE, FAILED, PASSED, Baseline, GateVerdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,7 @@ class Judgement:
     alpha_each: float | None = None
     detectable: float | None = None
     is_undecided: bool = False
-    found: Finding | None = None
+    found: Measurement | None = None
 
     def as_verdict(self) -> GateVerdict:
         """The same as a noun of the summary."""
@@ -123,7 +121,7 @@ def to_repeat(judgements: Sequence[Judgement], keys: Iterable[ItemKey]) -> list[
 
 
 def _decide(
-    found: Finding, adjusted: Mapping[str, float], family: int, looks: int, baseline: Baseline | None
+    found: Measurement, adjusted: Mapping[str, float], family: int, looks: int, baseline: Baseline | None
 ) -> Judgement:
     gate = found.gate
     if found.obstacle:
