@@ -10,8 +10,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from pytest_modeleval._support.proxies import proxy_of
 from pytest_modeleval.client.http1 import Http1Transport
-from pytest_modeleval.client.proxies import proxy_of
 from pytest_modeleval.client.transport import CONNECT_TIMEOUT_S, KEEPALIVE_S, Receiver, Transport, lost
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_modeleval.client.proxies import proxy_of
+from pytest_modeleval._support.proxies import proxy_of
 from pytest_modeleval.web_search.public_addresses import AddressForbidden, addresses_of, is_private_literal
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_modeleval._support.proxies import proxy_of
 from pytest_modeleval.client.chat import ChatClient, retry_after
 from pytest_modeleval.client.httpx_transport import HttpxTransport
-from pytest_modeleval.client.proxies import proxy_of
 from pytest_modeleval.client.reply import response_from_reply
 from pytest_modeleval.client.sse import DONE, EventLines
 from pytest_modeleval.errors import AttemptFailed
