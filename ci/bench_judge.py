@@ -27,9 +27,9 @@ from functools import partial
 from pathlib import Path
 
 from pytest_modeleval.graders.code.comparison import same_output
-from pytest_modeleval.graders.code.grader_pool import GraderPool, default_judges
+from pytest_modeleval.graders.code.grader_pool import GraderPool, default_workers
 from pytest_modeleval.graders.code.prelude import CONTEST_PRELUDE
-from pytest_modeleval.graders.code.problem import Case, Problem, Verdict
+from pytest_modeleval.graders.code.problem import Case, Problem, ProgramStatus
 from pytest_modeleval.sandbox import Limits
 
 LIGHT = (
@@ -70,21 +70,21 @@ def cases(tests: int) -> tuple[Case, ...]:
     return tuple(Case(f"{n} {n + 1}\n", str(2 * n + 1)) for n in range(tests))
 
 
-def judge_ours(sources: list[str], tests: int, judges: int, *, has_prelude: bool = True) -> None:
+def grade_with_ours(sources: list[str], tests: int, workers: int, *, has_prelude: bool = True) -> None:
     """All programs, by a pool that is started and ended inside the measurement."""
     prelude = CONTEST_PRELUDE if has_prelude else ()
     problem = Problem(limits=Limits(), cases=partial(cases, tests), prelude=prelude)
-    pool = GraderPool(judges, packages=())
+    pool = GraderPool(workers, packages=())
     try:
         results = [future.result() for future in [pool.submit(problem, source) for source in sources]]
     finally:
         pool.close()
-    wrong = [result for result in results if result.verdict is not Verdict.PASSED]
+    wrong = [result for result in results if result.status is not ProgramStatus.PASSED]
     if wrong:
         raise SystemExit(f"a right program was not passed: {wrong[0]}")
 
 
-def judge_by_process(sources: list[str], tests: int, judges: int, *, prefix: list[str]) -> None:
+def grade_by_process(sources: list[str], tests: int, workers: int, *, prefix: list[str]) -> None:
     """All programs, one fresh interpreter per test."""
     python = os.path.realpath(sys.executable)
 
@@ -102,7 +102,7 @@ def judge_by_process(sources: list[str], tests: int, judges: int, *, prefix: lis
                 return False
         return True
 
-    with ThreadPoolExecutor(judges) as threads:
+    with ThreadPoolExecutor(workers) as threads:
         if not all(threads.map(one, sources)):
             raise SystemExit("a right program was not passed")
 
@@ -153,18 +153,18 @@ def main() -> None:
     parser.add_argument("--heavy-programs", type=int, default=20)
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
-    judges = default_judges()
+    workers = default_workers()
     light = [LIGHT.format(number=number) for number in range(chosen.programs)]
     heavy = [HEAVY.format(number=number, turns=chosen.turns) for number in range(chosen.heavy_programs)]
     runs = chosen.programs * chosen.tests
     own_light_s = in_process_cpu_s(light[0], chosen.tests) * chosen.programs
-    ours = measured(lambda: judge_ours(light, chosen.tests, judges))
-    bare = measured(lambda: judge_by_process(light, chosen.tests, judges, prefix=[]))
-    walled = measured(lambda: judge_by_process(light, chosen.tests, judges, prefix=bubblewrap()))
+    ours = measured(lambda: grade_with_ours(light, chosen.tests, workers))
+    bare = measured(lambda: grade_by_process(light, chosen.tests, workers, prefix=[]))
+    walled = measured(lambda: grade_by_process(light, chosen.tests, workers, prefix=bubblewrap()))
     own_heavy_s = sum(in_process_cpu_s(source, chosen.tests) for source in heavy)
-    slow = measured(lambda: judge_ours(heavy, chosen.tests, judges))
+    slow = measured(lambda: grade_with_ours(heavy, chosen.tests, workers))
     figures = {
-        "cores": judges,
+        "cores": workers,
         "programs": chosen.programs,
         "tests": chosen.tests,
         "ours_programs_per_cpu_s": chosen.programs / ours.cpu_s,
@@ -173,12 +173,12 @@ def main() -> None:
         "ratio_to_process": bare.cpu_s / ours.cpu_s,
         "ratio_to_sandboxed_process": walled.cpu_s / ours.cpu_s if bubblewrap() else None,
         "cpu_overhead_per_test_ms": 1000 * (ours.cpu_s - own_light_s) / runs,
-        "wall_overhead_per_test_ms": 1000 * (ours.wall_s * judges - own_light_s) / runs,
+        "wall_overhead_per_test_ms": 1000 * (ours.wall_s * workers - own_light_s) / runs,
         "heavy_own_cpu_s": own_heavy_s,
         "heavy_wall_s": slow.wall_s,
         # On a machine that others use too, wall time says little; this is what it would be with the cores for itself.
         "heavy_cpu_to_own_cpu": slow.cpu_s / own_heavy_s,
-        "heavy_wall_to_own_cpu_per_core": slow.wall_s / (own_heavy_s / judges),
+        "heavy_wall_to_own_cpu_per_core": slow.wall_s / (own_heavy_s / workers),
         "load_average": os.getloadavg()[0],
     }
     for name, value in figures.items():

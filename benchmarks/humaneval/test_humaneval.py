@@ -10,7 +10,7 @@ from pytest_modeleval.graders.code.grader import code_grader
 from pytest_modeleval.graders.code.prelude import CONTEST_PRELUDE
 from pytest_modeleval.graders.code.problem import Problem
 from pytest_modeleval.prompts import user
-from pytest_modeleval.sandbox import Limits, Unit
+from pytest_modeleval.sandbox import Limits, SourceFile
 
 LIMITS = Limits(cpu_s=4.0, wall_s=30.0)
 
@@ -32,13 +32,13 @@ def to_request(sample: Sample) -> Request:
 
 def to_problem(sample: Sample) -> Problem:
     """The prompt is a complete function with nothing but a docstring: its imports and helpers serve both sides."""
-    prompt = Unit("prompt.py", sample.data["prompt"])
+    prompt = SourceFile("prompt.py", sample.data["prompt"])
     entry = sample.data["entry_point"]
     return Problem(
         limits=LIMITS,
         function=entry,
         prelude=(*CONTEST_PRELUDE, prompt),
-        check=(prompt, Unit("test.py", sample.data["test"]), Unit("check.py", "check(candidate)")),
+        check=(prompt, SourceFile("test.py", sample.data["test"]), SourceFile("check.py", "check(candidate)")),
         names=("candidate", entry),
     )
 

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from pytest_modeleval.graders.code.problem import Case
 
-MOST_BYTES = 2**30
+MAX_BYTES = 2**30
 
 
 class TextUnpickler(pickle.Unpickler):
@@ -51,9 +51,9 @@ def unpacked(field: str) -> list[Any]:
 
 def _text(field: str) -> str:
     unzip = zlib.decompressobj()
-    content = unzip.decompress(base64.b64decode(field, validate=True), MOST_BYTES)
+    content = unzip.decompress(base64.b64decode(field, validate=True), MAX_BYTES)
     if unzip.unconsumed_tail:
-        raise ValueError(f"expected at most {MOST_BYTES} bytes of tests, found more")
+        raise ValueError(f"expected at most {MAX_BYTES} bytes of tests, found more")
     text = TextUnpickler(io.BytesIO(content)).load()
     if not isinstance(text, str):
         raise ValueError(f"expected a pickled text, found {type(text).__name__}")

@@ -5,7 +5,7 @@ The only room that executes model output. What is contained and what is not: doc
 
 from pytest_modeleval.sandbox.isolation import Isolation, advice, detect_isolation
 from pytest_modeleval.sandbox.limits import Limits, RunReport, SandboxError, SandboxUnavailable
-from pytest_modeleval.sandbox.sandbox import Run, Sandbox, Unit
+from pytest_modeleval.sandbox.sandbox import Run, Sandbox, SourceFile
 
 __all__ = [
     "Isolation",
@@ -15,7 +15,7 @@ __all__ = [
     "Sandbox",
     "SandboxError",
     "SandboxUnavailable",
-    "Unit",
+    "SourceFile",
     "advice",
     "detect_isolation",
 ]

@@ -33,7 +33,7 @@ def main(sent: dict[str, Any]) -> None:
             # While its own files can still be read.
             supervisor.warm_up(config["packages_at"], config["packages"])
             if config["uid"]:
-                privileges.become(config["uid"])
+                privileges.become_user(config["uid"])
     except OSError as error:
         ipc.send(channel, {"failed": str(error), "errno": error.errno})
         return
@@ -52,7 +52,7 @@ def _launch(sent: dict[str, Any]) -> None:
     if config["is_bubblewrap"] and config["uid"]:
         if config["shown"]:
             namespaces.prepare_for_bubblewrap(config)
-        privileges.become(config["uid"])
+        privileges.become_user(config["uid"])
     inner = json.dumps({"sources": sent["sources"], "config": config["inner"]})
     argv = [inner if word == "SENT" else word.removeprefix("SOURCE:") for word in config["argv"]]
     os.execve(argv[0], argv, config["environment"])  # noqa: S606 - no shell is what is wanted

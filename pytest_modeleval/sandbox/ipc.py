@@ -13,7 +13,7 @@ import socket
 from typing import Any
 
 MESSAGE_BYTES = 65_536
-_MOST_FDS = 8
+_MAX_FDS = 8
 
 
 def send(channel: socket.socket, message: dict[str, Any], fds: tuple[int, ...] = ()) -> None:
@@ -28,7 +28,7 @@ def send(channel: socket.socket, message: dict[str, Any], fds: tuple[int, ...] =
 def receive(channel: socket.socket) -> tuple[dict[str, Any], list[int]]:
     """One message and the descriptors that came with it. Raises EOFError if the other side is gone."""
     fds = array.array("i")
-    payload, ancillary, _, _ = channel.recvmsg(MESSAGE_BYTES, socket.CMSG_SPACE(_MOST_FDS * fds.itemsize))
+    payload, ancillary, _, _ = channel.recvmsg(MESSAGE_BYTES, socket.CMSG_SPACE(_MAX_FDS * fds.itemsize))
     for level, kind, content in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             fds.frombytes(content[: len(content) - len(content) % fds.itemsize])

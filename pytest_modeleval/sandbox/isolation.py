@@ -19,13 +19,13 @@ from pytest_modeleval.sandbox.bubblewrap import INSIDE_ENVIRONMENT, bubblewrap_a
 
 _SENT_MODULES = (
     "seccomp",
-    "confine",
+    "privileges",
     "namespaces",
-    "wire",
+    "ipc",
     "values",
-    "contest",
-    "depth",
-    "styles",
+    "judge_builtins",
+    "recursion_limit",
+    "run_modes",
     "supervisor",
     "bootstrap",
 )
@@ -61,9 +61,9 @@ def detect_isolation() -> tuple[Isolation, ...]:
     return (Isolation.BUBBLEWRAP, Isolation.NAMESPACES) if shutil.which("bwrap") else (Isolation.NAMESPACES,)
 
 
-def advice(walls: Isolation) -> str:
+def advice(isolation: Isolation) -> str:
     """What to enable where the walls cannot be built, in one line."""
-    if walls is Isolation.NONE:
+    if isolation is Isolation.NONE:
         return "Its Python must be able to start with -S -P"
     return (
         "Allow unprivileged user namespaces: sysctl kernel.unprivileged_userns_clone=1 (Debian), "
@@ -72,18 +72,18 @@ def advice(walls: Isolation) -> str:
     )
 
 
-def launch(walls: Isolation, channel: int, packages: Sequence[str], tmp_bytes: int) -> subprocess.Popen[bytes]:
+def launch(isolation: Isolation, channel: int, packages: Sequence[str], tmp_bytes: int) -> subprocess.Popen[bytes]:
     """Start the process that becomes the sandbox; it says hello over the socket `channel`, or why it cannot."""
     python = _interpreter()
     shown = [(path, path) for path in _prefixes(python)]
     at = ""
-    if packages and walls is Isolation.NONE:
+    if packages and isolation is Isolation.NONE:
         at = sysconfig.get_paths()["platlib"]
     elif packages:
         at = "/packages"
         shown += [(str(path), f"/packages/{path.name}") for path in _package_paths(packages)]
     uid = _unprivileged_uid() if os.geteuid() == 0 else 0
-    stage = {Isolation.BUBBLEWRAP: "inside", Isolation.NAMESPACES: "namespaces", Isolation.NONE: "open"}[walls]
+    stage = {Isolation.BUBBLEWRAP: "inside", Isolation.NAMESPACES: "namespaces", Isolation.NONE: "open"}[isolation]
     inner = {
         "stage": stage,
         "channel": channel,
@@ -94,7 +94,7 @@ def launch(walls: Isolation, channel: int, packages: Sequence[str], tmp_bytes: i
         "uid": uid,
     }
     command = [python, "-S", "-s", "-B", "-P", "-c", _BOOT, "SENT"]
-    is_bubblewrap = walls is Isolation.BUBBLEWRAP
+    is_bubblewrap = isolation is Isolation.BUBBLEWRAP
     argv = command
     if is_bubblewrap:
         bwrap = shutil.which("bwrap") or "/usr/bin/bwrap"

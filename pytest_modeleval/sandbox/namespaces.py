@@ -89,7 +89,7 @@ def enter(config: dict[str, Any]) -> None:
     _mount(None, "/", None, _REMOUNT | _BIND | _RDONLY | _NOSUID | _NODEV)
     os.chdir("/tmp")  # noqa: S108
     if uid:
-        privileges.become(uid)
+        privileges.become_user(uid)
     privileges.drop_capabilities()
     # A change of rights clears it: if the watching parent dies, so does this process, and with it all others.
     privileges.prctl(privileges.PR_SET_PDEATHSIG, signal.SIGKILL, what="prctl(PR_SET_PDEATHSIG)")
@@ -101,7 +101,7 @@ def _unshare(uid: int) -> int:
         if libc.unshare(_APART) == 0:
             return uid
         # Root without CAP_SYS_ADMIN (a container's): as an ordinary user, then.
-        privileges.become(uid)
+        privileges.become_user(uid)
     me, group = os.getuid(), os.getgid()
     check(libc.unshare(NEWUSER | _APART), "unshare(CLONE_NEWUSER, ...)")
     for name, content in (

@@ -42,7 +42,7 @@ def prctl(option: int, argument: int = 0, third: int = 0, *, what: str) -> None:
     check(libc.prctl(option, ctypes.c_ulong(argument), ctypes.c_ulong(third), 0, 0), what)
 
 
-def become(uid: int) -> None:
+def become_user(uid: int) -> None:
     """Real, effective and saved user and group become uid; supplementary groups go. ItemFilter root."""
     os.setgroups([])
     os.setresgid(uid, uid, uid)
@@ -80,7 +80,7 @@ def lock_down() -> bool:
     return True
 
 
-def lower(kind: int, value: int) -> None:
+def lower_limit(kind: int, value: int) -> None:
     """Lower one resource limit, soft and hard; never raises a limit that is lower already."""
     _, hard = resource.getrlimit(kind)
     value = value if hard == resource.RLIM_INFINITY else min(value, hard)

@@ -15,10 +15,10 @@ import threading
 # What one level of such a recursion may take of the C stack, with much to spare.
 LEVEL_BYTES = 2_600
 _IS_NEEDED = (3, 12) <= sys.version_info < (3, 14) and sys.implementation.name == "cpython"
-_MOST_WORDS = 64
+_MAX_WORDS = 64
 # No other field of the state has this value.
 _MARK = 1_234_577
-_MOST_EXPECTED = 100_000
+_MAX_EXPECTED_LIMIT = 100_000
 
 
 def allow_deep_recursion(stack_bytes: int) -> bool:
@@ -33,13 +33,13 @@ def allow_deep_recursion(stack_bytes: int) -> bool:
     try:
         state = ctypes.pythonapi.PyThreadState_Get
         state.restype = ctypes.c_void_p
-        words = (ctypes.c_int * _MOST_WORDS).from_address(state())
-        places = [place for place in range(1, _MOST_WORDS - 1) if words[place] == _MARK]
+        words = (ctypes.c_int * _MAX_WORDS).from_address(state())
+        places = [place for place in range(1, _MAX_WORDS - 1) if words[place] == _MARK]
         # ..., recursion left, recursion limit, C recursion left, ...: any other surroundings are left alone.
         if len(places) != 1:
             return False
         place = places[0]
-        if not (0 < words[place - 1] <= _MARK and 0 < words[place + 1] <= _MOST_EXPECTED):
+        if not (0 < words[place - 1] <= _MARK and 0 < words[place + 1] <= _MAX_EXPECTED_LIMIT):
             return False
         words[place + 1] = max(words[place + 1], stack_bytes // LEVEL_BYTES)
         return True

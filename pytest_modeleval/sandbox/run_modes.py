@@ -33,7 +33,7 @@ RECURSION_LIMIT = 50_000
 COMPILE_FAILED = 3
 CHECK_FAILED, CANDIDATE_RAISED, CANDIDATE_GONE, CHECK_BROKEN = 11, 12, 13, 14
 _THREAD_STACK_BYTES = 16 * 2**20
-_MOST_STACK_BYTES = 512 * 2**20
+_MAX_STACK_BYTES = 512 * 2**20
 _READ_BYTES = 2**30
 
 
@@ -47,16 +47,16 @@ def complete_builtins() -> None:
     threading.stack_size(_THREAD_STACK_BYTES)
     sys.setrecursionlimit(RECURSION_LIMIT)
     stack, _ = resource.getrlimit(resource.RLIMIT_STACK)
-    recursion_limit.allow_deep_recursion(stack if 0 < stack <= _MOST_STACK_BYTES else _MOST_STACK_BYTES)
+    recursion_limit.allow_deep_recursion(stack if 0 < stack <= _MAX_STACK_BYTES else _MAX_STACK_BYTES)
     recursion_limit.allow_in_threads(_THREAD_STACK_BYTES)
 
 
-def compile_units(setting_up: int) -> int:
+def compile_sources(setting_up: int) -> int:
     """Compile the units that descriptor 0 holds as JSON [[name, source], ...]; code goes to descriptor 1."""
     _set_up(setting_up)
-    units = json.loads(_read_all(0))
+    sources = json.loads(_read_all(0))
     try:
-        code = [compile(source, name, "exec", dont_inherit=True) for name, source in units]
+        code = [compile(source, name, "exec", dont_inherit=True) for name, source in sources]
     except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:
         _write_all(2, _describe(error))
         return COMPILE_FAILED
@@ -68,10 +68,10 @@ def run(message: dict[str, Any], *, code_fd: int, setting_up: int) -> int:
     """Run the compiled units in the style that the message names; the exit code of the process."""
     code: list[types.CodeType] = marshal.loads(_read_all(code_fd))  # noqa: S302 - written by compile_units
     os.close(code_fd)
-    style = {"script": _script, "function": _function, "calls": _calls, "check": _check}[message["style"]]
-    arguments = _read_all(0) if message["style"] == "function" else b""
+    mode = {"script": _script, "function": _function, "calls": _calls, "check": _check}[message["mode"]]
+    arguments = _read_all(0) if message["mode"] == "function" else b""
     _set_up(setting_up)
-    return _as_interpreter_would(lambda: style(code, message, arguments))
+    return _as_interpreter_would(lambda: mode(code, message, arguments))
 
 
 def _script(code: list[types.CodeType], _message: dict[str, Any], _arguments: bytes) -> int:

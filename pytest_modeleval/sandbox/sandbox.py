@@ -25,7 +25,7 @@ _ERROR_BYTES = 8192
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
+class SourceFile:
     """A piece of source that runs in the program's module, in order; only the last one is the model's."""
 
     name: str
@@ -39,8 +39,8 @@ class Sandbox:
     size of the program's only writable folders. Raises SandboxUnavailable if the walls cannot be built here.
     """
 
-    def __init__(self, walls: Isolation, *, packages: Sequence[str] = (), tmp_bytes: int = 64 * 2**20) -> None:
-        self.walls = walls
+    def __init__(self, isolation: Isolation, *, packages: Sequence[str] = (), tmp_bytes: int = 64 * 2**20) -> None:
+        self.isolation = isolation
         self.packages = tuple(packages)
         self.is_usable = False
         self.runs = 0
@@ -50,24 +50,26 @@ class Sandbox:
         self._channel = ours
         with theirs:
             try:
-                self._process = launch(walls, theirs.fileno(), self.packages, tmp_bytes)
+                self._process = launch(isolation, theirs.fileno(), self.packages, tmp_bytes)
             except BaseException:
                 ours.close()
                 raise
         try:
             self.facts = self._answer(_START_S)
         except SandboxError as error:
-            said = self._last_words()
-            raise SandboxUnavailable(f"{walls} sandbox does not start: {said or error}", advice(walls)) from error
+            said = self._stderr_tail()
+            raise SandboxUnavailable(
+                f"{isolation} sandbox does not start: {said or error}", advice(isolation)
+            ) from error
         if "failed" in self.facts:
             self.close()
-            raise SandboxUnavailable(f"{walls} sandbox does not start: {self.facts['failed']}", advice(walls))
+            raise SandboxUnavailable(f"{isolation} sandbox does not start: {self.facts['failed']}", advice(isolation))
         self.is_usable = True
 
-    def load(self, units: Sequence[Unit], *, limits: Limits) -> RunReport:
+    def load(self, sources: Sequence[SourceFile], *, limits: Limits) -> RunReport:
         """Compile a program for the runs that follow. exit_code 3: it does not compile, error says why."""
-        source = json.dumps([[unit.name, unit.source] for unit in units]).encode("utf-8", "surrogatepass")
-        mentioned = [name for name in self.packages if any(name in unit.source for unit in units)]
+        source = json.dumps([[unit.name, unit.source] for unit in sources]).encode("utf-8", "surrogatepass")
+        mentioned = [name for name in self.packages if any(name in unit.source for unit in sources)]
         files = [_memory_file(source), _memory_file(), _memory_file()]
         try:
             self._start({"do": "load", "warm": mentioned, "limits": asdict(limits)}, tuple(files))
@@ -77,7 +79,7 @@ class Sandbox:
 
     def start(
         self,
-        style: str,
+        mode: str,
         given: bytes,
         *,
         limits: Limits,
@@ -90,10 +92,10 @@ class Sandbox:
         style: see styles.py. given: what descriptor 0 holds. link: a socket for the styles that talk. target: class
         (or "") and name of the function to call. names: for `check`, under which the tests know the program's function.
         """
-        has_result = style == "function"
+        has_result = mode == "function"
         files = [_memory_file(given), _memory_file(), _memory_file()]
         extra = [_memory_file()] if has_result else [os.dup(link)] if link >= 0 else []
-        message = {"do": "run", "style": style, "limits": asdict(limits), "class": target[0], "function": target[1]}
+        message = {"do": "run", "mode": mode, "limits": asdict(limits), "class": target[0], "function": target[1]}
         message["names"] = list(names)
         try:
             self._start(message, (*files, *extra))
@@ -140,7 +142,7 @@ class Sandbox:
         self._process.kill()
         self._process.wait()
 
-    def _last_words(self) -> str:
+    def _stderr_tail(self) -> str:
         if not self._process.stderr:
             return ""
         with contextlib.closing(self._process.stderr) as stream:

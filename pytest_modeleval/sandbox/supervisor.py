@@ -30,8 +30,8 @@ WATCH_S = 0.05
 _PAGE = resource.getpagesize()
 _TICK_S = 1.0 / os.sysconf("SC_CLK_TCK")
 _WRITABLE = ("/tmp", "/dev/shm")  # noqa: S108 - the sandbox's own
-_MOST_INODES = 20_000
-_ABOVE = 100  # more than the supervisor ever holds open
+_MAX_INODES = 20_000
+_HIGH_FD = 100  # more than the supervisor ever holds open
 # Beyond the memory limit, for stacks and arenas that are reserved and never touched.
 _RESERVED_BYTES = 2**30
 WARM = (
@@ -163,7 +163,7 @@ def _excess(usage: Usage, blocked_s: float, wall_s: float, limits: dict[str, Any
     for place in _WRITABLE if os.getpid() == 1 else ():
         with contextlib.suppress(OSError):
             files = os.statvfs(place)
-            if files.f_files - files.f_ffree > _MOST_INODES:
+            if files.f_files - files.f_ffree > _MAX_INODES:
                 return "files"
     return ""
 
@@ -262,15 +262,15 @@ def _be_child(message: dict[str, Any], fds: list[int], code_fd: int, setting_up:
         wanted = [*fds, os.dup(code_fd) if code_fd >= 0 else os.open("/dev/null", os.O_RDONLY), setting_up]
         # First above every target, then down onto it; what is not named is closed.
         for number, fd in enumerate(wanted):
-            os.dup2(fd, _ABOVE + number)
+            os.dup2(fd, _HIGH_FD + number)
         for number in range(len(wanted)):
-            os.dup2(_ABOVE + number, number)
-        os.closerange(len(wanted), _ABOVE + len(wanted))
+            os.dup2(_HIGH_FD + number, number)
+        os.closerange(len(wanted), _HIGH_FD + len(wanted))
         _limit(message["limits"])
         code_fd, setting_up = len(wanted) - 2, len(wanted) - 1
         if message["do"] == "load":
             os.close(code_fd)
-            exit_code = run_modes.compile_units(setting_up)
+            exit_code = run_modes.compile_sources(setting_up)
         else:
             exit_code = run_modes.run(message, code_fd=code_fd, setting_up=setting_up)
     except BaseException as error:  # noqa: BLE001 - told to the plugin, which sees that the set-up never ended
@@ -287,10 +287,10 @@ def _limit(limits: dict[str, Any]) -> None:
         score = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
         os.write(score, b"1000")
         os.close(score)
-    privileges.lower(resource.RLIMIT_CORE, 0)
-    privileges.lower(resource.RLIMIT_CPU, cpu_s)
-    privileges.lower(resource.RLIMIT_FSIZE, limits["output_bytes"])
-    privileges.lower(resource.RLIMIT_NOFILE, limits["files"])
-    privileges.lower(resource.RLIMIT_NPROC, limits["processes"])
-    privileges.lower(resource.RLIMIT_MEMLOCK, 0)
-    privileges.lower(resource.RLIMIT_AS, limits["memory_bytes"] + _RESERVED_BYTES)
+    privileges.lower_limit(resource.RLIMIT_CORE, 0)
+    privileges.lower_limit(resource.RLIMIT_CPU, cpu_s)
+    privileges.lower_limit(resource.RLIMIT_FSIZE, limits["output_bytes"])
+    privileges.lower_limit(resource.RLIMIT_NOFILE, limits["files"])
+    privileges.lower_limit(resource.RLIMIT_NPROC, limits["processes"])
+    privileges.lower_limit(resource.RLIMIT_MEMLOCK, 0)
+    privileges.lower_limit(resource.RLIMIT_AS, limits["memory_bytes"] + _RESERVED_BYTES)

@@ -16,7 +16,7 @@ from mutants import early_return, other_constant, other_operator
 from benchmarks.humaneval.test_humaneval import to_problem, to_sample, whole_program
 from pytest_modeleval.datasets import Row
 from pytest_modeleval.graders.code.grader_pool import GraderPool
-from pytest_modeleval.graders.code.problem import Problem, Verdict
+from pytest_modeleval.graders.code.problem import Problem, ProgramStatus
 from pytest_modeleval.records import Sample
 from pytest_modeleval.sandbox import SandboxUnavailable
 
@@ -46,7 +46,7 @@ def pool() -> Iterator[GraderPool]:
     """Judges on all cores."""
     pool = GraderPool()
     try:
-        pool.walls()
+        pool.isolation()
     except SandboxUnavailable as error:
         pool.close()
         pytest.skip(str(error))
@@ -99,7 +99,7 @@ def test_every_solution_that_returns_nothing_fails(samples: list[Sample], pool: 
     for sample in samples:
         source = early_return(sample.data["prompt"] + sample.data["canonical_solution"], sample.data["entry_point"])
         futures.append((sample.data["entry_point"], pool.submit(to_problem(sample), source)))
-    assert [name for name, future in futures if future.result().verdict is Verdict.PASSED] == []
+    assert [name for name, future in futures if future.result().status is ProgramStatus.PASSED] == []
 
 
 @pytest.mark.parametrize("mutate", [other_operator, other_constant])
@@ -110,9 +110,9 @@ def test_judge_agrees_with_a_plain_run_about_every_mutant(samples: list[Sample],
         source = mutate(sample.data["prompt"] + sample.data["canonical_solution"], sample.data["entry_point"])
         if source is not None:
             futures.append((sample, source, pool.submit(quick(sample), source)))
-    judged = {sample.data["entry_point"]: future.result().verdict for sample, _, future in futures}
+    judged = {sample.data["entry_point"]: future.result().status for sample, _, future in futures}
     plain = {sample.data["entry_point"]: passes_plainly(sample, source) for sample, source, _ in futures}
-    differ = {name: judged[name] for name in judged if (judged[name] is Verdict.PASSED) != plain[name]}
+    differ = {name: judged[name] for name in judged if (judged[name] is ProgramStatus.PASSED) != plain[name]}
     assert not differ
-    failed = sum(verdict is not Verdict.PASSED for verdict in judged.values())
+    failed = sum(status is not ProgramStatus.PASSED for status in judged.values())
     assert failed > 0.75 * len(judged), "a mutant is nearly always wrong"

@@ -11,10 +11,10 @@ from concurrent.futures import CancelledError
 import pytest
 from code_programs import CHEATS_FUNCTION, CHEATS_STDIN, FUNCTION, STDIN
 
-from pytest_modeleval.graders.code.grader_pool import GraderPool, SharedOrExclusive, default_judges
+from pytest_modeleval.graders.code.grader_pool import GraderPool, SharedOrExclusive, default_workers
 from pytest_modeleval.graders.code.prelude import CONTEST_PRELUDE
-from pytest_modeleval.graders.code.problem import Case, Problem, ProgramGraderError, ProgramResult, Verdict
-from pytest_modeleval.sandbox import Limits, SandboxUnavailable, Unit
+from pytest_modeleval.graders.code.problem import Case, Problem, ProgramGraderError, ProgramResult, ProgramStatus
+from pytest_modeleval.sandbox import Limits, SandboxUnavailable, SourceFile
 
 LIMITS = Limits(cpu_s=4.0, wall_s=30.0, memory_bytes=512 * 2**20, output_bytes=4 * 2**20)
 SUMS = Problem(
@@ -36,7 +36,7 @@ def pool() -> Iterator[GraderPool]:
     """Two judges, as on a small machine."""
     pool = GraderPool(2)
     try:
-        pool.walls()
+        pool.isolation()
     except SandboxUnavailable as error:
         pool.close()
         pytest.skip(str(error))
@@ -61,7 +61,7 @@ def test_right_program_passes_in_every_style_of_reading_and_writing(pool: Grader
     if style == "numpy":
         _needs_numpy()
     result = judged(pool, SUMS, STDIN[style])
-    assert result.verdict is Verdict.PASSED, result.explanation
+    assert result.status is ProgramStatus.PASSED, result.explanation
     assert result.passed == result.tests == 3
 
 
@@ -71,38 +71,38 @@ def test_right_function_passes_in_every_style(pool: GraderPool, style: str) -> N
     if style == "numpy_integers":
         _needs_numpy()
     result = judged(pool, PAIRS, FUNCTION[style])
-    assert result.verdict is Verdict.PASSED, result.explanation
+    assert result.status is ProgramStatus.PASSED, result.explanation
 
 
 @pytest.mark.parametrize("cheat", CHEATS_FUNCTION)
 def test_cheating_function_fails(pool: GraderPool, cheat: str) -> None:
     """Whatever a function does to be found equal, or to find what is expected, it does not pass."""
-    assert judged(pool, PAIRS, CHEATS_FUNCTION[cheat]).verdict is not Verdict.PASSED
+    assert judged(pool, PAIRS, CHEATS_FUNCTION[cheat]).status is not ProgramStatus.PASSED
 
 
 @pytest.mark.parametrize("cheat", CHEATS_STDIN)
 def test_cheating_program_fails(pool: GraderPool, cheat: str) -> None:
     """Whatever a program prints that is not the answer, it does not pass."""
-    assert judged(pool, SUMS, CHEATS_STDIN[cheat]).verdict is not Verdict.PASSED
+    assert judged(pool, SUMS, CHEATS_STDIN[cheat]).status is not ProgramStatus.PASSED
 
 
 KINDS = {
-    Verdict.COMPILE_ERROR: "def f(:",
-    Verdict.WRONG_ANSWER: "print(1)",
-    Verdict.RUNTIME_ERROR: "print(1 // 0)",
-    Verdict.TIME_LIMIT: "while True: pass",
-    Verdict.MEMORY_LIMIT: "x = [b'x' * 2**20 for _ in range(10**6)]",
-    Verdict.OUTPUT_LIMIT: "while True: print('x' * 2**16)",
+    ProgramStatus.COMPILE_ERROR: "def f(:",
+    ProgramStatus.WRONG_ANSWER: "print(1)",
+    ProgramStatus.RUNTIME_ERROR: "print(1 // 0)",
+    ProgramStatus.TIME_LIMIT: "while True: pass",
+    ProgramStatus.MEMORY_LIMIT: "x = [b'x' * 2**20 for _ in range(10**6)]",
+    ProgramStatus.OUTPUT_LIMIT: "while True: print('x' * 2**16)",
 }
 
 
-@pytest.mark.parametrize("verdict", KINDS)
-def test_kinds_are_told_apart(pool: GraderPool, verdict: Verdict) -> None:
+@pytest.mark.parametrize("status", KINDS)
+def test_kinds_are_told_apart(pool: GraderPool, status: ProgramStatus) -> None:
     """Each way to fail has a verdict of its own, and a line that says at which test."""
     problem = dataclasses.replace(SUMS, limits=dataclasses.replace(LIMITS, cpu_s=1.5))
-    result = judged(pool, problem, KINDS[verdict])
-    assert result.verdict is verdict, result.explanation
-    assert verdict is Verdict.COMPILE_ERROR or result.explanation.startswith("test 1 of 3: ")
+    result = judged(pool, problem, KINDS[status])
+    assert result.status is status, result.explanation
+    assert status is ProgramStatus.COMPILE_ERROR or result.explanation.startswith("test 1 of 3: ")
 
 
 def test_judging_ends_at_the_first_failed_test_unless_asked_to_go_on(pool: GraderPool) -> None:
@@ -111,7 +111,7 @@ def test_judging_ends_at_the_first_failed_test_unless_asked_to_go_on(pool: Grade
     first = judged(pool, SUMS, source)
     every = pool.submit(SUMS, source, runs_all=True).result(timeout=60)
     assert (first.passed, first.failed) == (0, 0)
-    assert (every.passed, every.failed, every.verdict) == (2, 0, Verdict.WRONG_ANSWER)
+    assert (every.passed, every.failed, every.status) == (2, 0, ProgramStatus.WRONG_ANSWER)
 
 
 def unreadable() -> tuple[Case, ...]:
@@ -125,9 +125,11 @@ def unreadable() -> tuple[Case, ...]:
         pytest.param(dataclasses.replace(SUMS, cases=tuple), id="no_tests"),
         pytest.param(dataclasses.replace(SUMS, cases=unreadable), id="unreadable_tests"),
         pytest.param(dataclasses.replace(PAIRS, cases=lambda: (Case("[1]", "no JSON"),)), id="unreadable_answer"),
-        pytest.param(Problem(limits=LIMITS, function="f", check=(Unit("t", "def f(:"),)), id="check_no_python"),
+        pytest.param(Problem(limits=LIMITS, function="f", check=(SourceFile("t", "def f(:"),)), id="check_no_python"),
         pytest.param(
-            Problem(limits=LIMITS, function="f", check=(Unit("t", "import nothing_of_that_name"), Unit("c", ""))),
+            Problem(
+                limits=LIMITS, function="f", check=(SourceFile("t", "import nothing_of_that_name"), SourceFile("c", ""))
+            ),
             id="check_cannot_start",
         ),
     ],
@@ -144,14 +146,14 @@ def test_check_meets_plain_values_only(pool: GraderPool) -> None:
         "assert f(1) == (1, [2], {3: 'x'}, {4}, 1.5, None, True, b'y', 2**70)\n"
         "try:\n    f(0)\nexcept ValueError:\n    pass\nelse:\n    raise AssertionError\n"
     )
-    problem = Problem(limits=LIMITS, function="f", check=(Unit("check.py", check),), names=("f",))
+    problem = Problem(limits=LIMITS, function="f", check=(SourceFile("check.py", check),), names=("f",))
     start = "def f(n):\n    if not n:\n        raise ValueError\n    return "
     right = start + "(1, [2], {3: 'x'}, {4}, 1.5, None, True, b'y', 2**70)"
     wrong = right.replace("(1, [2]", "[1, [2]").replace("2**70)", "2**70]")
     cheat = "class E:\n    def __eq__(self, o):\n        return True\n" + start + "E()"
     gone = "import os\ndef f(n):\n    os._exit(0)"
     never = "def f(n):\n    while True: pass"
-    found = [judged(pool, problem, source).verdict for source in (right, wrong, cheat, gone, never)]
+    found = [judged(pool, problem, source).status for source in (right, wrong, cheat, gone, never)]
     assert found == ["passed", "wrong_answer", "wrong_answer", "runtime_error", "time_limit"]
 
 
@@ -159,8 +161,8 @@ def test_near_misses_are_marked_and_stay_wrong(pool: GraderPool) -> None:
     """A number that differs by rounding is wrong, as upstream says, and is marked so that it can be counted."""
     problem = dataclasses.replace(SUMS, cases=lambda: (Case("", "0.333333333333\n"),))
     near, far = judged(pool, problem, "print(0.3333333)"), judged(pool, problem, "print(0.33)")
-    assert (near.verdict, near.is_close) == (Verdict.WRONG_ANSWER, True)
-    assert (far.verdict, far.is_close) == (Verdict.WRONG_ANSWER, False)
+    assert (near.status, near.is_close) == (ProgramStatus.WRONG_ANSWER, True)
+    assert (far.status, far.is_close) == (ProgramStatus.WRONG_ANSWER, False)
 
 
 def test_same_program_gets_same_verdict_every_time(pool: GraderPool) -> None:
@@ -215,21 +217,21 @@ def test_run_alone_has_no_other_beside_it() -> None:
 def test_judges_are_shared_between_the_workers_of_xdist(monkeypatch: pytest.MonkeyPatch) -> None:
     """Together the workers of one machine start about as many judges as there are cores."""
     monkeypatch.delenv("PYTEST_XDIST_WORKER_COUNT", raising=False)
-    alone = default_judges()
+    alone = default_workers()
     monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", str(alone))
-    assert default_judges() == 1
+    assert default_workers() == 1
 
 
-def test_without_walls_nothing_runs_unless_the_user_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_isolation_nothing_runs_unless_the_user_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no sandbox can be built the judge refuses, naming what to enable; an explicit word lets it run."""
     monkeypatch.setattr("pytest_modeleval.graders.code.grader_pool.detect_isolation", lambda: ())
-    refusing, allowed = GraderPool(1), GraderPool(1, packages=(), accepts_no_walls=True)
+    refusing, allowed = GraderPool(1), GraderPool(1, packages=(), allows_no_sandbox=True)
     try:
         with pytest.raises(SandboxUnavailable, match=r"none can be built here.*--eval-unsafe-code"):
             judged(refusing, SUMS, STDIN["input"])
-        assert judged(allowed, SUMS, STDIN["input"]).verdict is Verdict.PASSED
-        assert judged(allowed, SUMS, "while True: pass").verdict is Verdict.TIME_LIMIT
-        assert allowed.walls() == "none"
+        assert judged(allowed, SUMS, STDIN["input"]).status is ProgramStatus.PASSED
+        assert judged(allowed, SUMS, "while True: pass").status is ProgramStatus.TIME_LIMIT
+        assert allowed.isolation() == "none"
     finally:
         refusing.close()
         allowed.close()
@@ -250,9 +252,9 @@ stdout.write(str(sum(sum(map(int, input().split())) for _ in range(int(input()))
 
 def test_names_of_contests_are_given_where_the_problem_says_so(pool: GraderPool) -> None:
     """With the prelude they are there in functions too; without it a program that forgot an import fails."""
-    assert judged(pool, SUMS, GIVEN).verdict is Verdict.PASSED
+    assert judged(pool, SUMS, GIVEN).status is ProgramStatus.PASSED
     bare = dataclasses.replace(SUMS, prelude=())
     for program in ("math", "Counter", "stdin", "List"):
         result = judged(pool, bare, program)
-        assert (result.verdict, "NameError" in result.explanation) == (Verdict.RUNTIME_ERROR, True)
-    assert judged(pool, bare, f"import math\n{STDIN['input']}").verdict is Verdict.PASSED
+        assert (result.status, "NameError" in result.explanation) == (ProgramStatus.RUNTIME_ERROR, True)
+    assert judged(pool, bare, f"import math\n{STDIN['input']}").status is ProgramStatus.PASSED

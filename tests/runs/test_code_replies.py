@@ -54,7 +54,7 @@ def needs_sandbox() -> None:
     """Without one these runs are refused."""
     pool = GraderPool(1)
     try:
-        pool.walls()
+        pool.isolation()
     except SandboxUnavailable as error:
         pytest.skip(str(error))
     finally:

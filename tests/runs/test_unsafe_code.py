@@ -26,17 +26,17 @@ def test_NAME(grade):
 """
 # Namespaces that this machine does not give, as a hardened container's.
 NO_WALLS = """
-from pytest_modeleval.graders import code_pool
+from pytest_modeleval.graders.code import grader_pool
 from pytest_modeleval.sandbox import SandboxUnavailable, Isolation
 
-tried = code_pool._probe
+tried = grader_pool._probe
 
 def probe(walls):
     if walls is not Isolation.NONE:
-        raise SandboxUnavailable(f"{walls} sandbox does not start: no permission")
+        raise SandboxUnavailable(f"{isolation} sandbox does not start: no permission")
     tried(walls)
 
-code_pool._probe = probe
+grader_pool._probe = probe
 """
 
 
@@ -93,9 +93,9 @@ def test_benchmarks_of_code_share_their_judges(suite: Suite, server: LoopbackSer
     """Two of them in one run, one pool: no more judges at once than there are cores."""
     suite.write_benchmark(CODE_BENCHMARK.replace("NAME", "quiz") + CODE_BENCHMARK.replace("NAME", "other"))
     watch = (
-        "from pytest_modeleval.graders import code_pool\nmade = []\nbegin = code_pool.GraderPool.__init__\n"
+        "from pytest_modeleval.graders.code import grader_pool\nmade = []\nbegin = grader_pool.GraderPool.__init__\n"
         "def counted(self, *given, **named):\n    made.append(self)\n    begin(self, *given, **named)\n"
-        "code_pool.GraderPool.__init__ = counted\n"
+        "grader_pool.GraderPool.__init__ = counted\n"
         "def pytest_terminal_summary(terminalreporter):\n    terminalreporter.write_line(f'{len(made)} pools')\n"
     )
     (suite.path / "conftest.py").write_text(watch, encoding="utf-8")

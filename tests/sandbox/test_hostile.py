@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from hostile_programs import EXHAUSTING, LINGERING, LOOKS_ROUND, LYING, PROBING, Hostile
 
-from pytest_modeleval.graders.code.problem import Case, Problem, ProgramResult, Verdict
-from pytest_modeleval.graders.code.program_grader import Judge
+from pytest_modeleval.graders.code.problem import Case, Problem, ProgramResult, ProgramStatus
+from pytest_modeleval.graders.code.program_grader import ProgramGrader
 from pytest_modeleval.sandbox import Isolation, Limits, Sandbox, SandboxUnavailable
 
 SECRET = "swordfish-4711"
@@ -22,16 +22,16 @@ MOST_S = 2 * LIMITS.wall_s + 10
 
 
 @pytest.fixture(scope="module", params=[Isolation.BUBBLEWRAP, Isolation.NAMESPACES], ids=str)
-def judge(request: pytest.FixtureRequest) -> Iterator[Judge]:
+def grader(request: pytest.FixtureRequest) -> Iterator[ProgramGrader]:
     """A judge behind one kind of walls."""
-    walls = request.param
+    isolation = request.param
     try:
-        Sandbox(walls).close()
+        Sandbox(isolation).close()
     except SandboxUnavailable as error:
         pytest.skip(str(error).split(". ")[0])
-    judge = Judge(lambda: Sandbox(walls))
-    yield judge
-    judge.close()
+    grader = ProgramGrader(lambda: Sandbox(isolation))
+    yield grader
+    grader.close()
 
 
 @pytest.fixture(scope="module")
@@ -57,35 +57,35 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     assert secret_path.read_text() == SECRET
 
 
-def judged(judge: Judge, program: Hostile, facts: dict[str, str]) -> ProgramResult:
+def judged(grader: ProgramGrader, program: Hostile, facts: dict[str, str]) -> ProgramResult:
     """The verdict on a program whose right answer is "held"."""
     source = program.source
     for mark, value in facts.items():
         source = source.replace(mark, value)
-    return judge.judge(Problem(limits=LIMITS, cases=lambda: CASES), source)
+    return grader.grade(Problem(limits=LIMITS, cases=lambda: CASES), source)
 
 
 @pytest.mark.parametrize("program", [*EXHAUSTING, *LYING, *PROBING], ids=lambda program: program.name)
-def test_hostile_program_is_held_and_named(judge: Judge, host: dict[str, str], program: Hostile) -> None:
+def test_hostile_program_is_held_and_named(grader: ProgramGrader, host: dict[str, str], program: Hostile) -> None:
     """Each hostile program gets a verdict that is right for it; a later harmless one is judged as ever."""
-    result = judged(judge, program, host)
-    assert result.verdict in program.verdicts, result.explanation
+    result = judged(grader, program, host)
+    assert result.status in program.statuses, result.explanation
     assert len(result.explanation) < 1000
-    assert judged(judge, Hostile("fine", "print('held')", ()), host).verdict is Verdict.PASSED
+    assert judged(grader, Hostile("fine", "print('held')", ()), host).status is ProgramStatus.PASSED
 
 
-def test_nothing_is_left_for_the_next_program(judge: Judge, host: dict[str, str]) -> None:
+def test_nothing_is_left_for_the_next_program(grader: ProgramGrader, host: dict[str, str]) -> None:
     """Files and processes that one program leaves are gone when the next one looks."""
-    assert judged(judge, LINGERING, host).verdict is Verdict.PASSED
-    result = judged(judge, LOOKS_ROUND, host)
-    assert result.verdict is Verdict.PASSED, result.explanation
+    assert judged(grader, LINGERING, host).status is ProgramStatus.PASSED
+    result = judged(grader, LOOKS_ROUND, host)
+    assert result.status is ProgramStatus.PASSED, result.explanation
 
 
-def test_no_process_outlives_a_closed_sandbox(judge: Judge) -> None:
+def test_no_process_outlives_a_closed_sandbox(grader: ProgramGrader) -> None:
     """Closing a sandbox ends every process in it, the sleeping ones too."""
-    marker = f"modeleval-{os.getpid()}-{id(judge)}"
+    marker = f"modeleval-{os.getpid()}-{id(grader)}"
     source = f"import os\nif not os.fork():\n    os.execv('/usr/bin/sleep', ['{marker}', '1000'])\nwhile True: pass"
-    judge.judge(Problem(limits=LIMITS, cases=lambda: CASES), source)
-    judge.close()
+    grader.grade(Problem(limits=LIMITS, cases=lambda: CASES), source)
+    grader.close()
     command_lines = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
     assert not any(marker.encode() in line for line in command_lines)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pytest_modeleval.graders.code.problem import Verdict
+from pytest_modeleval.graders.code.problem import ProgramStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Hostile:
 
     name: str
     source: str
-    verdicts: tuple[Verdict, ...]
+    statuses: tuple[ProgramStatus, ...]
 
 
 def probe(name: str, attempt: str) -> Hostile:
@@ -26,16 +26,16 @@ def probe(name: str, attempt: str) -> Hostile:
     body = "\n".join(f"    {line}" for line in attempt.strip().split("\n"))
     source = f"import ctypes, os, signal, socket\nlibc = ctypes.CDLL(None, use_errno=True)\nok = True\ntry:\n{body}\n"
     source += "except OSError:\n    ok = False\nprint('ESCAPED' if ok else 'held')\n"
-    return Hostile(name, source, (Verdict.PASSED,))
+    return Hostile(name, source, (ProgramStatus.PASSED,))
 
 
-def bad(name: str, source: str, *verdicts: Verdict) -> Hostile:
+def bad(name: str, source: str, *statuses: ProgramStatus) -> Hostile:
     """A program that must fail in one of these ways."""
-    return Hostile(name, source, verdicts)
+    return Hostile(name, source, statuses)
 
 
-TIME, MEMORY, OUTPUT = Verdict.TIME_LIMIT, Verdict.MEMORY_LIMIT, Verdict.OUTPUT_LIMIT
-RUNTIME, WRONG, COMPILE = Verdict.RUNTIME_ERROR, Verdict.WRONG_ANSWER, Verdict.COMPILE_ERROR
+TIME, MEMORY, OUTPUT = ProgramStatus.TIME_LIMIT, ProgramStatus.MEMORY_LIMIT, ProgramStatus.OUTPUT_LIMIT
+RUNTIME, WRONG, COMPILE = ProgramStatus.RUNTIME_ERROR, ProgramStatus.WRONG_ANSWER, ProgramStatus.COMPILE_ERROR
 
 EXHAUSTING = [
     bad("fork_bomb", "import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass", TIME),
@@ -247,7 +247,7 @@ LINGERING = bad(
     "import os, time\nopen('/tmp/left', 'w').write('x')\nos.mkdir('/tmp/folder')\n"
     "if not os.fork():\n    os.setsid()\n    if not os.fork():\n        time.sleep(10**6)\n"
     "    os._exit(0)\nprint('held')",
-    Verdict.PASSED,
+    ProgramStatus.PASSED,
 )
 LOOKS_ROUND = probe(
     "finds_what_another_left",

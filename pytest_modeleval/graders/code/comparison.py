@@ -15,7 +15,7 @@ from typing import Any
 from pytest_modeleval._support.shorten import shorten_repr
 
 TOLERANCE = 1e-6
-_MOST_DIGITS = 10_000
+_MAX_DIGITS = 10_000
 _SHOWN = 80
 
 
@@ -73,7 +73,7 @@ def _same_decimals(found: str, expected: str) -> bool:
 
 def _decimals(line: str) -> list[Decimal] | None:
     try:
-        found = [Decimal(token) if len(token) <= _MOST_DIGITS else Decimal("nan") for token in line.split()]
+        found = [Decimal(token) if len(token) <= _MAX_DIGITS else Decimal("nan") for token in line.split()]
     except InvalidOperation:
         return None
     # A signalling NaN raises where it is compared, and a program may print one.

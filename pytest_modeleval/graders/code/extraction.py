@@ -16,7 +16,7 @@ from dataclasses import dataclass
 FENCE = "```"
 _OPENING = re.compile(r"[ \t]{0,3}(`{3,}|~{3,})[ \t]*([\w+#.-]*)")
 _PYTHON = frozenset({"python", "python3", "py", "py3", "pypy", "pypy3", "python2"})
-_MOST_CHARACTERS = 2_000_000
+_MAX_CHARACTERS = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def blocks(text: str) -> list[Block]:
     found: list[Block] = []
     lines: list[str] = []
     language, fence = "", ""
-    for line in text[:_MOST_CHARACTERS].split("\n"):
+    for line in text[:_MAX_CHARACTERS].split("\n"):
         opening = _OPENING.match(line)
         if not fence:
             if opening:
@@ -62,14 +62,14 @@ def last_block(text: str) -> str:
 
 def between_last_fences(text: str) -> str:
     """LiveCodeBench's rule (lcb_runner/utils/extraction_utils.py); "" with fewer than two fences."""
-    lines = text[:_MOST_CHARACTERS].split("\n")
+    lines = text[:_MAX_CHARACTERS].split("\n")
     at = [number for number, line in enumerate(lines) if FENCE in line]
     return "\n".join(lines[at[-2] + 1 : at[-1]]) if len(at) >= 2 else ""
 
 
 def between_first_fences(text: str) -> str:
     """EvalScope's rule up to 1.4.2; "" with fewer than two fences."""
-    lines = text[:_MOST_CHARACTERS].split("\n")
+    lines = text[:_MAX_CHARACTERS].split("\n")
     at = [number for number, line in enumerate(lines) if FENCE in line]
     return "\n".join(lines[at[0] + 1 : at[1]]) if len(at) >= 2 else ""
 

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import signal
 
-from pytest_modeleval.graders.code.problem import Verdict
+from pytest_modeleval.graders.code.problem import ProgramStatus
 from pytest_modeleval.sandbox import Limits, RunReport
 
 _MIB = 2**20
 _TIME = frozenset({"cpu", "blocked", "wall"})
 
 
-def failure_of(report: RunReport, limits: Limits) -> tuple[Verdict, str] | None:
+def failure_of(report: RunReport, limits: Limits) -> tuple[ProgramStatus, str] | None:
     """Why a run failed, with a line for people; None if the program ended by itself, in time, with exit code 0."""
     last_line = report.error.strip().rpartition("\n")[2].strip()[:300]
     if report.stopped == "memory" or (report.exit_code == 1 and last_line.partition(":")[0] == "MemoryError"):
-        return Verdict.MEMORY_LIMIT, f"needs more than {limits.memory_bytes // _MIB} MiB of memory"
+        return ProgramStatus.MEMORY_LIMIT, f"needs more than {limits.memory_bytes // _MIB} MiB of memory"
     if is_late(report, limits):
-        return Verdict.TIME_LIMIT, _lateness(report, limits)
+        return ProgramStatus.TIME_LIMIT, _lateness(report, limits)
     if report.is_output_full:
         what = "too many files" if report.stopped == "files" else f"more than {limits.output_bytes // _MIB} MiB"
-        return Verdict.OUTPUT_LIMIT, f"writes {what}"
+        return ProgramStatus.OUTPUT_LIMIT, f"writes {what}"
     if report.exit_code == -signal.SIGKILL and report.peak_bytes > 0.9 * limits.memory_bytes:
-        return Verdict.MEMORY_LIMIT, "was killed by the kernel for its use of memory"
+        return ProgramStatus.MEMORY_LIMIT, "was killed by the kernel for its use of memory"
     if report.exit_code < 0:
-        return Verdict.RUNTIME_ERROR, f"was ended by signal {_signal_name(-report.exit_code)}"
+        return ProgramStatus.RUNTIME_ERROR, f"was ended by signal {_signal_name(-report.exit_code)}"
     if report.exit_code > 0:
-        return Verdict.RUNTIME_ERROR, last_line or f"ended with exit code {report.exit_code}"
+        return ProgramStatus.RUNTIME_ERROR, last_line or f"ended with exit code {report.exit_code}"
     return None
 
 

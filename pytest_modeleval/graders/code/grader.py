@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from pytest_modeleval.graders.code.extraction import RULES
 from pytest_modeleval.graders.code.grader_pool import GraderPool
-from pytest_modeleval.graders.code.problem import Problem, ProgramResult, Verdict
+from pytest_modeleval.graders.code.problem import Problem, ProgramResult, ProgramStatus
 from pytest_modeleval.records import Grade, GraderContext, Response, Sample
 from pytest_modeleval.sandbox import Isolation
 
@@ -26,7 +26,7 @@ UNSAFE_WARNING = (
     "PROGRAMS THAT THE MODEL WROTE RUN WITHOUT A SANDBOX, as --eval-unsafe-code allows, under limits and a filter of "
     "system calls only: they can read what you can read, and change what you can change"
 )
-_MOST_ANSWER = 20_000
+_MAX_ANSWER = 20_000
 
 
 def code_grader(
@@ -78,11 +78,11 @@ class CodeGrader:
     def prepare(self, site: GraderContext) -> None:
         """Find out what can surround programs here. Raises SandboxUnavailable, with what to enable."""
         if self.pool is None and GraderPool not in site.shared:
-            site.shared[GraderPool] = GraderPool(accepts_no_walls=site.allows_unsafe_code)
-        self._judges = judges = self.pool or site.shared[GraderPool]
-        walls = judges.walls()
-        site.facts["sandbox"] = walls.value
-        if walls is Isolation.NONE and UNSAFE_WARNING not in site.warnings:
+            site.shared[GraderPool] = GraderPool(allows_no_sandbox=site.allows_unsafe_code)
+        self._judges = workers = self.pool or site.shared[GraderPool]
+        isolation = workers.isolation()
+        site.facts["sandbox"] = isolation.value
+        if isolation is Isolation.NONE and UNSAFE_WARNING not in site.warnings:
             site.warnings.append(UNSAFE_WARNING)
 
     async def __call__(self, sample: Sample, response: Response) -> Grade:
@@ -99,13 +99,13 @@ class CodeGrader:
         if result is None:
             missing = _no_code(response, len(response.text))
             return Grade.no_answer(cause=missing.cause, explanation=prefix + missing.explanation, marks=marks)
-        answer = found[self.rule].strip()[:_MOST_ANSWER]
-        if result.verdict is Verdict.PASSED:
+        answer = found[self.rule].strip()[:_MAX_ANSWER]
+        if result.status is ProgramStatus.PASSED:
             return Grade.right(answer, f"{prefix}{result.tests} tests passed", marks=marks)
         known = self.remark(sample) if self.remark else ""
         qualifier = known or ("within_tolerance" if result.is_close else "")
-        cause = result.verdict.value
-        if qualifier and result.verdict is Verdict.WRONG_ANSWER:
+        cause = result.status.value
+        if qualifier and result.status is ProgramStatus.WRONG_ANSWER:
             cause = f"{cause}:{qualifier}"
         return Grade.wrong(answer, cause=cause, explanation=prefix + result.explanation, marks=marks)
 
@@ -133,7 +133,7 @@ def _with_code(found: dict[str, str]) -> list[str]:
 
 
 def _name(result: ProgramResult | None) -> str:
-    return "no_code" if result is None else result.verdict.value
+    return "no_code" if result is None else result.status.value
 
 
 def _no_code(response: Response, characters: int) -> Grade:

@@ -12,14 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from pytest_modeleval.graders.code.problem import Problem, ProgramGraderError, ProgramResult
-from pytest_modeleval.graders.code.program_grader import Judge
+from pytest_modeleval.graders.code.program_grader import ProgramGrader
 from pytest_modeleval.sandbox import (
     Isolation,
     Limits,
     Sandbox,
     SandboxError,
     SandboxUnavailable,
-    Unit,
+    SourceFile,
     advice,
     detect_isolation,
 )
@@ -52,10 +52,10 @@ class GraderPool:
     """
 
     def __init__(
-        self, judges: int | None = None, *, packages: Sequence[str] = ("numpy",), accepts_no_walls: bool = False
+        self, workers: int | None = None, *, packages: Sequence[str] = ("numpy",), allows_no_sandbox: bool = False
     ) -> None:
-        self.judges = judges or default_judges()
-        self._state = _State(tuple(packages), accepts_no_walls)
+        self.workers = workers or default_workers()
+        self._state = _State(tuple(packages), allows_no_sandbox)
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
         # The last resort at the end of the interpreter; close() is the ordinary way.
@@ -68,15 +68,15 @@ class GraderPool:
             if not self._end.alive:
                 raise ProgramGraderError("this pool of judges is closed")
             self._state.jobs.put(_Job(problem, source, runs_all, future))
-            if len(self._threads) < self.judges:
+            if len(self._threads) < self.workers:
                 thread = threading.Thread(target=_work, args=(self._state,), name="modeleval-judge", daemon=True)
                 self._threads.append(thread)
                 thread.start()
         return future
 
-    def walls(self) -> Isolation:
+    def isolation(self) -> Isolation:
         """What surrounds programs here. Raises SandboxUnavailable, with what to enable, before anything is run."""
-        return self._state.choose_walls()
+        return self._state.choose_isolation()
 
     def close(self) -> None:
         """End all sandboxes. Programs that wait are cancelled; those under way are let end."""
@@ -130,7 +130,7 @@ class _State:
     """What the threads share; it does not refer to the pool, so that a forgotten pool can end them."""
 
     packages: tuple[str, ...]
-    accepts_no_walls: bool
+    allows_no_sandbox: bool
     jobs: queue.Queue[_Job | None] = field(default_factory=queue.Queue)
     gate: SharedOrExclusive = field(default_factory=SharedOrExclusive)
     is_stopped: threading.Event = field(default_factory=threading.Event)
@@ -151,29 +151,29 @@ class _State:
         self.jobs.put(None)
 
     def open(self) -> Sandbox:
-        return Sandbox(self.choose_walls(), packages=self.packages)
+        return Sandbox(self.choose_isolation(), packages=self.packages)
 
-    def choose_walls(self) -> Isolation:
+    def choose_isolation(self) -> Isolation:
         """Try what is there, best first, with a program of our own; remember what held."""
         with self.lock:
             if self.chosen is None and not self.refusal:
-                self._try_walls()
+                self._detect()
         if self.chosen is None:
             raise SandboxUnavailable(self.refusal)
         return self.chosen
 
-    def _try_walls(self) -> None:
+    def _detect(self) -> None:
         refusals = []
-        for walls in (*detect_isolation(), *((Isolation.NONE,) if self.accepts_no_walls else ())):
+        for isolation in (*detect_isolation(), *((Isolation.NONE,) if self.allows_no_sandbox else ())):
             try:
-                _probe(walls)
+                _probe(isolation)
             except SandboxUnavailable as error:
                 refusals.append(error.reason)
                 continue
             except SandboxError as error:
                 refusals.append(str(error))
                 continue
-            self.chosen = walls
+            self.chosen = isolation
             return
         self.refusal = (
             "expected a sandbox for the programs that the model writes, found that none can be built here: "
@@ -182,35 +182,35 @@ class _State:
         )
 
 
-def default_judges() -> int:
+def default_workers() -> int:
     """Cores that this process may use, shared with the other workers of pytest-xdist."""
     workers = os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")
     return max(1, len(os.sched_getaffinity(0)) // max(1, int(workers) if workers.isdigit() else 1))
 
 
-def _probe(walls: Isolation) -> None:
+def _probe(isolation: Isolation) -> None:
     """Run a harmless program that needs what contests need, under the limits of a judged one."""
-    sandbox = Sandbox(walls)
+    sandbox = Sandbox(isolation)
     try:
         limits = Limits()
-        sandbox.load([Unit("probe.py", _PROBE)], limits=limits)
+        sandbox.load([SourceFile("probe.py", _PROBE)], limits=limits)
         report = sandbox.start("script", b"sound\n", limits=limits).finish()
         if report.output != b"sound\n":
             said = report.error.strip().rpartition("\n")[2] or f"exit code {report.exit_code}"
-            raise SandboxUnavailable(f"{walls} sandbox starts, but a harmless program fails in it: {said}")
+            raise SandboxUnavailable(f"{isolation} sandbox starts, but a harmless program fails in it: {said}")
     finally:
         sandbox.close()
 
 
 def _work(state: _State) -> None:
     """A judge's life."""
-    judge = Judge(state.open, shared=state.gate.shared, alone=state.gate.alone)
+    grader = ProgramGrader(state.open, shared=state.gate.shared, alone=state.gate.alone)
     try:
         while not state.is_stopped.is_set():
             try:
                 job = state.jobs.get(timeout=_IDLE_S)
             except queue.Empty:
-                judge.close()
+                grader.close()
                 continue
             if job is None:
                 state.jobs.put(None)
@@ -218,8 +218,8 @@ def _work(state: _State) -> None:
             if not job.future.set_running_or_notify_cancel():
                 continue
             try:
-                job.future.set_result(judge.judge(job.problem, job.source, runs_all=job.runs_all))
+                job.future.set_result(grader.grade(job.problem, job.source, runs_all=job.runs_all))
             except BaseException as error:  # noqa: BLE001 - whoever waits for the verdict gets it
                 job.future.set_exception(error)
     finally:
-        judge.close()
+        grader.close()

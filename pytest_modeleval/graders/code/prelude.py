@@ -5,10 +5,10 @@ What they are: pytest_modeleval/sandbox/judge_builtins.py, a module that is ther
 
 from __future__ import annotations
 
-from pytest_modeleval.sandbox import Unit
+from pytest_modeleval.sandbox import SourceFile
 
 CONTEST_PRELUDE = (
-    Unit(
+    SourceFile(
         "prelude.py", "from pytest_modeleval.sandbox.judge_builtins import provide\nprovide(globals())\ndel provide\n"
     ),
 )

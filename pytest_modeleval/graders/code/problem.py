@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from pytest_modeleval.errors import ModelEvalError
-from pytest_modeleval.sandbox import Limits, Unit
+from pytest_modeleval.sandbox import Limits, SourceFile
 
 
 class ProgramGraderError(ModelEvalError):
     """The judge itself failed: no sandbox, no tests, tests that cannot be read. Never a verdict."""
 
 
-class Verdict(StrEnum):
+class ProgramStatus(StrEnum):
     """What a judge says of a program; of several failures the first one in the order of the cases."""
 
     PASSED = "passed"
@@ -54,8 +54,8 @@ class Problem:
     cases: Cases = tuple
     function: str = ""
     class_name: str = ""
-    prelude: tuple[Unit, ...] = ()
-    check: tuple[Unit, ...] = ()
+    prelude: tuple[SourceFile, ...] = ()
+    check: tuple[SourceFile, ...] = ()
     names: tuple[str, ...] = ()
 
 
@@ -69,7 +69,7 @@ class ProgramResult:
     cpu_s, slowest_s: CPU seconds of all tests, and of the slowest. peak_bytes: greatest resident size.
     """
 
-    verdict: Verdict
+    status: ProgramStatus
     tests: int
     passed: int
     failed: int | None = None
@@ -82,7 +82,7 @@ class ProgramResult:
 
 
 @dataclass(slots=True)
-class Account:
+class ResourceUsage:
     """Adds up what the tests of one program used."""
 
     cpu_s: float = 0.0

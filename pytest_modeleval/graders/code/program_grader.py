@@ -19,22 +19,29 @@ from pytest_modeleval.graders.code.comparison import (
     shown,
 )
 from pytest_modeleval.graders.code.failure import failure_of, is_clearly_late, is_late
-from pytest_modeleval.graders.code.problem import Account, Case, Problem, ProgramGraderError, ProgramResult, Verdict
-from pytest_modeleval.sandbox import Limits, RunReport, Sandbox, SandboxError, Unit
+from pytest_modeleval.graders.code.problem import (
+    ResourceUsage,
+    Case,
+    Problem,
+    ProgramGraderError,
+    ProgramResult,
+    ProgramStatus,
+)
+from pytest_modeleval.sandbox import Limits, RunReport, Sandbox, SandboxError, SourceFile
 
-Failure = tuple[Verdict, str, bool]
+Failure = tuple[ProgramStatus, str, bool]
 OpenSandbox = Callable[[], Sandbox]
 Turn = Callable[[], AbstractContextManager[None]]
 
 _SYNTAX, _CHECK_FAILED, _CANDIDATE_RAISED, _CANDIDATE_GONE, _CHECK_BROKEN = 3, 11, 12, 13, 14
 # While other programs run, CPU time itself grows (shared caches, hyperthreads): a program is late beyond doubt only
 # beyond this many times its limit, and between the two it is run again alone.
-_BEYOND_DOUBT = 2.0
-_RENEW_AFTER_RUNS = 2000
+_RETRY_FACTOR = 2.0
+_REPLACE_AFTER_RUNS = 2000
 _CHECK_LIMITS = Limits(cpu_s=30.0, wall_s=120.0, is_blocking_counted=False)
 
 
-class Judge:
+class ProgramGrader:
     """A judge with sandboxes of its own.
 
     open_sandbox: starts one. shared, alone: context managers that a run is held in; `alone` has no other run beside
@@ -45,13 +52,13 @@ class Judge:
         self._open = open_sandbox
         self._shared = shared
         self._alone = alone
-        self._seats: dict[str, _Slot] = {}
+        self._slots: dict[str, _SandboxSlot] = {}
 
-    def judge(self, problem: Problem, source: str, *, runs_all: bool = False) -> ProgramResult:
+    def grade(self, problem: Problem, source: str, *, runs_all: bool = False) -> ProgramResult:
         """The verdict on a program. runs_all: go on after the first failed case."""
         for attempt in (1, 2):
             try:
-                return self._judge(problem, source, runs_all=runs_all)
+                return self._grade(problem, source, runs_all=runs_all)
             except SandboxError as error:
                 # Another process of the machine may have ended it; a second time it is no accident.
                 self.close()
@@ -61,49 +68,49 @@ class Judge:
 
     def close(self) -> None:
         """End the sandboxes; a later program starts new ones."""
-        for seat in self._seats.values():
-            seat.close()
-        self._seats.clear()
+        for slot in self._slots.values():
+            slot.close()
+        self._slots.clear()
 
-    def _judge(self, problem: Problem, source: str, *, runs_all: bool) -> ProgramResult:
+    def _grade(self, problem: Problem, source: str, *, runs_all: bool) -> ProgramResult:
         cases = () if problem.check else _cases(problem)
         tests = 1 if problem.check else len(cases)
-        seat = self._seat("program")
-        compiled = seat.load((*problem.prelude, Unit("solution.py", source)), problem.limits)
+        slot = self._slot("program")
+        compiled = slot.load((*problem.prelude, SourceFile("solution.py", source)), problem.limits)
         if compiled is not None:
-            return _result(Account(), tests, compiled)
-        account, first = Account(), None
+            return _result(ResourceUsage(), tests, compiled)
+        usage, first = ResourceUsage(), None
         for number in range(tests):
             failure = (
-                self._run_check(problem, account)
+                self._run_check(problem, usage)
                 if problem.check
-                else self._run_case(problem, cases[number], account, seat)
+                else self._run_case(problem, cases[number], usage, slot)
             )
             if failure is None:
-                account.passed += 1
+                usage.passed += 1
                 continue
-            account.failures.append(number)
+            usage.failures.append(number)
             first = first or failure
             if not runs_all:
                 break
-        return _result(account, tests, first)
+        return _result(usage, tests, first)
 
-    def _run_case(self, problem: Problem, case: Case, account: Account, seat: _Slot) -> Failure | None:
-        style = "function" if problem.function else "script"
+    def _run_case(self, problem: Problem, case: Case, usage: ResourceUsage, slot: _SandboxSlot) -> Failure | None:
+        mode = "function" if problem.function else "script"
         given = case.given.encode("utf-8", "surrogatepass")
 
         def run(limits: Limits) -> RunReport:
             target = (problem.class_name, problem.function)
-            return seat.ready().start(style, given, limits=limits, target=target).finish()
+            return slot.ready().start(mode, given, limits=limits, target=target).finish()
 
-        report = self._timed(run, problem.limits, account)
+        report = self._run_timed(run, problem.limits, usage)
         failure = failure_of(report, problem.limits)
         if failure is not None:
             return (*failure, False)
         return _compare_value(report, case) if problem.function else _compare_output(report, case)
 
-    def _run_check(self, problem: Problem, account: Account) -> Failure | None:
-        program, tests = self._seat("program"), self._seat("check")
+    def _run_check(self, problem: Problem, usage: ResourceUsage) -> Failure | None:
+        program, tests = self._slot("program"), self._slot("check")
         broken = tests.load(problem.check, _CHECK_LIMITS)
         if broken is not None:
             raise ProgramGraderError(f"the benchmark's own tests do not compile: {broken[1]}")
@@ -133,7 +140,7 @@ class Judge:
                 report = called.finish()
             return report
 
-        report = self._timed(run, problem.limits, account)
+        report = self._run_timed(run, problem.limits, usage)
         check = checked[0]
         if check.exit_code == _CHECK_BROKEN or check.stopped in ("memory", "files") or check.exit_code < 0:
             raise ProgramGraderError(
@@ -144,54 +151,54 @@ class Judge:
             return (*failure, False)
         last_line = check.error.strip().rpartition("\n")[2][:300]
         if check.stopped:
-            return Verdict.TIME_LIMIT, "its tests did not end in time", False
+            return ProgramStatus.TIME_LIMIT, "its tests did not end in time", False
         if check.exit_code == _CANDIDATE_RAISED:
-            return Verdict.RUNTIME_ERROR, report.error.strip().rpartition("\n")[2][:300] or last_line, False
+            return ProgramStatus.RUNTIME_ERROR, report.error.strip().rpartition("\n")[2][:300] or last_line, False
         if check.exit_code == _CANDIDATE_GONE:
-            return Verdict.RUNTIME_ERROR, "ended before it returned a value", False
+            return ProgramStatus.RUNTIME_ERROR, "ended before it returned a value", False
         if check.exit_code != 0:
-            return Verdict.WRONG_ANSWER, last_line or "an assertion of the tests failed", False
+            return ProgramStatus.WRONG_ANSWER, last_line or "an assertion of the tests failed", False
         return None
 
-    def _timed(self, run: Callable[[Limits], RunReport], limits: Limits, account: Account) -> RunReport:
+    def _run_timed(self, run: Callable[[Limits], RunReport], limits: Limits, usage: ResourceUsage) -> RunReport:
         """Run once beside others; if it is late, and not beyond doubt, once more alone, and that counts."""
-        relaxed = dataclasses.replace(limits, cpu_s=_BEYOND_DOUBT * limits.cpu_s)
+        relaxed = dataclasses.replace(limits, cpu_s=_RETRY_FACTOR * limits.cpu_s)
         with self._shared():
             report = run(relaxed)
         if is_late(report, limits) and not is_clearly_late(report, relaxed):
             with self._alone():
                 report = run(limits)
-            account.is_retried = True
-        account.cpu_s += report.cpu_s
-        account.slowest_s = max(account.slowest_s, report.cpu_s)
-        account.peak_bytes = max(account.peak_bytes, report.peak_bytes)
+            usage.is_retried = True
+        usage.cpu_s += report.cpu_s
+        usage.slowest_s = max(usage.slowest_s, report.cpu_s)
+        usage.peak_bytes = max(usage.peak_bytes, report.peak_bytes)
         return report
 
-    def _seat(self, name: str) -> _Slot:
-        if name not in self._seats:
-            self._seats[name] = _Slot(self._open)
-        return self._seats[name]
+    def _slot(self, name: str) -> _SandboxSlot:
+        if name not in self._slots:
+            self._slots[name] = _SandboxSlot(self._open)
+        return self._slots[name]
 
 
-class _Slot:
+class _SandboxSlot:
     """A sandbox that is replaced when it is used up, with the program that it is to hold."""
 
     def __init__(self, open_sandbox: OpenSandbox) -> None:
         self._open = open_sandbox
         self._sandbox: Sandbox | None = None
-        self._units: tuple[Unit, ...] = ()
+        self._units: tuple[SourceFile, ...] = ()
         self._limits = Limits()
 
-    def load(self, units: Sequence[Unit], limits: Limits) -> Failure | None:
+    def load(self, sources: Sequence[SourceFile], limits: Limits) -> Failure | None:
         """Compile a program; why it does not compile, None if it does."""
-        self._units, self._limits = tuple(units), limits
+        self._units, self._limits = tuple(sources), limits
         report = self._loaded()
         if report.exit_code == _SYNTAX:
-            return Verdict.COMPILE_ERROR, report.error.strip().rpartition("\n")[2][:300], False
+            return ProgramStatus.COMPILE_ERROR, report.error.strip().rpartition("\n")[2][:300], False
         failure = failure_of(report, limits)
         if failure is not None:
             # A source that makes the compiler itself run out of time, memory or stack.
-            return Verdict.COMPILE_ERROR, f"the compiler {failure[1]}", False
+            return ProgramStatus.COMPILE_ERROR, f"the compiler {failure[1]}", False
         return None
 
     def ready(self) -> Sandbox:
@@ -209,7 +216,7 @@ class _Slot:
             self._sandbox = None
 
     def _loaded(self) -> RunReport:
-        if self._sandbox is not None and (not self._sandbox.is_usable or self._sandbox.runs > _RENEW_AFTER_RUNS):
+        if self._sandbox is not None and (not self._sandbox.is_usable or self._sandbox.runs > _REPLACE_AFTER_RUNS):
             self.close()
         if self._sandbox is None:
             self._sandbox = self._open()
@@ -231,12 +238,12 @@ def _compare_output(report: RunReport, case: Case) -> Failure | None:
     if same_output(found, case.expected):
         return None
     explanation = f"expected {shown(case.expected)}, found {shown(found)}"
-    return Verdict.WRONG_ANSWER, explanation, close_output(found, case.expected)
+    return ProgramStatus.WRONG_ANSWER, explanation, close_output(found, case.expected)
 
 
 def _compare_value(report: RunReport, case: Case) -> Failure | None:
     if not report.result:
-        return Verdict.RUNTIME_ERROR, "ended before it returned a value", False
+        return ProgramStatus.RUNTIME_ERROR, "ended before it returned a value", False
     try:
         expected = read_value(case.expected.encode())
     except ValueError as error:
@@ -244,27 +251,27 @@ def _compare_value(report: RunReport, case: Case) -> Failure | None:
     try:
         found = read_value(report.result)
     except ValueError:
-        return Verdict.WRONG_ANSWER, f"returned {shown(report.result.decode(errors='replace'))}", False
+        return ProgramStatus.WRONG_ANSWER, f"returned {shown(report.result.decode(errors='replace'))}", False
     if same_value(found, expected):
         return None
     explanation = f"expected {shown(case.expected)}, found {shown(report.result.decode(errors='replace'))}"
-    return Verdict.WRONG_ANSWER, explanation, close_value(found, expected)
+    return ProgramStatus.WRONG_ANSWER, explanation, close_value(found, expected)
 
 
-def _result(account: Account, tests: int, failure: Failure | None) -> ProgramResult:
-    verdict, explanation, is_close = failure or (Verdict.PASSED, "", False)
-    failed = account.failures[0] if account.failures else None
+def _result(usage: ResourceUsage, tests: int, failure: Failure | None) -> ProgramResult:
+    status, explanation, is_close = failure or (ProgramStatus.PASSED, "", False)
+    failed = usage.failures[0] if usage.failures else None
     if failed is not None and tests > 1:
         explanation = f"test {failed + 1} of {tests}: {explanation}"
     return ProgramResult(
-        verdict=verdict,
+        status=status,
         tests=tests,
-        passed=account.passed,
+        passed=usage.passed,
         failed=failed,
         explanation=explanation,
         is_close=is_close,
-        is_retried=account.is_retried,
-        cpu_s=account.cpu_s,
-        slowest_s=account.slowest_s,
-        peak_bytes=account.peak_bytes,
+        is_retried=usage.is_retried,
+        cpu_s=usage.cpu_s,
+        slowest_s=usage.slowest_s,
+        peak_bytes=usage.peak_bytes,
     )
