@@ -20,12 +20,12 @@ from pytest_modeleval.graders.code.comparison import (
 )
 from pytest_modeleval.graders.code.failure import failure_of, is_clearly_late, is_late
 from pytest_modeleval.graders.code.problem import (
-    ResourceUsage,
     Case,
     Problem,
     ProgramGraderError,
     ProgramResult,
     ProgramStatus,
+    ResourceUsage,
 )
 from pytest_modeleval.sandbox import Limits, RunReport, Sandbox, SandboxError, SourceFile
 
