@@ -28,7 +28,7 @@ floor = 0.99
 test = "point"
 """
 SMALL = """
-from pytest_modeleval.session import html_page
+from pytest_modeleval.pytest_plugin import pytest_html as html_page
 html_page.MOST_ROWS = 20
 html_page.MOST_SHOWN = 6
 """
