@@ -40,7 +40,7 @@ class SampleItem(pytest.Function):
     arrival: Callable[[], ItemResult] | None = None
     answered: ItemResult | None = None
     grade: Grade | None = None
-    is_wrong: bool = False
+    has_verdict: bool = False
     failure_line: str = ""
     # Run and reported within the protocol of an item before it (fast_path.fast_path).
     is_over: bool = False
@@ -131,7 +131,7 @@ class SampleItem(pytest.Function):
 
     def repr_failure(self, excinfo: ExceptionInfo[BaseException], style: Any = None) -> str | TerminalRepr:
         """One line for an answer that is wrong and for a sample without a grade; a traceback for faults of code."""
-        if self.is_wrong or isinstance(excinfo.value, Ungraded | EngineStopped):
+        if self.has_verdict or isinstance(excinfo.value, Ungraded | EngineStopped):
             return self.failure_line
         if isinstance(excinfo.value, UserError):
             return str(excinfo.value)

@@ -73,7 +73,7 @@ class Evaluation:
         self._is_rescore = is_rescore
         self._contents = reader.refresh()
         self._journal = JournalWriter(journal_path)
-        reader.leave_out(journal_path)
+        reader.exclude(journal_path)
         self.items: list[PlannedItem] = []
         self._graded: frozenset[ItemKey] = frozenset()
         # Says why an item need not be asked, "" if it must be; called from the engine's thread too.

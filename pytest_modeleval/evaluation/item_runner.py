@@ -21,7 +21,7 @@ from pytest_modeleval.errors import AttemptFailed, Ungraded
 from pytest_modeleval.evaluation.plan import PlannedItem
 from pytest_modeleval.evaluation.verdict import grade_of
 from pytest_modeleval.records import Grade, ItemKey, JsonObject, Kind, Outcome, Request, Response
-from pytest_modeleval.store.journal import Contents, JournalError, JournalWriter, Place, read_place, utc_now
+from pytest_modeleval.store.journal import Contents, JournalError, JournalOffset, JournalWriter, read_line, utc_now
 from pytest_modeleval.store.requests import compress_request
 
 # Answers that wait for their test are held in memory up to this size; beyond it they are read back from the journal.
@@ -253,7 +253,7 @@ class ItemRunner:
         """The result of a tool: from the journal, or fetched and journaled before anybody sees it."""
         place = self.contents.tools.get(key)
         if place is not None:
-            return read_place(place)["result"]
+            return read_line(place)["result"]
         if self.make_dispatcher is None:
             raise _not_stored(f"result of {name} for these arguments")
         result = await run()
@@ -320,6 +320,6 @@ def _size(response: Response) -> int:
     return 600 + 2 * (len(response.content) + len(response.reasoning_content))
 
 
-def _reply_at(place: Place) -> JsonObject | None:
-    reply = read_place(place).get("reply")
+def _reply_at(place: JournalOffset) -> JsonObject | None:
+    reply = read_line(place).get("reply")
     return reply if isinstance(reply, dict) else None

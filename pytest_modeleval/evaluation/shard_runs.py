@@ -14,7 +14,7 @@ from pytest_modeleval.store.journal import Contents
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ShardRun:
     """One of the folders. name: as the user gave it. run: its run.json. contents: of its journals."""
 
     name: str
@@ -33,7 +33,7 @@ class Part:
         return f"shard {' and '.join(shards)} ({self.name})" if shards else self.name
 
 
-def merged_plans(parts: Sequence[Part]) -> list[JsonObject]:
+def merged_plans(parts: Sequence[ShardRun]) -> list[JsonObject]:
     """One plan per benchmark, with all samples that the parts belong to.
 
     Raises RunFolderError where two parts are different experiments: another model or server, benchmark version,
@@ -46,7 +46,7 @@ def merged_plans(parts: Sequence[Part]) -> list[JsonObject]:
                 f"{first.name} and {part.name} are not the same model on the same server: "
                 f"{'; '.join(unlike)}. Merge only shards of one run"
             )
-    known: dict[str, tuple[Part, JsonObject]] = {}
+    known: dict[str, tuple[ShardRun, JsonObject]] = {}
     for part in parts:
         for plan in merge_plans(part.contents.plans):
             before, old = known.setdefault(plan["benchmark"], (part, plan))
@@ -62,7 +62,7 @@ def merged_plans(parts: Sequence[Part]) -> list[JsonObject]:
     return plans
 
 
-def latest_outcomes(parts: Sequence[Part]) -> dict[ItemKey, int]:
+def latest_outcomes(parts: Sequence[ShardRun]) -> dict[ItemKey, int]:
     """Item -> which part's outcome counts: the latest verdict; where no part has a verdict, the latest outcome.
 
     A failed attempt to get an answer does not take away an answer that another part has.
@@ -78,7 +78,9 @@ def latest_outcomes(parts: Sequence[Part]) -> dict[ItemKey, int]:
     return found
 
 
-def gaps(parts: Sequence[Part], plans: Sequence[Mapping[str, Any]], outcomes: Mapping[ItemKey, Outcome]) -> list[str]:
+def missing_items(
+    parts: Sequence[ShardRun], plans: Sequence[Mapping[str, Any]], outcomes: Mapping[ItemKey, Outcome]
+) -> list[str]:
     """Why the merged run is not complete: a sentence for each missing shard and each unfinished folder."""
     wanted = {key for plan in plans for key in planned_keys(plan)}
     own = [{key for plan in merge_plans(part.contents.plans) for key in planned_keys(plan)} for part in parts]
@@ -106,7 +108,7 @@ def gaps(parts: Sequence[Part], plans: Sequence[Mapping[str, Any]], outcomes: Ma
     return found
 
 
-def _absent_shards(parts: Sequence[Part]) -> list[str]:
+def _absent_shards(parts: Sequence[ShardRun]) -> list[str]:
     """["2/3"]: those of which there is no folder."""
     there: dict[int, set[int]] = {}
     for part in parts:

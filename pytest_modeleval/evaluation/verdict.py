@@ -12,7 +12,7 @@ MAX_TEXT = 500
 MAX_TARGET = 200
 
 
-def judged(
+def outcome_with_verdict(
     key: ItemKey,
     *,
     has_passed: bool,
@@ -72,7 +72,7 @@ def _kind_and_value(
     return (Kind.NO_ANSWER, 0.0) if is_answer_missing else (Kind.WRONG, value)
 
 
-def unjudged(key: ItemKey, error: BaseException, *, request_key: str = "") -> Outcome:
+def outcome_without_verdict(key: ItemKey, error: BaseException, *, request_key: str = "") -> Outcome:
     """The outcome of an item that ended in an exception other than a failed assertion. Never a score."""
     if isinstance(error, Ungraded):
         kind, cause = error.kind, error.cause

@@ -368,7 +368,7 @@ class EvaluationPlugin:
         outcome = outcome_of(item, call)
         if outcome is not None:
             assert self.evaluation is not None
-            item.is_wrong = outcome.kind.is_verdict
+            item.has_verdict = outcome.kind.is_verdict
             if call.excinfo is not None:
                 item.failure_line = line_of(outcome)
             # Before the report is made: JUnit reads them from there.

@@ -12,7 +12,7 @@ import pytest
 
 from pytest_modeleval._support.shorten import shorten
 from pytest_modeleval.collection.items import SampleItem
-from pytest_modeleval.evaluation.verdict import judged, unjudged
+from pytest_modeleval.evaluation.verdict import outcome_with_verdict, outcome_without_verdict
 from pytest_modeleval.pytest_plugin.compatibility import is_timeout
 from pytest_modeleval.records import ItemKey, JsonObject, Kind, Outcome
 from pytest_modeleval.reports.text_layout import visible
@@ -49,8 +49,8 @@ def outcome_of(item: SampleItem, call: pytest.CallInfo[None]) -> Outcome | None:
     elif isinstance(error, pytest.skip.Exception):
         return None
     elif call.when == "setup" or not isinstance(error, FAILED_ASSERTION) or is_timeout(call):
-        return unjudged(key, error, request_key=request_key)
-    return judged(
+        return outcome_without_verdict(key, error, request_key=request_key)
+    return outcome_with_verdict(
         key,
         has_passed=error is None,
         grade=item.grade,

@@ -25,7 +25,7 @@ from pytest_modeleval.runs.gate_runner import GateRunner, gate_reports
 from pytest_modeleval.runs.report_files import REPORT_FILE, views, write_for_github, write_report
 from pytest_modeleval.runs.server_status import RESTARTING, UP, ServerStatus
 from pytest_modeleval.settings import Settings
-from pytest_modeleval.store.journal import read_place
+from pytest_modeleval.store.journal import read_line
 from pytest_modeleval.store.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -370,7 +370,7 @@ class RunController:
             replies = found.get((key.benchmark, key.subset))
             place = contents.responses.get(outcome.request_key)
             if replies is not None and place is not None and len(replies) < RAW_REPLIES:
-                reply = read_place(place).get("reply") or {}
+                reply = read_line(place).get("reply") or {}
                 calls = reply.get("tool_calls")
                 replies.append((reply.get("content") or "") + (f" [tool calls: {calls}]" if calls else ""))
         return found

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_modeleval.errors import RunFolderError, SettingsError
-from pytest_modeleval.evaluation.shard_runs import Part, gaps, latest_outcomes, merged_plans
+from pytest_modeleval.evaluation.shard_runs import ShardRun, latest_outcomes, merged_plans, missing_items
 from pytest_modeleval.records import JsonObject
 from pytest_modeleval.reports.terminal import summary_parts
 from pytest_modeleval.results import RunSummary
@@ -41,12 +41,12 @@ class MergeOrder:
 class Merged:
     """A merged run.
 
-    gaps: why it is incomplete, a sentence each. status: what pytest would have ended with (docs/exit-codes.md).
+    missing_items: why it is incomplete, a sentence each. status: as of pytest (docs/exit-codes.md).
     """
 
     path: Path
     summary: RunSummary
-    gaps: tuple[str, ...]
+    missing_items: tuple[str, ...]
     status: int
     notes: tuple[str, ...] = ()
 
@@ -91,11 +91,15 @@ def merged_lines(merged: Merged, *, width: int) -> list[str]:
     path = str(merged.path)
     places = [("run folder", path), ("report", f"{path}/{REPORT_FILE}")]
     lines = [text for text, _ in summary_parts(merged.summary, width=width, places=places)]
-    return [*lines, *merged.notes, *(f"incomplete: {gap}" for gap in merged.gaps)]
+    return [*lines, *merged.notes, *(f"incomplete: {gap}" for gap in merged.missing_items)]
 
 
 def _finished(
-    folder: RunFolder, settings: Settings, gate_runner: GateRunner, parts: Sequence[Part], plans: Sequence[JsonObject]
+    folder: RunFolder,
+    settings: Settings,
+    gate_runner: GateRunner,
+    parts: Sequence[ShardRun],
+    plans: Sequence[JsonObject],
 ) -> Merged:
     known = folder.run.get("merged") or []
     added = [{"folder": part.name, "shards": part.shards} for part in parts if part.name != str(folder.path)]
@@ -116,11 +120,11 @@ def _finished(
         gates=tuple(gate.verdict for gate in summary.gates),
         was_stopped=False,
     )
-    missing = () if summary.is_complete else tuple(gaps(parts, plans, contents.outcomes))
+    missing = () if summary.is_complete else tuple(missing_items(parts, plans, contents.outcomes))
     return Merged(folder.path, summary, missing, status, tuple(note for note in notes if note))
 
 
-def _parts(order: MergeOrder) -> list[tuple[Path, Part]]:
+def _parts(order: MergeOrder) -> list[tuple[Path, ShardRun]]:
     """Every folder once, the target last if it is a run already."""
     resolved = {path.resolve(): path for path in order.folders}
     into = order.into.resolve()
@@ -132,14 +136,14 @@ def _parts(order: MergeOrder) -> list[tuple[Path, Part]]:
     return found
 
 
-def _part(path: Path) -> Part:
+def _part(path: Path) -> ShardRun:
     run = read_run(path)
     if run is None:
         raise RunFolderError(f"modeleval merge: expected a run folder (with run.json), found {path}")
-    return Part(str(path), run, JournalReader(path).refresh())
+    return ShardRun(str(path), run, JournalReader(path).refresh())
 
 
-def _facts(parts: Sequence[tuple[Path, Part]]) -> JsonObject:
+def _facts(parts: Sequence[tuple[Path, ShardRun]]) -> JsonObject:
     """run.json of the merged run: of its first part, with all addresses; no command takes it up by itself."""
     runs = [part.run for _, part in parts]
     first = runs[0]
@@ -155,7 +159,7 @@ def _facts(parts: Sequence[tuple[Path, Part]]) -> JsonObject:
     }
 
 
-def _invocations(parts: Sequence[Part], own: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _invocations(parts: Sequence[ShardRun], own: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Every time that any of the folders was used, oldest first."""
     found: list[Mapping[str, Any]] = []
     for entry in [*(entry for part in parts for entry in part.run.get("invocations") or ()), *own]:

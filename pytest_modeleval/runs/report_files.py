@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_modeleval._support.atomic_file import atomic_write
 from pytest_modeleval.records import ItemKey, Kind, Outcome
 from pytest_modeleval.results import RunSummary
-from pytest_modeleval.store.journal import Contents, read_place
+from pytest_modeleval.store.journal import Contents, read_line
 from pytest_modeleval.store.requests import expand_request
 from pytest_modeleval.store.run_folder import RunFolder
 
@@ -80,4 +80,4 @@ def views(contents: Contents, with_content: Set[ItemKey]) -> Iterator[SampleView
 
 def _response_line(contents: Contents, outcome: Outcome) -> dict[str, Any]:
     place = contents.responses.get(outcome.request_key)
-    return read_place(place) if place is not None else {}
+    return read_line(place) if place is not None else {}

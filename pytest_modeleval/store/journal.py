@@ -28,7 +28,7 @@ class JournalError(ModelEvalError):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class JournalOffset:
     """Where a line stands: file, byte offset, length in bytes."""
 
     path: Path
@@ -44,8 +44,8 @@ class Contents:
     model. outcomes: the latest of each item, times: when it was entered. plans: as written.
     """
 
-    responses: dict[str, Place] = field(default_factory=dict)
-    tools: dict[str, Place] = field(default_factory=dict)
+    responses: dict[str, JournalOffset] = field(default_factory=dict)
+    tools: dict[str, JournalOffset] = field(default_factory=dict)
     outcomes: dict[ItemKey, Outcome] = field(default_factory=dict)
     times: dict[ItemKey, str] = field(default_factory=dict)
     plans: list[JsonObject] = field(default_factory=list)
@@ -99,12 +99,12 @@ class JournalWriter:
         except OSError as error:
             raise JournalError(f"cannot write the journal {path}: {error.strerror}") from error
 
-    def write(self, line: Mapping[str, Any]) -> Place:
+    def write(self, line: Mapping[str, Any]) -> JournalOffset:
         """Append one line. Raises JournalError if not all of it reached the file."""
         data = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
         with self._lock:
             self._write([*self._held, data])
-            return Place(self.path, self._end - len(data), len(data))
+            return JournalOffset(self.path, self._end - len(data), len(data))
 
     def hold(self, line: Mapping[str, Any]) -> None:
         """Append one line soon: with the next one, by flush(), or when one waits for HELD_S. Raises as write()."""
@@ -166,7 +166,7 @@ class JournalReader:
         self._own: Path | None = None
         self.contents = Contents()
 
-    def leave_out(self, path: Path) -> None:
+    def exclude(self, path: Path) -> None:
         """Do not read this journal from now on: whoever writes it keeps contents up to date."""
         self._own = path
 
@@ -182,7 +182,7 @@ class JournalReader:
                     end = offset + len(line)
                     if not self._has_responses and line.startswith(_RESPONSE):
                         continue
-                    apply_line(self.contents, line, Place(path, offset, len(line)))
+                    apply_line(self.contents, line, JournalOffset(path, offset, len(line)))
                 self._read_to[path] = end
         return self.contents
 
@@ -199,7 +199,7 @@ def journal_lines(folder: Path) -> Iterator[bytes]:
             yield line
 
 
-def apply_line(contents: Contents, line: bytes, place: Place) -> None:
+def apply_line(contents: Contents, line: bytes, place: JournalOffset) -> None:
     """Enter one journal line into contents. A line that is no JSON (torn) says nothing."""
     try:
         entry = orjson.loads(line)
@@ -218,7 +218,7 @@ def apply_line(contents: Contents, line: bytes, place: Place) -> None:
         return
 
 
-def read_place(place: Place) -> JsonObject:
+def read_line(place: JournalOffset) -> JsonObject:
     """The line at a place."""
     with place.path.open("rb") as file:
         data = os.pread(file.fileno(), place.length, place.offset)

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from pytest_modeleval.records import JsonObject, Request
-from pytest_modeleval.store.journal import Contents, read_place
+from pytest_modeleval.store.journal import Contents, read_line
 
 
 def compress_request(request: Request, body: bytes, before: tuple[Request, str] | None) -> JsonObject:
@@ -50,6 +50,6 @@ def expand_request(line: Mapping[str, Any], contents: Contents) -> JsonObject:
         messages[:0] = line["request"]["messages"]
         place = contents.responses.get(key) if key not in seen else None
         seen.add(key)
-        line = read_place(place) if place is not None else {}
+        line = read_line(place) if place is not None else {}
     request: JsonObject = line.get("request") or {}
     return {**request, "messages": [*request.get("messages", ()), *messages]} if is_added_to else request

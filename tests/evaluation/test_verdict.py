@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_modeleval.errors import EngineStopped, Ungraded
-from pytest_modeleval.evaluation.verdict import grade_of, judged, target_text, unjudged
+from pytest_modeleval.evaluation.verdict import grade_of, outcome_with_verdict, outcome_without_verdict, target_text
 from pytest_modeleval.records import Grade, ItemKey, Kind, Response
 from pytest_modeleval.store.journal import outcome_line
 
@@ -41,7 +41,9 @@ def test_the_table_of_rules(
     has_passed: bool, grade: Grade | None, response: Response, is_single: bool, kind: Kind, value: float
 ) -> None:
     """Kind and credit of every case."""
-    outcome = judged(KEY, has_passed=has_passed, grade=grade, response=response, is_single_request=is_single)
+    outcome = outcome_with_verdict(
+        KEY, has_passed=has_passed, grade=grade, response=response, is_single_request=is_single
+    )
     assert (outcome.kind, outcome.value) == (kind, value)
     assert (outcome.cause == "") == (kind is Kind.RIGHT)
 
@@ -51,7 +53,7 @@ def test_a_verdict_never_gives_more_than_the_grade(
     value: float, has_passed: bool, response: Response | None, is_single: bool
 ) -> None:
     """Whatever the rest, the credit is the grade's or nothing, and the kind is a verdict."""
-    outcome = judged(
+    outcome = outcome_with_verdict(
         KEY, has_passed=has_passed, grade=Grade.partial(value), response=response, is_single_request=is_single
     )
     assert outcome.kind.is_verdict
@@ -69,7 +71,7 @@ def test_a_verdict_never_gives_more_than_the_grade(
 )
 def test_exceptions_are_never_verdicts(error: Exception, kind: Kind) -> None:
     """What is no assertion never enters a score."""
-    outcome = unjudged(KEY, error)
+    outcome = outcome_without_verdict(KEY, error)
     assert outcome.kind is kind
     assert not outcome.kind.is_verdict
 
@@ -84,8 +86,10 @@ def test_a_failure_cannot_call_itself_a_verdict(kind: Kind) -> None:
 @given(st.sampled_from([Grade.right("a"), Grade.wrong("b"), Grade.no_answer(cause="c"), Grade.partial(0.4, "d")]))
 def test_a_stored_grade_leads_to_the_same_outcome(grade: Grade) -> None:
     """A grader that is too costly to run twice gives the same outcome from its stored one."""
-    outcome = judged(KEY, has_passed=bool(grade), grade=grade, response=WHOLE, is_single_request=True)
-    again = judged(KEY, has_passed=bool(grade), grade=grade_of(outcome), response=WHOLE, is_single_request=True)
+    outcome = outcome_with_verdict(KEY, has_passed=bool(grade), grade=grade, response=WHOLE, is_single_request=True)
+    again = outcome_with_verdict(
+        KEY, has_passed=bool(grade), grade=grade_of(outcome), response=WHOLE, is_single_request=True
+    )
     assert (again.kind, again.value, again.answer, again.cause) == (
         outcome.kind,
         outcome.value,
@@ -107,7 +111,7 @@ def test_targets_are_shown_where_they_are_short(target: object, text: str | None
 @example("\ud800", "\udfff")
 def test_every_text_can_be_journaled(text: str, target: str) -> None:
     """Messages of assertions, targets and exceptions may hold halves of surrogate pairs; UTF-8 cannot."""
-    failed = judged(
+    failed = outcome_with_verdict(
         ItemKey("b", "s", "q"),
         has_passed=False,
         grade=Grade.wrong(text, explanation=text),
@@ -116,5 +120,5 @@ def test_every_text_can_be_journaled(text: str, target: str) -> None:
         failure=text,
         target=target,
     )
-    for outcome in (failed, unjudged(failed.key, ValueError(text))):
+    for outcome in (failed, outcome_without_verdict(failed.key, ValueError(text))):
         assert orjson.loads(orjson.dumps(outcome_line(outcome, version="1")))["kind"] == outcome.kind

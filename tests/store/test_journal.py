@@ -15,12 +15,12 @@ from pytest_modeleval.records import ItemKey, Kind, Outcome
 from pytest_modeleval.store.journal import (
     HELD_LINES,
     JournalError,
+    JournalOffset,
     JournalReader,
     JournalWriter,
-    Place,
     outcome_from_line,
     outcome_line,
-    read_place,
+    read_line,
 )
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -71,7 +71,7 @@ def test_a_journal_cut_anywhere_keeps_every_whole_line(
     contents = JournalReader(folder).refresh()
     assert set(contents.responses) == kept | almost | {"later"}
     for key, place in contents.responses.items():
-        assert read_place(place)["reply"]["content"] == key
+        assert read_line(place)["reply"]["content"] == key
 
 
 def test_a_reader_follows_a_growing_journal(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_held_lines_come_in_order_and_places_stay_true(tmp_path_factory: object,
     """Whatever waits: lines stand in the order in which they were given, and each response where its place says."""
     path = tmp_path_factory.mktemp("held") / "journal.jsonl"  # type: ignore[attr-defined]
     writer = JournalWriter(path)
-    places: list[tuple[Place, Any]] = []
+    places: list[tuple[JournalOffset, Any]] = []
     given_lines: list[Any] = []
     for number, (how, length) in enumerate(steps):
         line = {"type": "response", "key": str(number), "reply": {"content": "x" * length}}
@@ -129,13 +129,13 @@ def test_held_lines_come_in_order_and_places_stay_true(tmp_path_factory: object,
             assert len(given_lines) - len(path.read_bytes().splitlines()) < HELD_LINES
     writer.close()
     assert [orjson.loads(line) for line in path.read_bytes().splitlines()] == given_lines
-    assert all(read_place(place) == line for place, line in places)
+    assert all(read_line(place) == line for place, line in places)
 
 
 def test_several_threads_may_write_and_hold(tmp_path: Path) -> None:
     """No line is lost, torn or written twice, and every place is that of its line."""
     writer = JournalWriter(tmp_path / "journal.jsonl")
-    places: dict[str, Place] = {}
+    places: dict[str, JournalOffset] = {}
 
     def work(name: str) -> None:
         for number in range(300):

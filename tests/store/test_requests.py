@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pytest_modeleval.client.body import encode_body
 from pytest_modeleval.records import Request
-from pytest_modeleval.store.journal import Contents, JournalWriter, read_place
+from pytest_modeleval.store.journal import Contents, JournalWriter, read_line
 from pytest_modeleval.store.requests import compress_request, expand_request
 
 TOOLS = [({"type": "function", "function": {"name": name}},) for name in ("f", "g")]
@@ -63,7 +63,7 @@ def test_every_request_can_be_read_as_it_was_sent(moves: list[str]) -> None:
             before = request, key
         writer.close()
         for key, body in bodies.items():
-            found = expand_request(read_place(contents.responses[key]), contents)
+            found = expand_request(read_line(contents.responses[key]), contents)
             assert orjson.dumps(found, option=orjson.OPT_SORT_KEYS) == body
 
 
