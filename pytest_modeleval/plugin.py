@@ -43,8 +43,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
     pause_gc(config)
     skip_assertion_rewriting(config)
+    from pytest_modeleval import registration  # noqa: PLC0415
     from pytest_modeleval.errors import UserError  # noqa: PLC0415
-    from pytest_modeleval.pytest_plugin import registration  # noqa: PLC0415
 
     config.addinivalue_line("markers", MARKER)
     # Workers of xdist too: they are given the words of the command, not the controller's paths.

@@ -29,7 +29,16 @@ HEAVY = (
     "modelscope",
 )
 # Who may know pytest is decided here; that the map says the same is tested.
-KNOW_PYTEST = {"plugin", "hookspecs", "options", "settings", "collection", "session"}
+KNOW_PYTEST = {
+    "plugin",
+    "hookspecs",
+    "options",
+    "collection",
+    "pytest_plugin",
+    "fast_path",
+    "distributed",
+    "registration",
+}
 # The nouns may be named in the map before somebody needs them.
 EVERYWHERE = {"records", "errors"}
 PARTS_OF_PYTEST = {"pytest", "_pytest", "xdist", "pluggy", "pytest_html"}
@@ -157,6 +166,17 @@ def test_few_rooms_know_pytest() -> None:
     """What asks, grades, counts and writes works without pytest; the map says who does not."""
     assert {room for room, others in used().items() if "pytest" in others} == KNOW_PYTEST
     assert {room for room, allowed in read_map().items() if "pytest" in allowed} == KNOW_PYTEST
+
+
+def test_the_command_needs_no_pytest() -> None:
+    """`modeleval compare` and `modeleval merge`, up to their mistakes of the user, load no module of pytest."""
+    for arguments in (["compare", "a", "b"], ["merge", "a", "--into", "b"], ["noise", "a"]):
+        code = (
+            f"import sys; from {OURS}.cli import main; status = main({arguments}); "
+            "print(status, *(name for name in ('pytest', '_pytest', 'pluggy', 'xdist') if name in sys.modules))"
+        )
+        answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+        assert answer.stdout.split() == ["4"], arguments
 
 
 def test_an_unused_plugin_loads_next_to_nothing() -> None:

@@ -18,13 +18,13 @@ from pytest_modeleval.bfcl.memory import Memories, ask_memory
 from pytest_modeleval.bfcl.simulation import NoProcessAvailable, Session, Simulations, TrueCall
 from pytest_modeleval.bfcl.text_prompts import system_text, with_system
 from pytest_modeleval.bfcl.tool_schemas import add_hints, simulated_functions, tools
+from pytest_modeleval.bfcl.web_questions import Web, ask_web
 from pytest_modeleval.bfcl.wheel import DEFAULT_VERSION
 from pytest_modeleval.declaration import Model
 from pytest_modeleval.graders.calls import Call, Language, grade_text_calls, grade_tool_calls
 from pytest_modeleval.graders.calls.python_text import parse_call
 from pytest_modeleval.records import Grade, Request, Response, Sample
 from pytest_modeleval.web_search.config import read_choice
-from pytest_modeleval.web_search.search_call import Web, ask_web
 
 
 class Asking(StrEnum):

@@ -13,15 +13,16 @@ docs/decisions.md.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any, Literal
 
 import pytest
 
 from pytest_modeleval.collection.items import ANSWER_FIXTURES, SampleItem
 from pytest_modeleval.errors import Ungraded
+from pytest_modeleval.fast_path.gc_tuning import freeze_gc, relax_gc
 from pytest_modeleval.fast_path.report_dispatch import ReportDispatcher
-from pytest_modeleval.runs.early_stopping import SkippedByGate
+from pytest_modeleval.pytest_plugin.skipped_by_gate import SkippedByGate
 
 # Hooks of an item's phases, and who of pytest itself implements them. What these do for a phase (capture output, add
 # log handlers, look for warnings and unraisable exceptions, evaluate skip marks) a short way item does without.
@@ -231,6 +232,32 @@ class FastPath:
             tell(_passed(item, "teardown"))
         if self._is_announced:
             hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+
+
+class FastPathPlugin:
+    """Switches the fast path on for the run loop, once every plugin has been registered."""
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        report_of: Callable[[SampleItem, pytest.CallInfo[None], bool], pytest.TestReport],
+        following: Callable[[SampleItem], SampleItem | None],
+    ) -> None:
+        self._config = config
+        self._report_of = report_of
+        self._following = following
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self) -> Generator[None, Any, Any]:
+        """Register the fast path; collect garbage less often while items run."""
+        fast_path = FastPath(self._config, self._report_of, self._following)
+        self._config.pluginmanager.register(fast_path, "modeleval-fast-path-protocol")
+        freeze_gc()
+        with relax_gc():
+            result = yield
+        # pytest collects garbage five times at the end, over every report and item.
+        freeze_gc()
+        return result
 
 
 Phase = Literal["setup", "call"]

@@ -21,8 +21,6 @@ from pytest_modeleval.errors import EngineStopped, UserError
 from pytest_modeleval.evaluation.evaluation import Evaluation, RunOptions
 from pytest_modeleval.evaluation.item_runner import ItemResult
 from pytest_modeleval.evaluation.plan import BenchmarkPlan, load_samples
-from pytest_modeleval.fast_path.fast_path import FastPath
-from pytest_modeleval.fast_path.gc_tuning import freeze_gc, relax_gc
 from pytest_modeleval.pytest_plugin.compatibility import refuse_reruns
 from pytest_modeleval.pytest_plugin.item_reports import (
     line_of,
@@ -31,12 +29,13 @@ from pytest_modeleval.pytest_plugin.item_reports import (
     report_of_verdict,
     shape_report,
 )
+from pytest_modeleval.pytest_plugin.skipped_by_gate import SkippedByGate, while_needed
 from pytest_modeleval.records import GraderContext, ItemKey, Outcome, PreparedGrader
 from pytest_modeleval.reports.text_layout import visible
 from pytest_modeleval.runs import lifecycle as runs
 from pytest_modeleval.runs.benchmark_needs import deployment_notes
 from pytest_modeleval.runs.connection import Connection
-from pytest_modeleval.runs.early_stopping import ItemFilter, SkippedByGate, arrange, while_needed
+from pytest_modeleval.runs.early_stopping import ItemFilter
 from pytest_modeleval.runs.gate_runner import check_targets
 from pytest_modeleval.runs.server_status import ServerStatus, ServerStatusFile
 from pytest_modeleval.settings import Settings
@@ -280,16 +279,13 @@ class EvaluationPlugin:
         if self.evaluation is None:
             yield
             return
-        self.config.pluginmanager.register(FastPath(self.config, self.report_of, self.following), "modeleval-short-way")
-        freeze_gc()
         # pytest's thread and the engine's share one interpreter. By default a busy thread keeps it for 5 ms, a tenth of
         # a quick server's answer, whenever the other has to wait for a socket.
         interval_s = sys.getswitchinterval()
         sys.setswitchinterval(SWITCH_S)
         self.evaluation.start(self.first_indices())
         try:
-            with relax_gc():
-                yield
+            yield
         finally:
             self.evaluation.close()
             sys.setswitchinterval(interval_s)
@@ -377,6 +373,20 @@ class EvaluationPlugin:
             if self.needs is not None:
                 self.needs.see(outcome)
         return outcome
+
+
+def arrange(items: list[pytest.Item], places: Sequence[int] | None) -> list[SampleItem]:
+    """Put a session's samples into the order of asking; whatever else there is stays where it is.
+
+    places: of the samples, in that order; None for the one they are in. The samples, in their new order.
+    """
+    samples = [item for item in items if isinstance(item, SampleItem)]
+    if places is None:
+        return samples
+    arranged = [samples[place] for place in places]
+    following = iter(arranged)
+    items[:] = [next(following) if isinstance(item, SampleItem) else item for item in items]
+    return arranged
 
 
 def _raising(error: BaseException) -> Callable[[], ItemResult]:

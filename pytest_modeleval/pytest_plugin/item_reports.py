@@ -14,10 +14,10 @@ from pytest_modeleval._support.shorten import shorten
 from pytest_modeleval.collection.items import SampleItem
 from pytest_modeleval.evaluation.verdict import outcome_with_verdict, outcome_without_verdict
 from pytest_modeleval.pytest_plugin.compatibility import is_timeout
+from pytest_modeleval.pytest_plugin.gate_reports import GATE
+from pytest_modeleval.pytest_plugin.skipped_by_gate import SkippedByGate
 from pytest_modeleval.records import ItemKey, JsonObject, Kind, Outcome
 from pytest_modeleval.reports.text_layout import visible
-from pytest_modeleval.runs.early_stopping import SkippedByGate
-from pytest_modeleval.runs.gate_runner import GATE
 
 ATTRIBUTE = "modeleval"
 LETTERS = {Kind.WRONG: "w", Kind.NO_ANSWER: "n", Kind.TRUNCATED: "t"}

@@ -8,7 +8,6 @@ import pytest
 
 from pytest_modeleval.collection.items import SampleItem
 from pytest_modeleval.evaluation.evaluation import Evaluation, RunOptions
-from pytest_modeleval.fast_path.gc_tuning import freeze_gc
 from pytest_modeleval.pytest_plugin.evaluation_plugin import EvaluationPlugin
 from pytest_modeleval.pytest_plugin.run_controller import RunController
 from pytest_modeleval.records import ItemKey
@@ -59,8 +58,6 @@ class LocalPlugin(EvaluationPlugin):
                     raise session.Failed(session.shouldfail)
                 if session.shouldstop:
                     raise session.Interrupted(session.shouldstop)
-        # pytest collects garbage five times at the end, over every report and item.
-        freeze_gc()
         return True
 
     def following(self, item: SampleItem) -> SampleItem | None:

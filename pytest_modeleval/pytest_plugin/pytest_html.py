@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
+from pytest_modeleval.pytest_plugin.gate_reports import GATE
 from pytest_modeleval.pytest_plugin.item_reports import ATTRIBUTE
 from pytest_modeleval.records import ItemKey, Kind
 from pytest_modeleval.reports.html_scores import html_summary, omitted_html
 from pytest_modeleval.reports.page_data import SampleView, select_samples
 from pytest_modeleval.reports.pytest_html_rows import details_html, html_header, html_row
 from pytest_modeleval.results import RunSummary
-from pytest_modeleval.runs.gate_runner import GATE
 
 # Samples up to which every one has its row, and those that are not right which a larger run shows.
 MOST_ROWS = 2000

@@ -12,6 +12,7 @@ import pytest
 from pytest_modeleval.errors import UserError
 from pytest_modeleval.evaluation.evaluation import Tally
 from pytest_modeleval.pytest_plugin.display import Display, StatusLine
+from pytest_modeleval.pytest_plugin.gate_reports import gate_reports
 from pytest_modeleval.pytest_plugin.item_reports import ATTRIBUTE, KINDS, status_of
 from pytest_modeleval.pytest_plugin.termination import TerminationSignal
 from pytest_modeleval.records import SPARED, ItemKey, Kind
@@ -21,7 +22,7 @@ from pytest_modeleval.runs import lifecycle as runs
 from pytest_modeleval.runs.connection import Connection, connect, find_profile, stored_connection
 from pytest_modeleval.runs.early_stopping import ItemFilter, item_filter
 from pytest_modeleval.runs.exit_status import exit_status
-from pytest_modeleval.runs.gate_runner import GateRunner, gate_reports
+from pytest_modeleval.runs.gate_runner import GateRunner
 from pytest_modeleval.runs.report_files import REPORT_FILE, views, write_for_github, write_report
 from pytest_modeleval.runs.server_status import RESTARTING, UP, ServerStatus
 from pytest_modeleval.settings import Settings

@@ -13,17 +13,10 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from _pytest.outcomes import Skipped
-
 from pytest_modeleval._support.atomic_file import atomic_write
-from pytest_modeleval.collection.items import SampleItem
-from pytest_modeleval.records import DECIDED, DROPPED, STOPPED_EARLY, ItemKey, Outcome
+from pytest_modeleval.records import DECIDED, STOPPED_EARLY, ItemKey, Outcome
 
 if TYPE_CHECKING:
-    import pytest
-
-    from pytest_modeleval.evaluation.evaluation import Evaluation
-    from pytest_modeleval.evaluation.plan import PlannedItem
     from pytest_modeleval.gates import EarlyStop
     from pytest_modeleval.runs.gate_runner import GateRunner
     from pytest_modeleval.settings import Settings
@@ -201,44 +194,6 @@ def item_filter(
         return found
 
     return RepeatUntilDecided(base, decide)
-
-
-def arrange(items: list[pytest.Item], places: Sequence[int] | None) -> list[SampleItem]:
-    """Put a session's samples into the order of asking; whatever else there is stays where it is.
-
-    places: of the samples, in that order; None for the one they are in. The samples, in their new order.
-    """
-    samples = [item for item in items if isinstance(item, SampleItem)]
-    if places is None:
-        return samples
-    arranged = [samples[place] for place in places]
-    following = iter(arranged)
-    items[:] = [next(following) if isinstance(item, SampleItem) else item for item in items]
-    return arranged
-
-
-def while_needed(item: PlannedItem, evaluation: Evaluation, wait: Callable[[], None]) -> Callable[[], None]:
-    """Called while an item waits for its answer: raises SkippedByGate once the item is not needed any more."""
-
-    def tick() -> None:
-        wait()
-        cause, was_asked = evaluation.spared(item)
-        if cause:
-            raise SkippedByGate(cause, was_asked=was_asked)
-
-    return tick
-
-
-class SkippedByGate(Skipped):
-    """Stands for the answer of an item that is not needed. A skip, so that --pdb does not stop at it."""
-
-    def __init__(self, cause: str, *, was_asked: bool = False) -> None:
-        self.cause = DROPPED if was_asked and cause == STOPPED_EARLY else cause
-        super().__init__(
-            "decided: every gate could be judged without this repeat"
-            if cause == DECIDED
-            else "stopped early: the verdict of every gate on it was certain"
-        )
 
 
 def in_rounds(keys: Sequence[ItemKey], base: int) -> list[int]:

@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from pytest_modeleval.errors import SettingsError
 from pytest_modeleval.evaluation.identity import identities_of
 from pytest_modeleval.evaluation.plan import aggregate_from_json
@@ -17,15 +15,13 @@ from pytest_modeleval.evaluation.summary import merge_plans, parts_text, planned
 from pytest_modeleval.metrics import Aggregate
 from pytest_modeleval.records import ItemKey
 from pytest_modeleval.reports.text_layout import counted
-from pytest_modeleval.results import CANNOT_JUDGE, FAILED, PASSED, ExperimentIdentity, GateVerdict, RunSummary
+from pytest_modeleval.results import CANNOT_JUDGE, ExperimentIdentity, GateVerdict, RunSummary
 from pytest_modeleval.settings import Limit, Settings
 from pytest_modeleval.store.journal import Contents, utc_now
 
 if TYPE_CHECKING:
     from pytest_modeleval.gates import Baseline, EarlyStop, Evidence, GateFile, Judgement
 
-# Where a report of a gate carries its verdict.
-GATE = "modeleval_gate"
 INTERRUPTED = "The run did not come to its end, so nothing is judged; the same command goes on with it."
 
 
@@ -248,33 +244,6 @@ def _aggregates(plans: Sequence[Mapping[str, Any]]) -> dict[str, list[Aggregate]
 def attach_verdicts(summary: RunSummary, gates: tuple[GateVerdict, ...]) -> RunSummary:
     """The summary with verdicts."""
     return dataclasses.replace(summary, gates=gates)
-
-
-def gate_reports(gate: GateVerdict, file: str) -> list[pytest.TestReport]:
-    """A gate as a test of its own: setup, call, teardown, as every reporter expects them."""
-    outcome: Any = {PASSED: "passed", FAILED: "failed"}.get(gate.verdict, "skipped")
-    location = (file, None, gate.name)
-    nodeid = f"{file}::gate[{gate.name}]"
-    reports = []
-    for when in ("setup", "call", "teardown"):
-        is_call = when == "call"
-        longrepr: Any = None
-        if is_call and outcome == "failed":
-            longrepr = gate.reason
-        elif is_call and outcome == "skipped":
-            longrepr = (file, 0, f"{CANNOT_JUDGE}: {gate.reason}")
-        report = pytest.TestReport(
-            nodeid=nodeid,
-            location=location,
-            keywords={},
-            outcome=outcome if is_call else "passed",
-            longrepr=longrepr,
-            when=when,
-            user_properties=[("gate", gate.name), ("verdict", gate.verdict)],
-        )
-        setattr(report, GATE, gate.verdict)
-        reports.append(report)
-    return reports
 
 
 def _ungraded(limit: Limit) -> float:

@@ -15,18 +15,17 @@ from loopback import Answer, LoopbackServer
 from suites import Result, Suite
 from web_imitation import Reply, Seen, WebImitation, page, searxng_results, serpapi_results, web
 
-from pytest_modeleval.bfcl import Asking, Solved, grade
+from pytest_modeleval.bfcl import Asking, Solved, grade, web_questions
 from pytest_modeleval.bfcl.answer_grading import ANSWER_FORM
 from pytest_modeleval.bfcl.conversation import Conversation
 from pytest_modeleval.bfcl.dialect import TextDialect, ToolDialect
+from pytest_modeleval.bfcl.web_questions import CHARACTERS_PER_TOKEN, Web, ask_web
 from pytest_modeleval.bfcl.wheel import DEFAULT_VERSION, functions_of
 from pytest_modeleval.datasets import default_cache_dir
 from pytest_modeleval.errors import DataError, Ungraded
 from pytest_modeleval.records import Kind, Request, Response, Sample, ToolCall, Usage
-from pytest_modeleval.web_search import search_call
 from pytest_modeleval.web_search.config import read_choice
 from pytest_modeleval.web_search.provider import Page, failed
-from pytest_modeleval.web_search.search_call import CHARACTERS_PER_TOKEN, Web, ask_web
 
 PAGE = Path(__file__).resolve().parents[2] / "benchmarks" / "bfcl_v4" / "test_bfcl_v4.py"
 KEY = "serpapi-secret-0123456789"
@@ -313,11 +312,11 @@ def question(monkeypatch: pytest.MonkeyPatch) -> tuple[Sample, Web]:
     """A question over a web in which every page is long."""
     sample = Sample(data={"category": "web_search_base", "messages": [[{"role": "user", "content": "Who?"}]]})
 
-    class Long(search_call.NotConfigured):
+    class Long(web_questions.NotConfigured):
         async def page(self, url: str) -> Any:
             return Page("word " * 30_000)
 
-    monkeypatch.setattr(search_call, "provider_of", lambda *_: Long())
+    monkeypatch.setattr(web_questions, "provider_of", lambda *_: Long())
     return sample, Web(read_choice({}), {})
 
 
@@ -364,7 +363,7 @@ def test_calls_written_as_text_are_searched_too(packages: Path, monkeypatch: pyt
 def test_no_model_is_asked_once_searching_was_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """The provider has given up: the questions that are left cost nothing."""
     sample, web_ = question(monkeypatch)
-    monkeypatch.setattr(search_call.NotConfigured, "refusal", lambda _: failed("quota", cause="search_failed"))
+    monkeypatch.setattr(web_questions.NotConfigured, "refusal", lambda _: failed("quota", cause="search_failed"))
     model = ScriptedModel(lambda _request: Response("never"))
     with pytest.raises(Ungraded, match="quota"):
         asyncio.run(ask_web(sample, model, ToolDialect(), web=web_, functions=[]))

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_modeleval.gates import EarlyStop, parse_gates, seeded_order
+from pytest_modeleval.pytest_plugin.skipped_by_gate import SkippedByGate
 from pytest_modeleval.records import DECIDED, SPARED, STOPPED_EARLY, ItemKey, Kind, Outcome
 from pytest_modeleval.runs.early_stopping import (
     RepeatUntilDecided,
-    SkippedByGate,
     StopFlagReader,
     StopWhenDecided,
     in_order,

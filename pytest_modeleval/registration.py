@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_modeleval.fast_path.fast_path import FastPathPlugin
 from pytest_modeleval.fast_path.selection import Selection
 from pytest_modeleval.pytest_plugin import fixtures
 from pytest_modeleval.pytest_plugin.local import LocalPlugin
 from pytest_modeleval.pytest_plugin.run_controller import RunController
-from pytest_modeleval.settings import read_settings
+from pytest_modeleval.pytest_plugin.settings_reader import read_settings
 
 if TYPE_CHECKING:
     import pytest
@@ -20,7 +21,9 @@ def start(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         from pytest_modeleval.distributed.worker import WorkerPlugin  # noqa: PLC0415 - only where xdist runs
 
-        register(WorkerPlugin(config, read_settings(config)), "modeleval-session")
+        worker = WorkerPlugin(config, read_settings(config))
+        register(worker, "modeleval-session")
+        register(FastPathPlugin(config, worker.report_of, worker.following), "modeleval-fast-path")
         register(fixtures, "modeleval-fixtures")
         register(Selection(), "modeleval-selection")
         return
@@ -35,6 +38,7 @@ def start(config: pytest.Config) -> None:
     session = LocalPlugin(config, settings, owner)
     owner.stop_reason = lambda: session.stop_reason
     register(session, "modeleval-session")
+    register(FastPathPlugin(config, session.report_of, session.following), "modeleval-fast-path")
     register(fixtures, "modeleval-fixtures")
     register(Selection(), "modeleval-selection")
 
