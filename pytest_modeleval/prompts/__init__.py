@@ -1,4 +1,4 @@
-r"""Samples become messages. Pure. Each prompt asks for exactly the form that its grader reads.
+r"""Builds messages from samples. Each prompt asks for exactly the form that its grader reads.
 
 graders.grade_choice    choice_prompt    a last line `ANSWER: X`, in Chinese `答案：X`
 graders.grade_exact     qa_prompt        a last line `ANSWER: ...`
@@ -14,21 +14,21 @@ from pytest_modeleval.records import JsonObject
 
 
 def user(text: str, system: str | None = None) -> list[JsonObject]:
-    """Chat messages: one of the user, after one of the system if a text for it is given."""
+    """Build chat messages: a user message, preceded by a system message if its text is given."""
     messages: list[JsonObject] = [{"role": "system", "content": system}] if system else []
     return [*messages, {"role": "user", "content": text}]
 
 
 def choice_prompt(question: str, choices: Sequence[str], *, language: str = "en", is_multiple: bool = False) -> str:
-    """A choice question with lettered options, to be reasoned about.
+    """Ask a choice question with lettered options, with reasoning before the answer.
 
-    language: "en" or "zh". is_multiple: several options may be right, and all of them are to be named.
+    language: "en" or "zh". is_multiple: several options may be right, and all of them must be named.
     Raises ValueError for another language, and for fewer than 2 or more than 26 choices.
 
-    The rule is that of EvalScope's choice prompts with reasoning (SINGLE_ANSWER_COT, MULTIPLE_ANSWER_COT and their
+    The rules are those of EvalScope's choice prompts with reasoning (SINGLE_ANSWER_COT, MULTIPLE_ANSWER_COT and their
     Chinese forms): reason first, then a last line `ANSWER: X` or `答案：X`; options as `A) text`, one a line; one user
     message, instructions before the question, so that the requests of a subset share their beginning.
-    Ours departs in its wording, and in that a placeholder is always explained by the letters themselves.
+    The wording is ours, and the placeholder is always explained by the letters.
     """
     if not 2 <= len(choices) <= len(ascii_uppercase):
         raise ValueError(f"expected 2 to {len(ascii_uppercase)} choices, found {len(choices)}")
@@ -61,7 +61,7 @@ def choice_prompt(question: str, choices: Sequence[str], *, language: str = "en"
 
 
 def qa_prompt(question: str) -> str:
-    """An open question with a short answer, on a last line `ANSWER: ...`.
+    """Ask an open question with a short answer on a last line `ANSWER: ...`.
 
     The form is that of EvalScope's few-shot GSM8K examples and of its choice prompts; the wording is ours.
     """
@@ -73,10 +73,10 @@ def qa_prompt(question: str) -> str:
 
 
 def boxed_prompt(question: str) -> str:
-    r"""A mathematical problem whose final answer goes into \boxed{}.
+    r"""Ask a mathematical problem whose final answer goes into \boxed{}.
 
-    The rule is that of EvalScope's AIME prompt since 1.2.0, aligned there to Artificial Analysis: the request for
-    step-by-step work and for the box comes before the problem, and the request for the box again after it. The
+    The order is that of EvalScope's AIME prompt since 1.2.0, which follows Artificial Analysis: the request for
+    step-by-step work and for the box precedes the problem, and the request for the box is repeated after it. The
     wording is ours.
     """
     return (

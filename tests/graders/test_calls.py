@@ -119,7 +119,7 @@ def test_every_loss_has_a_cause_of_its_own(arguments: Any, cause: str) -> None:
         (Response("", tool_calls=called({"what": "green tea"}).tool_calls * 2), Kind.WRONG, "wrong_count"),
     ],
 )
-def test_replies_that_are_no_right_calls_are_told_apart(response: Response, kind: Kind, cause: str) -> None:
+def test_each_kind_of_wrong_reply_has_its_own_cause(response: Response, kind: Kind, cause: str) -> None:
     """Malformed, oversized, hostile and missing calls each have their own kind and cause; nothing is executed."""
     grade = grade_tool_calls(sample(), response)
     assert (grade.kind, grade.cause) == (kind, cause)

@@ -1,7 +1,7 @@
-"""Grading function calls: replies -> decoded calls -> verdicts equal to BFCL's, without running anything.
+"""Grades function calls: decodes calls from a reply and compares them as BFCL does, without running anything.
 
-`grade_tool_calls` reads a response's tool calls, `grade_text_calls` calls written as text. What a sample must hold is
-said there.
+`grade_tool_calls` reads the tool calls of a response, `grade_text_calls` reads calls written as text. The module
+`grader` lists the fields that a sample needs.
 """
 
 from pytest_modeleval.graders.calls.check import check_calls

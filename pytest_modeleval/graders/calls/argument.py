@@ -1,15 +1,15 @@
-"""Is a value one of the accepted ones? The comparison rules of BFCL's AST check.
+"""Compares one argument with its accepted values by the rules of BFCL's AST check.
 
-Source of the rules: the Berkeley Function-Calling Leaderboard, bfcl-eval 2025.10.27.1 (Apache-2.0). Every rule is kept,
-the odd ones too, so that verdicts equal the official ones; ci/conformance_bfcl compares them. What is odd:
+Source of the rules: the Berkeley Function-Calling Leaderboard, bfcl-eval 2025.10.27.1 (Apache-2.0). Every rule is kept
+so that verdicts equal the official ones; ci/conformance_bfcl compares them. Surprising rules:
 
-- text is compared without case, blanks and , . / - _ * ^, and ' counts as ";
-- [1, 2] is no array of floats, although 1 is a float;
-- lists are compared in order; inside dicts only texts are smoothed, everything else is compared as it is;
-- True equals 1 where only equality decides (inside dicts), but is no integer as an argument;
-- a value whose type differs from the description passes if the accepted values have that type: it names a variable.
+- text is compared without case, spaces and , . / - _ * ^, and ' counts as ";
+- [1, 2] is not an array of floats, although 1 is accepted as a float;
+- lists are compared in order; inside dicts only text is normalised;
+- True equals 1 inside dicts, but is not an integer as an argument;
+- a value whose type differs from the described one passes if the accepted values have its type: it names a variable.
 
-An empty text among the accepted values means that the parameter may be left out.
+An empty string among the accepted values means that the parameter may be omitted.
 """
 
 from __future__ import annotations
@@ -24,46 +24,48 @@ OPTIONAL = ""
 _IGNORED = str.maketrans("'", '"', " ,./-_*^")
 
 
-def smooth(text: str) -> str:
-    """Text as it is compared: lower case, one kind of quote, without blanks and , . / - _ * ^."""
+def normalise_text(text: str) -> str:
+    """Lower-case the text, unify quotes, remove spaces and , . / - _ * ^."""
     return text.translate(_IGNORED).lower()
 
 
 def is_omissible(accepted: Any) -> bool:
-    """True if a parameter with these accepted values may be left out."""
+    """True if a parameter with these accepted values may be omitted."""
     return OPTIONAL in accepted
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter as its function describes it.
-
-    expected: the Python type of the described type; inner: that of list elements, None unless they are checked.
-    described: the type's name in the description, for the explanation.
-    """
+    """A parameter as its function describes it."""
 
     name: str
     expected: type
+    """The Python type that corresponds to the described type."""
     inner: type | None
+    """The Python type of list elements; None if elements are not checked."""
     described: str
+    """The type's name in the description, for explanations."""
 
 
 def check_value(parameter: Parameter, value: Any, accepted: Sequence[Any]) -> Mismatch | None:
-    """None if the value is one of the accepted ones."""
+    """Compare a value with the accepted values; None if it equals one of them."""
     mismatch, is_variable = _check_type(parameter, value, accepted)
     if mismatch is not None:
         return mismatch
     name, what = parameter.name, "other"
-    # A variable's name is compared as it stands.
+    # The name of a variable is compared without normalisation.
     expected = None if is_variable else parameter.expected
     if expected is dict:
         return _check_dict(name, value, accepted)
     if expected is list and parameter.inner is dict:
         return _check_dicts(name, value, accepted)
     if expected is str:
-        what, is_known = "text", smooth(value) in [smooth(answer) for answer in accepted if type(answer) is str]
+        what, is_known = (
+            "text",
+            normalise_text(value) in [normalise_text(answer) for answer in accepted if type(answer) is str],
+        )
     elif expected is list:
-        what, is_known = "list", _smooth_list(value) in [_smooth_list(answer) for answer in accepted]
+        what, is_known = "list", _normalise_list(value) in [_normalise_list(answer) for answer in accepted]
     else:
         is_known = value in accepted
     return None if is_known else _wrong(name, value, accepted, what)
@@ -78,7 +80,7 @@ def _type_of_accepted(accepted: Sequence[Any]) -> type | None:
 
 
 def _check_type(parameter: Parameter, value: Any, accepted: Sequence[Any]) -> tuple[Mismatch | None, bool]:
-    """The type check, and whether the value stands for a variable."""
+    """Check the type. The flag is True if the value names a variable."""
     usual = _type_of_accepted(accepted)
     name, inner = shown(parameter.name), parameter.inner
     if type(value) is parameter.expected:
@@ -93,15 +95,15 @@ def _check_type(parameter: Parameter, value: Any, accepted: Sequence[Any]) -> tu
 
 
 def _fits_list(parameter: Parameter, value: Any, answer: Any) -> bool:
-    # An accepted value that is no list (the "may be left out" mark) puts no condition on the elements.
+    # An accepted value that is not a list (the mark of an omissible parameter) does not restrict the elements.
     if type(answer) is not list or parameter.inner is None:
         return True
     element = Parameter(parameter.name, parameter.inner, None, parameter.inner.__name__)
     return all(_check_type(element, part, answer)[0] is None for part in value)
 
 
-def _smooth_list(elements: Any) -> list[Any]:
-    return [smooth(element) if type(element) is str else element for element in elements]
+def _normalise_list(elements: Any) -> list[Any]:
+    return [normalise_text(element) if type(element) is str else element for element in elements]
 
 
 def _check_dict(name: Any, value: Mapping[Any, Any], accepted: Sequence[Any]) -> Mismatch | None:
@@ -117,9 +119,9 @@ def _check_dict(name: Any, value: Mapping[Any, Any], accepted: Sequence[Any]) ->
 
 
 def _dict_mismatch(value: Mapping[Any, Any], answer: Mapping[Any, Any]) -> Mismatch | None:
-    """One dict against one accepted dict, which maps each key to its accepted values.
+    """Compare a dict with one accepted dict, which maps each key to its accepted values.
 
-    A bare text in place of the accepted values is read letter by letter, as upstream does (one Java entry has it).
+    A string in place of the list of accepted values is read letter by letter, as upstream does (one Java row has one).
     """
     missing = [key for key, known in answer.items() if key not in value and not is_omissible(known)]
     if missing:
@@ -127,7 +129,7 @@ def _dict_mismatch(value: Mapping[Any, Any], answer: Mapping[Any, Any]) -> Misma
     for key, element in value.items():
         if key not in answer:
             return Mismatch("wrong_dict_key", f"the key {shown(key)} is not expected")
-        if (smooth(element) if type(element) is str else element) not in _smooth_list(answer[key]):
+        if (normalise_text(element) if type(element) is str else element) not in _normalise_list(answer[key]):
             return _wrong(key, element, answer[key], "in_dict")
     return None
 
@@ -139,7 +141,7 @@ def _check_dicts(name: str, value: Sequence[Any], accepted: Sequence[Any]) -> Mi
             last = Mismatch("wrong_dict_count", f"{shown(name)} holds {len(value)} dicts, expected {len(answer)}")
             continue
         for element, part in zip(value, answer, strict=True):
-            # An element may be no dict where "may be left out" stands among the accepted values: then it is wrong.
+            # If the parameter is omissible, elements may have passed the type check without being dicts: wrong.
             found = _check_dict(name, element, [part]) if isinstance(element, dict) else last
             if found is not None:
                 last = found

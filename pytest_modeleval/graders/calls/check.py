@@ -1,8 +1,8 @@
-"""Are these calls the wanted ones? BFCL's AST check: decoded calls against function descriptions and accepted values.
+"""BFCL's AST check: compares decoded calls with function descriptions and accepted calls.
 
-Pure: no call is made, nothing is evaluated. The rules are those of bfcl-eval 2025.10.27.1 (see `values`); verdicts
-equal the official ones, which ci/conformance_bfcl shows. Also kept: calls are matched greedily in the order of the
-accepted ones, so that accepted {1 or 2} then {1} refuses the calls (1), (2) and passes (2), (1).
+Pure: no function is called, nothing is evaluated. The rules are those of bfcl-eval 2025.10.27.1 (see `argument`);
+ci/conformance_bfcl shows that verdicts equal the official ones. Calls are matched greedily in the order of the accepted
+ones, as upstream does: if {1 or 2} and then {1} are accepted, the calls (1), (2) fail and (2), (1) pass.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from pytest_modeleval.graders.calls import java, javascript
 from pytest_modeleval.graders.calls.argument import Parameter, check_value, is_omissible
 from pytest_modeleval.graders.calls.function_call import Call, Language, Mismatch, Wanted, shown
 
-# Described type -> Python type, per language. Types that the data never uses are left out on purpose: they would
-# raise KeyError, and the sample would be ungraded instead of wrong.
+# Described type -> Python type, per language. Types that the data never uses are missing on purpose: they raise
+# KeyError, which leaves the sample ungraded instead of wrong.
 PYTHON_TYPES: Mapping[str, type] = {
     "string": str,
     "integer": int,
@@ -52,11 +52,11 @@ def check_calls(
     language: Language = Language.PYTHON,
     has_dots: bool = False,
 ) -> Mismatch | None:
-    """None if the calls are the wanted ones, else the reason.
+    """Compare calls with the accepted ones; None if they match, else the first mismatch.
 
     functions: descriptions as in the data (name, parameters.properties, parameters.required), without hints.
     accepted: one mapping {function name: {parameter: [accepted value, ...]}} per wanted call.
-    has_dots: names keep their dots (text replies); tool calls come with "_" instead, which the API demands.
+    has_dots: names keep their dots (text replies); in tool calls "_" replaces the dot, as the API requires.
     """
     if len(calls) != (1 if wanted is Wanted.ONE else len(accepted)):
         expected = 1 if wanted is Wanted.ONE else len(accepted)
@@ -90,7 +90,7 @@ def _check_several(
             reasons.append(found)
         else:
             name = next(iter(answer))
-            # The nearest miss tells more than the first: a right name with a wrong value, rather than another name.
+            # A right name with a wrong value explains more than another name.
             near = next((reason for reason in reasons if reason.cause != "wrong_function"), reasons[0])
             return Mismatch("unmatched_call", f"no call matches {shown(name)}: {near.cause}: {near.explanation}")
     return None
@@ -123,7 +123,7 @@ def _check_call(
             return found
     for parameter, values in accepted.items():
         if parameter not in call.arguments and not is_omissible(values):
-            return Mismatch("missing_optional", f"the parameter {parameter!r} is missing and may not be left out here")
+            return Mismatch("missing_optional", f"the parameter {parameter!r} is missing and may not be omitted here")
     return None
 
 

@@ -1,4 +1,4 @@
-"""The nouns of function calling: a call, its language, how many calls a question wants, and a mismatch."""
+"""Types of function calling: a call, its language, the number of calls expected, and a mismatch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pytest_modeleval._support.shorten import shorten_repr
 
 
 class Language(StrEnum):
-    """In which language the offered functions are written, and hence how argument values are read."""
+    """The language of the offered functions, which decides how argument values are read."""
 
     PYTHON = "python"
     JAVA = "java"
@@ -19,17 +19,18 @@ class Language(StrEnum):
 
 
 class Wanted(StrEnum):
-    """Which calls a question asks for.
-
-    ONE: exactly one call of the only function. CHOICE: exactly one call, of one among several functions.
-    SEVERAL: several calls in any order. NONE: no call at all. ANY: at least one call, whichever.
-    """
+    """The calls that a question asks for."""
 
     ONE = "one"
+    """Exactly one call of the only function."""
     CHOICE = "choice"
+    """Exactly one call of one of several functions."""
     SEVERAL = "several"
+    """Several calls in any order."""
     NONE = "none"
+    """No call."""
     ANY = "any"
+    """At least one call of any function."""
 
     @property
     def has_answers(self) -> bool:
@@ -39,18 +40,21 @@ class Wanted(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One function call as decoded from a reply. arguments: parameter name to value; nothing was evaluated."""
+    """One function call decoded from a reply."""
 
     name: str
     arguments: Mapping[Any, Any]
+    """Parameter name -> value as read; nothing was evaluated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """Why calls are not what was asked for. cause: machine-readable; explanation: one sentence."""
+    """The first difference between the calls and the accepted ones."""
 
     cause: str
+    """Machine-readable."""
     explanation: str
+    """One sentence for people."""
 
 
 class NoCallsFound(Exception):

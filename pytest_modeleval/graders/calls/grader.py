@@ -1,15 +1,15 @@
-"""(Sample, Response) -> Grade for questions answered by function calls.
+"""Grades replies to questions that ask for function calls.
 
-A sample's `data` holds
+`sample.data` holds
 
     functions  the offered descriptions as in the data, without language hints
-    wanted     a `Wanted`: how many calls, or none
+    wanted     a `Wanted`: the number of calls
     language   a `Language`; Python if absent
     form       how text replies write calls (see `decode_text`); the language's own if absent
     is_tagged  text replies put calls between <TOOLCALL> tags; False if absent
 
-and its `target` the accepted calls (None for Wanted.NONE and Wanted.ANY). Verdicts follow bfcl-eval 2025.10.27.1, but
-for one: a reply that was cut off before it said anything is no proof that the model would not have called.
+and its `target` the accepted calls (None for Wanted.NONE and Wanted.ANY). Verdicts follow bfcl-eval 2025.10.27.1
+with one exception: a reply that was cut off before any text does not prove that the model would not have called.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from pytest_modeleval.graders.calls.native import decode_tool_calls, has_call_ma
 from pytest_modeleval.graders.calls.other_text import decode_text
 from pytest_modeleval.records import Grade, Response, Sample
 
-# Replies that hold no call at all, as opposed to a call that is wrong.
+# Causes of replies without any call, as opposed to replies with a wrong one.
 _SILENT = frozenset({"text_instead_of_call", "call_in_text", "no_call_tag", "no_call"})
 
 
 def grade_tool_calls(sample: Sample, response: Response) -> Grade:
-    """The grade of a response's tool calls."""
+    """Grade the tool calls of a response."""
 
     def decode() -> Sequence[Call]:
         if not response.tool_calls:
@@ -39,7 +39,7 @@ def grade_tool_calls(sample: Sample, response: Response) -> Grade:
 
 
 def grade_text_calls(sample: Sample, response: Response) -> Grade:
-    """The grade of calls that the response writes as text."""
+    """Grade calls that the response writes as text."""
     data = sample.data
 
     def decode() -> Sequence[Call]:
@@ -56,9 +56,7 @@ def _no_tool_call(response: Response) -> NoCallsFound:
     if not text:
         return NoCallsFound(response.missing_cause, "the reply holds neither a call nor text")
     if has_call_mark(text):
-        return NoCallsFound(
-            "call_in_text", f"a call stands in the text; is the server's tool parser set? {shown(text)}"
-        )
+        return NoCallsFound("call_in_text", f"the text contains a call; is the server's tool parser set? {shown(text)}")
     return NoCallsFound("text_instead_of_call", f"the reply is text: {shown(text)}")
 
 
@@ -77,6 +75,10 @@ def _grade(sample: Sample, response: Response, decode: Callable[[], Sequence[Cal
         return Grade.no_answer(cause="no_call", explanation="the reply is an empty list of calls")
     if wanted is Wanted.ANY:
         return Grade.right(written)
+    return _grade_by_check(sample, calls, wanted, written, has_dots=has_dots)
+
+
+def _grade_by_check(sample: Sample, calls: Sequence[Call], wanted: Wanted, written: str, *, has_dots: bool) -> Grade:
     functions: Sequence[Mapping[str, Any]] = sample.data["functions"]
     mismatch = check_calls(
         calls,
@@ -96,7 +98,7 @@ def _grade(sample: Sample, response: Response, decode: Callable[[], Sequence[Cal
 def _grade_without_calls(found: NoCallsFound, wanted: Wanted, response: Response) -> Grade:
     is_cut = response.is_truncated and not response.text.strip()
     if wanted is Wanted.NONE and not is_cut:
-        # Also for a malformed call: upstream counts what it cannot read as no call.
+        # Includes malformed calls: upstream counts what it cannot read as no call.
         return Grade.right("", f"no call, as wanted ({found.cause})")
     if found.cause in _SILENT or found.cause in ("empty", "thinking_only", "unclosed_thinking") or is_cut:
         return Grade.no_answer(cause=found.cause, explanation=found.explanation)

@@ -1,17 +1,17 @@
-"""Java source text of one argument -> a Python value, as BFCL reads it.
+"""Reads the Java source text of one argument as a Python value, by the rules of bfcl-eval 2025.10.27.1.
 
-Rules of bfcl-eval 2025.10.27.1. Text that is no literal of the described type stays text, and is then compared as a
-variable's name would be. Known oddities, kept for equal verdicts: a long needs its L and a float its f; a char keeps
-its quotes; strings inside `new String[]{...}` keep theirs while those in an ArrayList lose first and last character.
+Text that is not a literal of the described type stays text and is compared like the name of a variable. Surprising
+rules, kept for equal verdicts: a long needs its L and a float its f; a char keeps its quotes; strings inside
+`new String[]{...}` keep theirs, while strings in an ArrayList lose their first and last character.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-# Longer literals stay text: some patterns below look at every pair of positions.
+# Longer literals stay text: some patterns below take quadratic time.
 MAX_LITERAL_CHARS = 4096
 
 TYPES: Mapping[str, type] = {
@@ -34,6 +34,14 @@ _WHOLE = re.compile(r"-?\d+$")
 _LONG = re.compile(r"-?\d+[lL]$")
 _DOUBLE = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?$")
 _FLOAT = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?[fF]$")
+_NUMBERS: Mapping[str, tuple[re.Pattern[str], Callable[[str], int | float]]] = {
+    "byte": (_WHOLE, int),
+    "short": (_WHOLE, int),
+    "integer": (_WHOLE, int),
+    "long": (_LONG, lambda text: int(text.rstrip("\n")[:-1])),
+    "float": (_FLOAT, lambda text: float(text.rstrip("\n")[:-1])),
+    "double": (_DOUBLE, float),
+}
 _LIST_OF = re.compile(r"new\s+ArrayList<\w*>\(Arrays\.asList\(")
 _LIST_BLOCK = re.compile(r"new\s+ArrayList<\w*>\(\)\s*\{\{\s*")
 _LIST_EMPTY = re.compile(r"new\s+ArrayList<\w*>\(\)")
@@ -46,7 +54,7 @@ _PUT = re.compile(r'put\("(.*?)",\s*(.*?)\)')
 
 
 def read(text: str, described: str, element: str | None = None) -> Any:
-    """The value of source text that should be of the described Java type; the text itself where it is not.
+    """Return the value of a literal of the described Java type, or the text itself if it is not such a literal.
 
     element: the described type of the elements of an Array or ArrayList.
     """
@@ -55,19 +63,14 @@ def read(text: str, described: str, element: str | None = None) -> Any:
     try:
         return _read(text, described, element)
     except ValueError:
-        # More digits than Python turns into an integer.
+        # More digits than Python converts to an integer.
         return text
 
 
 def _read(text: str, described: str, element: str | None) -> Any:
-    if described in ("byte", "short", "integer"):
-        return int(text) if _WHOLE.match(text) else text
-    if described == "long":
-        return int(text.rstrip("\n")[:-1]) if _LONG.match(text) else text
-    if described == "float":
-        return float(text.rstrip("\n")[:-1]) if _FLOAT.match(text) else text
-    if described == "double":
-        return float(text) if _DOUBLE.match(text) else text
+    if described in _NUMBERS:
+        pattern, convert = _NUMBERS[described]
+        return convert(text) if pattern.match(text) else text
     if described == "boolean":
         return {"true": True, "false": False}.get(text, text)
     if described == "ArrayList":
@@ -89,7 +92,7 @@ def _part(text: str, element: str | None) -> Any:
 
 
 def _list_part(text: str, element: str | None) -> Any:
-    # Taken to be quoted, whatever stands there.
+    # Upstream removes the first and last character without looking for quotes.
     return text[1:-1] if element in ("char", "String") else _part(text, element)
 
 
@@ -118,7 +121,7 @@ def _read_map(text: str) -> Any:
 
 
 def _guess(text: str) -> Any:
-    """The value of a literal of unknown type."""
+    """Read a literal of unknown type."""
     if text in ("true", "false"):
         return text == "true"
     if text.startswith('"') and text.endswith('"'):

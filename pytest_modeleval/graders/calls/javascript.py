@@ -1,8 +1,7 @@
-"""JavaScript source text of one argument -> a Python value, as BFCL reads it.
+"""Reads the JavaScript source text of one argument as a Python value, by the rules of bfcl-eval 2025.10.27.1.
 
-Rules of bfcl-eval 2025.10.27.1. Text that is no literal of the described type stays text. Known oddities, kept for
-equal verdicts: a Bigint needs its n; lists are split at every comma, also inside strings; an object ends at its first
-closing brace.
+Text that is not a literal of the described type stays text. Surprising rules, kept for equal verdicts: a Bigint needs
+its n; lists are split at every comma, also inside strings; an object ends at its first closing brace.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _BLANKS = re.compile(r"\s*")
 
 
 def read(text: str, described: str, element: str | None = None) -> Any:
-    """The value of source text that should be of the described JavaScript type; the text itself where it is not.
+    """Return the value of a literal of the described JavaScript type, or the text itself if it is not such a literal.
 
     element: the described type of the elements of an array.
     """
@@ -47,7 +46,7 @@ def read(text: str, described: str, element: str | None = None) -> Any:
     try:
         return _read(text, described, element)
     except (ValueError, KeyError):
-        # More digits than Python turns into an integer, or elements of a type that has no literals.
+        # More digits than Python converts to an integer, or elements of a type without literals.
         return text
 
 
@@ -96,11 +95,10 @@ def _read_list(code: str, element: str | None) -> Any:
 
 
 def _rows(code: str) -> list[str] | None:
-    """The inner texts of a list of lists; None if the code is none.
+    """Return the source texts of the rows of a list of lists; None if the code is not one.
 
-    Upstream's pattern for this takes exponential time on text like "[[1],[2],[3],..." without an end. The same
-    language is read here in one pass from right to left: `ends[i]` is where the whole list ends if the row that closes
-    at i is read as a row.
+    Upstream's pattern takes exponential time on an unclosed "[[1],[2],[3],...". This function accepts the same
+    language in one pass from right to left: `ends[i]` is the end of the whole list if the bracket at i closes a row.
     """
     for head, close in ((_ROWS_BRACKET, "]"), (_ROWS_NEW, ")")):
         opened = head.match(code)
@@ -127,7 +125,7 @@ def _rows(code: str) -> list[str] | None:
         if first is None:
             continue
         inner = [row.strip() for row in _ROW.findall(code[: ends[first]])]
-        # The first match begins at the outer bracket and so takes the inner one with it.
+        # The first match starts at the outer bracket and includes the inner one.
         return [inner[0].removeprefix("["), *inner[1:]]
     return None
 
@@ -150,7 +148,7 @@ def _member(value: str) -> Any:
 
 
 def _guess(text: str) -> Any:
-    """The value of a literal of unknown type."""
+    """Read a literal of unknown type."""
     text = text.strip()
     if text in ("true", "false"):
         return text == "true"

@@ -1,4 +1,4 @@
-"""Tool calls of a response -> decoded calls. Bounded in size and depth; nothing is evaluated."""
+"""Decodes the tool calls of a response. Size and depth are bounded; nothing is evaluated."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_ARGUMENTS_CHARS = 1_000_000
 MAX_DEPTH = 64
 MAX_CALLS = 1_000
 _NAME = re.compile(r"[A-Za-z0-9_.\-]{1,256}\Z")
-# Marks that chat templates put around calls; in the answer text they mean that the server's tool parser did not act.
+# Marks that chat templates put around calls; in the answer text they show that the server's tool parser did not act.
 _CALL_MARKS = re.compile(
     r"<\|?tool[_ ▁]?calls?|<minimax:tool_call|<invoke name=|<function[=_ ]|\[TOOL_CALLS\]|<\|python_tag\|>"
     r"|functions\.\w+:\d",
@@ -23,9 +23,9 @@ _CALL_MARKS = re.compile(
 
 
 def decode_tool_calls(tool_calls: Sequence[ToolCall]) -> tuple[Call, ...]:
-    """The calls, arguments parsed from JSON.
+    """Return the calls with arguments parsed from JSON.
 
-    Raises NoCallsFound with cause "too_many_calls", "arguments_too_large", "malformed_arguments" (no JSON),
+    Raises NoCallsFound with cause "too_many_calls", "arguments_too_large", "malformed_arguments" (not JSON),
     "arguments_too_deep" or "arguments_no_object".
     """
     if len(tool_calls) > MAX_CALLS:
@@ -42,7 +42,9 @@ def _arguments(call: ToolCall) -> dict[str, Any]:
     except RecursionError:
         raise NoCallsFound("arguments_too_deep", f"the arguments of {shown(call.name)} are nested too deeply") from None
     except ValueError as error:
-        raise NoCallsFound("malformed_arguments", f"the arguments of {shown(call.name)} are no JSON: {error}") from None
+        raise NoCallsFound(
+            "malformed_arguments", f"the arguments of {shown(call.name)} are not JSON: {error}"
+        ) from None
     if not isinstance(found, dict):
         text = f"the arguments of {shown(call.name)} are {shown(found)}, expected an object"
         raise NoCallsFound("arguments_no_object", text)
@@ -51,7 +53,7 @@ def _arguments(call: ToolCall) -> dict[str, Any]:
 
 
 def check_depth(value: Any) -> None:
-    """Raises NoCallsFound ("arguments_too_deep") below MAX_DEPTH levels: comparing such values overflows the stack."""
+    """Raise NoCallsFound ("arguments_too_deep") beyond MAX_DEPTH levels, whose comparison would overflow the stack."""
     level: list[Any] = [value]
     for _ in range(MAX_DEPTH):
         level = [
@@ -66,10 +68,10 @@ def check_depth(value: Any) -> None:
 
 
 def name_cause(name: str, offered: Collection[str]) -> str:
-    """What kind of name was called, machine-readable; "" for one that was offered.
+    """Classify the name of a called function; "" if the function was offered.
 
-    "unknown_function": a well-formed name that was not offered; "dunder_name": one that reaches for the
-    interpreter's own; "illegal_name": no name at all, such as an expression or a statement.
+    "unknown_function": a well-formed name that was not offered; "dunder_name": a name with a double underscore;
+    "illegal_name": not an identifier, such as an expression or a statement.
     """
     if name in offered:
         return ""
@@ -79,5 +81,5 @@ def name_cause(name: str, offered: Collection[str]) -> str:
 
 
 def has_call_mark(text: str) -> bool:
-    """True if a text reply carries the marks of a tool call that nobody parsed."""
+    """True if a text reply contains the marks of an unparsed tool call."""
     return _CALL_MARKS.search(text) is not None

@@ -1,10 +1,10 @@
-"""Calls written as JSON, as XML (two dialects), or in Java or JavaScript syntax -> decoded calls.
+"""Decodes calls written as JSON, as XML (two dialects), or in Java or JavaScript syntax.
 
-JSON and XML are reply formats of BFCL's format sensitivity; Java and JavaScript syntax is how text replies answer the
-questions in those languages. Sizes are bounded; XML cannot declare entities, because reading starts at its root.
+JSON and XML are reply formats of BFCL's format sensitivity; text replies to Java and JavaScript questions use the
+syntax of these languages. Sizes are bounded.
 
 Departures from bfcl-eval 2025.10.27.1, all in favour of well-formed replies: JSON arguments may hold lists of objects;
-Java text keeps its blanks and the block of `new HashMap<>() {{ ... }}`, which upstream's reader loses.
+Java text keeps its spaces and the block of `new HashMap<>() {{ ... }}`, which upstream's reader loses.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _CLOSERS = {"(": ")", "[": "]", "{": "}"}
 
 
 def decode_text(text: str, form: str = "python", *, is_tagged: bool = False) -> tuple[Call, ...]:
-    """The calls of a text reply. form: python, json, verbose_xml, concise_xml, java or javascript.
+    """Decode the calls of a text reply. form: python, json, verbose_xml, concise_xml, java or javascript.
 
     is_tagged: the calls stand between <TOOLCALL> and </TOOLCALL>. Raises NoCallsFound as `decode_python_text` does.
     """
@@ -52,7 +52,7 @@ def decode_text(text: str, form: str = "python", *, is_tagged: bool = False) -> 
 def _decode_json(text: str) -> tuple[Call, ...]:
     text = bracketed(text)
     decoder = json.JSONDecoder()
-    # Prose may hold a bracket before the list; a few tries bound the work.
+    # Prose before the list may contain brackets, so several starts are tried.
     starts = [found.start() for found in _JSON_START.finditer(text)][:20]
     for start in starts:
         try:
@@ -78,9 +78,10 @@ def _decode_xml(text: str) -> tuple[Call, ...]:
     if len(found.group()) > MAX_XML_CHARS:
         raise NoCallsFound("text_too_large", f"more than {MAX_XML_CHARS} characters of XML")
     try:
-        root = ET.fromstring(found.group())  # noqa: S314 - see the import
+        # The text starts at <functions>: a document type, and so entities, cannot precede the root.
+        root = ET.fromstring(found.group())  # noqa: S314
     except ET.ParseError as error:
-        raise NoCallsFound("malformed_call", f"the <functions> section is no XML: {error}") from None
+        raise NoCallsFound("malformed_call", f"the <functions> section is not XML: {error}") from None
     return tuple(_xml_call(function) for function in root.findall("function"))
 
 
@@ -88,7 +89,7 @@ def _xml_call(function: ET.Element) -> Call:
     holder = function.find("params")
     arguments: dict[Any, Any] = {}
     for parameter in (function if holder is None else holder).findall("param"):
-        # The verbose dialect has the value in an attribute, the concise one between the tags.
+        # The verbose dialect writes the value as an attribute, the concise one between the tags.
         text = parameter.get("value")
         text = (parameter.text or "").strip() if text is None else text
         arguments[parameter.get("name")] = _typed(text, parameter.get("type", "string"))
@@ -112,12 +113,12 @@ def _typed(text: str, described: str) -> Any:
         if described in ("array", "tuple", "object", "dict"):
             return ast.literal_eval(without_odd_escapes(text))
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        raise NoCallsFound("malformed_call", f"{shown(text)} is no {described}") from None
+        raise NoCallsFound("malformed_call", f"{shown(text)} is not of type {described}") from None
     return text
 
 
 def _decode_code(text: str) -> tuple[Call, ...]:
-    """One call `name(parameter=value, ...)`; values stay source text, without their quotes."""
+    """Decode one call `name(parameter=value, ...)`; values stay source text without their quotes."""
     text = text.strip("`\n ").removeprefix("[").removesuffix("]").strip()
     head = _CALLED.match(text)
     if head is None:
@@ -141,7 +142,7 @@ def _decode_code(text: str) -> tuple[Call, ...]:
 
 
 def _parts(text: str, place: int) -> tuple[list[str], int]:
-    """The arguments from `place` to the closing bracket, and the position after that."""
+    """Split the arguments from `place` to the closing bracket; also return the position after it."""
     parts: list[str] = []
     open_brackets = [")"]
     start = place

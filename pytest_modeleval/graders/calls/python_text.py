@@ -1,10 +1,10 @@
-"""Calls written as Python text, `[f(a=1), g.h(b="x")]`, -> decoded calls.
+"""Decodes calls written as Python text, `[f(a=1), g.h(b="x")]`.
 
-The text is parsed, never run: the syntax tree is read node by node, and what is no literal is refused or kept as its
-own source text. Only arithmetic on number literals is done, by hand (upstream evaluates any expression there).
+The text is parsed, never run: each node of the syntax tree is converted, and a node that is not a literal is refused or
+kept as source text. Arithmetic is limited to number literals (upstream evaluates any expression).
 
-What a reply means follows bfcl-eval 2025.10.27.1: positional arguments are dropped; a bare name is its own text; any
-unary operator negates its number; a call without keywords, or a subscript, as an argument is its own source text.
+Semantics follow bfcl-eval 2025.10.27.1: positional arguments are dropped; a bare name becomes its own text; any unary
+operator negates its number; an argument that is a call without keywords, or a subscript, becomes its own source text.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _LARGEST_NUMBER_BITS = 256
 
 
 def decode_python_text(text: str) -> tuple[Call, ...]:
-    """The calls of a reply in the Python form.
+    """Decode the calls of a reply in the Python form.
 
     Raises NoCallsFound; cause "text_too_large", "import_statement", "python_expression" (an argument that needs
-    evaluation), "arguments_too_deep" or "text_instead_of_call" (everything else that is no list of calls).
+    evaluation), "arguments_too_deep" or "text_instead_of_call" (anything else that is not a list of calls).
     """
     text = bracketed(text)
     if _STATEMENT.match(text):
@@ -47,13 +47,13 @@ def decode_python_text(text: str) -> tuple[Call, ...]:
 
 
 def bracketed(text: str) -> str:
-    """The reply without code marks, in square brackets. A fence with a language name stays, and is refused later."""
+    """Put the reply in square brackets, without back-ticks. A fence with a language name stays and fails later."""
     text = text.strip("`\n ")
     return ("" if text.startswith("[") else "[") + text + ("" if text.endswith("]") else "]")
 
 
 def parse_calls(text: str) -> tuple[Call, ...]:
-    """Calls from `[f(a=1), g(b=2)]` or `f(a=1)`. Raises NoCallsFound as `decode_python_text` does."""
+    """Parse calls from `[f(a=1), g(b=2)]` or `f(a=1)`. Raises NoCallsFound as `decode_python_text` does."""
     body = _parse(text)
     nodes = [body] if isinstance(body, ast.Call) else getattr(body, "elts", None)
     if nodes is None:
@@ -62,9 +62,9 @@ def parse_calls(text: str) -> tuple[Call, ...]:
 
 
 def parse_call(text: str) -> tuple[str, list[Any], dict[str, Any]]:
-    """Name, positional and keyword arguments of one call whose arguments are all literals. Raises NoCallsFound.
+    """Return name, positional and keyword arguments of one call with literal arguments. Raises NoCallsFound.
 
-    For the ground truth of multi-turn questions, which now and then passes arguments by position.
+    Used for the ground truth of multi-turn questions, which sometimes passes arguments by position.
     """
     body = _parse(text)
     if not isinstance(body, ast.Call):
@@ -83,14 +83,14 @@ def _parse(text: str) -> ast.expr:
     try:
         return ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-        # MemoryError is how the parser says that the nesting is too deep; ValueError, that there are null characters.
+        # The parser raises MemoryError for deep nesting and ValueError for null characters.
         raise NoCallsFound(
             "text_instead_of_call", f"no list of calls: {type(error).__name__} in {shown(text)}"
         ) from None
 
 
 def without_odd_escapes(text: str) -> str:
-    """Python text with unknown escapes spelled out: the same value, without a warning that might become an error."""
+    """Double the backslash of unknown escapes: same value, without a warning that filters may turn into an error."""
     if "\\" not in text or _RAW_STRING.search(text):
         return text
     return _BACKSLASH.sub(lambda found: found[0] if found[1] in _KNOWN_ESCAPES else "\\" + found[0], text)
@@ -114,12 +114,12 @@ def _name(node: ast.Call) -> str:
         parts.append(place.attr)
         place = place.value
     if not isinstance(place, ast.Name):
-        raise NoCallsFound("illegal_name", f"what is called is no name: {_source(node.func)}")
+        raise NoCallsFound("illegal_name", f"the called object is not a name: {_source(node.func)}")
     return ".".join([place.id, *reversed(parts)])
 
 
 def _keywords(node: ast.Call) -> dict[Any, Any]:
-    # `**rest` has no name; upstream files it under None, where it is an unexpected argument.
+    # `**rest` has no name; as upstream does, it is stored under None, which makes it an unexpected argument.
     return {word.arg: _value(word.value) for word in node.keywords}
 
 
