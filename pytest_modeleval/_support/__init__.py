@@ -1,1 +1,1 @@
-"""Small tools that several rooms share. Standard library and orjson only."""
+"""Small tools that several rooms share; packages are imported inside functions, by those who need them."""

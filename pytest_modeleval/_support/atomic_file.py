@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 # Characters of the target's name in the name of its draft: file systems limit a name to 255 bytes.
 _NAME_IN_DRAFT = 40
 
@@ -42,6 +40,8 @@ def atomic_write(path: Path, data: bytes, *, fsync: bool = True) -> None:
 
 def atomic_write_json(path: Path, value: Any) -> None:
     """Write a JSON file, indented for people. Raises OSError."""
+    import orjson  # noqa: PLC0415 (a declaration imports this module, and no JSON parser)
+
     atomic_write(path, orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 

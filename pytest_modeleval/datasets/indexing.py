@@ -14,7 +14,7 @@ from pytest_modeleval.datasets.lazy import FileOffset
 from pytest_modeleval.datasets.manifest import Manifest, find_local_file
 from pytest_modeleval.datasets.rows import Row
 from pytest_modeleval.errors import DataError
-from pytest_modeleval.fetch.cache import sha256_of, write_whole
+from pytest_modeleval.fetch.cache import sha256_of, write_cache_file
 from pytest_modeleval.fetch.retrieval import fetch_first_available
 from pytest_modeleval.fetch.source import SILENT, Progress
 
@@ -97,7 +97,7 @@ def open_manifest(
             part |= {"schema": SCHEMA, "stamp": asdict(stamp)}
             # A cache that cannot be written costs time, not the run: the rows are there.
             with suppress(DataError):
-                write_whole(_kept_path(cache_dir, name, common), _dump(part))
+                write_cache_file(_kept_path(cache_dir, name, common), _dump(part))
         content = indexed[subset]
     if expected_sha256 is not None and content["sha256"] != expected_sha256:
         raise DataError(

@@ -4,8 +4,8 @@ Nothing is fetched, and no client of a hub is imported, before it is asked for.
 """
 
 from pytest_modeleval.fetch.cache import default_cache_dir
-from pytest_modeleval.fetch.lock import Lock
 from pytest_modeleval.fetch.package import fetch_package
+from pytest_modeleval.fetch.pins import Pins
 from pytest_modeleval.fetch.retrieval import fetch_cached, fetch_first_available, find_cached
 from pytest_modeleval.fetch.source import SILENT, Fetched, FetchError, Progress, Source
 
@@ -13,7 +13,7 @@ __all__ = [
     "SILENT",
     "FetchError",
     "Fetched",
-    "Lock",
+    "Pins",
     "Progress",
     "Source",
     "default_cache_dir",

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING
 
 from pytest_modeleval.errors import DataError
-from pytest_modeleval.fetch.cache import unwritable, whole_file
+from pytest_modeleval.fetch.cache import cache_file, unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ ENDINGS = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
 def copy_member(archive: Path, member: str, target: Path) -> None:
     """Write one file of the archive to target, whole or not at all. Raises DataError if it is not there."""
-    with _opened(archive, member) as stream, whole_file(target) as temporary:
+    with _opened(archive, member) as stream, cache_file(target) as temporary:
         try:
             with temporary.open("wb") as sink:
                 shutil.copyfileobj(stream, sink, 1 << 20)

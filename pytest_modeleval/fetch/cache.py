@@ -1,7 +1,6 @@
 """The cache folder on disk: where it is, one writer at a time, files that appear whole or not at all.
 
-Several processes may share the folder (xdist workers, two terminals, jobs on one machine). Advisory locks are
-released by the system when a process dies, so a crash leaves nothing to clear up.
+Several processes may share the folder: xdist workers, two terminals, jobs on one machine.
 """
 
 from __future__ import annotations
@@ -13,55 +12,40 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_modeleval._support.atomic_file import atomic_file
+from pytest_modeleval._support.file_lock import file_lock
 from pytest_modeleval.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-try:
-    import fcntl
-except ImportError:  # Windows, which we do not claim to support: then two downloads may do the same work twice.
-    fcntl = None  # type: ignore[assignment]
-
 
 def default_cache_dir() -> Path:
-    """The folder for fetched data: MODELEVAL_CACHE, else `pytest-modeleval` below the user's cache folder (XDG)."""
+    """The folder for fetched data: MODELEVAL_CACHE, else `pytest-modeleval` in the user's cache folder."""
     if chosen := os.environ.get("MODELEVAL_CACHE"):
         return Path(chosen).expanduser().absolute()
-    xdg = os.environ.get("XDG_CACHE_HOME", "")
-    # The XDG base directory specification says that a relative path is to be ignored.
-    base = Path(xdg) if Path(xdg).is_absolute() else Path.home() / ".cache"
-    return base / "pytest-modeleval"
+    import platformdirs  # noqa: PLC0415 (paid by those who open data)
+
+    return platformdirs.user_cache_path("pytest-modeleval", appauthor=False)
 
 
 @contextmanager
-def hold(path: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Keep every other process and thread out of the same `hold(path)` until the block ends.
+def cache_lock(path: Path, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
+    """Hold the lock file `path` for the length of the block; its folder is created if it is missing.
 
-    path: the lock file, made if missing and never removed (removing it would let two holders in).
     on_wait: called once, before waiting for another holder.
-    Raises DataError where the file cannot be made.
+    Raises DataError where the lock file cannot be made.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        stream = path.open("ab")
-    except OSError as error:
-        raise unwritable(path, error) from error
-    with stream:
-        if fcntl is not None:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                on_wait()
-                fcntl.flock(stream, fcntl.LOCK_EX)
-            except OSError:
-                # Some network file systems know no locks. Files still appear whole; work may be done twice.
-                pass
-        yield  # Closing the stream releases the lock.
+    with ExitStack() as stack:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(file_lock(path, on_wait))
+        except OSError as error:
+            raise unwritable(path, error) from error
+        yield
 
 
 def unwritable(path: Path, error: OSError) -> DataError:
-    """What to tell the user when the cache folder does not take a file."""
+    """The error for a cache folder that does not accept a file."""
     return DataError(
         f"expected a cache folder that can be written, found {error.strerror or error} at {path}; "
         "set MODELEVAL_CACHE to a folder of yours with room, or name prepared data with --eval-data DIR"
@@ -69,8 +53,8 @@ def unwritable(path: Path, error: OSError) -> DataError:
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`; what was written there becomes `path` at the end, or nothing does."""
+def cache_file(path: Path) -> Iterator[Path]:
+    """Yield a draft in the same folder that replaces `path` when the block ends. Raises DataError."""
     # Without fsync: a file that a power cut damages has another hash, and is fetched again.
     with ExitStack() as stack:
         try:
@@ -81,9 +65,9 @@ def whole_file(path: Path) -> Iterator[Path]:
         yield draft
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_cache_file(path: Path, content: bytes) -> None:
     """Write `content` so that a reader sees the old file or the new one, never a part."""
-    with whole_file(path) as temporary:
+    with cache_file(path) as temporary:
         try:
             temporary.write_bytes(content)
         except OSError as error:

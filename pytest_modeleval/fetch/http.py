@@ -6,7 +6,7 @@ import hashlib
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pytest_modeleval.fetch.cache import unwritable, whole_file
+from pytest_modeleval.fetch.cache import cache_file, unwritable
 from pytest_modeleval.fetch.source import FetchError, Progress
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def download(
                 headers |= dict(earlier.headers)
         return digest.hexdigest(), headers
 
-    with whole_file(target) as temporary:
+    with cache_file(target) as temporary:
         return _patiently(lambda: attempt(temporary), pause)
 
 

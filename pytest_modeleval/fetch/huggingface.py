@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_modeleval.errors import DataError
-from pytest_modeleval.fetch.cache import sha256_of, whole_file
+from pytest_modeleval.fetch.cache import cache_file, sha256_of
 from pytest_modeleval.fetch.source import Fetched, FetchError, Progress, fill, local_advice, resolve_revision
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class HubTable:
         progress.say(f"loading {name} of {self.origin(subset)} with the datasets library")
         commit = pinned or self._resolve(repo)
         path = cache_dir / "huggingface" / repo / commit / f"{name.replace('/', '--')}.jsonl"
-        with whole_file(path) as temporary:
+        with cache_file(path) as temporary:
             asked = {
                 "repo": repo,
                 "config": fill(self.config, subset) if self.config is not None else None,

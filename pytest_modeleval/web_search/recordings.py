@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_modeleval.errors import DataError, SettingsError, Ungraded
-from pytest_modeleval.fetch.cache import write_whole
+from pytest_modeleval.fetch.cache import write_cache_file
 from pytest_modeleval.records import Kind
 from pytest_modeleval.web_search.provider import Hit, Page, Provider, failed
 
@@ -121,8 +121,8 @@ class Record:
     def _write(self, path: Path, content: dict[str, Any]) -> dict[str, Any]:
         try:
             if not (self._folder / ABOUT).exists():
-                write_whole(self._folder / ABOUT, _dump({"schema": SCHEMA, "provider": self.name}))
-            write_whole(path, _dump(content))
+                write_cache_file(self._folder / ABOUT, _dump({"schema": SCHEMA, "provider": self.name}))
+            write_cache_file(path, _dump(content))
         except (DataError, OSError) as error:
             raise failed(
                 f"cannot record in {self._folder.name}: {error.__cause__ or error}",

@@ -15,7 +15,7 @@ from hub_imitation import COMMIT, LATER_COMMIT, Hub
 from pytest_modeleval.datasets import Manifest, first_of, huggingface, modelscope, open_manifest, read_rows
 from pytest_modeleval.datasets.sources import Dataset
 from pytest_modeleval.errors import DataError
-from pytest_modeleval.fetch import FetchError, Lock, Progress, fetch_cached
+from pytest_modeleval.fetch import FetchError, Pins, Progress, fetch_cached
 from pytest_modeleval.fetch.huggingface import HubFile, HubTable
 
 ROWS = b'{"id": "a", "question": "one"}\n{"id": "b", "question": "two"}\n'
@@ -115,7 +115,7 @@ def test_a_vanished_commit_says_how_to_take_the_newest(hugging_face: Hub, tmp_pa
     repo.branches["main"] = LATER_COMMIT
     with pytest.raises(FetchError, match=rf"datasets\.lock\.json pins .* to revision {COMMIT}.*delete that entry"):
         fetch_cached(HubFile("o/d", "s.jsonl"), "", cache_dir=tmp_path)
-    Lock(tmp_path).path.unlink()
+    Pins(tmp_path).path.unlink()
     assert fetch_cached(HubFile("o/d", "s.jsonl"), "", cache_dir=tmp_path).revision == LATER_COMMIT
 
 
@@ -165,7 +165,7 @@ def test_a_broken_hub_is_told(hugging_face: Hub, tmp_path: Path, monkeypatch: py
     hugging_face.failures = [500] * 50
     with pytest.raises(FetchError, match=r"HTTP 500.*try again later.*--eval-data DIR"):
         fetch_cached(HubFile("o/d", "s.jsonl"), "", cache_dir=tmp_path)
-    assert not Lock(tmp_path).path.exists()
+    assert not Pins(tmp_path).path.exists()
 
 
 def test_a_hub_out_of_reach_is_told(hugging_face: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

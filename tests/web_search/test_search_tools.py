@@ -347,7 +347,7 @@ def test_a_folder_that_cannot_be_written_is_no_answer(tmp_path: Path, monkeypatc
     def full(path: Path, content: bytes) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(recordings, "write_whole", full)
+    monkeypatch.setattr(recordings, "write_cache_file", full)
     with pytest.raises(Ungraded, match=r"cannot record.*No space left"):
         asyncio.run(Record(tmp_path, Scripted()).search("tea", "wt-wt"))
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pytest_modeleval.errors import DataError
-from pytest_modeleval.fetch.cache import hold, sha256_of, write_whole
+from pytest_modeleval.fetch.cache import cache_lock, sha256_of, write_cache_file
 from pytest_modeleval.fetch.source import Fetched
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ SCHEMA = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Lock:
+class Pins:
     """The lock file of one cache folder. Nothing is kept in memory: each call reads the file."""
 
     cache_dir: Path
@@ -62,7 +62,7 @@ class Lock:
         Raises DataError where the same key and revision gave other bytes before: a tag that was moved, a file that
         was replaced in place, or a damaged download.
         """
-        with hold(self.path.with_name(f".{FILE_NAME}.held")):
+        with cache_lock(self.path.with_name(f".{FILE_NAME}.held")):
             entries = dict(self._entries())
             before = entries.get(key)
             if before is not None and before.get("sha256") != fetched.sha256:
@@ -87,7 +87,7 @@ class Lock:
             if fetched.archive_sha256:
                 entries[key]["archive_sha256"] = fetched.archive_sha256
             content = {"schema": SCHEMA, "entries": dict(sorted(entries.items()))}
-            write_whole(self.path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+            write_cache_file(self.path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
 
     def _read(self, key: str, entry: Any) -> Fetched:
         try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +13,8 @@ import pytest
 from hub_imitation import Hub
 
 from pytest_modeleval.errors import DataError
-from pytest_modeleval.fetch import Fetched, FetchError, Lock, Progress, fetch_cached
-from pytest_modeleval.fetch.cache import hold, sha256_of, whole_file, write_whole
+from pytest_modeleval.fetch import Fetched, FetchError, Pins, Progress, fetch_cached
+from pytest_modeleval.fetch.cache import cache_file, cache_lock, sha256_of, write_cache_file
 from pytest_modeleval.fetch.modelscope import ScopeFile
 
 WAIT_S = 30
@@ -50,17 +49,17 @@ class FakeSource:
         """See Source."""
         self.asked.append(pinned)
         path = cache_dir / "fake" / self.name / subset
-        write_whole(path, self.content)
+        write_cache_file(path, self.content)
         return Fetched(path, self.origin(subset), pinned or self.revision, sha256_of(path))
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     """A writer that fails half way leaves the old file and nothing else."""
     path = tmp_path / "f"
-    write_whole(path, b"old")
+    write_cache_file(path, b"old")
 
     def interrupted() -> None:
-        with whole_file(path) as temporary:
+        with cache_file(path) as temporary:
             temporary.write_bytes(b"ne")
             raise KeyboardInterrupt
 
@@ -75,41 +74,9 @@ def test_a_cache_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "cache").write_bytes(b"")
     told = r"cache folder that can be written.*MODELEVAL_CACHE"
     with pytest.raises(DataError, match=told):
-        write_whole(tmp_path / "cache" / "f", b"")
-    with pytest.raises(DataError, match=told), hold(tmp_path / "cache" / "f"):
+        write_cache_file(tmp_path / "cache" / "f", b"")
+    with pytest.raises(DataError, match=told), cache_lock(tmp_path / "cache" / "f"):
         pass
-
-
-def test_only_one_holds_at_a_time(tmp_path: Path) -> None:
-    """Threads that hold the same path never overlap, and each that had to wait said so once."""
-    inside, most, waited = 0, 0, []
-    guard = threading.Lock()
-    first_is_in, go_on = threading.Event(), threading.Event()
-
-    def wait() -> None:
-        waited.append(1)
-        go_on.set()
-
-    def work() -> None:
-        nonlocal inside, most
-        with hold(tmp_path / "f.lock", wait):
-            with guard:
-                inside += 1
-                most = max(most, inside)
-            first_is_in.set()
-            assert go_on.wait(WAIT_S)
-            with guard:
-                inside -= 1
-
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    threads[0].start()
-    assert first_is_in.wait(WAIT_S)
-    for thread in threads[1:]:
-        thread.start()
-    for thread in threads:
-        thread.join(WAIT_S)
-    assert most == 1
-    assert 1 <= len(waited) <= 3
 
 
 def test_a_file_is_fetched_once_and_pinned(tmp_path: Path) -> None:
@@ -137,9 +104,9 @@ def test_other_bytes_under_a_pinned_revision_are_refused(tmp_path: Path) -> None
         for part in (old.sha256, new, "'fake:d/s'", str(tmp_path / "datasets.lock.json"), "delete the entry"):
             assert part in str(caught.value)
         old.path.unlink()
-    content = json.loads(Lock(tmp_path).path.read_text())
+    content = json.loads(Pins(tmp_path).path.read_text())
     del content["entries"]["fake:d/s"]
-    Lock(tmp_path).path.write_text(json.dumps(content))
+    Pins(tmp_path).path.write_text(json.dumps(content))
     assert fetch_cached(source, "s", cache_dir=tmp_path).sha256 == new
 
 
@@ -159,7 +126,7 @@ def test_a_refused_file_is_not_taken_for_the_old_one(tmp_path: Path) -> None:
 )
 def test_a_damaged_lock_is_told(tmp_path: Path, content: bytes) -> None:
     """A lock that cannot be read is an error with its path, never an unpinned fetch."""
-    Lock(tmp_path).path.write_bytes(content)
+    Pins(tmp_path).path.write_bytes(content)
     source = FakeSource("d")
     with pytest.raises(DataError, match=r"lock file of schema 1.*datasets\.lock\.json; delete the file"):
         fetch_cached(source, "s", cache_dir=tmp_path)
@@ -170,7 +137,7 @@ def test_a_damaged_entry_is_told(tmp_path: Path) -> None:
     """An entry without its fields names itself."""
     entries: list[object] = [{}, [], {"path": "x"}, None, 3]
     for entry in entries:
-        Lock(tmp_path).path.write_text(json.dumps({"schema": 1, "entries": {"fake:d/s": entry}}))
+        Pins(tmp_path).path.write_text(json.dumps({"schema": 1, "entries": {"fake:d/s": entry}}))
         with pytest.raises(DataError, match="entry 'fake:d/s'"):
             fetch_cached(FakeSource("d"), "s", cache_dir=tmp_path)
 
@@ -210,7 +177,7 @@ def record_many(folder: str, name: str, count: int) -> None:
     """Enter many files of one name into the lock."""
     (Path(folder) / "f").touch()
     for n in range(count):
-        Lock(Path(folder)).record(f"{name}{n}", Fetched(Path(folder) / "f", name, "r", "0" * 64))
+        Pins(Path(folder)).record(f"{name}{n}", Fetched(Path(folder) / "f", name, "r", "0" * 64))
 
 
 def test_entries_of_many_processes_all_stay(tmp_path: Path) -> None:
@@ -221,7 +188,7 @@ def test_entries_of_many_processes_all_stay(tmp_path: Path) -> None:
         worker.start()
     for worker in workers:
         worker.join(WAIT_S)
-    entries = json.loads(Lock(tmp_path).path.read_text())["entries"]
+    entries = json.loads(Pins(tmp_path).path.read_text())["entries"]
     assert sorted(entries) == sorted(f"{name}{n}" for name in "ab" for n in range(40))
 
 
