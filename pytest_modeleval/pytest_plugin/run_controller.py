@@ -149,9 +149,9 @@ class RunController:
             # The watch's threads may not write to the terminal; the state reaches the user through the outcomes.
             self._watch = ServerWatch(
                 opened.launched,
-                on_lost=lambda replica, why: states.set(replica, RESTARTING),
-                on_back=lambda replica: states.set(replica, UP),
-                on_over=states.set,
+                on_down=lambda replica, why: states.set(replica, RESTARTING),
+                on_up=lambda replica: states.set(replica, UP),
+                on_abandoned=states.set,
                 pulse=states.pulse,
             )
         return self._states

@@ -15,7 +15,7 @@ def deployment_notes(plans: Sequence[BenchmarkPlan], connection: Connection) -> 
     """Warnings, a sentence each. Raises ConnectError where no request of a benchmark can succeed."""
     if not connection.server.get("kind"):
         return []
-    from pytest_modeleval.server.deployment import BenchmarkNeeds, findings  # noqa: PLC0415 - only where a server is asked
+    from pytest_modeleval.server.deployment import BenchmarkNeeds, find_issues  # noqa: PLC0415 - only where a server is asked
     from pytest_modeleval.server.server_info import ServerFacts  # noqa: PLC0415
 
     names = {field.name for field in dataclasses.fields(ServerFacts)}
@@ -34,7 +34,7 @@ def deployment_notes(plans: Sequence[BenchmarkPlan], connection: Connection) -> 
         )
         for plan in plans
     ]
-    found = findings(facts, wishes, context_tokens=connection.model.context_tokens)
+    found = find_issues(facts, wishes, context_tokens=connection.model.context_tokens)
     fatal = [finding.text for finding in found if finding.is_fatal]
     if fatal:
         raise ConnectError("; ".join(fatal))

@@ -68,7 +68,7 @@ def find_profile(settings: Settings) -> Profile | None:
     is_known = settings.model in profiles.profile_names(settings.project_dir)
     profile = None
     if is_known or settings.urls or "extends" in table or "urls" in table:
-        profile = profiles.load_profile(settings.model, project_dir=settings.project_dir, laid_over=table)
+        profile = profiles.load_profile(settings.model, project_dir=settings.project_dir, overridden=table)
     if profile is None and not settings.urls:
         known = ", ".join(profiles.profile_names(settings.project_dir))
         near = profiles.closest_profile(settings.model, project_dir=settings.project_dir)
@@ -132,9 +132,9 @@ def connect(
 
 def _without_effect(settings: Settings) -> list[str]:
     """What of --model-set matters only to a server that the run starts itself."""
-    from pytest_modeleval.server.overrides import is_of_launch, without_secret  # noqa: PLC0415
+    from pytest_modeleval.server.overrides import is_launch_setting, without_secret  # noqa: PLC0415
 
-    return [without_secret(pair) for pair in settings.model_set if is_of_launch(pair)]
+    return [without_secret(pair) for pair in settings.model_set if is_launch_setting(pair)]
 
 
 def _tool_calls(wished: str, facts: ServerFacts) -> str:

@@ -11,7 +11,7 @@ _ENDPOINTS = ("/chat/completions", "/completions", "/models")
 _HIGHEST_PORT = 65_535
 
 
-def normalised(url: str) -> str:
+def normalise_url(url: str) -> str:
     """The base address: scheme, host, port and version path, without a slash at the end.
 
     "localhost:8000" becomes "http://localhost:8000/v1"; a path that is given is kept, an endpoint at its end is not.

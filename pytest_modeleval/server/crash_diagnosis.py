@@ -152,7 +152,7 @@ _ECHO = re.compile(r"^\$ |ServerArgs\(|server_args=|non-default args|Namespace\(
 _PATTERNS = tuple((re.compile(pattern, re.IGNORECASE), cause, advice) for pattern, cause, advice in _TABLE)
 
 
-def failure_of(lines: Sequence[str]) -> Failure | None:
+def diagnose(lines: Sequence[str]) -> Failure | None:
     """The most telling failure among the last lines of a log; None if nothing is recognised."""
     telling = [line for line in reversed(lines) if not _ECHO.search(line)]
     for pattern, cause, advice in _PATTERNS:
@@ -162,7 +162,7 @@ def failure_of(lines: Sequence[str]) -> Failure | None:
     return None
 
 
-def exit_words(code: int | None) -> str:
+def describe_exit(code: int | None) -> str:
     """An exit status as people read it: -9 and 137 are SIGKILL."""
     if code is None:
         return "still runs"

@@ -28,16 +28,16 @@ class BenchmarkNeeds:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class DeploymentIssue:
     """Something to tell. is_fatal: no request of that benchmark can succeed, so the run must not begin."""
 
     text: str
     is_fatal: bool = False
 
 
-def findings(
+def find_issues(
     facts: ServerFacts, wishes: Sequence[BenchmarkNeeds], *, context_tokens: int | None = None
-) -> tuple[Finding, ...]:
+) -> tuple[DeploymentIssue, ...]:
     """Everything about the deployment that people should know before the run, each once, the fatal ones first.
 
     context_tokens: the profile's, used where the server does not say its own.
@@ -51,7 +51,7 @@ def findings(
     ]
     if facts.is_auto_truncating:
         found.append(
-            Finding(
+            DeploymentIssue(
                 "the server cuts prompts that are too long instead of refusing them (allow-auto-truncate): questions "
                 "would be graded that the model never saw whole; start it without that flag"
             )
@@ -59,7 +59,7 @@ def findings(
     return tuple(sorted(dict.fromkeys(found), key=lambda finding: not finding.is_fatal))
 
 
-def _context(facts: ServerFacts, wishes: Sequence[BenchmarkNeeds], context: int | None) -> list[Finding]:
+def _context(facts: ServerFacts, wishes: Sequence[BenchmarkNeeds], context: int | None) -> list[DeploymentIssue]:
     if context is None:
         return []
     found = []
@@ -73,7 +73,7 @@ def _context(facts: ServerFacts, wishes: Sequence[BenchmarkNeeds], context: int 
             else "answers will end earlier than asked, and a prompt may not fit at all"
         )
         found.append(
-            Finding(
+            DeploymentIssue(
                 f"{wish.benchmark} asks for max_tokens={asked}, but the context of {facts.model} holds {context} "
                 f"tokens for prompt and answer together: {consequence}. Serve it with a longer context, or give "
                 f"--eval-param max_tokens={max(1, context // 2)}",
@@ -83,19 +83,19 @@ def _context(facts: ServerFacts, wishes: Sequence[BenchmarkNeeds], context: int 
     return found
 
 
-def _tools(facts: ServerFacts, wishes: Sequence[BenchmarkNeeds]) -> list[Finding]:
+def _tools(facts: ServerFacts, wishes: Sequence[BenchmarkNeeds]) -> list[DeploymentIssue]:
     asking = [wish.benchmark for wish in wishes if wish.has_tools]
     if not asking or facts.has_native_tool_calls:
         return []
     return [
-        Finding(
+        DeploymentIssue(
             f"{', '.join(dict.fromkeys(asking))} sends tools, but the server has no tool-call parser, so calls come "
             f"back as text and are graded as wrong; start it with --tool-call-parser (minimax-m2 for MiniMax-M2)"
         )
     ]
 
 
-def _calls_in_text(facts: ServerFacts, wishes: Sequence[BenchmarkNeeds]) -> list[Finding]:
+def _calls_in_text(facts: ServerFacts, wishes: Sequence[BenchmarkNeeds]) -> list[DeploymentIssue]:
     asking = [wish.benchmark for wish in wishes if wish.is_in_text]
     if not asking:
         return []
@@ -103,17 +103,17 @@ def _calls_in_text(facts: ServerFacts, wishes: Sequence[BenchmarkNeeds]) -> list
     if not facts.has_native_tool_calls:
         why = "because the server has no tool-call parser: start it with --tool-call-parser to have tools offered"
     return [
-        Finding(
+        DeploymentIssue(
             f"{', '.join(dict.fromkeys(asking))} asks for calls as text, {why}. Compare such scores only with others "
             "that were asked for as text"
         )
     ]
 
 
-def _thinking(facts: ServerFacts) -> list[Finding]:
+def _thinking(facts: ServerFacts) -> list[DeploymentIssue]:
     if facts.kind == SGLANG and facts.reasoning_parser == "" and "minimax" in (facts.root or facts.model).lower():
         return [
-            Finding(
+            DeploymentIssue(
                 f"{facts.model} thinks before it answers, but the server has no reasoning parser; the thinking is cut "
                 f"away here by its tags, which fails where a tag is missing. Start it with "
                 f"--reasoning-parser minimax-append-think"
@@ -122,7 +122,7 @@ def _thinking(facts: ServerFacts) -> list[Finding]:
     return []
 
 
-def _sampling(facts: ServerFacts, wishes: Sequence[BenchmarkNeeds]) -> list[Finding]:
+def _sampling(facts: ServerFacts, wishes: Sequence[BenchmarkNeeds]) -> list[DeploymentIssue]:
     # Only these two read the model's generation_config.json; "openai" tells SGLang not to.
     if facts.kind not in _REFUSING or facts.sampling_defaults == "openai":
         return []
@@ -132,7 +132,7 @@ def _sampling(facts: ServerFacts, wishes: Sequence[BenchmarkNeeds]) -> list[Find
         # At temperature 0 the others change nothing.
         if unset and wish.params.get("temperature") != 0:
             found.append(
-                Finding(
+                DeploymentIssue(
                     f"{', '.join(unset)} {'is' if len(unset) == 1 else 'are'} not set, so the server takes the "
                     f"model's own default (generation_config.json), which another version may change; set "
                     f"{'it' if len(unset) == 1 else 'them'} in the profile or with --eval-param"

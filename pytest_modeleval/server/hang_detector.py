@@ -13,7 +13,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_modeleval.server.listening_process import cpu_s
+from pytest_modeleval.server.listening_process import cpu_seconds
 from pytest_modeleval.server.probe import HttpProbe
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class HangThresholds:
     probes: int = 2
 
 
-PATIENCE = HangThresholds()
+DEFAULT_THRESHOLDS = HangThresholds()
 
 
 class HangDetector:
@@ -65,7 +65,7 @@ class HangDetector:
         """Why it is taken to hang, one sentence; "" if it is not. Takes a millisecond at most; call it often."""
         if self._sign_s is None:
             self._sign_s, self._health_at = now_s, now_s + self._patience.every_s
-        self._take_pulse(now_s)
+        self._sample(now_s)
         return self._check_health(now_s) or self._check_quiet(now_s)
 
     def close(self) -> None:
@@ -73,20 +73,20 @@ class HangDetector:
         for knock in filter(None, (self._health, self._knock)):
             knock.close()
 
-    def _take_pulse(self, now_s: float) -> None:
+    def _sample(self, now_s: float) -> None:
         pulse = self._pulse()
         if pulse != self._last_pulse:
             self._last_pulse = pulse
             self._silent = 0
-            self._sign(now_s)
+            self._note_sign_of_life(now_s)
         size = 0
         with contextlib.suppress(OSError):
             size = self._server.log_file.stat().st_size
         if size != self._last_size:
             self._last_size = size
-            self._sign(now_s)
+            self._note_sign_of_life(now_s)
 
-    def _sign(self, now_s: float) -> None:
+    def _note_sign_of_life(self, now_s: float) -> None:
         self._sign_s = now_s
         if self._knock is not None:
             self._knock.close()
@@ -105,7 +105,7 @@ class HangDetector:
         self._health = None
         self._health_at = now_s + self._patience.every_s
         if status is not None and status > 0:
-            self._sign(now_s)
+            self._note_sign_of_life(now_s)
         self._silent = 0 if status == 200 else self._silent + 1
         if self._silent < self._patience.probes:
             return ""
@@ -122,14 +122,14 @@ class HangDetector:
             return ""
         status = self._knock.answer()
         if status is not None and status > 0:
-            self._sign(now_s)
+            self._note_sign_of_life(now_s)
             return ""
         if now_s - self._knocked_s < limit_s / 2:
             return ""
         spent_s = self._cpu()
         if self._cpu_s is None or spent_s is None or spent_s - self._cpu_s > _BUSY_SHARE * (now_s - self._knocked_s):
             # Busy with something, or nobody can say: the slow rule decides.
-            self._sign(now_s)
+            self._note_sign_of_life(now_s)
             return ""
         return (
             f"the server hangs: for {quiet_s:.0f} s it answered nothing, wrote nothing to its log and used no "
@@ -137,4 +137,4 @@ class HangDetector:
         )
 
     def _cpu(self) -> float | None:
-        return cpu_s(self._server.port, self._server.mark)
+        return cpu_seconds(self._server.port, self._server.mark)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_modeleval.errors import ConnectError
-from pytest_modeleval.server.addresses import is_loopback, normalised, root_of
+from pytest_modeleval.server.addresses import is_loopback, normalise_url, root_of
 from pytest_modeleval.server.plain_http import plain_get
 from pytest_modeleval.server.server_info import (
     LLAMA_CPP,
@@ -15,8 +15,8 @@ from pytest_modeleval.server.server_info import (
     SGLANG,
     VLLM,
     ServerFacts,
-    facts_of_model,
     read_llama_cpp,
+    read_model_entry,
     read_sglang,
     read_vllm,
 )
@@ -55,12 +55,12 @@ def identify(
 ) -> ServerFacts:
     """What the servers at `urls` serve; all of them must serve the same.
 
-    model, served_names: what is accepted, see `served_id`. key: sent as a bearer token, never shown. key_env: the
+    model, served_names: what is accepted, see `match_served_name`. key: sent as a bearer token. key_env: the
     variable it came from, for messages. client: for tests; timeout_s: for each of a handful of small requests.
     version: what is recorded where the server does not say (the package that we launched).
     Raises UnreachableError where nothing answers, ConnectError where something else does; one message each.
     """
-    bases = [normalised(url) for url in urls]
+    bases = [normalise_url(url) for url in urls]
     if not bases:
         raise ConnectError("expected the address of a server, found none; give it with --model-url")
     found: list[ServerFacts] = []
@@ -82,7 +82,7 @@ def identify(
     return replace(first, urls=tuple(bases), notes=notes, context_tokens=min(contexts, default=None))
 
 
-def served_id(model: str, served_names: Sequence[str], listed: Sequence[str]) -> str | None:
+def match_served_name(model: str, served_names: Sequence[str], listed: Sequence[str]) -> str | None:
     """Which of the listed ids is the model that was asked for; None if none is, or several could be.
 
     In this order: the very name; one of the profile's served_names; the only one with the same last part
@@ -144,10 +144,10 @@ class _Inquiry:
                 f"is no list of models; check the address, its path most often ends in /v1"
             )
         by_id = {str(entry["id"]): entry for entry in entries if isinstance(entry, dict) and "id" in entry}
-        name = served_id(model, served_names, list(by_id))
+        name = match_served_name(model, served_names, list(by_id))
         if name is None:
             raise ConnectError(self._wrong_model(model, list(by_id)))
-        facts = self._completed(facts_of_model(by_id[name]))
+        facts = self._completed(read_model_entry(by_id[name]))
         return replace(facts, version=facts.version or self._version)
 
     def _without_list(self, model: str) -> ServerFacts:

@@ -10,13 +10,13 @@ import time
 from typing import TYPE_CHECKING, Self
 
 from pytest_modeleval.errors import LaunchError, SettingsError
-from pytest_modeleval.server.crash_diagnosis import exit_words, failure_of
+from pytest_modeleval.server.crash_diagnosis import describe_exit, diagnose
 from pytest_modeleval.server.environment import child_environment
 from pytest_modeleval.server.gpu_memory import await_memory, used_bytes
 from pytest_modeleval.server.log import LogTail
 from pytest_modeleval.server.process import GuardedProcess
 from pytest_modeleval.server.server_info import command_without_keys
-from pytest_modeleval.server.startup_progress import milestone_of
+from pytest_modeleval.server.startup_progress import find_milestone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +67,7 @@ class LaunchedServer:
         of = self.launch.replicas
         self._name = profile.name if of == 1 else f"{profile.name} ({replica + 1} of {of})"
         self.port = free_port(None if self.launch.port is None else self.launch.port + replica)
-        self.command, own_environment = self.launch.placed(port=self.port, replica=replica)
+        self.command, own_environment = self.launch.fill_placeholders(port=self.port, replica=replica)
         log_file.parent.mkdir(parents=True, exist_ok=True)
         with log_file.open("ab") as log:
             self._log_start = log.tell()
@@ -148,7 +148,7 @@ class LaunchedServer:
             while True:
                 for line in tail.read():
                     grown = time.monotonic()
-                    step = milestone_of(line)
+                    step = find_milestone(line)
                     if step is not None and step.done != reached:
                         reached, awaited, said_at = step.done, step.next, grown
                         told = f"{self._name}: {reached} after {grown - begun:.0f} s; waiting for {awaited}"
@@ -158,7 +158,7 @@ class LaunchedServer:
                     raise LaunchError(f"{self.profile.name}: its start was given up, because the run ends")
                 # Alive before and after: otherwise another program on this port could answer for a dead one.
                 if self.poll() is not None:
-                    raise self._failure(f"the process {exit_words(self.poll())}", tail)
+                    raise self._failure(f"the process {describe_exit(self.poll())}", tail)
                 if self.answers() and self.poll() is None:
                     self.is_ready = True
                     say(f"{self._name}: ready after {time.monotonic() - begun:.0f} s at {self.url}")
@@ -192,12 +192,12 @@ class LaunchedServer:
             self._await_memory(self._say)
         return status
 
-    def log_tail(self) -> str:
+    def describe_end(self) -> str:
         """Why it ended, in one line, as far as its log tells; for a server that died in mid-run."""
         tail = LogTail(self.log_file, start=self._log_start)
         tail.read()
-        failure = failure_of(tail.last_lines)
-        return f"the server {exit_words(self.poll())}" + (f": {failure.advice} [{failure.line}]" if failure else "")
+        failure = diagnose(tail.last_lines)
+        return f"the server {describe_exit(self.poll())}" + (f": {failure.advice} [{failure.line}]" if failure else "")
 
     def __enter__(self) -> Self:
         return self
@@ -236,7 +236,7 @@ class LaunchedServer:
         # What the process wrote last may not have been read yet.
         tail.read()
         lines = tail.last_lines
-        failure = failure_of(lines)
+        failure = diagnose(lines)
         advice = f"  likely cause: {failure.advice}\n" if failure else ""
         shown = "\n".join(f"    {line}" for line in lines) or "    (it wrote nothing)"
         return LaunchError(

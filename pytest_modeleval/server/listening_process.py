@@ -14,7 +14,7 @@ _PROC = Path("/proc")
 _LISTENING = "0A"
 
 
-def cpu_s(port: int, mark: str) -> float | None:
+def cpu_seconds(port: int, mark: str) -> float | None:
     """Seconds of processor time, of user and system, of those processes with this mark that listen at the port.
 
     None if there is none: another system, a server in a container of its own, or a port without a listener.

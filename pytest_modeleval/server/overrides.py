@@ -12,7 +12,7 @@ import tomllib
 from typing import TYPE_CHECKING, Any
 
 from pytest_modeleval.errors import SettingsError
-from pytest_modeleval.server.profile_schema import LAUNCH_KEYS, PROFILE_KEYS, mistakes, rule_of
+from pytest_modeleval.server.profile_schema import LAUNCH_KEYS, PROFILE_KEYS, rule_of, validation_errors
 from pytest_modeleval.server.server_info import names_a_secret
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def overrides(name: str, pairs: Sequence[str]) -> dict[str, Any]:
             if not isinstance(place, dict):
                 raise SettingsError(f"{OPTION}: {path}: {key} is given a value of its own before, so it has no keys")
         place[last] = _value(keys, text)
-    found = list(mistakes(name, table))
+    found = list(validation_errors(name, table))
     if found:
         raise SettingsError("\n".join(f"{OPTION}: {mistake}{_place_of(mistake)}" for mistake in found))
     return table
@@ -60,7 +60,7 @@ def without_secret(pair: str) -> str:
     return f"{path}=***" if sign and names_a_secret(path.rpartition(".")[2]) else pair
 
 
-def is_of_launch(pair: str) -> bool:
+def is_launch_setting(pair: str) -> bool:
     """True if it matters only to a server that the run starts itself."""
     return pair.startswith(("launch.", "restart="))
 

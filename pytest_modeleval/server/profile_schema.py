@@ -119,7 +119,7 @@ def rule_of(keys: Sequence[str]) -> Rule | None:
     return None
 
 
-def mistakes(name: str, table: Any) -> Iterator[str]:
+def validation_errors(name: str, table: Any) -> Iterator[str]:
     """Everything that is wrong with one profile's table, a sentence each: table, key, expected, found."""
     if not isinstance(table, dict):
         yield f"{name!r}: expected a table such as [{name}], found {_shown(table)}"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_modeleval.errors import SettingsError
-from pytest_modeleval.server.profile_schema import mistakes
+from pytest_modeleval.server.profile_schema import validation_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,7 +53,7 @@ class Launch:
     replicas: int = 1
     gpus_each: int = 0
 
-    def placed(self, *, port: int, replica: int = 0) -> tuple[tuple[str, ...], dict[str, str]]:
+    def fill_placeholders(self, *, port: int, replica: int = 0) -> tuple[tuple[str, ...], dict[str, str]]:
         """The command and its own variables, with every placeholder filled in."""
         first = replica * self.gpus_each
         values = {
@@ -96,16 +96,16 @@ class Profile:
     source: str = ""
 
 
-def load_profile(name: str, *, project_dir: Path, laid_over: Mapping[str, Any] | None = None) -> Profile | None:
+def load_profile(name: str, *, project_dir: Path, overridden: Mapping[str, Any] | None = None) -> Profile | None:
     """The profile of that name; None if there is none (the name may be a served model's).
 
-    laid_over: the table of server.overrides, which counts above the files'; without a profile it is one of its own.
+    overridden: the table of server.overrides, which counts above the files'; without a profile it is one of its own.
     Raises SettingsError for any mistake in the project's models.toml, also in other profiles: a typo is better told
     early than when that profile is needed.
     """
     tables, sources = _all_tables(project_dir)
-    if laid_over:
-        tables[name] = _merged(tables.get(name, {}), laid_over)
+    if overridden:
+        tables[name] = _merged(tables.get(name, {}), overridden)
         sources.setdefault(name, Path("--model-set"))
     if name not in tables:
         return None
@@ -153,7 +153,7 @@ def _read_tables(path: Path) -> dict[str, dict[str, Any]]:
         tables = tomllib.loads(raw.decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SettingsError(f"{path}: expected TOML in UTF-8, found: {error}") from error
-    found = [mistake for name, table in tables.items() for mistake in mistakes(name, table)]
+    found = [mistake for name, table in tables.items() for mistake in validation_errors(name, table)]
     if found:
         more = [f"... and {len(found) - _MOST_SHOWN} more"] if len(found) > _MOST_SHOWN else []
         lines = "\n".join(f"  {line}" for line in found[:_MOST_SHOWN] + more)

@@ -73,7 +73,7 @@ class ServerFacts:
         return {**asdict(self), "identity": self.identity}
 
 
-def facts_of_model(entry: Mapping[str, Any]) -> ServerFacts:
+def read_model_entry(entry: Mapping[str, Any]) -> ServerFacts:
     """What one entry of /v1/models tells."""
     meta = _table(entry.get("meta"))
     model = str(entry.get("id", ""))

@@ -49,7 +49,7 @@ _LINES = tuple((re.compile(pattern, re.IGNORECASE), milestone) for pattern, mile
 _SHARDS = re.compile(r"(?:shards|Multi-thread loading shards)\D{0,20}(\d{1,3})%")
 
 
-def milestone_of(line: str) -> Milestone | None:
+def find_milestone(line: str) -> Milestone | None:
     """The step that a log line tells of; None for every other line."""
     for pattern, milestone in _LINES:
         if pattern.search(line):

@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 from pytest_modeleval.errors import LaunchError
-from pytest_modeleval.server.hang_detector import PATIENCE, HangDetector, HangThresholds
+from pytest_modeleval.server.hang_detector import DEFAULT_THRESHOLDS, HangDetector, HangThresholds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,20 +26,20 @@ _END_S = 1.0
 class ServerWatch:
     """The watch over launched servers.
 
-    on_lost(replica, why): it died or hangs; nothing answers there now. on_back(replica): it serves again, at the same
-    address. on_over(replica, why): no restart is left, or the restart failed; it stays away.
+    on_down(replica, why): it died or hangs; nothing answers there now. on_up(replica): it serves again, at the same
+    address. on_abandoned(replica, why): no restart is left, or the restart failed; it stays away.
     """
 
     def __init__(
         self,
         servers: Sequence[LaunchedServer],
         *,
-        on_lost: Callable[[int, str], None],
-        on_back: Callable[[int], None],
-        on_over: Callable[[int, str], None],
+        on_down: Callable[[int, str], None],
+        on_up: Callable[[int], None],
+        on_abandoned: Callable[[int, str], None],
         pulse: Callable[[int], object] = lambda replica: None,
         restarts: int | None = None,
-        patience: HangThresholds = PATIENCE,
+        patience: HangThresholds = DEFAULT_THRESHOLDS,
     ) -> None:
         """Begin to watch.
 
@@ -47,9 +47,9 @@ class ServerWatch:
         restarts: for each server; None for what its profile says.
         """
         self._pulse = pulse
-        self._on_lost = on_lost
-        self._on_back = on_back
-        self._on_over = on_over
+        self._on_lost = on_down
+        self._on_back = on_up
+        self._on_over = on_abandoned
         self._patience = patience
         self._is_ending = threading.Event()
         self.restarted = 0
@@ -106,7 +106,7 @@ class ServerWatch:
         with contextlib.closing(HangDetector(server, lambda: self._pulse(replica), self._patience)) as vigil:
             while not self._is_ending.is_set():
                 if server.wait_exit(_LOOK_EVERY_S) is not None:
-                    return server.log_tail()
+                    return server.describe_end()
                 why = vigil.look(time.monotonic())
                 if why and server.poll() is None:
                     return why

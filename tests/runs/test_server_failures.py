@@ -10,7 +10,7 @@ from sglang_suites import arguments, left, responses, stand_in_failures, write_p
 from suites import Suite
 from waiting import until
 
-from pytest_modeleval.server.crash_diagnosis import failure_of
+from pytest_modeleval.server.crash_diagnosis import diagnose
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 # How the stand-in can fail, and how the advice begins.
@@ -122,6 +122,6 @@ def test_the_table_is_whole() -> None:
     known = stand_in_failures()
     assert set(known) == set(FAILURES)
     for mode, line in known.items():
-        failure = failure_of([line])
+        failure = diagnose([line])
         assert failure is not None
         assert FAILURES[mode] in failure.advice

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_modeleval.errors import ConnectError
-from pytest_modeleval.server.addresses import is_loopback, normalised, root_of
+from pytest_modeleval.server.addresses import is_loopback, normalise_url, root_of
 
 
 @pytest.mark.parametrize(
@@ -26,8 +26,8 @@ from pytest_modeleval.server.addresses import is_loopback, normalised, root_of
 )
 def test_address_is_completed(written: str, meant: str) -> None:
     """A missing scheme, version path or slash is mended; a given path is kept."""
-    assert normalised(written) == meant
-    assert normalised(meant) == meant
+    assert normalise_url(written) == meant
+    assert normalise_url(meant) == meant
 
 
 @pytest.mark.parametrize(
@@ -36,13 +36,13 @@ def test_address_is_completed(written: str, meant: str) -> None:
 def test_unusable_address_is_refused(written: str) -> None:
     """What is no address is refused, with the accepted form."""
     with pytest.raises(ConnectError, match="http://localhost:8000/v1"):
-        normalised(written)
+        normalise_url(written)
 
 
 def test_key_in_address_is_refused_and_not_repeated() -> None:
     """A key put before the @ appears in no message."""
     with pytest.raises(ConnectError) as caught:
-        normalised("http://user:sk-secret@host:8000/v1")
+        normalise_url("http://user:sk-secret@host:8000/v1")
     assert "sk-secret" not in str(caught.value)
     assert "--model-key-env" in str(caught.value)
 
@@ -51,7 +51,7 @@ def test_key_in_address_is_refused_and_not_repeated() -> None:
 def test_any_text_is_an_address_or_a_connect_error(text: str) -> None:
     """No text raises anything but ConnectError."""
     try:
-        found = normalised(text)
+        found = normalise_url(text)
     except ConnectError:
         return
     assert found.startswith(("http://", "https://"))

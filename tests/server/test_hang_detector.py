@@ -17,10 +17,10 @@ from stand_ins import eventually
 from pytest_modeleval.server import hang_detector as vigils
 from pytest_modeleval.server.guard import MARK
 from pytest_modeleval.server.hang_detector import HangDetector, HangThresholds
-from pytest_modeleval.server.listening_process import cpu_s
+from pytest_modeleval.server.listening_process import cpu_seconds
 from pytest_modeleval.server.probe import HttpProbe
 
-PATIENCE = HangThresholds(quiet_s=8.0, every_s=10.0, answer_s=25.0, probes=2)
+DEFAULT_THRESHOLDS = HangThresholds(quiet_s=8.0, every_s=10.0, answer_s=25.0, probes=2)
 
 
 class World:
@@ -36,7 +36,7 @@ class World:
         self.cpu: float | None = 0.0
         self.answers: dict[str, int | None] = {"/health": None, "/v1/models": None}
         self.now_s = 1000.0
-        self.vigil = HangDetector(self, lambda: self.pulse, PATIENCE)  # type: ignore[arg-type]
+        self.vigil = HangDetector(self, lambda: self.pulse, DEFAULT_THRESHOLDS)  # type: ignore[arg-type]
 
     def hangs_within(self, seconds: float, *, each: Any = lambda: None) -> str:
         """Let time pass in tenths; `each` happens at every step. What the vigil said, "" if nothing."""
@@ -65,7 +65,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
             """Nothing is open."""
 
     monkeypatch.setattr(vigils, "HttpProbe", FakeKnock)
-    monkeypatch.setattr(vigils, "cpu_s", lambda port, mark: made.cpu)
+    monkeypatch.setattr(vigils, "cpu_seconds", lambda port, mark: made.cpu)
     return made
 
 
@@ -115,7 +115,7 @@ def test_failing_health_is_a_hang_after_its_own_time(world: World) -> None:
     assert world.hangs_within(19) == ""
     assert "2 health checks in a row failed" in world.hangs_within(5)
     world.answers["/health"] = None
-    world.vigil = HangDetector(world, lambda: world.pulse, PATIENCE)  # type: ignore[arg-type]
+    world.vigil = HangDetector(world, lambda: world.pulse, DEFAULT_THRESHOLDS)  # type: ignore[arg-type]
     assert world.hangs_within(60) == ""
     world.pulse += 1
     assert world.hangs_within(40) == ""
@@ -167,14 +167,14 @@ def listening() -> Iterator[int]:
 def test_time_of_the_listener(listening: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """It grows while the process that listens computes; unknown for a port of somebody else, or of nobody."""
     monkeypatch.setattr("pytest_modeleval.server.listening_process.marked", lambda mark: [os.getpid(), 1])
-    before = cpu_s(listening, "m")
+    before = cpu_seconds(listening, "m")
     assert before is not None
     deadline = time.process_time() + 0.05
     while time.process_time() < deadline:
         pass
-    after = cpu_s(listening, "m")
+    after = cpu_seconds(listening, "m")
     assert after is not None
     assert before < after < before + 60
-    assert cpu_s(9, "m") is None
+    assert cpu_seconds(9, "m") is None
     monkeypatch.setattr("pytest_modeleval.server.listening_process.marked", lambda mark: [])
-    assert cpu_s(listening, MARK) is None
+    assert cpu_seconds(listening, MARK) is None

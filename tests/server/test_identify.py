@@ -16,7 +16,7 @@ import pytest
 from scripted_server import Answer, Scripted, models, scripted
 
 from pytest_modeleval.errors import ConnectError
-from pytest_modeleval.server.identify import UnreachableError, identify, served_id
+from pytest_modeleval.server.identify import UnreachableError, identify, match_served_name
 
 M2 = "MiniMaxAI/MiniMax-M2"
 
@@ -49,7 +49,7 @@ def test_short_name_finds_the_full_one() -> None:
 )
 def test_served_id(model: str, names: list[str], listed: list[str], found: str | None) -> None:
     """Exact name, then served names, then the unique last part; an ambiguous name is not guessed."""
-    assert served_id(model, names, listed) == found
+    assert match_served_name(model, names, listed) == found
 
 
 def test_sglang_is_asked_under_new_and_old_names() -> None:

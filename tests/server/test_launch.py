@@ -16,7 +16,7 @@ from stand_in.sglang.launch_server import FAILURES
 from stand_ins import eventually, running, stand_in
 
 from pytest_modeleval.errors import LaunchError, SettingsError
-from pytest_modeleval.server.crash_diagnosis import failure_of
+from pytest_modeleval.server.crash_diagnosis import diagnose
 from pytest_modeleval.server.launched_server import LaunchedServer, free_port
 from pytest_modeleval.server.profiles import Launch, Profile
 
@@ -79,7 +79,7 @@ def test_every_failure_gives_its_advice_and_the_log(tmp_path: Path, mode: str) -
     """The process dies: at once, with one line of advice, the last lines, and nothing left running."""
     seen = f"seen-{tmp_path}"
     said = failure(stand_in(fail=mode, children=1, note=seen), tmp_path)
-    expected = failure_of([FAILURES[mode]])
+    expected = diagnose([FAILURES[mode]])
     assert expected is not None
     assert f"likely cause: {expected.advice}" in said
     assert "ended with exit status 1" in said
@@ -90,7 +90,7 @@ def test_every_failure_gives_its_advice_and_the_log(tmp_path: Path, mode: str) -
 
 def test_failure_modes_have_different_advice() -> None:
     """No two failures of the stand-in are explained alike."""
-    found = {mode: failure_of([line]) for mode, line in FAILURES.items()}
+    found = {mode: diagnose([line]) for mode, line in FAILURES.items()}
     assert {mode: failure and failure.cause for mode, failure in found.items()} == {mode: mode for mode in FAILURES}
     assert len({failure.advice for failure in found.values() if failure}) == len(FAILURES)
 
@@ -186,5 +186,5 @@ def test_death_is_noticed_at_once_with_its_children(tmp_path: Path) -> None:
         server.wait_ready()
         os.kill(server.pid, signal.SIGKILL)
         assert server.wait_exit(5) == 128 + signal.SIGKILL
-        assert "SIGKILL" in server.log_tail()
+        assert "SIGKILL" in server.describe_end()
         assert eventually(lambda: running(seen) == [])

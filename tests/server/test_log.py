@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_modeleval.server.crash_diagnosis import exit_words, failure_of
+from pytest_modeleval.server.crash_diagnosis import describe_exit, diagnose
 from pytest_modeleval.server.log import LAST_LINES, LogTail, plain
-from pytest_modeleval.server.startup_progress import milestone_of
+from pytest_modeleval.server.startup_progress import find_milestone
 
 
 def test_lines_come_once_and_whole(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_colours_are_cut() -> None:
 )
 def test_milestones(line: str, done: str | None) -> None:
     """The lines of both SGLang ages and of vLLM are understood; others mean nothing."""
-    found = milestone_of(line)
+    found = find_milestone(line)
     assert (found.done if found else None) == done
 
 
@@ -113,7 +113,7 @@ def test_milestones(line: str, done: str | None) -> None:
 )  # fmt: skip
 def test_failures(line: str, cause: str | None) -> None:
     """Texts of real failures are recognised, and nothing else is."""
-    found = failure_of(["first", line, "last"])
+    found = diagnose(["first", line, "last"])
     assert (found.cause if found else None) == cause
     assert found is None or found.line == line
 
@@ -121,10 +121,10 @@ def test_failures(line: str, cause: str | None) -> None:
 def test_the_cause_is_told_not_what_followed_from_it() -> None:
     """Out of memory breaks the NCCL group too; the advice is about memory, wherever the lines stand."""
     lines = ["CUDA out of memory. Tried", "NCCL error: remote process exited", "Scheduler hit an exception: x"]
-    found = failure_of(lines)
+    found = diagnose(lines)
     assert found is not None
     assert found.cause == "out_of_memory"
-    assert failure_of(lines[::-1]) == found
+    assert diagnose(lines[::-1]) == found
 
 
 @pytest.mark.parametrize(
@@ -132,4 +132,4 @@ def test_the_cause_is_told_not_what_followed_from_it() -> None:
 )
 def test_exit_statuses_are_told_in_words(code: int | None, words: str) -> None:
     """A signal has its name, whichever way it was encoded."""
-    assert words in exit_words(code)
+    assert words in describe_exit(code)

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_modeleval.errors import SettingsError
-from pytest_modeleval.server.overrides import is_of_launch, overrides, without_secret
+from pytest_modeleval.server.overrides import is_launch_setting, overrides, without_secret
 from pytest_modeleval.server.profiles import Profile, load_profile
 
 
 def laid(tmp_path: Path, *pairs: str, name: str = "MiniMax-M2") -> Profile:
     """The profile with the pairs laid over it."""
-    found = load_profile(name, project_dir=tmp_path, laid_over=overrides(name, pairs))
+    found = load_profile(name, project_dir=tmp_path, overridden=overrides(name, pairs))
     assert found is not None
     return found
 
@@ -144,6 +144,6 @@ def test_secrets_are_not_shown() -> None:
 
 def test_which_values_matter_to_a_launch_only() -> None:
     """They are told when the server was running already."""
-    assert is_of_launch("launch.port=1")
-    assert is_of_launch("restart=1")
-    assert not is_of_launch("params.temperature=1")
+    assert is_launch_setting("launch.port=1")
+    assert is_launch_setting("restart=1")
+    assert not is_launch_setting("params.temperature=1")

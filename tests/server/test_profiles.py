@@ -34,7 +34,7 @@ def test_shipped_minimax_m2_is_the_recipe(tmp_path: Path) -> None:
     profile = load_profile("MiniMax-M2", project_dir=tmp_path)
     assert profile is not None
     assert profile.launch is not None
-    command, environment = profile.launch.placed(port=8000)
+    command, environment = profile.launch.fill_placeholders(port=8000)
     recipe = [
         "-m",
         "sglang.launch_server",
@@ -73,7 +73,7 @@ def test_shipped_embedded_profile(tmp_path: Path) -> None:
     profile = load_profile("embedded", project_dir=tmp_path)
     assert profile is not None
     assert profile.launch is not None
-    command, _ = profile.launch.placed(port=7)
+    command, _ = profile.launch.fill_placeholders(port=7)
     assert command == (sys.executable, "-m", "pytest_modeleval.server.embedded", "--port", "7")
     assert (profile.in_flight, profile.context_tokens, profile.params["temperature"]) == (8, 2048, 0)
 
@@ -84,7 +84,7 @@ def test_every_shipped_profile_loads(tmp_path: Path) -> None:
         profile = load_profile(name, project_dir=tmp_path)
         assert profile is not None
         if profile.launch is not None:
-            assert "12345" in profile.launch.placed(port=12345)[0]
+            assert "12345" in profile.launch.fill_placeholders(port=12345)[0]
 
 
 def test_unknown_name_is_no_profile(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_inheritance(tmp_path: Path) -> None:
 def test_placeholders_leave_json_alone() -> None:
     """{port}, {replica} and {gpus} are filled; braces of a JSON argument are its own."""
     launch = Launch(argv=("x", "--port={port}", '{"threads": 64}'), env={"CUDA_VISIBLE_DEVICES": "{gpus}"}, gpus_each=4)
-    assert launch.placed(port=9, replica=1) == (
+    assert launch.fill_placeholders(port=9, replica=1) == (
         ("x", "--port=9", '{"threads": 64}'),
         {"CUDA_VISIBLE_DEVICES": "4,5,6,7"},
     )
@@ -229,7 +229,7 @@ def test_braces_of_json_are_no_placeholders(tmp_path: Path) -> None:
     profile = load_profile("m", project_dir=tmp_path)
     assert profile is not None
     assert profile.launch is not None
-    assert profile.launch.placed(port=7)[0] == ("x", "{}", '{"a": {"b": 1}}', "7")
+    assert profile.launch.fill_placeholders(port=7)[0] == ("x", "{}", '{"a": {"b": 1}}', "7")
     (tmp_path / "models.toml").write_text(text.replace("{port}", "{prot}"))
     with pytest.raises(SettingsError, match=r"found \{prot\}"):
         load_profile("m", project_dir=tmp_path)

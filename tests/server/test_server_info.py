@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pytest_modeleval.server.server_info import (
     ServerFacts,
     command_without_keys,
-    facts_of_model,
     read_llama_cpp,
+    read_model_entry,
     read_sglang,
     read_vllm,
 )
@@ -45,7 +45,7 @@ SGLANG_SERVER = {
 
 def test_sglang_facts_come_from_both_endpoints() -> None:
     """Parsers, version, limits and the context length are read."""
-    facts = read_sglang(facts_of_model(SGLANG_ENTRY), SGLANG_MODEL, SGLANG_SERVER)
+    facts = read_sglang(read_model_entry(SGLANG_ENTRY), SGLANG_MODEL, SGLANG_SERVER)
     assert (facts.kind, facts.version, facts.root) == ("sglang", "0.5.23", "MiniMax-M2")
     assert (facts.context_tokens, facts.quantization, facts.max_running_requests) == (196608, "fp8", 128)
     assert (facts.reasoning_parser, facts.tool_call_parser) == ("minimax-append-think", "minimax-m2")
@@ -56,12 +56,12 @@ def test_old_sglang_reports_its_parsers_among_the_arguments() -> None:
     """0.5.5 tells the parsers in its server facts only; a parser that is null is not set, which is known."""
     old_model = {"model_path": "MiniMaxAI/MiniMax-M2", "weight_version": "default"}
     facts = read_sglang(
-        facts_of_model(SGLANG_ENTRY),
+        read_model_entry(SGLANG_ENTRY),
         old_model,
         {**SGLANG_SERVER, "reasoning_parser": "minimax", "tool_call_parser": None},
     )
     assert (facts.reasoning_parser, facts.tool_call_parser) == ("minimax", "")
-    unknown = read_sglang(facts_of_model(SGLANG_ENTRY), old_model, {})
+    unknown = read_sglang(read_model_entry(SGLANG_ENTRY), old_model, {})
     assert unknown.tool_call_parser is None
 
 
@@ -75,20 +75,20 @@ def test_llama_cpp_facts() -> None:
         "chat_template": "{% for %}",
         "build_info": "b0-unknown",
     }
-    facts = read_llama_cpp(facts_of_model(entry), props)
+    facts = read_llama_cpp(read_model_entry(entry), props)
     assert (facts.kind, facts.version, facts.root) == ("llama.cpp", "", "SmolLM2.gguf")
     assert (facts.context_tokens, facts.max_running_requests, facts.quantization) == (2048, 8, "Q4_1")
 
 
 def test_vllm_facts() -> None:
     """VLLM tells its version at an endpoint of its own."""
-    facts = read_vllm(facts_of_model({"id": "m", "owned_by": "vllm", "max_model_len": 4096}), {"version": "0.11.0"})
+    facts = read_vllm(read_model_entry({"id": "m", "owned_by": "vllm", "max_model_len": 4096}), {"version": "0.11.0"})
     assert (facts.kind, facts.version, facts.context_tokens) == ("vllm", "0.11.0", 4096)
 
 
 def test_no_key_leaves_in_any_fact() -> None:
     """A server that reports its own key does not get it into our records."""
-    facts = read_sglang(facts_of_model(SGLANG_ENTRY), SGLANG_MODEL, SGLANG_SERVER)
+    facts = read_sglang(read_model_entry(SGLANG_ENTRY), SGLANG_MODEL, SGLANG_SERVER)
     assert "sk-secret" not in json.dumps(facts.as_json())
     assert "--port 8000" in facts.launch_command
 
@@ -117,9 +117,9 @@ def test_command_is_shown_without_keys(command: Any, shown: str) -> None:
 
 def test_identity_knows_the_model_and_not_the_place() -> None:
     """Address, host path, port and time leave the identity alone; weights, version and quantisation do not."""
-    facts = read_sglang(facts_of_model(SGLANG_ENTRY), SGLANG_MODEL, SGLANG_SERVER)
+    facts = read_sglang(read_model_entry(SGLANG_ENTRY), SGLANG_MODEL, SGLANG_SERVER)
     elsewhere = read_sglang(
-        facts_of_model({**SGLANG_ENTRY, "created": 7}),
+        read_model_entry({**SGLANG_ENTRY, "created": 7}),
         {**SGLANG_MODEL, "model_path": "/mnt/other/MiniMax-M2/"},
         {**SGLANG_SERVER, "launch_command": "other", "startup_time": 3},
     )
@@ -147,9 +147,9 @@ KEYS = sorted(
 def test_any_answer_gives_facts(first: dict[str, Any], second: dict[str, Any]) -> None:
     """However odd the answers, facts come out, of the promised types."""
     for facts in (
-        read_sglang(facts_of_model(first), first, second),
-        read_llama_cpp(facts_of_model(first), second),
-        read_vllm(facts_of_model(first), second),
+        read_sglang(read_model_entry(first), first, second),
+        read_llama_cpp(read_model_entry(first), second),
+        read_vllm(read_model_entry(first), second),
     ):
         assert isinstance(facts, ServerFacts)
         assert len(facts.identity) == 64

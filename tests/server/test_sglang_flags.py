@@ -23,7 +23,7 @@ def sglang_commands(tmp_path: Path) -> dict[str, tuple[str, ...]]:
         profile = load_profile(name, project_dir=tmp_path)
         assert profile is not None
         if profile.launch is not None and "sglang.launch_server" in profile.launch.argv:
-            found[name] = profile.launch.placed(port=8000)[0]
+            found[name] = profile.launch.fill_placeholders(port=8000)[0]
     return found
 
 

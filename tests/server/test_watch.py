@@ -58,7 +58,7 @@ def watched(
     try:
         for server in servers:
             server.wait_ready()
-        watch = ServerWatch(servers, on_lost=told.lost, on_back=told.back, on_over=told.over, patience=patience)
+        watch = ServerWatch(servers, on_down=told.lost, on_up=told.back, on_abandoned=told.over, patience=patience)
         try:
             yield servers, told, watch
         finally:
@@ -110,7 +110,7 @@ def test_the_watch_writes_nowhere(tmp_path: Path) -> None:
         stand_in(restart=1), log_file=tmp_path / "log", say=lambda _: callers.append(threading.current_thread().name)
     )
     with server.wait_ready():
-        watch = ServerWatch([server], on_lost=told.lost, on_back=told.back, on_over=told.over)
+        watch = ServerWatch([server], on_down=told.lost, on_up=told.back, on_abandoned=told.over)
         os.kill(server.pid, signal.SIGKILL)
         assert eventually(lambda: told.events == [("lost", 0), ("back", 0)])
         watch.stop()
