@@ -14,6 +14,7 @@ from pytest_modeleval.cli import main as modeleval
 GATES = '[[gate]]\nname = "drop"\nkind = "regression"\nbenchmark = "quiz"\nmargin = 0.05\n'
 EARLY = ["--eval-gates", "gates.toml", "--eval-baseline", "base.json", "--eval-stop-early"]
 ROWS = 400
+IN_FLIGHT = 8
 
 
 def _worse(body: dict[str, Any], attempt: int) -> Answer:
@@ -37,14 +38,16 @@ def blessed(suite: Suite, server: LoopbackServer) -> Suite:
 @pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["single", "xdist"])
 def test_a_large_drop_is_certain_after_a_part(blessed: Suite, server: LoopbackServer, workers: list[str]) -> None:
     """Status 1 after a part of the samples; the rest is skipped and in no count; the run is complete, and tells."""
-    found = blessed.run(server.url, *EARLY, "--eval-in-flight", "8", "--junitxml", "j.xml", *workers)
+    found = blessed.run(server.url, *EARLY, "--eval-in-flight", str(IN_FLIGHT), "--junitxml", "j.xml", *workers)
     assert found.status == 1, found.out + found.err
     summary = found.summary
     assert summary is not None
     part, saved = found.subset(), summary["saved"]
     assert summary["complete"] is True
     assert summary["gates"][0]["verdict"] == "failed"
-    assert sum(server.seen.prompts.values()) == saved["asked"] < ROWS / 2
+    # A request that was in flight when the run stopped was sent and has no response.
+    assert saved["asked"] <= sum(server.seen.prompts.values()) <= saved["asked"] + IN_FLIGHT
+    assert saved["asked"] < ROWS / 2
     assert (saved["of"], saved["because"]) == (ROWS, "stopped early")
     assert part["num"] == part["planned"] == sum(part["counts"].values())
     assert part["num"] + part["spared"] == ROWS
@@ -63,15 +66,16 @@ def test_a_stopped_run_is_graded_again_and_gone_on_with(
     blessed: Suite, server: LoopbackServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The same command asks nothing more; rescoring finds the same verdict; without the option the rest is asked."""
-    first = blessed.run(server.url, *EARLY, "--eval-in-flight", "8")
+    first = blessed.run(server.url, *EARLY, "--eval-in-flight", str(IN_FLIGHT))
     assert first.summary is not None
     asked = first.summary["saved"]["asked"]
-    again = blessed.run(server.url, *EARLY, "--eval-in-flight", "8")
+    again = blessed.run(server.url, *EARLY, "--eval-in-flight", str(IN_FLIGHT))
     assert again.status == 1, again.out
     assert again.summary is not None
     assert again.summary["gates"] == first.summary["gates"]
     assert again.summary["benchmarks"] == first.summary["benchmarks"]
-    assert sum(server.seen.prompts.values()) == asked
+    sent = dict(server.seen.prompts)
+    assert asked <= sum(sent.values()) <= asked + IN_FLIGHT
     rescored = blessed.command(*blessed.arguments(None, "--eval-rescore", str(blessed.run_dir), *EARLY[:-1], run=False))
     assert rescored.status == 1, rescored.out
     assert rescored.summary is not None
@@ -81,7 +85,9 @@ def test_a_stopped_run_is_graded_again_and_gone_on_with(
     assert "asked only what its gates needed" in capsys.readouterr().err
     whole = blessed.run(server.url, *EARLY[:-1])
     assert whole.subset()["num"] == ROWS
-    assert set(server.seen.prompts.values()) == {1}
+    # Only requests without a response are sent again.
+    assert sum(server.seen.prompts.values()) <= ROWS + IN_FLIGHT
+    assert max(server.seen.prompts.values()) <= 2
     assert len(server.seen.prompts) == ROWS
 
 
@@ -92,7 +98,7 @@ def test_what_no_gate_looks_at_is_asked_as_ever(blessed: Suite, server: Loopback
     (blessed.path / "gates.toml").write_text(
         '[[gate]]\nkind = "floor"\nbenchmark = "quiz"\nsubset = "part"\nfloor = 0.95\n', encoding="utf-8"
     )
-    found = blessed.run(server.url, "--eval-gates", "gates.toml", "--eval-stop-early", "--eval-in-flight", "8")
+    found = blessed.run(server.url, "--eval-gates", "gates.toml", "--eval-stop-early", "--eval-in-flight", str(IN_FLIGHT))
     assert found.status == 1, found.out
     assert found.subset("free")["num"] == 30
     assert 0 < found.subset("part")["num"] < ROWS / 2
@@ -121,7 +127,7 @@ def test_a_run_that_stops_at_a_failure_is_not_judged(blessed: Suite, server: Loo
 
 def test_a_debugger_does_not_stop_at_what_is_not_needed(blessed: Suite, server: LoopbackServer) -> None:
     """Under --pdb (no short way, and a debugger that would end the run) the rest is skipped all the same."""
-    found = blessed.run(server.url, *EARLY, "--eval-in-flight", "8", "--pdb")
+    found = blessed.run(server.url, *EARLY, "--eval-in-flight", str(IN_FLIGHT), "--pdb")
     assert found.status == 1, found.out
     assert found.summary is not None
     assert found.summary["saved"]["asked"] < ROWS / 2
