@@ -98,7 +98,8 @@ def test_what_no_gate_looks_at_is_asked_as_ever(blessed: Suite, server: Loopback
     (blessed.path / "gates.toml").write_text(
         '[[gate]]\nkind = "floor"\nbenchmark = "quiz"\nsubset = "part"\nfloor = 0.95\n', encoding="utf-8"
     )
-    found = blessed.run(server.url, "--eval-gates", "gates.toml", "--eval-stop-early", "--eval-in-flight", str(IN_FLIGHT))
+    early = ("--eval-gates", "gates.toml", "--eval-stop-early", "--eval-in-flight", str(IN_FLIGHT))
+    found = blessed.run(server.url, *early)
     assert found.status == 1, found.out
     assert found.subset("free")["num"] == 30
     assert 0 < found.subset("part")["num"] < ROWS / 2
