@@ -61,8 +61,8 @@ def asked(file: Path) -> Counter[tuple[str, int]]:
 def test_groups_stay_together_and_loads_are_even(suite: Suite) -> None:
     """Most requests of a group go to one replica, and both replicas are used evenly.
 
-    The exact share is tested without a clock in tests/dispatch/test_balance.py; on a busy machine a replica is full more
-    often, and its groups spill over.
+    The exact share is tested without a clock in tests/dispatch/test_balance.py; on a busy machine a replica is full
+    more often, and its groups spill over.
     """
     write_groups(suite)
     file = suite.path / "seen.jsonl"
