@@ -8,11 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pytest_modeleval.gates.exact_tests import Floats
-from pytest_modeleval.metrics import Aggregate, pass_at_k
-from pytest_modeleval.records import ItemKey, Kind, Outcome
+from pytest_modeleval.metrics import Aggregate, Question, answers_by_question, k_of, question_value, subset_weights
+from pytest_modeleval.records import ItemKey, Outcome
 from pytest_modeleval.results import ExperimentIdentity, RunSummary
-
-Question = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,62 +92,33 @@ class Pairs:
 
 
 @dataclass(frozen=True, slots=True)
-class Values:
-    """The questions of one side: value (None without enough verdicts), how many verdicts, cluster."""
+class QuestionValue:
+    """What one side of a comparison knows of a question."""
 
+    # From 0 to 1; None without enough verdicts.
     value: float | None
+    # Answers with a verdict.
     verdicts: int
+    # "" where the question stands alone.
     cluster: str
 
 
-def credit(outcome: Outcome) -> float:
-    """What an outcome with a verdict adds to the score: nothing where there is no answer or it was cut."""
-    return outcome.value if outcome.kind in (Kind.RIGHT, Kind.WRONG) else 0.0
+def question_values(outcomes: Iterable[Outcome], metric: str) -> dict[Question, QuestionValue]:
+    """The value of every question under the metric, from the outcomes of one benchmark."""
+    k = k_of(metric)
+    return {
+        question: QuestionValue(question_value(found.credits, k), len(found.credits), found.cluster)
+        for question, found in answers_by_question(outcomes).items()
+    }
 
 
-def question_values(outcomes: Iterable[Outcome], metric: str) -> dict[Question, Values]:
-    """(subset, sample) -> its value under the metric, from the outcomes of one benchmark."""
-    credits_of: dict[Question, list[float]] = {}
-    clusters: dict[Question, str] = {}
-    for outcome in outcomes:
-        question = (outcome.key.subset, outcome.key.sample)
-        found = credits_of.setdefault(question, [])
-        if outcome.kind.is_verdict:
-            found.append(credit(outcome))
-        if outcome.cluster:
-            clusters[question] = outcome.cluster
-    tries = int(metric.partition("@")[2]) if metric.startswith("pass@") else 0
-    result: dict[Question, Values] = {}
-    for question, found in credits_of.items():
-        value: float | None = sum(found) / len(found) if found else None
-        if tries and found:
-            value = pass_at_k(sum(1 for got in found if got >= 1.0), len(found), k=tries)
-        result[question] = Values(value, len(found), clusters.get(question, ""))
-    return result
-
-
-def subset_shares(aggregates: Sequence[Aggregate], name: str, sizes: Mapping[str, int]) -> dict[str, float] | None:
-    """The weight of each subset in an aggregate, summing to 1; None where a part of it was not run.
-
-    sizes: subset -> questions with a value.
-    """
-    declared = {aggregate.name: aggregate for aggregate in aggregates}
-    if name not in declared:
-        return {name: 1.0} if sizes.get(name) else None
-    aggregate = declared[name]
-    parts = aggregate.parts if aggregate.parts is not None else tuple(sizes)
-    made = {part: subset_shares([a for a in aggregates if a.name != name], part, sizes) for part in parts}
-    if any(share is None for share in made.values()) or not made:
-        return None
-    numbers = {part: float(sum(sizes[subset] for subset in made[part] or ())) for part in parts}
-    if aggregate.method != "micro":
-        numbers = {part: float(aggregate.weights.get(part, 1.0)) for part in parts}
-    total = sum(numbers.values())
-    shares: dict[str, float] = {}
-    for part, inside in made.items():
-        for subset, share in (inside or {}).items():
-            shares[subset] = shares.get(subset, 0.0) + share * numbers[part] / total
-    return shares
+def questions_by_subset(values: Mapping[Question, QuestionValue]) -> dict[str, int]:
+    """Subset -> questions that have a value."""
+    sizes: dict[str, int] = {}
+    for (subset, _), found in values.items():
+        if found.value is not None:
+            sizes[subset] = sizes.get(subset, 0) + 1
+    return sizes
 
 
 def question_weights(keys: Sequence[Question], shares: Mapping[str, float] | None) -> Floats:
@@ -163,8 +132,8 @@ def question_weights(keys: Sequence[Question], shares: Mapping[str, float] | Non
 
 
 def pair(
-    before: Mapping[Question, Values],
-    after: Mapping[Question, Values],
+    before: Mapping[Question, QuestionValue],
+    after: Mapping[Question, QuestionValue],
     *,
     aggregate: tuple[Sequence[Aggregate], str] | None = None,
 ) -> Pairs:
@@ -177,7 +146,7 @@ def pair(
         sizes: dict[str, int] = {}
         for subset, _ in keys:
             sizes[subset] = sizes.get(subset, 0) + 1
-        shares = subset_shares(aggregate[0], aggregate[1], sizes)
+        shares = subset_weights(aggregate[0], aggregate[1], sizes)
     weights = question_weights(keys, shares)
     is_single = all(after[key].verdicts == 1 and before[key].verdicts == 1 for key in keys) and bool(
         np.all(np.isin(first, (0.0, 1.0))) and np.all(np.isin(second, (0.0, 1.0)))
@@ -200,6 +169,6 @@ def _median(counts: Sequence[int]) -> int:
     return max(1, sorted(counts)[len(counts) // 2]) if counts else 1
 
 
-def _value(values: Mapping[Question, Values], key: Question) -> float | None:
+def _value(values: Mapping[Question, QuestionValue], key: Question) -> float | None:
     found = values.get(key)
     return found.value if found is not None else None

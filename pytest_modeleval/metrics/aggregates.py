@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import sqrt
 
 from pytest_modeleval.metrics.intervals import wilson
@@ -12,15 +12,14 @@ from pytest_modeleval.results import AggregateScore, Score
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """A declared combination of parts: subsets, or aggregates declared before it.
-
-    method: "micro", "macro" or "weighted". parts: their names; None means all subsets that are not optional.
-    weights: name -> weight, for "weighted" only. Made by `micro`, `macro` and `weighted`.
-    """
+    """A declared combination of parts, made by `micro`, `macro` and `weighted`."""
 
     name: str
+    # "micro", "macro" or "weighted".
     method: str
+    # Subsets, or aggregates declared before this one; None: all subsets that are not optional (`with_parts`).
     parts: tuple[str, ...] | None = None
+    # Part -> weight, for "weighted" only.
     weights: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -41,6 +40,61 @@ def weighted(name: str, weights: Mapping[str, float]) -> Aggregate:
         if not 0.0 < weight < float("inf"):
             raise ValueError(f"aggregate {name}: expected a positive weight for {part}, found {weight!r}")
     return Aggregate(name, "weighted", parts, dict(weights))
+
+
+def with_parts(aggregates: Sequence[Aggregate], all_subsets: Sequence[str]) -> tuple[Aggregate, ...]:
+    """The aggregates with every part named. all_subsets: every declared subset that is not optional."""
+    return tuple(
+        aggregate if aggregate.parts is not None else replace(aggregate, parts=tuple(all_subsets))
+        for aggregate in aggregates
+    )
+
+
+def part_weights(aggregate: Aggregate, sizes: Mapping[str, float | None]) -> dict[str, float] | None:
+    """The weight of each part of an aggregate, summing to 1.
+
+    sizes: every part -> its questions, None where their number is not known. None where a size is needed and not
+    known, or where all parts that count by their size are empty.
+    """
+    if aggregate.method == "micro":
+        if any(size is None for size in sizes.values()):
+            return None
+        raw = {name: float(size or 0.0) for name, size in sizes.items()}
+    elif aggregate.method == "weighted":
+        raw = {name: float(aggregate.weights[name]) for name in sizes}
+    else:
+        raw = dict.fromkeys(sizes, 1.0)
+    total = sum(raw.values())
+    return {name: weight / total for name, weight in raw.items()} if total > 0 else None
+
+
+def subset_weights(aggregates: Sequence[Aggregate], name: str, sizes: Mapping[str, int]) -> dict[str, float] | None:
+    """The weight of each subset in the aggregate `name`, summing to 1; None where a part has no question.
+
+    aggregates: as `with_parts` gives them. sizes: subset -> questions with a value. The aggregate's score is the sum
+    of the subsets' scores times these weights, as `combine` has it.
+    """
+    declared = {aggregate.name: aggregate for aggregate in aggregates}
+    if name not in declared:
+        return {name: 1.0} if sizes.get(name) else None
+    others = [aggregate for aggregate in aggregates if aggregate.name != name]
+    inside = {part: subset_weights(others, part, sizes) for part in declared[name].parts or ()}
+    weights = part_weights(declared[name], {part: _questions(others, part, sizes) for part in inside})
+    if weights is None or any(found is None for found in inside.values()):
+        return None
+    made: dict[str, float] = {}
+    for part, found in inside.items():
+        for subset, share in (found or {}).items():
+            made[subset] = made.get(subset, 0.0) + share * weights[part]
+    return made
+
+
+def _questions(aggregates: Sequence[Aggregate], name: str, sizes: Mapping[str, int]) -> int:
+    """Questions in a part; a subset that two of its own parts share counts twice, as it does in the part's score."""
+    for aggregate in aggregates:
+        if aggregate.name == name:
+            return sum(_questions(aggregates, part, sizes) for part in aggregate.parts or () if part != name)
+    return sizes.get(name, 0)
 
 
 def combine(
@@ -69,15 +123,14 @@ def combine(
     for score in scores:
         known[score.subset] = _part_of_score(score)
     found: list[AggregateScore] = []
-    for aggregate in aggregates:
-        names = aggregate.parts if aggregate.parts is not None else tuple(all_subsets)
+    for aggregate in with_parts(aggregates, all_subsets):
+        names = aggregate.parts or ()
         if not any(name in known for name in names):
             continue
         made = _combine_one(aggregate, names, known, sizes or {})
         found.append(made)
-        whole = made.score if made.score is not None else None
         known[aggregate.name] = _Part(
-            made.num, whole, made.low, made.high, made.at_least, made.at_most, is_group=True, size=None
+            made.num, made.score, made.low, made.high, made.at_least, made.at_most, is_group=True, size=None
         )
     return tuple(found)
 
@@ -130,23 +183,18 @@ def _weights(
     *,
     is_whole: bool,
 ) -> dict[str, float] | None:
-    """The weight of each part, summing to 1; None where a missing part's size is not known."""
-    if aggregate.method == "micro":
-        raw: dict[str, float] = {}
-        for name in names:
-            part = parts.get(name)
-            size = part.num if part is not None and (is_whole or part.score is not None) else sizes.get(name)
-            if size is None and part is not None:
-                size = part.size
-            if size is None:
-                return None
-            raw[name] = float(size)
-    elif aggregate.method == "weighted":
-        raw = {name: float(aggregate.weights[name]) for name in names}
-    else:
-        raw = dict.fromkeys(names, 1.0)
-    total = sum(raw.values())
-    return {name: weight / total for name, weight in raw.items()} if total > 0 else None
+    """The weight of each part, those that are missing included; None where a size is needed and not known.
+
+    A part that has a score counts by its questions with a value; a missing one by all the questions that it has.
+    """
+    counted: dict[str, float | None] = {}
+    for name in names:
+        part = parts.get(name)
+        if part is not None and (is_whole or part.score is not None):
+            counted[name] = part.num
+        else:
+            counted[name] = sizes.get(name, part.size if part is not None else None)
+    return part_weights(aggregate, counted)
 
 
 def _interval(

@@ -81,7 +81,7 @@ def wilson(successes: float, n: int, *, confidence: float = 0.95) -> tuple[float
     spread = z * z / n
     centre = (share + spread / 2) / (1 + spread)
     half = z / (1 + spread) * sqrt(share * (1 - share) / n + spread / (4 * n))
-    # The outer min and max mend the last bit: at 0 and at n the closed form misses the end by 1e-17.
+    # The outer min and max correct the last bit: at 0 and at n the closed form misses the end by 1e-17.
     return max(0.0, min(centre - half, share)), min(1.0, max(centre + half, share))
 
 
@@ -98,8 +98,8 @@ def mean_interval(
     multiplied by G / (G - 1) and Student's t has G - 1 degrees of freedom, which for clusters of one question is the
     plain t interval.
 
-    Where there is no spread at all (every value the same), a t interval would have no width, which lies: then the
-    Wilson interval on G units is given, method "wilson".
+    Where there is no spread at all (every value the same), a t interval would have no width, which would be misleading: the
+    result is then the Wilson interval on G units, method "wilson".
     None where there are fewer than two questions, or fewer than two clusters.
     """
     n = len(values_by_question)
@@ -124,18 +124,6 @@ def mean_interval(
     half = t_quantile(confidence, units - 1) * sqrt(squares * units / (units - 1)) / n
     method = "t" if units == n else "clustered t"
     return Interval(max(0.0, mean - half), min(1.0, mean + half), method)
-
-
-def running_score(total_value: float, n: int) -> tuple[float, float] | None:
-    """Mean and half-width so far, for the line that is shown while a run goes on; None before the first grade.
-
-    Half the width of the Wilson interval on n grades: cheap, and honest at both ends. The final interval may differ,
-    since it knows of repeats and clusters.
-    """
-    if n < 1:
-        return None
-    low, high = wilson(min(max(total_value, 0.0), float(n)), n)
-    return total_value / n, (high - low) / 2
 
 
 def _check_confidence(confidence: float) -> None:

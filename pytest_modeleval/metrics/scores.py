@@ -4,34 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from math import comb
 
 from pytest_modeleval.metrics.intervals import Interval, mean_interval, wilson
+from pytest_modeleval.metrics.questions import Answers, answers_by_question, k_of, question_value
 from pytest_modeleval.records import Kind, Outcome
 from pytest_modeleval.results import Score
-
-
-def pass_at_k(correct: int, total: int, *, k: int) -> float | None:
-    """Chance that at least one of k repeats, drawn from total without replacement, is correct (0 to 1).
-
-    Unbiased: 1 - C(total - correct, k) / C(total, k) (Chen et al. 2021, "Evaluating Large Language Models Trained on
-    Code", arXiv:2107.03374, section 2.1).
-    None when total < k: too few repeats were graded for the estimate to exist.
-    """
-    if k < 1 or not 0 <= correct <= total:
-        raise ValueError(f"expected k of at least 1 and 0 <= correct <= total, found k={k}, {correct} of {total}")
-    if total < k:
-        return None
-    return 1.0 - comb(total - correct, k) / comb(total, k)
-
-
-@dataclass(slots=True)
-class _Question:
-    """What is known of one sample over its repeats."""
-
-    values: list[float]
-    cluster: str = ""
 
 
 def score_subset(subset: str, outcomes: Sequence[Outcome], planned_samples: int, *, metric: str) -> Score:
@@ -50,9 +27,8 @@ def score_subset(subset: str, outcomes: Sequence[Outcome], planned_samples: int,
     score where all is graded, and enclose it, save that pass@k leaves a question with fewer than k graded repeats out
     of the score but not out of the bounds. None where the metric needs more repeats than are asked.
     """
-    pass_k = _pass_k(metric)
+    k = k_of(metric)
     counts = dict.fromkeys(Kind, 0)
-    questions: dict[str, _Question] = {}
     repeats = 1
     tokens = 0
     causes: Counter[str] = Counter()
@@ -61,25 +37,23 @@ def score_subset(subset: str, outcomes: Sequence[Outcome], planned_samples: int,
         counts[outcome.kind] += 1
         tokens += outcome.completion_tokens or 0
         repeats = max(repeats, outcome.key.repeat + 1)
-        question = questions.setdefault(outcome.key.sample, _Question([], outcome.cluster))
         marks.update(outcome.marks)
-        if outcome.kind.is_verdict:
-            question.values.append(_credit(outcome))
-            if outcome.kind is not Kind.RIGHT:
-                causes[outcome.cause] += 1
+        if outcome.kind.is_verdict and outcome.kind is not Kind.RIGHT:
+            causes[outcome.cause] += 1
+    questions = list(answers_by_question(outcomes).values())
     planned_samples = max(planned_samples, len(questions))
     counts[Kind.NOT_RUN] += max(0, planned_samples * repeats - len(outcomes))
 
     values: list[float] = []
     clusters: list[str] = []
-    for question in questions.values():
-        value = _value(question.values, pass_k)
+    for question in questions:
+        value = question_value(question.credits, k)
         if value is not None:
             values.append(value)
             clusters.append(question.cluster)
     score = sum(values) / len(values) if values else None
     interval = _interval(values, clusters, repeats)
-    wrong, right = _bounds([question.values for question in questions.values()], planned_samples, repeats, pass_k)
+    wrong, right = _bounds([question.credits for question in questions], planned_samples, repeats, k)
     return Score(
         subset=subset,
         num=len(values),
@@ -92,35 +66,11 @@ def score_subset(subset: str, outcomes: Sequence[Outcome], planned_samples: int,
         repeats=repeats,
         if_ungraded_wrong=wrong,
         if_ungraded_right=right,
-        is_suspicious=_is_suspicious(counts, questions.values()),
+        is_suspicious=_is_suspicious(counts, questions),
         completion_tokens=tokens,
         causes=_by_frequency(causes),
         marks=_by_frequency(marks),
     )
-
-
-def _pass_k(metric: str) -> int | None:
-    """The k of "pass@k"; None for a mean. Raises ValueError for any other metric."""
-    if metric in ("mean_acc", "acc"):
-        return None
-    name, _, number = metric.partition("@")
-    if name != "pass" or not number.isdecimal() or int(number) < 1:
-        raise ValueError(f"expected the metric mean_acc, acc or pass@k with k of at least 1, found {metric!r}")
-    return int(number)
-
-
-def _credit(outcome: Outcome) -> float:
-    return outcome.value if outcome.kind in (Kind.RIGHT, Kind.WRONG) else 0.0
-
-
-def _value(credits_of_repeats: Sequence[float], pass_k: int | None) -> float | None:
-    """The value of one question from its graded repeats; None if there are too few."""
-    if not credits_of_repeats:
-        return None
-    if pass_k is None:
-        return sum(credits_of_repeats) / len(credits_of_repeats)
-    correct = sum(1 for credit in credits_of_repeats if credit >= 1.0)
-    return pass_at_k(correct, len(credits_of_repeats), k=pass_k)
 
 
 def _interval(values: Sequence[float], clusters: Sequence[str], repeats: int) -> Interval | None:
@@ -132,17 +82,17 @@ def _interval(values: Sequence[float], clusters: Sequence[str], repeats: int) ->
 
 
 def _bounds(
-    credits_by_question: Iterable[Sequence[float]], planned_samples: int, repeats: int, pass_k: int | None
+    credits_by_question: Iterable[Sequence[float]], planned_samples: int, repeats: int, k: int | None
 ) -> tuple[float | None, float | None]:
-    if planned_samples < 1 or (pass_k is not None and repeats < pass_k):
+    if planned_samples < 1 or (k is not None and repeats < k):
         return None, None
     wrong = right = 0.0
     known = 0
     for graded in credits_by_question:
         known += 1
         missing = max(0, repeats - len(graded))
-        wrong += _value([*graded, *([0.0] * missing)], pass_k) or 0.0
-        right += _value([*graded, *([1.0] * missing)], pass_k) or 0.0
+        wrong += question_value([*graded, *([0.0] * missing)], k) or 0.0
+        right += question_value([*graded, *([1.0] * missing)], k) or 0.0
     return wrong / planned_samples, (right + planned_samples - known) / planned_samples
 
 
@@ -151,7 +101,7 @@ def _by_frequency(counts: Mapping[str, int]) -> dict[str, int]:
     return {str(name): count for name, count in sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))}
 
 
-def _is_suspicious(counts: dict[Kind, int], questions: Iterable[_Question]) -> bool:
+def _is_suspicious(counts: dict[Kind, int], questions: Iterable[Answers]) -> bool:
     """All 0 (which all no_answer is, too): a fault of the harness explains that better than a model does."""
     verdicts = sum(count for kind, count in counts.items() if kind.is_verdict)
-    return verdicts >= 2 and not any(value > 0.0 for question in questions for value in question.values)
+    return verdicts >= 2 and not any(value > 0.0 for question in questions for value in question.credits)

@@ -9,7 +9,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from pytest_modeleval.metrics import mean_interval, running_score, wilson
+from pytest_modeleval.metrics import mean_interval, wilson
 from pytest_modeleval.metrics.intervals import t_quantile
 
 CONFIDENCE = st.sampled_from([0.5, 0.8, 0.9, 0.95, 0.99])
@@ -135,19 +135,6 @@ def test_confidence_is_a_fraction(confidence: float) -> None:
     """95 for 0.95 is refused."""
     with pytest.raises(ValueError, match=r"such as 0\.95"):
         wilson(1, 2, confidence=confidence)
-
-
-@given(st.integers(1, 5000), st.floats(0, 1))
-def test_running_score(n: int, share: float) -> None:
-    """The mean so far, and half of Wilson's width."""
-    total = share * n
-    low, high = wilson(min(total, n), n)
-    assert running_score(total, n) == (total / n, (high - low) / 2)
-
-
-def test_running_score_before_the_first_grade() -> None:
-    """Nothing is known yet."""
-    assert running_score(0.0, 0) is None
 
 
 def test_importing_metrics_is_light() -> None:
