@@ -1,6 +1,6 @@
 """Gates tell a regression from noise: rules over a run, judged against floors, ceilings and an earlier result. Pure."""
 
-from pytest_modeleval.gates.early_stop import EarlyStop, seeded_order
+from pytest_modeleval.gates.early_stop import EarlyStop, passed_only_late, seeded_order
 from pytest_modeleval.gates.evidence import Evidence
 from pytest_modeleval.gates.gate import Gate, GateFile
 from pytest_modeleval.gates.gate_file import parse_gates, read_gates, unknown_targets
@@ -21,6 +21,7 @@ __all__ = [
     "judge",
     "judge_in_detail",
     "parse_gates",
+    "passed_only_late",
     "read_gates",
     "seeded_order",
     "to_repeat",

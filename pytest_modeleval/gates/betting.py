@@ -67,7 +67,7 @@ class Wealth:
         self._most = np.log1p(self._bets * best)
         self._highest = 0.0
 
-    def see(self, badness: float) -> None:
+    def observe(self, badness: float) -> None:
         """Take one more sample into account."""
         if badness:
             self._growth += np.log1p(self._bets * badness)

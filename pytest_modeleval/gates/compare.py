@@ -11,11 +11,11 @@ from statistics import NormalDist
 import numpy as np
 
 from pytest_modeleval.experiment import identity_differences
-from pytest_modeleval.gates.evidence import Pairs, Question, Values, pair, question_values
+from pytest_modeleval.gates.evidence import Pairs, QuestionValue, by_benchmark, pair, question_values
 from pytest_modeleval.gates.exact_tests import holm, mcnemar_two_sided, sign_flip_two_sided
 from pytest_modeleval.gates.margin import score_statistic
-from pytest_modeleval.gates.regression import paired_test
-from pytest_modeleval.records import ItemKey, Outcome
+from pytest_modeleval.gates.paired_test import paired_test
+from pytest_modeleval.metrics import Question, t_quantile
 from pytest_modeleval.results import Baseline
 
 # With more results than this every one is compared with the first only.
@@ -71,7 +71,7 @@ def compare(sides: Sequence[Baseline]) -> tuple[ComparedScope, ...]:
     names: dict[str, None] = {}
     for side in sides:
         names.update(dict.fromkeys(key.benchmark for key in side.outcomes))
-    grouped = [_by_benchmark(side.outcomes) for side in sides]
+    grouped = [by_benchmark(side.outcomes) for side in sides]
     scopes: list[ComparedScope] = []
     for benchmark in names:
         metric = next(side.metrics[benchmark] for side in sides if benchmark in side.metrics)
@@ -86,22 +86,15 @@ def compare(sides: Sequence[Baseline]) -> tuple[ComparedScope, ...]:
     return _adjusted(scopes)
 
 
-def _by_benchmark(outcomes: Mapping[ItemKey, Outcome]) -> dict[str, list[Outcome]]:
-    grouped: dict[str, list[Outcome]] = {}
-    for key, outcome in outcomes.items():
-        grouped.setdefault(key.benchmark, []).append(outcome)
-    return grouped
-
-
-def _by_subset(values: Mapping[Question, Values]) -> dict[str, dict[Question, Values]]:
-    grouped: dict[str, dict[Question, Values]] = {}
+def _by_subset(values: Mapping[Question, QuestionValue]) -> dict[str, dict[Question, QuestionValue]]:
+    grouped: dict[str, dict[Question, QuestionValue]] = {}
     for question, found in values.items():
         grouped.setdefault(question[0], {})[question] = found
     return grouped
 
 
 def _scope(
-    sides: Sequence[Baseline], benchmark: str, subset: str, values: Sequence[Mapping[Question, Values]]
+    sides: Sequence[Baseline], benchmark: str, subset: str, values: Sequence[Mapping[Question, QuestionValue]]
 ) -> ComparedScope:
     pairs = list(combinations(range(len(sides)), 2)) if len(sides) <= _ALL_PAIRS else _with_first(len(sides))
     differences: list[Difference] = []
@@ -187,15 +180,13 @@ def paired_interval(losses: int, gains: int, n: int, *, confidence: float = 0.95
 
 def _unit_interval(pairs: Pairs) -> tuple[float | None, float | None]:
     """95 % t interval of the weighted mean change, over independent units (Miller 2024, arXiv:2411.00640)."""
-    from scipy.special import stdtrit  # noqa: PLC0415 - as in exact.py
-
     drops, weights = pairs.units()
     count, total = len(drops), float(weights.sum())
     if count < 2:
         return None, None
     residuals = drops - pairs.drop * weights
     error = sqrt(count / (count - 1) * float(np.sum(residuals**2))) / total
-    half = float(stdtrit(count - 1, 0.975)) * error
+    half = t_quantile(0.95, count - 1) * error
     return max(-1.0, -pairs.drop - half), min(1.0, -pairs.drop + half)
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pytest_modeleval._support.shorten import shorten
 from pytest_modeleval.gates.compare import ComparedScope, Difference
-from pytest_modeleval.gates.evidence import Question
-from pytest_modeleval.gates.verdict_text import p_text, points, signed_points
+from pytest_modeleval.gates.number_text import p_text, points, signed_points
+from pytest_modeleval.metrics import Question
 from pytest_modeleval.records import ItemKey, Outcome
 from pytest_modeleval.results import Baseline
 

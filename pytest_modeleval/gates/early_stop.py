@@ -1,4 +1,4 @@
-"""Stop asking as soon as every gate's verdict is certain. Pure: it is told outcomes and says what is still needed.
+"""Stop asking as soon as every gate's verdict is certain. Pure: outcomes go in, what is still needed comes out.
 
 Samples are taken into account in the planned order, a seeded random one, never in the order of arrival: quick answers
 come first and are not like slow ones. Each gate keeps two bettors (see betting.py): one against the gate's claim,
@@ -13,25 +13,19 @@ nothing dropped.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 
-import numpy as np
-
-from pytest_modeleval.experiment import why_incomparable
 from pytest_modeleval.gates.betting import Wealth
-from pytest_modeleval.gates.evidence import (
-    Question,
-    Values,
-    question_values,
-    question_weights,
-    subset_shares,
-)
 from pytest_modeleval.gates.exact_tests import holm
-from pytest_modeleval.gates.gate import FIGURES, Gate, GateFile
-from pytest_modeleval.metrics import Aggregate
+from pytest_modeleval.gates.gate import Gate, GateFile
+from pytest_modeleval.gates.kinds import KINDS
+from pytest_modeleval.gates.scope import Claim, PlannedScope
+from pytest_modeleval.metrics import Aggregate, Question
 from pytest_modeleval.records import ItemKey, Outcome
 from pytest_modeleval.results import Baseline, ExperimentIdentity
+
+# Totals of decimal fractions that are this close to 0 are 0.
+_ROUNDING = 1e-9
 
 
 def seeded_order(keys: Sequence[ItemKey], seed: int = 0) -> list[ItemKey]:
@@ -44,79 +38,77 @@ def seeded_order(keys: Sequence[ItemKey], seed: int = 0) -> list[ItemKey]:
     return sorted(keys, key=place)
 
 
-@dataclass(slots=True)
+def passed_only_late(gates: GateFile) -> list[str]:
+    """Names of the gates that can fail early but are passed only when next to nothing is left to ask."""
+    return [gate.name for gate in gates.gates if not KINDS[gate.kind].can_pass_early(gate)]
+
+
 class _Track:
-    """One gate on its way: which questions it still waits for, and who has bet what."""
+    """The progress of one gate: the questions that it still waits for, and its two bettors."""
 
-    gate: Gate
-    questions: list[Question]
-    badness: Callable[[Question, Sequence[Outcome]], float | None]
-    worst: float
-    best: float
-    next_: int = 0
-    seen: int = 0
-    total: float = 0.0
-    is_impossible: bool = False
-    is_whole_set: bool = False
-    against: Wealth = field(init=False)
-    towards: Wealth = field(init=False)
-    parts: frozenset[str] = field(init=False)
-    unseen: set[str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.against = Wealth(self.worst, self.best)
-        self.towards = Wealth(self.best, self.worst)
-        self.parts = frozenset(subset for subset, _ in self.questions)
+    def __init__(self, gate: Gate, claim: Claim) -> None:
+        self.gate = gate
+        self.claim = claim
+        self.against = Wealth(claim.worst, claim.best)
+        self.is_impossible = claim.is_impossible or not claim.questions
+        # Questions share a cluster, so that they are no independent bets: the fixed test on all of them is used.
+        self.is_whole_set = False
+        self._towards = Wealth(claim.best, claim.worst)
+        # Questions are looked at in the planned order: the place of the next one, and how many had a verdict.
+        self._next = 0
+        self._seen = 0
+        self._total = 0.0
+        self._parts = frozenset(subset for subset, _ in claim.questions)
         # An aggregate has no score while one of its parts has none.
-        self.unseen = set(self.parts) if self.gate.aggregate else set()
-
-    @property
-    def is_bound(self) -> bool:
-        """It must go on, whatever was seen: with fewer than min_samples the run could not be judged."""
-        return self.is_whole_set or bool(self.unseen) or self.seen < self.gate.min_samples
+        self._unseen_parts = set(self._parts) if gate.aggregate else set()
 
     @property
     def remaining(self) -> int:
-        return len(self.questions) - self.next_
-
-    def looks_at(self, benchmark: str, subset: str) -> bool:
-        """The gate is about questions of this subset."""
-        if self.gate.benchmark != benchmark or self.gate.subset not in ("", subset):
-            return False
-        return not self.gate.aggregate or not self.parts or subset in self.parts
-
-    def advance(self, finished: Mapping[Question, Sequence[Outcome]]) -> None:
-        while self.next_ < len(self.questions) and self.questions[self.next_] in finished:
-            question = self.questions[self.next_]
-            self.next_ += 1
-            self.unseen.discard(question[0])
-            outcomes = finished[question]
-            self.is_whole_set |= any(outcome.cluster for outcome in outcomes)
-            found = self.badness(question, outcomes)
-            if found is not None:
-                self.seen += 1
-                self.total += found
-                self.against.see(found)
-                self.towards.see(-found)
-
-    def is_passed(self, alpha: float) -> bool:
-        if self.is_bound:
-            return False
-        if self.gate.test == "point":
-            return self.total + self.remaining * self.best <= 1e-9
-        is_shown = self.best > 0 and self._has_room and self.towards.p <= alpha
-        return is_shown or not self.against.can_reach(alpha, self.remaining)
+        """Questions that have not been looked at."""
+        return len(self.claim.questions) - self._next
 
     @property
-    def _has_room(self) -> bool:
-        """A regression gate without a margin claims nothing that could be shown by betting on its opposite."""
-        return self.gate.kind != "regression" or self.gate.limit > 0.0
+    def _is_bound(self) -> bool:
+        """It must go on, whatever was seen: with fewer than min_samples the run could not be judged."""
+        return self.is_whole_set or bool(self._unseen_parts) or self._seen < self.gate.min_samples
+
+    def covers(self, benchmark: str, subset: str) -> bool:
+        """The gate counts questions of this subset."""
+        if not self.gate.covers(benchmark, subset):
+            return False
+        return not self.gate.aggregate or not self._parts or subset in self._parts
+
+    def advance(self, finished: Mapping[Question, Sequence[Outcome]]) -> None:
+        """Look at every question up to the first that has not ended."""
+        questions = self.claim.questions
+        while self._next < len(questions) and questions[self._next] in finished:
+            question = questions[self._next]
+            self._next += 1
+            self._unseen_parts.discard(question[0])
+            outcomes = finished[question]
+            self.is_whole_set |= any(outcome.cluster for outcome in outcomes)
+            badness = self.claim.badness(question, outcomes)
+            if badness is not None:
+                self._seen += 1
+                self._total += badness
+                self.against.observe(badness)
+                self._towards.observe(-badness)
+
+    def is_passed(self, alpha: float) -> bool:
+        """No further answer can fail it, or the opposite of what would fail it is shown."""
+        if self._is_bound:
+            return False
+        if not self.gate.is_confident:
+            return self._total + self.remaining * self.claim.best <= _ROUNDING
+        is_shown = self.claim.best > 0 and KINDS[self.gate.kind].can_pass_early(self.gate) and self._towards.p <= alpha
+        return is_shown or not self.against.can_reach(alpha, self.remaining)
 
     def is_failed(self, adjusted: float, alpha: float) -> bool:
-        if self.is_bound:
+        """No further answer can pass it. adjusted: its p-value after Holm."""
+        if self._is_bound:
             return False
-        if self.gate.test == "point":
-            return self.seen > 0 and self.total - self.remaining * self.worst > 1e-9
+        if not self.gate.is_confident:
+            return self._seen > 0 and self._total - self.remaining * self.claim.worst > _ROUNDING
         return adjusted <= alpha
 
 
@@ -149,18 +141,21 @@ class EarlyStop:
             self._repeats[key.benchmark, question] = self._repeats.get((key.benchmark, question), 0) + 1
         self._tracks: list[_Track] = []
         for gate in gates.gates:
-            declared = (aggregates or {}).get(gate.benchmark, ())
-            asked = [q for q in questions.get(gate.benchmark, []) if not gate.subset or q[0] == gate.subset]
-            metric = metrics.get(gate.benchmark, "mean_acc")
-            self._tracks.append(
-                _track(gate, asked, baseline, identities=identities or {}, declared=declared, metric=metric)
+            planned = PlannedScope(
+                gate=gate,
+                metric=metrics.get(gate.benchmark, "mean_acc"),
+                questions=[q for q in questions.get(gate.benchmark, ()) if gate.subset in ("", q[0])],
+                declared=(aggregates or {}).get(gate.benchmark, ()),
+                baseline=baseline,
+                identity=(identities or {}).get(gate.benchmark),
             )
+            self._tracks.append(_Track(gate, KINDS[gate.kind].observe(planned)))
         self._scopes = {(benchmark, question[0]) for benchmark, question in self._repeats}
         self._closed: tuple[frozenset[str], frozenset[tuple[str, str]]] | None = None
         # Asked for far more often than it can change.
         self._certain_now: set[str] | None = None
 
-    def see(self, outcome: Outcome) -> None:
+    def observe(self, outcome: Outcome) -> None:
         """An item has ended, with a verdict or without."""
         question = (outcome.key.subset, outcome.key.sample)
         place = (outcome.key.benchmark, question)
@@ -179,24 +174,15 @@ class EarlyStop:
     def p_value(self, gate: Gate) -> float | None:
         """The anytime-valid p-value of a gate; None where the fixed test on the whole set must be used."""
         track = self._track(gate)
-        return None if track.is_whole_set or gate.test == "point" or track.is_impossible else track.against.p
+        return None if track.is_whole_set or not gate.is_confident or track.is_impossible else track.against.p
 
     def planned(self, gate: Gate) -> int:
         """Questions that this gate could see if all were asked."""
-        return len(self._track(gate).questions)
+        return len(self._track(gate).claim.questions)
 
     def is_decided(self, gate: Gate) -> bool:
         """No further answer can change the verdict."""
         return self._is_settled(self._track(gate))
-
-    @property
-    def is_over(self) -> bool:
-        """Every gate is decided: nothing more need be asked."""
-        return all(self._is_settled(track) for track in self._tracks)
-
-    def is_needed(self, key: ItemKey) -> bool:
-        """Some undecided gate still waits for this item."""
-        return any(track.looks_at(key.benchmark, key.subset) and not self._is_settled(track) for track in self._tracks)
 
     def closed(self) -> frozenset[tuple[str, str]]:
         """(benchmark, subset) pairs that gates look at, and of which none of them needs another answer.
@@ -208,7 +194,7 @@ class EarlyStop:
             found = {
                 scope
                 for scope in self._scopes
-                if (names := {track.gate.name for track in self._tracks if track.looks_at(*scope)}) and names <= settled
+                if (names := {track.gate.name for track in self._tracks if track.covers(*scope)}) and names <= settled
             }
             self._closed = settled, frozenset(found)
         return self._closed[1]
@@ -225,7 +211,7 @@ class EarlyStop:
         return self._certain_now
 
     def _find_certain(self) -> set[str]:
-        tests = {t.gate.name: t.against.p for t in self._tracks if t.gate.test != "point" and not t.is_impossible}
+        tests = {t.gate.name: t.against.p for t in self._tracks if t.gate.is_confident and not t.is_impossible}
         adjusted = holm(tests) if self._file.is_holm else tests
         return {
             track.gate.name
@@ -233,71 +219,3 @@ class EarlyStop:
             if track.is_passed(track.gate.alpha)
             or track.is_failed(adjusted.get(track.gate.name, 1.0), track.gate.alpha)
         }
-
-
-def _track(
-    gate: Gate,
-    asked: list[Question],
-    baseline: Baseline | None,
-    *,
-    identities: Mapping[str, ExperimentIdentity],
-    declared: Sequence[Aggregate],
-    metric: str,
-) -> _Track:
-    if gate.kind == "ceiling":
-        allowed = 1.0 - gate.quantile if gate.of in FIGURES else gate.limit
-
-        def too_much(question: Question, outcomes: Sequence[Outcome]) -> float | None:
-            share = exceeding_share(gate, outcomes)
-            return None if share is None else share - allowed
-
-        return _Track(gate, asked, too_much, worst=allowed, best=1.0 - allowed)
-    before: dict[Question, Values] = {}
-    is_impossible = False
-    if gate.kind == "regression":
-        is_impossible = baseline is None or bool(
-            why_incomparable(baseline.identities.get(gate.benchmark), identities.get(gate.benchmark), gate.benchmark)
-        )
-        if baseline is not None and not is_impossible:
-            then = [outcome for key, outcome in baseline.outcomes.items() if key.benchmark == gate.benchmark]
-            before = question_values(then, metric)
-            asked = [q for q in asked if q in before and before[q].value is not None]
-    weights: Mapping[Question, float] = dict.fromkeys(asked, 1.0)
-    if gate.aggregate:
-        sizes: dict[str, int] = {}
-        for subset, _ in asked:
-            sizes[subset] = sizes.get(subset, 0) + 1
-        shares = subset_shares(declared, gate.aggregate, sizes)
-        is_impossible |= shares is None
-        asked = [q for q in asked if shares is None or q[0] in shares]
-        weights = dict(zip(asked, question_weights(asked, shares).tolist(), strict=True))
-    heaviest = max(weights.values(), default=1.0)
-
-    def shortfall(question: Question, outcomes: Sequence[Outcome]) -> float | None:
-        value = question_values(outcomes, metric)[question].value
-        if value is None:
-            return None
-        wanted = gate.limit if gate.kind == "floor" else (before[question].value or 0.0) - gate.limit
-        return float(np.round((wanted - value) * weights[question], 12))
-
-    if gate.kind == "floor":
-        worst, best = (1.0 - gate.limit) * heaviest, gate.limit * heaviest
-    else:
-        worst, best = (1.0 + gate.limit) * heaviest, (1.0 - gate.limit) * heaviest
-    return _Track(gate, asked, shortfall, worst, best, is_impossible=is_impossible or not asked)
-
-
-def exceeding_share(gate: Gate, outcomes: Sequence[Outcome]) -> float | None:
-    """The share of one question's items that a ceiling counts; None where nothing can be said of any of them."""
-    if gate.of == "ungraded":
-        return sum(not outcome.kind.is_verdict for outcome in outcomes) / len(outcomes) if outcomes else None
-    verdicts = [outcome for outcome in outcomes if outcome.kind.is_verdict]
-    if gate.of not in FIGURES:
-        return sum(outcome.kind.value == gate.of for outcome in verdicts) / len(verdicts) if verdicts else None
-    figures = [figure for outcome in verdicts if (figure := figure_of(gate, outcome)) is not None]
-    return sum(figure > gate.limit for figure in figures) / len(figures) if figures else None
-
-
-def figure_of(gate: Gate, outcome: Outcome) -> float | None:
-    """Seconds or tokens of one item, whichever the gate asks for; None where they were not measured."""
-    return outcome.total_s if gate.of == "latency_s" else outcome.completion_tokens

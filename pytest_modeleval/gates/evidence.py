@@ -15,7 +15,7 @@ from pytest_modeleval.results import ExperimentIdentity, RunSummary
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A run, as gates see it. aggregates: benchmark -> its declared aggregates."""
+    """A run, as gates see it. aggregates: benchmark -> its declared aggregates, every part named."""
 
     summary: RunSummary
     outcomes: Mapping[ItemKey, Outcome]
@@ -119,6 +119,14 @@ def questions_by_subset(values: Mapping[Question, QuestionValue]) -> dict[str, i
         if found.value is not None:
             sizes[subset] = sizes.get(subset, 0) + 1
     return sizes
+
+
+def by_benchmark(outcomes: Mapping[ItemKey, Outcome]) -> dict[str, list[Outcome]]:
+    """The outcomes of each benchmark."""
+    grouped: dict[str, list[Outcome]] = {}
+    for key, outcome in outcomes.items():
+        grouped.setdefault(key.benchmark, []).append(outcome)
+    return grouped
 
 
 def question_weights(keys: Sequence[Question], shares: Mapping[str, float] | None) -> Floats:

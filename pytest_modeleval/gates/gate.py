@@ -1,57 +1,130 @@
-"""What a gate is: a rule over one score, share or figure of a run. Standard library only."""
+"""The nouns of the gates file: a gate, the file, and what a kind of gate consists of. Standard library only."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-SHARES = ("truncated", "no_answer", "ungraded")
-FIGURES = ("latency_s", "completion_tokens")
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Any
+
+    from pytest_modeleval._support.schema import Rule
+    from pytest_modeleval.gates.measurement import Measurement
+    from pytest_modeleval.gates.scope import Claim, PlannedScope, Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """One rule.
-
-    kind: "floor" (the score must not be below `limit`), "regression" (the score must not have dropped by more than
-    `limit`, the margin, against the baseline) or "ceiling" (`of` must not be above `limit`).
-    subset, aggregate: what of the benchmark; both empty for all of its questions, every one alike.
-    of: for a ceiling, one of SHARES (limit is a fraction) or FIGURES (limit in seconds or tokens).
-    quantile: for a figure, which quantile must not be above the limit (0.5 is the median).
-    test: "confident" fails only beyond chance, at level alpha; "point" compares the bare number.
-    alpha: largest chance of a false alarm. flip_rate: known share of answers that differ between two runs of the
-    unchanged deployment; None to estimate it.
-    detect: a drop that the gate must be able to see; it cannot judge where its smallest detectable drop is larger.
-    min_samples: it cannot judge below so many. max_ungraded: nor above this share without a verdict; None for the
-    limit of the run.
-    line: where it stands in its file.
-    """
+    """One rule over a score, share or figure of a run."""
 
     name: str
+
     kind: str
+    """The name of its kind, a key of `kinds.KINDS`."""
+
     benchmark: str
+
     limit: float
+    """The floor, the ceiling or the margin: a fraction, or seconds or tokens for a ceiling of a figure."""
+
     subset: str = ""
     aggregate: str = ""
+    """What of the benchmark; both empty for all of its questions, every one alike."""
+
     of: str = "score"
+    """For a ceiling: the share or figure that must not be above the limit."""
+
     quantile: float = 0.5
+    """For a figure: which quantile must not be above the limit (0.5 is the median)."""
+
     test: str = "confident"
+    """"confident" fails only beyond chance, at level alpha; "point" compares the bare number."""
+
     alpha: float = 0.01
+    """Largest chance of a false alarm."""
+
     flip_rate: float | None = None
+    """Known share of answers that differ between two runs of the unchanged deployment; None to estimate it."""
+
     detect: float | None = None
+    """A drop that the gate must be able to see: above it, its smallest detectable drop leaves it without a verdict."""
+
     min_samples: int = 1
+    """With fewer questions it cannot judge."""
+
     max_ungraded: float | None = None
+    """The largest share without a verdict at which it judges; None for the limit of the run."""
+
     line: int = 0
+    """Where it stands in its file."""
 
     @property
     def scope(self) -> str:
         """What is judged, as people read it: "gsm8k", "mmlu virology"."""
         return " ".join(part for part in (self.benchmark, self.aggregate or self.subset) if part)
 
+    @property
+    def is_confident(self) -> bool:
+        """It fails only beyond chance."""
+        return self.test != "point"
+
+    @property
+    def counts_ungraded(self) -> bool:
+        """The share without a verdict is what it judges."""
+        return self.of == "ungraded"
+
+    def covers(self, benchmark: str, subset: str) -> bool:
+        """The questions of this subset belong to it, as far as benchmark and subset say; see also its aggregate."""
+        return self.benchmark == benchmark and self.subset in ("", subset)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateFile:
-    """All gates of a run. is_holm: p-values are adjusted, so that alpha holds for all the gates together."""
+    """All gates of a run."""
 
     gates: tuple[Gate, ...]
+
     is_holm: bool = True
+    """p-values are adjusted, so that alpha holds for all the gates together."""
+
     label: str = "gates"
+    """How messages call the file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateKind:
+    """A kind of gate: everything that distinguishes it from the others. The table of them is `kinds.KINDS`."""
+
+    name: str
+    """The value of `kind` in the gates file."""
+
+    rules: Mapping[str, Rule]
+    """The keys of its table that other kinds do not have, required ones marked."""
+
+    check: Callable[[Mapping[str, Any]], Iterator[tuple[str, str]]]
+    """Mistakes that involve several keys of a table: (key, message). The table may hold values that break the rules."""
+
+    parse: Callable[[Mapping[str, Any]], dict[str, Any]]
+    """The fields of a Gate that come from its own keys. The table follows the rules."""
+
+    label: Callable[[Gate], str]
+    """What it is called after its scope where the file gives it no name: "floor"."""
+
+    measure: Callable[[Scope], Measurement]
+    """What it sees in a finished run."""
+
+    observe: Callable[[PlannedScope], Claim]
+    """What it claims of each question, for runs that stop as soon as the claim is refuted or certain."""
+
+    can_pass_early: Callable[[Gate], bool]
+    """False where only the number of questions that are left can pass it before the end of such a run."""
+
+    explain: Callable[[Measurement, str], str]
+    """The first part of the verdict's sentence: what was seen against what. Takes the measurement and the verdict."""
+
+    effect: str
+    """What it detects: "drop" or "distance beyond the limit"."""
+
+    sensitivity: Callable[[Gate, float], str]
+    """The clause about its smallest detectable effect, a fraction."""

@@ -7,62 +7,72 @@ together; only then is anything passed or failed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_modeleval.gates.early_stop import EarlyStop
-from pytest_modeleval.gates.evidence import Evidence
+from pytest_modeleval.gates.evidence import Evidence, by_benchmark
 from pytest_modeleval.gates.exact_tests import holm
 from pytest_modeleval.gates.gate import Gate, GateFile
-from pytest_modeleval.gates.measure import Outcomes, measure
-from pytest_modeleval.gates.measurement import Measurement
-from pytest_modeleval.gates.verdict_text import reason
-from pytest_modeleval.records import ItemKey
-from pytest_modeleval.results import CANNOT_JUDGE, FAILED, PASSED, Baseline, GateVerdict
+from pytest_modeleval.gates.kinds import KINDS
+from pytest_modeleval.gates.measurement import Measurement, cannot_judge
+from pytest_modeleval.gates.scope import Scope
+from pytest_modeleval.gates.verdict_text import explain
+from pytest_modeleval.records import ItemKey, Kind, Outcome
+from pytest_modeleval.results import CANNOT_JUDGE, FAILED, PASSED, Baseline, GateVerdict, Score
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A verdict with the figures behind it.
-
-    p: of this gate alone; adjusted_p: after Holm; alpha: what it is held against; all None where nothing was tested.
-    detectable: smallest drop (or
-    distance beyond the limit) that this gate finds four times in five, at the level alpha_each that it had; None
-    where it finds none, or where bare numbers were compared. n: questions judged.
-    is_undecided: more repeats or samples could turn "cannot judge" into a verdict. found: what the gate saw.
-    """
+    """A verdict with the figures behind it."""
 
     gate: Gate
     verdict: str
     reason: str
-    n: int
-    p: float | None = None
+
+    measurement: Measurement
+    """What the gate saw."""
+
     adjusted_p: float | None = None
+    """The p-value after Holm; None where nothing was tested."""
+
     alpha: float | None = None
-    alpha_each: float | None = None
+    """What adjusted_p is held against."""
+
     detectable: float | None = None
+    """The smallest drop (or distance beyond the limit) that this gate finds four times in five at its level, which is
+    alpha over the number of tests. None where it finds none, or where bare numbers were compared."""
+
     is_undecided: bool = False
-    found: Measurement | None = None
+    """More repeats or samples could turn "cannot judge" into a verdict."""
+
+    @property
+    def n(self) -> int:
+        """Questions judged."""
+        return self.measurement.n
+
+    @property
+    def p(self) -> float | None:
+        """The p-value of this gate alone; None where it has no verdict or bare numbers were compared."""
+        return self.measurement.p
 
     def as_verdict(self) -> GateVerdict:
-        """The same as a noun of the summary."""
-        found = self.found
-        pairs = found.pairs if found is not None else None
-        is_seen = found is not None and not found.obstacle
+        """The verdict as the summary holds it."""
+        found = self.measurement
         return GateVerdict(
             self.gate.name,
             self.verdict,
             self.reason,
             kind=self.gate.kind,
-            score=found.seen if found is not None and is_seen else None,
-            low=found.low if found is not None and is_seen else None,
-            high=found.high if found is not None and is_seen else None,
-            n=self.n,
-            p=self.p,
+            score=found.seen,
+            low=found.low,
+            high=found.high,
+            n=found.n,
+            p=found.p,
             adjusted_p=self.adjusted_p,
             alpha=self.alpha,
             detectable=self.detectable,
-            newly_wrong=pairs.losses if pairs is not None else None,
-            newly_right=pairs.gains if pairs is not None else None,
+            newly_wrong=found.pairs.losses if found.pairs is not None else None,
+            newly_right=found.pairs.gains if found.pairs is not None else None,
         )
 
 
@@ -75,7 +85,7 @@ def judge(
     early: EarlyStop | None = None,
     looks: int = 1,
 ) -> tuple[GateVerdict, ...]:
-    """The verdict of every gate, in the order of the file; see judge_in_detail."""
+    """The verdict of every gate, in the order of the file; the parameters are those of judge_in_detail."""
     detailed = judge_in_detail(gates, results, baseline, max_ungraded=max_ungraded, early=early, looks=looks)
     return tuple(entry.as_verdict() for entry in detailed)
 
@@ -96,14 +106,24 @@ def judge_in_detail(
     fixed tests. looks: how often these gates are judged on a growing run (--eval-repeat-until-decided K); alpha is
     shared out over the looks, so that all of them together raise a false alarm with a chance of at most alpha.
     """
-    outcomes = Outcomes.of(results, baseline)
-    findings = [
-        measure(gate, results, baseline, outcomes, max_ungraded=max_ungraded, early=early) for gate in gates.gates
+    now = by_benchmark(results.outcomes)
+    then = by_benchmark(baseline.outcomes) if baseline is not None else {}
+    measured = [
+        _measure(
+            gate,
+            results,
+            baseline,
+            now=now.get(gate.benchmark, []),
+            then=then.get(gate.benchmark, []),
+            max_ungraded=max_ungraded,
+            early=early,
+        )
+        for gate in gates.gates
     ]
-    tests = {found.gate.name: found.p for found in findings if found.p is not None}
+    tests = {found.gate.name: found.p for found in measured if found.p is not None}
     adjusted = holm(tests) if gates.is_holm else tests
     family = len(tests) if gates.is_holm else 1
-    return tuple(_decide(found, adjusted, family, looks, baseline) for found in findings)
+    return tuple(_decide(found, adjusted, family, looks) for found in measured)
 
 
 def to_repeat(judgements: Sequence[Judgement], keys: Iterable[ItemKey]) -> list[ItemKey]:
@@ -113,30 +133,105 @@ def to_repeat(judgements: Sequence[Judgement], keys: Iterable[ItemKey]) -> list[
     growing run with looks= the most looks there will be, or the last look decides too easily.
     """
     undecided = [entry.gate for entry in judgements if entry.is_undecided]
-    return [
-        key
-        for key in keys
-        if any(gate.benchmark == key.benchmark and gate.subset in ("", key.subset) for gate in undecided)
-    ]
+    return [key for key in keys if any(gate.covers(key.benchmark, key.subset) for gate in undecided)]
 
 
-def _decide(
-    found: Measurement, adjusted: Mapping[str, float], family: int, looks: int, baseline: Baseline | None
-) -> Judgement:
+def _measure(
+    gate: Gate,
+    results: Evidence,
+    baseline: Baseline | None,
+    *,
+    now: Sequence[Outcome],
+    then: Sequence[Outcome],
+    max_ungraded: float,
+    early: EarlyStop | None,
+) -> Measurement:
+    """Measure one gate. now, then: the outcomes of its benchmark in run and baseline."""
+    summary = next((entry for entry in results.summary.benchmarks if entry.benchmark == gate.benchmark), None)
+    scores = [score for score in summary.subsets if gate.subset in ("", score.subset)] if summary else []
+    if summary is None or not scores:
+        return cannot_judge(
+            gate, f"{gate.scope}: nothing of it is in this run; select it with -k, or leave this gate out"
+        )
+    aggregate = next((entry for entry in summary.aggregates if entry.name == gate.aggregate), None)
+    if gate.aggregate and (aggregate is None or aggregate.is_partial):
+        note = aggregate.note if aggregate and aggregate.note else "not all of its parts were run"
+        return cannot_judge(gate, f"{gate.scope} is incomplete, {note}; run its missing parts")
+    is_stopped = early is not None and early.is_decided(gate)
+    if text := _too_much_ungraded(gate, scores, max_ungraded, is_stopped=is_stopped):
+        return cannot_judge(gate, text)
+    found = KINDS[gate.kind].measure(
+        Scope(
+            gate=gate,
+            metric=summary.metric,
+            scores=scores,
+            aggregate=aggregate,
+            declared=results.aggregates.get(gate.benchmark, ()),
+            # Where the gate stopped the run, an item that was not asked was not needed: it is no missing verdict.
+            now=[
+                outcome
+                for outcome in now
+                if gate.subset in ("", outcome.key.subset) and not (is_stopped and outcome.kind is Kind.NOT_RUN)
+            ],
+            then=then,
+            baseline=baseline,
+            identity=results.identities.get(gate.benchmark),
+        )
+    )
+    if not found.obstacle and found.n < gate.min_samples:
+        text = f"{gate.scope}: expected at least {gate.min_samples} questions (min_samples), found {found.n}"
+        return cannot_judge(gate, text, n=found.n, is_undecided=True)
+    return _looked_at_early(found, early) if early is not None and not found.obstacle else found
+
+
+def _too_much_ungraded(gate: Gate, scores: Sequence[Score], max_ungraded: float, *, is_stopped: bool) -> str:
+    """Why too much is ungraded; "" if it is within the limit.
+
+    A gate that counts ungraded items is not stopped by them; but an item that was never asked is of no use to it
+    either, since it is neither answered nor lost.
+    """
+    kinds = {kind: sum(score.counts.get(kind, 0) for score in scores) for kind in Kind if not kind.is_verdict}
+    if is_stopped:
+        del kinds[Kind.NOT_RUN]
+    if gate.counts_ungraded:
+        kinds = {kind: number for kind, number in kinds.items() if kind is Kind.NOT_RUN}
+    items, count = sum(score.items for score in scores), sum(kinds.values())
+    allowed = max_ungraded if gate.max_ungraded is None else gate.max_ungraded
+    most = allowed * items if gate.max_ungraded is not None or 0 < allowed < 1 else allowed
+    if count <= most:
+        return ""
+    named = ", ".join(f"{number} {kind.label}" for kind, number in kinds.items() if number)
+    return (
+        f"{gate.scope}: {count} of {items} items have no verdict ({named}), more than the {most:g} allowed;"
+        " the same command again asks for them again"
+    )
+
+
+def _looked_at_early(found: Measurement, early: EarlyStop) -> Measurement:
+    """The measurement with the anytime-valid p-value of a run that may stop, and the effect that this finds."""
+    p = early.p_value(found.gate)
+    if p is None:
+        return found
+    planned = max(found.n, early.planned(found.gate))
+    return replace(found, p=p, is_early=True, detectable=lambda alpha: found.detectable_early(planned, alpha))
+
+
+def _decide(found: Measurement, adjusted: Mapping[str, float], family: int, looks: int) -> Judgement:
     gate = found.gate
     if found.obstacle:
-        return Judgement(gate, CANNOT_JUDGE, found.obstacle, found.n, is_undecided=found.is_undecided, found=found)
+        return Judgement(gate, CANNOT_JUDGE, found.obstacle, found, is_undecided=found.is_undecided)
     if found.p is None:
         verdict = FAILED if found.is_beyond else PASSED
-        return Judgement(gate, verdict, reason(found, verdict, baseline), found.n, found=found)
+        return Judgement(gate, verdict, explain(found, verdict), found)
     alpha = gate.alpha / looks
-    each = alpha / max(1, family)
     p = adjusted[gate.name]
-    detectable = found.detectable(each)
+    detectable = found.detectable(alpha / max(1, family))
     verdict, is_undecided = FAILED if p <= alpha else PASSED, False
     if verdict == PASSED and (detectable is None or detectable > found.most_detectable):
         verdict, is_undecided, detectable = CANNOT_JUDGE, True, None
     elif verdict == PASSED and gate.detect is not None and detectable is not None and detectable > gate.detect:
         verdict, is_undecided = CANNOT_JUDGE, True
-    text = reason(found, verdict, baseline, p=p, alpha=alpha, family=family, looks=looks, detectable=detectable)
-    return Judgement(gate, verdict, text, found.n, found.p, p, alpha, each, detectable, is_undecided, found)
+    text = explain(found, verdict, p=p, alpha=alpha, family=family, looks=looks, detectable=detectable)
+    return Judgement(
+        gate, verdict, text, found, adjusted_p=p, alpha=alpha, detectable=detectable, is_undecided=is_undecided
+    )

@@ -7,45 +7,69 @@ from dataclasses import dataclass
 
 from pytest_modeleval.gates.evidence import Pairs
 from pytest_modeleval.gates.gate import Gate
-from pytest_modeleval.gates.power import Noise
 
-NO_NOISE = Noise()
+# Level -> the smallest effect that is found four times in five; None where none is.
+Detectable = Callable[[float], float | None]
 
 
 def finds_nothing(_alpha: float) -> float | None:
-    """For a gate that can find no drop at any level, or that only compares bare numbers."""
+    """For a gate that can find no effect at any level, or that only compares bare numbers."""
+    return None
+
+
+def finds_nothing_early(_planned: int, _alpha: float) -> float | None:
+    """The same for a run that may stop early."""
     return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
-    """What a gate saw.
-
-    obstacle: why it cannot be judged, a full sentence, "" if it can; is_undecided: more data could help.
-    seen: the score, share or quantile, with low and high as its 95 % interval where there is one; n: questions.
-    p: one-sided p-value; None for a bare comparison, whose result is is_beyond.
-    detectable: level -> smallest drop found four times in five. most_detectable: no drop can be larger than this.
-    is_early: p is anytime-valid, from a run that was allowed to stop. pairs: for a regression, the paired questions;
-    noise: how they would move in an unchanged deployment.
-    """
+    """What a gate saw."""
 
     gate: Gate
+
     obstacle: str = ""
+    """Why it cannot be judged, a full sentence; "" if it can."""
+
     is_undecided: bool = False
+    """More repeats or questions could remove the obstacle."""
+
     seen: float | None = None
+    """The score, share or quantile."""
+
     low: float | None = None
     high: float | None = None
+    """The 95 % interval of `seen`, where there is one."""
+
     n: int = 0
+    """Questions."""
+
     p: float | None = None
+    """One-sided p-value; None for a bare comparison, whose result is is_beyond."""
+
     is_beyond: bool = False
-    is_early: bool = False
-    detectable: Callable[[float], float | None] = finds_nothing
+    """The bare number is beyond the limit."""
+
+    detectable: Detectable = finds_nothing
+
+    detectable_early: Callable[[int, float], float | None] = finds_nothing_early
+    """The same for a run that may stop early: (planned questions, level) -> effect."""
+
     most_detectable: float = 1.0
+    """No effect can be larger than this."""
+
+    is_early: bool = False
+    """p is anytime-valid, from a run that was allowed to stop."""
+
     pairs: Pairs | None = None
-    noise: Noise = NO_NOISE
+    """The questions that run and baseline have in common, for gates that compare."""
+
+    against: str = ""
+    """The baseline as messages call it, for gates that compare."""
+
     metric: str = ""
 
 
 def cannot_judge(gate: Gate, obstacle: str, *, n: int = 0, is_undecided: bool = False) -> Measurement:
-    """A finding that says why there is none. obstacle: a sentence; its full stop is added."""
+    """A measurement that says why there is none. obstacle: a sentence; its full stop is added."""
     return Measurement(gate=gate, obstacle=obstacle.rstrip(".") + ".", n=n, is_undecided=is_undecided)

@@ -9,10 +9,9 @@ from math import comb, sqrt
 import numpy as np
 
 from pytest_modeleval.gates import power
-from pytest_modeleval.gates.evidence import credit
 from pytest_modeleval.gates.exact_tests import Floats, binomial_interval
-from pytest_modeleval.gates.verdict_text import points
-from pytest_modeleval.metrics import mean_interval
+from pytest_modeleval.gates.number_text import points
+from pytest_modeleval.metrics import credit, mean_interval
 from pytest_modeleval.records import ItemKey, Outcome
 
 _MOST_SAMPLES = 2_000_000

@@ -1,91 +1,105 @@
-"""Has the score dropped by more than a margin since the baseline? Paired by question. Pure."""
+"""The gate kind "regression": the score must not have dropped by more than a margin since the baseline."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from pytest_modeleval.experiment import why_incomparable
 from pytest_modeleval.gates import power
-from pytest_modeleval.gates.betting import betting_p
-from pytest_modeleval.gates.evidence import Evidence, Pairs, pair, question_values, subset_shares
-from pytest_modeleval.gates.exact_tests import sign_flip
-from pytest_modeleval.gates.gate import Gate
-from pytest_modeleval.gates.margin import margin_test
+from pytest_modeleval.gates.evidence import Pairs, pair, question_values, questions_by_subset
+from pytest_modeleval.gates.gate import Gate, GateKind
 from pytest_modeleval.gates.measurement import Measurement, cannot_judge
-from pytest_modeleval.gates.noise import bernoulli_noise, flip_rates
-from pytest_modeleval.metrics import Aggregate
+from pytest_modeleval.gates.noise import flip_rates
+from pytest_modeleval.gates.number_text import points, score_text
+from pytest_modeleval.gates.paired_test import noise_of, paired_test
+from pytest_modeleval.gates.rules import FRACTION, SHARE
+from pytest_modeleval.gates.scope import Claim, PlannedScope, Scope, impossible
+from pytest_modeleval.metrics import Question, subset_weights
 from pytest_modeleval.records import Outcome
-from pytest_modeleval.results import Baseline
+from pytest_modeleval.results import FAILED, PASSED, Baseline
 
-# Beyond so many different sizes of difference (partial credit over many repeats) the power is approximated.
-_MOST_SIZES = 64
+# Smaller differences of a score are rounding.
+_NO_CHANGE = 5e-6
 
 
-def measure_regression(
-    gate: Gate,
-    results: Evidence,
-    baseline: Baseline | None,
-    *,
-    now: Sequence[Outcome],
-    then: Sequence[Outcome],
-    metric: str,
-) -> Measurement:
-    """The finding of a regression gate. now, then: outcomes of its benchmark in the run (in scope) and the baseline."""
+def _check(_table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    return iter(())
+
+
+def _parse(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "limit": float(table.get("margin", 0.0)),
+        "flip_rate": float(table["flip_rate"]) if "flip_rate" in table else None,
+    }
+
+
+def _measure(scope: Scope) -> Measurement:
+    gate, baseline = scope.gate, scope.baseline
     if baseline is None:
         return cannot_judge(
             gate,
             f"{gate.scope}: there is no baseline; make one with --eval-bless FILE, name it with --eval-baseline FILE",
         )
-    identities = baseline.identities.get(gate.benchmark), results.identities.get(gate.benchmark)
-    if difference := why_incomparable(*identities, gate.benchmark):
+    if difference := why_incomparable(baseline.identities.get(gate.benchmark), scope.identity, gate.benchmark):
         return cannot_judge(
             gate,
             f"{gate.scope} cannot be compared with {baseline.label}: {difference};"
             " ask in the same way, or bless a new baseline with --eval-bless FILE",
         )
-    declared = (results.aggregates.get(gate.benchmark, ()), gate.aggregate) if gate.aggregate else None
-    pairs = pair(question_values(then, metric), question_values(now, metric), aggregate=declared)
+    aggregate = (scope.declared, gate.aggregate) if gate.aggregate else None
+    pairs = pair(
+        question_values(scope.then, scope.metric), question_values(scope.now, scope.metric), aggregate=aggregate
+    )
     if not pairs.n:
         return cannot_judge(gate, f"{gate.scope}: no question has a verdict both here and in {baseline.label}")
-    if declared is not None and (missing := _missing_parts(*declared, now, metric, pairs)):
+    if missing := _missing_parts(scope, pairs):
         return cannot_judge(
             gate,
             f"{gate.scope}: no question of its parts {', '.join(missing)} has a verdict both here and in "
             f"{baseline.label}; bless a whole run with --eval-bless FILE",
         )
-    known = known_flip_rate(gate, baseline, now)
+    known = known_flip_rate(gate, baseline, scope.now)
+    noise = noise_of(pairs, known)
     p, detectable = paired_test(pairs, gate.limit, known)
-    return Measurement(
+    found = Measurement(
         gate=gate,
         seen=pairs.after,
         n=pairs.n,
         p=p,
         pairs=pairs,
+        against=f"{baseline.label} ({baseline.made_utc[:10]})",
         detectable=detectable,
-        noise=noise_of(pairs, known),
+        detectable_early=lambda planned, alpha: power.detectable_drop_of_means(
+            planned, noise, alpha=alpha, margin=gate.limit, is_early=True
+        ),
         most_detectable=pairs.before if pairs.before is not None else 1.0,
-        metric=metric,
+        metric=scope.metric,
     )
+    whole = scope.aggregate or (scope.scores[0] if len(scope.scores) == 1 else None)
+    if whole is not None and not pairs.unpaired:
+        # All questions are paired, so that the score is the one of the score table.
+        found = replace(found, low=whole.low, high=whole.high)
+    return found
 
 
-def _missing_parts(
-    declared: Sequence[Aggregate], name: str, now: Sequence[Outcome], metric: str, pairs: Pairs
-) -> list[str]:
+def _missing_parts(scope: Scope, pairs: Pairs) -> list[str]:
     """Subsets of the aggregate that have a score here and no pair: without them the weights would be other ones."""
-    sizes: dict[str, int] = {}
-    for (subset, _), found in question_values(now, metric).items():
-        if found.value is not None:
-            sizes[subset] = sizes.get(subset, 0) + 1
-    return sorted(set(subset_shares(declared, name, sizes) or ()) - {subset for subset, _ in pairs.keys})
+    if not scope.gate.aggregate:
+        return []
+    sizes = questions_by_subset(question_values(scope.now, scope.metric))
+    counted = subset_weights(scope.declared, scope.gate.aggregate, sizes) or ()
+    return sorted(set(counted) - {subset for subset, _ in pairs.keys})
 
 
 def known_flip_rate(gate: Gate, baseline: Baseline, now: Sequence[Outcome]) -> float | None:
-    """The flip rate of the unchanged deployment, where somebody measured it, best known first.
+    """The flip rate of the unchanged deployment, where it was measured, best source first.
 
-    What the gate was told; the repeats of the baseline; the repeats of this very run. None: only the flips of the
-    comparison itself are left, which overstate it if there was a drop.
+    The sources are the gate's own `flip_rate`, the repeats of the baseline, and the repeats of this very run. None:
+    only the flips of the comparison itself are left, which overstate the rate if there was a drop.
     """
     if gate.flip_rate is not None:
         return gate.flip_rate
@@ -96,45 +110,65 @@ def known_flip_rate(gate: Gate, baseline: Baseline, now: Sequence[Outcome]) -> f
     return flip_rates({outcome.key: outcome for outcome in now}).get(gate.benchmark)
 
 
-def noise_of(pairs: Pairs, flip_rate: float | None) -> power.Noise:
-    """How the paired questions would move in an unchanged deployment: at its flip rate if known, else as seen here.
+def _observe(planned: PlannedScope) -> Claim:
+    gate, baseline = planned.gate, planned.baseline
+    if baseline is None or why_incomparable(baseline.identities.get(gate.benchmark), planned.identity, gate.benchmark):
+        return impossible(planned.questions)
+    then = [outcome for key, outcome in baseline.outcomes.items() if key.benchmark == gate.benchmark]
+    before = {
+        question: found.value
+        for question, found in question_values(then, planned.metric).items()
+        if found.value is not None
+    }
+    weights = planned.weights_of([question for question in planned.questions if question in before])
+    if not weights:
+        return impossible(planned.questions)
+    heaviest = max(weights.values())
 
-    A rate describes answers that are right or wrong; with partial credit the movements as seen are used.
-    """
-    if pairs.is_single:
-        seen = (pairs.losses + pairs.gains) / pairs.n
-        return power.Noise((1.0,), (seen if flip_rate is None else min(1.0, flip_rate),))
-    before, after = pairs.repeats
-    is_whole = bool(np.allclose(pairs.values * before, np.round(pairs.values * before)))
-    if flip_rate is None or not is_whole or before * after > _MOST_SIZES:
-        return power.Noise.of(pairs.drops, pairs.values)
-    return bernoulli_noise(flip_rate, before, after, values=pairs.values)
-
-
-def paired_test(
-    pairs: Pairs, margin: float, flip_rate: float | None = None
-) -> tuple[float, Callable[[float], float | None]]:
-    """P-value of a drop beyond the margin, and level -> the smallest drop that the same test finds.
-
-    Single right/wrong answers, each its own unit: exact McNemar, or the exact margin test. Otherwise (repeats,
-    partial credit, weights, clusters) the units are question means or weighted cluster sums, under sign flips without
-    a margin and under betting with one: sign flips need differences that are symmetric, which a shift destroys.
-    """
-    if pairs.is_plain and pairs.is_single:
-        (rate,) = noise_of(pairs, flip_rate).shares
+    def drop(question: Question, outcomes: Sequence[Outcome]) -> float | None:
+        value = question_values(outcomes, planned.metric)[question].value
         return (
-            margin_test(pairs.losses, pairs.gains, pairs.n, margin),
-            lambda alpha: power.detectable_drop(pairs.n, rate, alpha=alpha, margin=margin),
+            None if value is None else float(np.round((before[question] - gate.limit - value) * weights[question], 12))
         )
-    drops, weights = pairs.units()
-    is_betting = margin > 0.0
-    if is_betting:
-        p = betting_p(np.round(drops - margin * weights, 12), float(weights.max()) * (1.0 + margin))
+
+    return Claim(list(weights), drop, (1.0 + gate.limit) * heaviest, (1.0 - gate.limit) * heaviest)
+
+
+def _explain(found: Measurement, verdict: str) -> str:
+    pairs = found.pairs
+    assert pairs is not None
+    moved = "unchanged"
+    if abs(pairs.drop) > _NO_CHANGE:
+        moved = f"{'a drop' if pairs.drop > 0 else 'a rise'} of {points(abs(pairs.drop))}"
+    margin = f" the margin of {points(found.gate.limit)}" if found.gate.limit else ""
+    if verdict == FAILED:
+        judged = f"{moved}, beyond{margin or ' chance'}"
+    elif verdict == PASSED and pairs.drop > _NO_CHANGE:
+        judged = f"{moved}, not shown to be beyond{margin or ' chance'}"
     else:
-        p = sign_flip(drops)
-    noise = noise_of(pairs, flip_rate)
-    if pairs.is_plain and len(noise.sizes) + len(noise.before) <= _MOST_SIZES:
-        return p, lambda alpha: power.detectable_drop_of_means(pairs.n, noise, alpha=alpha, margin=margin)
-    return p, lambda alpha: power.detectable_drop_of_units(
-        drops, weights, alpha=alpha, margin=margin, is_betting=is_betting
+        judged = moved
+    unpaired = f", {pairs.unpaired} more not paired" if pairs.unpaired else ""
+    return (
+        f"{score_text(found)}{unpaired} against {pairs.before or 0.0:.4f} in {found.against}:"
+        f" {pairs.losses} newly wrong, {pairs.gains} newly right, {judged}"
     )
+
+
+def _sensitivity(_gate: Gate, effect: float) -> str:
+    return f"a true drop of {points(effect)} is the smallest found four times in five"
+
+
+REGRESSION = GateKind(
+    name="regression",
+    rules={"margin": FRACTION, "flip_rate": SHARE},
+    check=_check,
+    parse=_parse,
+    label=lambda _gate: "regression",
+    measure=_measure,
+    observe=_observe,
+    # Without a margin there is no room in which betting could show that nothing dropped.
+    can_pass_early=lambda gate: gate.limit > 0.0,
+    explain=_explain,
+    effect="drop",
+    sensitivity=_sensitivity,
+)

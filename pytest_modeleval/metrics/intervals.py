@@ -98,8 +98,8 @@ def mean_interval(
     multiplied by G / (G - 1) and Student's t has G - 1 degrees of freedom, which for clusters of one question is the
     plain t interval.
 
-    Where there is no spread at all (every value the same), a t interval would have no width, which would be misleading: the
-    result is then the Wilson interval on G units, method "wilson".
+    Where there is no spread at all (every value the same), a t interval would have no width and mislead: the result
+    is then the Wilson interval on G units, method "wilson".
     None where there are fewer than two questions, or fewer than two clusters.
     """
     n = len(values_by_question)

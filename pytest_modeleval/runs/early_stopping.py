@@ -66,7 +66,7 @@ class StopWhenDecided:
         for outcome in stored:
             if outcome.kind.is_verdict:
                 self._seen.add(outcome.key)
-                state.see(outcome)
+                state.observe(outcome)
         self._update()
 
     def why_not(self, key: ItemKey) -> str:
@@ -84,7 +84,7 @@ class StopWhenDecided:
         """See ItemFilter."""
         if not outcome.is_spared and outcome.key not in self._seen:
             self._seen.add(outcome.key)
-            self._state.see(outcome)
+            self._state.observe(outcome)
             self._update()
 
     def _update(self) -> None:

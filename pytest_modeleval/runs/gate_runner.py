@@ -12,7 +12,7 @@ from pytest_modeleval.errors import SettingsError
 from pytest_modeleval.evaluation.identity import identities_of
 from pytest_modeleval.evaluation.plan import aggregate_from_json
 from pytest_modeleval.evaluation.summary import merge_plans, parts_text, planned_keys, selected_parts, summarize
-from pytest_modeleval.metrics import Aggregate
+from pytest_modeleval.metrics import Aggregate, with_parts
 from pytest_modeleval.records import ItemKey
 from pytest_modeleval.reports.text_layout import counted
 from pytest_modeleval.results import CANNOT_JUDGE, ExperimentIdentity, GateVerdict, RunSummary
@@ -78,7 +78,7 @@ class GateRunner:
         if early is not None:
             for outcome in contents.outcomes.values():
                 if not outcome.is_spared:
-                    early.see(outcome)
+                    early.observe(outcome)
         return judge(
             self.gates,
             evidence(summary, contents),
@@ -114,8 +114,11 @@ class GateRunner:
 
     def prevented_passes(self) -> list[str]:
         """Names of the gates that can fail early but are passed only when next to nothing is left to ask."""
-        gates = self.gates.gates if self.gates is not None else ()
-        return [gate.name for gate in gates if gate.kind == "regression" and not gate.limit]
+        if self.gates is None:
+            return []
+        from pytest_modeleval.gates import passed_only_late  # noqa: PLC0415
+
+        return passed_only_late(self.gates)
 
     def undecided(self, contents: Contents, *, base: int, most: int, now: int) -> frozenset[tuple[str, str]]:
         """(benchmark, subset) pairs of which another repeat could help a gate that cannot judge after `now` repeats.
@@ -237,8 +240,14 @@ def _evidence_of_repeats(model: str, contents: Contents, repeats: int) -> Eviden
     return evidence(summary, dataclasses.replace(contents, outcomes=seen))
 
 
-def _aggregates(plans: Sequence[Mapping[str, Any]]) -> dict[str, list[Aggregate]]:
-    return {plan["benchmark"]: [aggregate_from_json(entry) for entry in plan["aggregates"]] for plan in plans}
+def _aggregates(plans: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Aggregate, ...]]:
+    return {
+        plan["benchmark"]: with_parts(
+            [aggregate_from_json(entry) for entry in plan["aggregates"]],
+            [part["name"] for part in plan["subsets"] if not part["optional"]],
+        )
+        for plan in plans
+    }
 
 
 def attach_verdicts(summary: RunSummary, gates: tuple[GateVerdict, ...]) -> RunSummary:

@@ -67,7 +67,7 @@ def test_running_wealth_agrees_with_all_at_once(values: list[float]) -> None:
     wealth = Wealth(1.0, 1.0)
     heights = [0.0]
     for number, value in enumerate(values, start=1):
-        wealth.see(value)
+        wealth.observe(value)
         heights.append(log_wealth(log_growth(np.asarray(values[:number]), 1.0).sum(axis=0)))
     assert wealth.p == pytest.approx(math.exp(-max(heights)))
     if values:
@@ -79,10 +79,10 @@ def test_can_reach_is_what_the_worst_future_does(values: list[float], remaining:
     """P can still reach alpha exactly if it does when every remaining sample is as bad as can be."""
     wealth, worst = Wealth(1.0, 1.0), Wealth(1.0, 1.0)
     for value in values:
-        wealth.see(value)
-        worst.see(value)
+        wealth.observe(value)
+        worst.observe(value)
     for _ in range(remaining):
-        worst.see(1.0)
+        worst.observe(1.0)
     assert wealth.can_reach(0.02, remaining) == (worst.p <= 0.02 * (1 + 1e-12))
 
 
@@ -101,11 +101,12 @@ def test_order_comes_from_ids_and_seed_alone(seed: int, shuffled: list[int]) -> 
     assert all(first.sample == second.sample for first, second in zip(order[::2], order[1::2], strict=True))
 
 
-def run(state: EarlyStop, plan: list[ItemKey], found: dict[ItemKey, Outcome]) -> int:
+def run(state: EarlyStop, text: str, plan: list[ItemKey], found: dict[ItemKey, Outcome]) -> int:
     """How many items are asked until nothing more is needed."""
+    file = parse_gates(text)
     for number, key in enumerate(plan, start=1):
-        state.see(found[key])
-        if state.is_over:
+        state.observe(found[key])
+        if all(state.is_decided(gate) for gate in file.gates):
             return number
     return len(plan)
 
@@ -118,7 +119,7 @@ def early(
     plan = seeded_order(list(found), seed)
     then = evidence(outcomes(before))
     state = EarlyStop(parse_gates(text), plan, as_baseline(then), metrics=then.metrics, identities=then.identities)
-    return state, run(state, plan, found), found, plan
+    return state, run(state, text, plan, found), found, plan
 
 
 def test_a_large_drop_stops_long_before_the_end() -> None:
@@ -139,9 +140,9 @@ def test_a_large_drop_stops_long_before_the_end() -> None:
 def test_no_drop_with_a_margin_passes_early_and_without_one_late() -> None:
     """With a margin of 5 points an unchanged run is soon certain to pass; without one only the end makes it so."""
     letters = "r" * 900 + "w" * 100
-    state, asked, _, plan = early(gates("margin = 0.05\n"), letters, letters)
+    state, asked, _, _ = early(gates("margin = 0.05\n"), letters, letters)
     assert asked < 600
-    assert not state.is_needed(plan[-1])
+    assert state.closed() == {("gsm8k", "main")}
     _, late, _, _ = early(gates(), letters, letters)
     assert 950 < late <= 1000
 
@@ -160,9 +161,9 @@ def test_arrival_order_does_not_matter() -> None:
         identities=evidence(found).identities,
     )
     for key in reversed(plan[1:asked]):
-        other.see(found[key])
+        other.observe(found[key])
         assert other.p_value(gate) == 1.0
-    other.see(found[plan[0]])
+    other.observe(found[plan[0]])
     assert other.p_value(gate) == reached
     assert again.p_value(gate) == 1.0
 
@@ -196,8 +197,8 @@ def test_gates_that_no_answer_can_judge_wait_for_nothing() -> None:
     """Without a baseline a regression gate is over at once, and nothing is needed for it."""
     plan = seeded_order(list(outcomes("r" * 10)))
     state = EarlyStop(parse_gates(gates()), plan, None, metrics={"gsm8k": "mean_acc"})
-    assert state.is_over
-    assert not state.is_needed(plan[0])
+    assert state.is_decided(parse_gates(gates()).gates[0])
+    assert state.closed() == {("gsm8k", "main")}
 
 
 def test_clustered_questions_are_asked_to_the_end() -> None:
@@ -206,7 +207,7 @@ def test_clustered_questions_are_asked_to_the_end() -> None:
     plan = seeded_order(list(found))
     then = evidence(outcomes("r" * 200))
     state = EarlyStop(parse_gates(gates()), plan, as_baseline(then), metrics=then.metrics, identities=then.identities)
-    assert run(state, plan, found) == 200
+    assert run(state, gates(), plan, found) == 200
     assert state.p_value(parse_gates(gates()).gates[0]) is None
 
 
@@ -217,9 +218,9 @@ def test_repeats_count_when_all_are_in() -> None:
     then = evidence(outcomes("rr"))
     state = EarlyStop(parse_gates(gates()), plan, as_baseline(then), metrics=then.metrics, identities=then.identities)
     (gate,) = parse_gates(gates()).gates
-    state.see(found[plan[0]])
+    state.observe(found[plan[0]])
     assert state.p_value(gate) == 1.0
-    state.see(found[plan[1]])
+    state.observe(found[plan[1]])
     assert (state.p_value(gate) or 1.0) < 1.0
 
 
@@ -235,7 +236,7 @@ def test_what_is_certain_stays_so(after: str, seed: int) -> None:
     (gate,) = parse_gates(text).gates
     decided = False
     for key in plan:
-        state.see(found[key])
+        state.observe(found[key])
         assert state.is_decided(gate) or not decided
         decided = state.is_decided(gate)
 
@@ -255,7 +256,7 @@ def test_closed_scopes_are_what_every_gate_on_them_is_done_with() -> None:
     assert not state.closed()
     seen_alone = False
     for key in plan:
-        state.see(found[key])
+        state.observe(found[key])
         seen_alone |= state.closed() == {("gsm8k", "low")}
         assert ("gsm8k", "free") not in state.closed()
     assert seen_alone
@@ -270,7 +271,7 @@ def test_an_aggregate_waits_for_each_of_its_subsets() -> None:
     text = gates('aggregate = "ALL"\nfloor = 0.9\n', "floor")
     state = EarlyStop(parse_gates(text), plan, None, metrics={"gsm8k": "mean_acc"}, aggregates=aggregates)
     for key in plan[:-1]:
-        state.see(found[key])
+        state.observe(found[key])
         assert not state.closed()
-    state.see(found[plan[-1]])
+    state.observe(found[plan[-1]])
     assert state.closed() == {("gsm8k", "big"), ("gsm8k", "small")}

@@ -15,7 +15,7 @@ from pytest_modeleval.gates.compare import compare, paired_interval
 from pytest_modeleval.gates.compare_text import comparison_text, letter
 from pytest_modeleval.gates.exact_tests import mcnemar_two_sided
 from pytest_modeleval.gates.margin import score_statistic
-from pytest_modeleval.gates.verdict_text import points, signed_points
+from pytest_modeleval.gates.number_text import points, signed_points
 
 
 @pytest.mark.parametrize(("losses", "gains", "n"), [(12, 5, 60), (41, 9, 1319), (3, 3, 30)])

@@ -20,10 +20,9 @@ from pytest_modeleval.gates import (
     parse_gates,
     to_repeat,
 )
-from pytest_modeleval.gates.evidence import subset_shares
 from pytest_modeleval.gates.exact_tests import holm, mcnemar, sign_flip
 from pytest_modeleval.gates.noise import flip_rates
-from pytest_modeleval.metrics import Aggregate, macro, micro, weighted
+from pytest_modeleval.metrics import Aggregate, macro, micro, subset_weights, weighted
 from pytest_modeleval.records import ItemKey, Kind, Outcome
 
 REGRESSION = 'alpha = 0.05\n[[gate]]\nkind = "regression"\nbenchmark = "gsm8k"\n'
@@ -238,12 +237,12 @@ def test_a_ceiling_of_ungraded_items_needs_them_asked() -> None:
     assert few.verdict == PASSED
 
 
-def test_shares_of_nested_aggregates() -> None:
+def test_weights_of_nested_aggregates() -> None:
     """A weighted mean of a micro and a macro average gives each subset the product of its weights."""
     declared = (micro("M", ["a", "b"]), macro("N", ["c", "d"]), weighted("ALL", {"M": 3.0, "N": 1.0}))
-    found = subset_shares(declared, "ALL", {"a": 10, "b": 30, "c": 5, "d": 500})
+    found = subset_weights(declared, "ALL", {"a": 10, "b": 30, "c": 5, "d": 500})
     assert found == pytest.approx({"a": 0.1875, "b": 0.5625, "c": 0.125, "d": 0.125})
-    assert subset_shares(declared, "ALL", {"a": 10, "b": 30, "c": 5}) is None
+    assert subset_weights(declared, "ALL", {"a": 10, "b": 30, "c": 5}) is None
 
 
 def test_holm_holds_over_the_gates_of_a_run() -> None:

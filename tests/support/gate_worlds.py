@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pytest_modeleval.gates import Baseline, Evidence, ExperimentIdentity
-from pytest_modeleval.metrics import Aggregate, combine, score_subset
+from pytest_modeleval.metrics import Aggregate, combine, score_subset, with_parts
 from pytest_modeleval.records import ItemKey, Kind, Outcome
 from pytest_modeleval.results import BenchmarkSummary, RunSummary
 
@@ -38,16 +38,17 @@ def evidence(
     by_benchmark: dict[str, dict[str, list[Outcome]]] = {}
     for key, outcome in found.items():
         by_benchmark.setdefault(key.benchmark, {}).setdefault(key.subset, []).append(outcome)
-    summaries, identities = [], {}
+    summaries, identities, declared = [], {}, {}
     for benchmark, subsets in by_benchmark.items():
         scores = [score_subset(name, got, count_samples(got), metric=metric) for name, got in subsets.items()]
-        whole = combine(aggregates, scores, list(all_subsets or subsets))
+        declared[benchmark] = with_parts(aggregates, list(all_subsets or subsets))
+        whole = combine(declared[benchmark], scores, list(all_subsets or subsets))
         summaries.append(BenchmarkSummary(benchmark, version, metric, tuple(scores), whole))
         identities[benchmark] = ExperimentIdentity(
             benchmark, version, "d" * 64, "p" * 64, params or {"temperature": 0.0}
         )
     summary = RunSummary("some-model", True, tuple(summaries))
-    return Evidence(summary, dict(found), identities, dict.fromkeys(by_benchmark, tuple(aggregates)))
+    return Evidence(summary, dict(found), identities, declared)
 
 
 def count_samples(found: Iterable[Outcome]) -> int:

@@ -1,4 +1,4 @@
-"""Floors under scores; ceilings over shares, seconds and tokens. Pure.
+"""Is the mean of a run beyond a limit? The test behind floors and ceilings. Pure.
 
 A ceiling is a floor under what is left of 1; a quantile is a share of items above the limit. So there is one test of
 a mean against a limit, in three strengths: exact where every question has one right/wrong answer, a bound that holds
@@ -7,70 +7,35 @@ for any values between 0 and 1 where it does not, and betting where questions di
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from pytest_modeleval.gates import power
 from pytest_modeleval.gates.betting import betting_p
-from pytest_modeleval.gates.early_stop import exceeding_share, figure_of
-from pytest_modeleval.gates.evidence import (
-    Evidence,
-    Pairs,
-    Question,
-    Values,
-    question_values,
-    question_weights,
-    subset_shares,
-)
+from pytest_modeleval.gates.evidence import Pairs, QuestionValue, question_weights
 from pytest_modeleval.gates.exact_tests import Floats, at_most, bounded_mean
-from pytest_modeleval.gates.gate import FIGURES, Gate
-from pytest_modeleval.gates.measurement import Measurement, cannot_judge
-from pytest_modeleval.metrics import mean_interval, wilson
-from pytest_modeleval.records import Outcome
+from pytest_modeleval.gates.gate import Gate
+from pytest_modeleval.gates.measurement import Detectable, Measurement, cannot_judge
+from pytest_modeleval.metrics import Question, mean_interval, wilson
 
-Detectable = Callable[[float], float | None]
-
-
-def measure_floor(gate: Gate, results: Evidence, now: Sequence[Outcome], metric: str) -> Measurement:
-    """The finding of a floor gate. now: the outcomes in its scope."""
-    values = question_values(now, metric)
-    shares: dict[str, float] | None = None
-    if gate.aggregate:
-        sizes: dict[str, int] = {}
-        for (subset, _), found in values.items():
-            sizes[subset] = sizes.get(subset, 0) + (found.value is not None)
-        shares = subset_shares(results.aggregates.get(gate.benchmark, ()), gate.aggregate, sizes)
-        if shares is None:
-            return cannot_judge(gate, f"{gate.scope}: not all of its parts have a score; run its missing parts")
-        values = {question: found for question, found in values.items() if question[0] in shares}
-    return replace(_against_limit(gate, values, gate.limit, shares), metric=metric)
+# A mean that lies this close to its limit is at it: sums of decimal fractions miss it by rounding.
+_ROUNDING = 1e-12
 
 
-def measure_ceiling(gate: Gate, now: Sequence[Outcome]) -> Measurement:
-    """The finding of a ceiling gate. now: the outcomes in its scope."""
-    by_question: dict[Question, list[Outcome]] = {}
-    for outcome in now:
-        by_question.setdefault((outcome.key.subset, outcome.key.sample), []).append(outcome)
-    shares = {
-        question: Values(share, len(found), found[0].cluster)
-        for question, found in by_question.items()
-        if (share := exceeding_share(gate, found)) is not None
-    }
-    if not shares:
-        return cannot_judge(gate, f"{gate.scope}: no {gate.of.replace('_', ' ')} was recorded in this run")
-    if gate.of not in FIGURES:
-        return _against_limit(gate, shares, gate.limit, None)
-    figures = [figure for out in now if out.kind.is_verdict and (figure := figure_of(gate, out)) is not None]
-    quantile = float(np.quantile(figures, gate.quantile, method="inverted_cdf"))
-    finding = _against_limit(gate, shares, 1.0 - gate.quantile, None)
-    return replace(finding, seen=quantile, low=None, high=None, is_beyond=quantile > gate.limit)
-
-
-def _against_limit(
-    gate: Gate, values: Mapping[Question, Values], limit: float, shares: Mapping[str, float] | None
+def measure_mean(
+    gate: Gate,
+    values: Mapping[Question, QuestionValue],
+    limit: float,
+    *,
+    is_floor: bool,
+    shares: Mapping[str, float] | None = None,
 ) -> Measurement:
+    """The mean over questions, tested against a floor or ceiling.
+
+    shares: subset -> weight of its questions together; None where every question counts the same.
+    """
     keys = sorted(question for question, found in values.items() if found.value is not None)
     if not keys:
         return cannot_judge(gate, f"{gate.scope}: no question has a verdict")
@@ -87,7 +52,7 @@ def _against_limit(
         after=None,
     )
     mean = float(np.mean(numbers * units.weights))
-    p, detectable = mean_test(numbers, units, limit, is_floor=gate.kind == "floor")
+    p, detectable = mean_test(numbers, units, limit, is_floor=is_floor)
     low, high = _interval(numbers, units)
     return Measurement(
         gate=gate,
@@ -95,9 +60,12 @@ def _against_limit(
         low=low,
         high=high,
         n=len(keys),
-        p=p if gate.test == "confident" else None,
-        is_beyond=mean < limit - 1e-12 if gate.kind == "floor" else mean > limit + 1e-12,
+        p=p if gate.is_confident else None,
+        is_beyond=mean < limit - _ROUNDING if is_floor else mean > limit + _ROUNDING,
         detectable=detectable,
+        detectable_early=lambda planned, alpha: power.detectable_shortfall_early(
+            planned, limit, alpha=alpha, is_floor=is_floor
+        ),
     )
 
 
@@ -127,7 +95,7 @@ def mean_test(numbers: Floats, units: Pairs, limit: float, *, is_floor: bool) ->
 
 
 def _interval(numbers: Floats, units: Pairs) -> tuple[float | None, float | None]:
-    """The 95 % interval shown beside the mean, by the rules of metrics; none for weighted questions."""
+    """The 95 % interval of the mean, by the rules of metrics; none for weighted questions."""
     if units.is_plain and units.is_single:
         return wilson(float(numbers.sum()), len(numbers))
     if bool(np.ptp(units.weights) > 1e-9):

@@ -1,0 +1,98 @@
+"""What a gate looks at: in a finished run (`Scope`), or in one that may stop early (`PlannedScope`, `Claim`). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pytest_modeleval.gates.evidence import question_weights
+from pytest_modeleval.gates.gate import Gate
+from pytest_modeleval.metrics import Aggregate, Question, subset_weights
+from pytest_modeleval.records import Outcome
+from pytest_modeleval.results import AggregateScore, Baseline, ExperimentIdentity, Score
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """The part of a finished run, and of its baseline, that one gate judges."""
+
+    gate: Gate
+
+    metric: str
+
+    scores: Sequence[Score]
+    """Of the subsets in its scope, at least one."""
+
+    aggregate: AggregateScore | None
+    """The gate's aggregate with its score; None if the gate names none."""
+
+    declared: Sequence[Aggregate]
+    """The aggregates of the benchmark, every part named."""
+
+    now: Sequence[Outcome]
+    """The run's outcomes in the gate's scope."""
+
+    then: Sequence[Outcome]
+    """The baseline's outcomes of the benchmark."""
+
+    baseline: Baseline | None
+
+    identity: ExperimentIdentity | None
+    """How the run asked this benchmark."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedScope:
+    """The questions that one gate can see in a run that has asked nothing yet."""
+
+    gate: Gate
+    metric: str
+
+    questions: Sequence[Question]
+    """In the order of asking."""
+
+    declared: Sequence[Aggregate]
+    """The aggregates of the benchmark, every part named."""
+
+    baseline: Baseline | None
+
+    identity: ExperimentIdentity | None
+    """How the run is going to ask this benchmark."""
+
+    def weights_of(self, questions: Sequence[Question]) -> dict[Question, float] | None:
+        """The weight in the gate's score of each question that it counts, mean 1; None where a part has no question."""
+        if not self.gate.aggregate:
+            return dict.fromkeys(questions, 1.0)
+        sizes: dict[str, int] = {}
+        for subset, _ in questions:
+            sizes[subset] = sizes.get(subset, 0) + 1
+        shares = subset_weights(self.declared, self.gate.aggregate, sizes)
+        if shares is None:
+            return None
+        counted = [question for question in questions if question[0] in shares]
+        return dict(zip(counted, question_weights(counted, shares).tolist(), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a gate claims of the questions that are asked: their mean badness is at most 0 (see betting.py)."""
+
+    questions: Sequence[Question]
+    """Those that it counts, in the order of asking."""
+
+    badness: Callable[[Question, Sequence[Outcome]], float | None]
+    """The badness of a question from all of its outcomes; None where they have no verdict that counts."""
+
+    worst: float
+    """Badness is never below -worst."""
+
+    best: float
+    """Badness is never above best."""
+
+    is_impossible: bool = False
+    """No answer can judge the gate."""
+
+
+def impossible(questions: Sequence[Question]) -> Claim:
+    """The claim of a gate that cannot be judged whatever is answered."""
+    return Claim(questions, lambda _question, _outcomes: None, 1.0, 1.0, is_impossible=True)
