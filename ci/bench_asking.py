@@ -31,6 +31,7 @@ import httptools
 import orjson
 
 from pytest_modeleval.client.http1 import Http1Transport
+from pytest_modeleval.client.transport import post
 from pytest_modeleval.prompts import choice_prompt
 
 KEY = re.compile(rb"\[\[([A-D])\]\]")
@@ -162,14 +163,14 @@ class Discarded:
     def __init__(self) -> None:
         self.pieces: list[bytes] = []
 
-    def head(self, status: int, headers: Mapping[str, str]) -> None:
+    def on_head(self, status: int, headers: Mapping[str, str]) -> None:
         """See client.transport.Receiver."""
 
-    def data(self, piece: bytes) -> None:
+    def on_data(self, piece: bytes) -> None:
         """See client.transport.Receiver."""
         self.pieces.append(piece)
 
-    def end(self) -> None:
+    def on_end(self) -> None:
         """See client.transport.Receiver."""
 
 
@@ -188,7 +189,7 @@ def bare(url: str, number: int, in_flight: int) -> None:
                 text = choice_prompt(str(row["question"]), row["choices"])  # type: ignore[arg-type]
                 body = {"model": "bench", "messages": [{"role": "user", "content": text}], "stream": True}
                 taken = Discarded()
-                await transport.post(f"{url}/chat/completions", orjson.dumps(body), {}, taken)
+                await post(transport, f"{url}/chat/completions", orjson.dumps(body), {}, taken)
                 said = ""
                 for line in b"".join(taken.pieces).split(b"\n"):
                     if line.startswith(b"data: {"):

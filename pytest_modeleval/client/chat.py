@@ -1,41 +1,48 @@
-"""One chat completion over HTTP: send, read, and say exactly what went wrong if it did.
+"""One chat completion over HTTP: sends the request, reads the response, classifies what went wrong.
 
-Knows no benchmark and no pytest. Does not retry and does not limit time: the dispatcher does both.
+Knows no benchmark and no pytest. Retries and time limits are the dispatcher's.
 """
 
 from __future__ import annotations
 
 import asyncio
-import email.utils
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Protocol
 
-from pytest_modeleval.client.reply import StreamAccumulator, bad, check_finish, parse_json, reply_from_json
+from pytest_modeleval._support.retry_after import parse_retry_after
+from pytest_modeleval.client.reply import (
+    StreamAccumulator,
+    bad_response_error,
+    check_finish,
+    parse_json,
+    reply_from_json,
+)
 from pytest_modeleval.client.sse import DONE, EventLines
-from pytest_modeleval.client.transport import Transport
+from pytest_modeleval.client.transport import Transport, post
 from pytest_modeleval.errors import AttemptFailed
 from pytest_modeleval.records import JsonObject, Kind
 
 RETRYABLE_STATUSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 OVERLOAD_STATUSES = frozenset({429, 503})
-GATHER_BYTES = 32 * 1024
+PARSE_BYTES = 32 * 1024
+"""After the first token, pieces of a stream are parsed together once they have this size."""
 MAX_BODY_BYTES = 64 * 1024 * 1024
+MAX_ERROR_CHARS = 300
 
 
-class Listener(Protocol):
-    """Who waits for a reply. Called where things arrive, in the event loop."""
+class ReplyListener(Protocol):
+    """Follows one response. Called in the event loop, as data arrives."""
 
-    def heard(self) -> None:
-        """Something came, so that silence can be measured."""
+    def on_data(self) -> None:
+        """Something arrived, so the attempt is not idle."""
 
-    def over(self, reply: JsonObject) -> None:
-        """The reply is whole and valid. What this raises comes out of `complete`."""
+    def on_complete(self, reply: JsonObject) -> None:
+        """The reply is complete and valid. An exception raised here becomes the result of the exchange."""
 
 
 class ChatClient:
-    """Sends bodies to /chat/completions and gives replies back (see client.reply)."""
+    """Sends bodies to /chat/completions; replies come as client.reply describes them."""
 
     def __init__(self, transport: Transport, *, key: str | None = None) -> None:
         self._transport = transport
@@ -43,58 +50,49 @@ class ChatClient:
         if key:
             self._headers["Authorization"] = f"Bearer {key}"
 
-    async def complete(self, url: str, body: bytes, *, request_id: str, listener: Listener) -> JsonObject:
-        """One reply, which the listener was given already. url: the base, with /v1.
+    def send(
+        self, url: str, body: bytes, *, request_id: str, listener: ReplyListener, done: asyncio.Future[None]
+    ) -> Callable[[], None]:
+        """Send one request and return a function that cancels it. url: the base, with /v1.
 
-        Raises AttemptFailed; lets cancellation through, which closes the connection.
+        done: completed after listener.on_complete, or gets AttemptFailed; see Transport.send.
         """
-        answer = _Answer(listener)
-        await self._transport.post(f"{url}/chat/completions", body, self._headers, answer, request_id=request_id)
-        assert answer.reply is not None
-        return answer.reply
-
-    def begin(
-        self, url: str, body: bytes, *, request_id: str, listener: Listener, done: asyncio.Future[None]
-    ) -> Callable[[], None] | None:
-        """As `complete`, but sent before this returns, where that can be: see Transport.begin."""
-        answer = _Answer(listener)
-        return self._transport.begin(
-            f"{url}/chat/completions", body, self._headers, answer, done, request_id=request_id
-        )
+        reader = _ResponseReader(listener)
+        return self._transport.send(f"{url}/chat/completions", body, self._headers, reader, done, request_id=request_id)
 
     async def abort(self, url: str, request_id: str) -> None:
-        """Tell SGLang to drop a request: one whose client is gone goes on to max_tokens (SGLang issue 37833)."""
-        root = url.removesuffix("/").removesuffix("/v1")
+        """Drop a request on SGLang, where one whose client is gone runs on to max_tokens (SGLang issue 37833)."""
         body = f'{{"rid":"{request_id}","abort_all":false}}'.encode()
-        await self._transport.post(f"{root}/abort_request", body, self._headers, _DiscardBody())
+        root = url.removesuffix("/").removesuffix("/v1")
+        await post(self._transport, f"{root}/abort_request", body, self._headers, _DiscardBody())
 
     async def close(self) -> None:
-        """Give all connections back."""
+        """Close all connections."""
         await self._transport.close()
 
 
 class _DiscardBody:
-    """A receiver of an answer that nobody waits for."""
+    """Ignores a response."""
 
-    def head(self, status: int, headers: Mapping[str, str]) -> None:
-        """See Receiver."""
+    def on_head(self, status: int, headers: Mapping[str, str]) -> None:
+        return
 
-    def data(self, piece: bytes) -> None:
-        """See Receiver."""
+    def on_data(self, piece: bytes) -> None:
+        return
 
-    def end(self) -> None:
-        """See Receiver."""
+    def on_end(self) -> None:
+        return
 
 
-class _Answer:
-    """Takes one answer in: a Receiver. Made in the moment in which the request is sent.
+class _ResponseReader:
+    """Reads one response into a reply.
 
-    The pieces of a stream are read at once until the first token is there, whose time counts; after that they gather up
-    to GATHER_BYTES. reply: the whole of it, when it is there.
+    Pieces of a stream are parsed at once until the first token, whose time is measured; later ones are collected up to
+    PARSE_BYTES.
     """
 
     __slots__ = (
-        "_assembly",
+        "_accumulator",
         "_first_s",
         "_is_done",
         "_is_stream",
@@ -105,10 +103,9 @@ class _Answer:
         "_size",
         "_start_s",
         "_status",
-        "reply",
     )
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: ReplyListener) -> None:
         self._listener = listener
         self._start_s = time.perf_counter()
         self._first_s: float | None = None
@@ -117,69 +114,65 @@ class _Answer:
         self._is_stream = False
         self._is_done = False
         self._lines = EventLines()
-        self._assembly = StreamAccumulator()
+        self._accumulator = StreamAccumulator()
         self._pieces: list[bytes] = []
         self._size = 0
-        self.reply: JsonObject | None = None
 
-    def head(self, status: int, headers: Mapping[str, str]) -> None:
-        """See Receiver."""
-        self._listener.heard()
+    def on_head(self, status: int, headers: Mapping[str, str]) -> None:
+        self._listener.on_data()
         self._status = status
         self._is_stream = status == 200 and "text/event-stream" in headers.get("content-type", "")
         self._retry_after = headers.get("retry-after")
 
-    def data(self, piece: bytes) -> None:
-        """See Receiver."""
-        self._listener.heard()
+    def on_data(self, piece: bytes) -> None:
+        self._listener.on_data()
         if self._is_stream and self._first_s is None:
-            self._take(self._lines.feed(piece))
+            self._parse(self._lines.feed(piece))
             return
         self._pieces.append(piece)
         self._size += len(piece)
         if self._is_stream:
-            if self._size > GATHER_BYTES:
-                self._gathered()
+            if self._size > PARSE_BYTES:
+                self._parse_pieces()
         elif self._size > MAX_BODY_BYTES:
-            raise bad(f"the reply is longer than {MAX_BODY_BYTES} bytes", "too_large")
+            raise bad_response_error(f"the reply is longer than {MAX_BODY_BYTES} bytes", "too_large")
 
-    def end(self) -> None:
-        """See Receiver. Raises AttemptFailed if the answer is none."""
+    def on_end(self) -> None:
+        """Raises AttemptFailed if the response is no valid reply."""
         end_s = time.perf_counter()
         reply = self._read()
         check_finish(reply)
         if self._first_s is not None:
             reply["first_token_s"] = round(self._first_s - self._start_s, 4)
         reply["total_s"] = round(end_s - self._start_s, 4)
-        self.reply = reply
-        self._listener.over(reply)
+        self._listener.on_complete(reply)
 
     def _read(self) -> JsonObject:
         if self._status != 200:
             raise _refusal(self._status, b"".join(self._pieces), self._retry_after)
         if not self._is_stream:
             return reply_from_json(parse_json(b"".join(self._pieces)))
-        self._gathered()
-        self._take(self._lines.rest())
-        if not self._is_done and self._assembly.finish_reason is None:
-            raise bad("the stream ended before the answer did", "stream_cut")
-        return self._assembly.reply()
+        self._parse_pieces()
+        self._parse(self._lines.rest())
+        if not self._is_done and self._accumulator.finish_reason is None:
+            raise bad_response_error("the stream ended before the answer did", "stream_cut")
+        return self._accumulator.reply()
 
-    def _gathered(self) -> None:
-        self._take(self._lines.feed(b"".join(self._pieces)))
+    def _parse_pieces(self) -> None:
+        self._parse(self._lines.feed(b"".join(self._pieces)))
         self._pieces.clear()
         self._size = 0
 
-    def _take(self, payloads: list[bytes]) -> None:
+    def _parse(self, payloads: list[bytes]) -> None:
         for payload in payloads:
             if payload == DONE:
                 self._is_done = True
-            elif payload and self._assembly.add(parse_json(payload)) and self._first_s is None:
+            elif payload and self._accumulator.add(parse_json(payload)) and self._first_s is None:
                 self._first_s = time.perf_counter()
 
 
-def _refusal(status: int, body: bytes, wait: str | None) -> AttemptFailed:
-    """What a status other than 200 means. The text of an error is shown, never graded."""
+def _refusal(status: int, body: bytes, retry_after: str | None) -> AttemptFailed:
+    """The failure that a status other than 200 means. Its text is shown, never graded."""
     text = _error_text(body)
     cause = f"http_{status}"
     if status == 400 and any(
@@ -192,30 +185,15 @@ def _refusal(status: int, body: bytes, wait: str | None) -> AttemptFailed:
         cause=cause,
         is_retryable=status in RETRYABLE_STATUSES or status >= 500,
         is_overload=status in OVERLOAD_STATUSES,
-        retry_after_s=retry_after(wait, now=datetime.now(UTC)),
+        retry_after_s=parse_retry_after(retry_after),
     )
-
-
-def retry_after(field: str | None, *, now: datetime) -> float | None:
-    """Seconds from a Retry-After field: a number or a date (RFC 9110, section 10.2.3); None if absent or unreadable."""
-    text = (field or "").strip()
-    if not text:
-        return None
-    try:
-        return max(0.0, float(text)) if float(text) < 86_400 else 86_400.0
-    except ValueError:
-        pass
-    try:
-        return max(0.0, (email.utils.parsedate_to_datetime(text) - now).total_seconds())
-    except (ValueError, TypeError):
-        return None
 
 
 def _error_text(data: bytes) -> str:
     try:
         found = parse_json(data)
     except AttemptFailed:
-        return data[:300].decode("utf-8", "replace").strip() or "(empty body)"
+        return data[:MAX_ERROR_CHARS].decode("utf-8", "replace").strip() or "(empty body)"
     error = found.get("error", found)
     text = error.get("message", error) if isinstance(error, dict) else error
-    return str(text)[:300]
+    return str(text)[:MAX_ERROR_CHARS]

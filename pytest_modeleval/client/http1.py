@@ -1,9 +1,9 @@
-"""Our own transport: HTTP/1.1 over asyncio, parsed by httptools (llhttp), with no more between than a request needs.
+"""The default transport: HTTP/1.1 over asyncio, parsed by httptools (llhttp).
 
-A request costs a few writes and callbacks: no task, no lock, no wake-up but the last. On one machine, at 64 requests in
-flight, it took a third of the CPU of aiohttp and a fiftieth of that of stock httpx (whose pool walks all connections
-for every request, encode/httpx issue 3215). It does what talking to a model server needs and no more: POST, keep-alive,
-TLS; no redirects, cookies, proxies, compression.
+A request costs a few writes and callbacks: no task, no lock, one wake-up. On one machine, at 64 requests in flight, it
+took a third of the CPU of aiohttp and a fiftieth of that of httpx (whose pool walks all connections for every request,
+encode/httpx issue 3215). It supports what a model server needs: POST, keep-alive and TLS; no redirects, cookies,
+proxies or compression.
 
 Format: RFC 9112 (HTTP/1.1). Where a body ends: section 6.3.
 """
@@ -11,75 +11,84 @@ Format: RFC 9112 (HTTP/1.1). Where a body ends: section 6.3.
 from __future__ import annotations
 
 import asyncio
-import ssl
+import logging
 import urllib.parse
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import cast
 
 import httptools
 
-from pytest_modeleval.client.transport import CONNECT_TIMEOUT_S, KEEPALIVE_S, Receiver, StaleConnectionError, lost
+from pytest_modeleval._support.tls import tls_context
+from pytest_modeleval.client.transport import CONNECT_TIMEOUT_S, KEEPALIVE_S, Receiver, connection_error
 from pytest_modeleval.errors import AttemptFailed
 from pytest_modeleval.records import Kind
 
 MAX_HEAD_BYTES = 256 * 1024
 PORTS = {"http": 80, "https": 443}
+_log = logging.getLogger("pytest_modeleval.client")
 
 
 @dataclass(slots=True, eq=False)
-class _Place:
-    """Where requests to one URL go. line: what their heads have in common. idle: connections, the last used last.
-
-    heads: the line and the header fields, by the fields: those of thousands of requests are the same.
-    """
+class _Endpoint:
+    """One URL and its connections."""
 
     host: str
     port: int
     is_tls: bool
-    line: bytes
+    request_line: bytes
+    """The request line and the Host field, which all requests have in common."""
     idle: list[_Connection] = field(default_factory=list)
+    """Open connections without an exchange, the last used last."""
     heads: dict[tuple[tuple[str, str], ...], bytes] = field(default_factory=dict)
+    """Encoded heads by header fields: thousands of requests share one."""
 
     def head(self, headers: Mapping[str, str]) -> bytes:
-        """The head of a request, up to the fields that only this one has."""
+        """The head of a request, without the fields that belong to one request."""
         fields = tuple(headers.items())
         known = self.heads.get(fields)
         if known is None:
-            known = self.heads[fields] = self.line + _encoded(fields)
+            known = self.heads[fields] = self.request_line + _encode_fields(fields)
         return known
+
+    def take_idle(self, now_s: float) -> _Connection | None:
+        """The connection that was used last; those idle for KEEPALIVE_S or longer are closed."""
+        while self.idle:
+            connection = self.idle.pop()
+            if connection.is_open and now_s - connection.idle_since_s < KEEPALIVE_S:
+                return connection
+            connection.drop()
+        return None
+
+
+@dataclass(slots=True, eq=False)
+class _Exchange:
+    """One request and its response."""
+
+    endpoint: _Endpoint
+    request: bytes
+    receiver: Receiver
+    done: asyncio.Future[None]
+    connection: _Connection | None = None
+    task: asyncio.Task[None] | None = None
+    """Opens a connection. None if an idle one was used."""
+
+    def cancel(self) -> None:
+        """Close the connection, or stop opening it. No effect once the exchange is over."""
+        if self.task is not None:
+            self.task.cancel()
+        if self.connection is not None and self.connection.exchange is self:
+            self.connection.drop()
 
 
 class Http1Transport:
-    """See Transport. Opens as many connections as there are requests at once: the dispatcher bounds them."""
+    """Opens as many connections as there are requests at once; the dispatcher bounds them."""
 
     def __init__(self) -> None:
-        self._places: dict[str, _Place] = {}
-        self._tls: ssl.SSLContext | None = None
+        self._endpoints: dict[str, _Endpoint] = {}
+        self._opening: set[asyncio.Task[None]] = set()
 
-    async def post(
-        self, url: str, body: bytes, headers: Mapping[str, str], receiver: Receiver, *, request_id: str = ""
-    ) -> None:
-        """See Transport."""
-        place = self._places.get(url) or self._place(url)
-        request = _request(place, body, headers, request_id)
-        loop = asyncio.get_running_loop()
-        connection = _kept(place, loop.time()) or await self._connect(place, loop)
-        done = loop.create_future()
-        try:
-            try:
-                await connection.send(request, receiver, done)
-            except StaleConnectionError:
-                connection = await self._connect(place, loop)
-                done = loop.create_future()
-                await connection.send(request, receiver, done)
-        except BaseException:
-            # A cancelled request too: that is how the server learns that nobody waits.
-            connection.abandon(done)
-            raise
-
-    def begin(
+    def send(
         self,
         url: str,
         body: bytes,
@@ -88,22 +97,26 @@ class Http1Transport:
         done: asyncio.Future[None],
         *,
         request_id: str = "",
-    ) -> Callable[[], None] | None:
-        """See Transport."""
-        place = self._places.get(url)
-        connection = _kept(place, done.get_loop().time()) if place is not None else None
-        if place is None or connection is None:
-            return None
-        connection.send(_request(place, body, headers, request_id), receiver, done)
-        return partial(connection.abandon, done)
+    ) -> Callable[[], None]:
+        endpoint = self._endpoints.get(url) or self._add_endpoint(url)
+        own = f"X-Request-Id: {request_id}\r\n" if request_id else ""
+        request = b"%b%bContent-Length: %d\r\n\r\n%b" % (endpoint.head(headers), own.encode("ascii"), len(body), body)
+        exchange = _Exchange(endpoint, request, receiver, done)
+        connection = endpoint.take_idle(done.get_loop().time())
+        if connection is not None:
+            connection.start(exchange)
+        else:
+            self._open(exchange)
+        return exchange.cancel
 
     async def close(self) -> None:
-        """See Transport."""
-        for place in self._places.values():
-            while place.idle:
-                place.idle.pop().drop()
+        for task in self._opening:
+            task.cancel()
+        for endpoint in self._endpoints.values():
+            while endpoint.idle:
+                endpoint.idle.pop().drop()
 
-    def _place(self, url: str) -> _Place:
+    def _add_endpoint(self, url: str) -> _Endpoint:
         parts = urllib.parse.urlsplit(url)
         if parts.scheme not in PORTS or not parts.hostname:
             raise AttemptFailed(
@@ -116,54 +129,60 @@ class Http1Transport:
         target = urllib.parse.quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
         if parts.query:
             target += "?" + urllib.parse.quote(parts.query, safe="/%:@!$&'()*+,;=~-._?")
-        place = _Place(
+        endpoint = _Endpoint(
             host=parts.hostname,
             port=parts.port or PORTS[parts.scheme],
             is_tls=parts.scheme == "https",
-            line=f"POST {target} HTTP/1.1\r\nHost: {host}\r\n".encode("idna" if not host.isascii() else "ascii"),
+            request_line=f"POST {target} HTTP/1.1\r\nHost: {host}\r\n".encode(
+                "idna" if not host.isascii() else "ascii"
+            ),
         )
         # The same origin under two paths has two pools: at most a handful of connections more.
-        return self._places.setdefault(url, place)
+        return self._endpoints.setdefault(url, endpoint)
 
-    async def _connect(self, place: _Place, loop: asyncio.AbstractEventLoop) -> _Connection:
-        if place.is_tls and self._tls is None:
-            self._tls = ssl.create_default_context()
+    def _open(self, exchange: _Exchange) -> None:
+        """Open a connection and start the exchange on it."""
+        task = exchange.task = exchange.done.get_loop().create_task(self._connect(exchange))
+        self._opening.add(task)
+        task.add_done_callback(self._opening.discard)
+
+    async def _connect(self, exchange: _Exchange) -> None:
+        endpoint, done = exchange.endpoint, exchange.done
+        loop = done.get_loop()
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                _, protocol = await loop.create_connection(
-                    lambda: _Connection(place, loop), place.host, place.port, ssl=self._tls if place.is_tls else None
+                _, connection = await loop.create_connection(
+                    lambda: _Connection(endpoint, loop, self._open),
+                    endpoint.host,
+                    endpoint.port,
+                    ssl=tls_context() if endpoint.is_tls else None,
                 )
-        except TimeoutError as error:
-            raise AttemptFailed(
-                f"connecting to the server took more than {CONNECT_TIMEOUT_S:.0f} s",
-                kind=Kind.TIMEOUT,
-                cause="connect_timeout",
-            ) from error
+        except TimeoutError:
+            text = f"connecting to the server took more than {CONNECT_TIMEOUT_S:.0f} s"
+            _fail(done, AttemptFailed(text, kind=Kind.TIMEOUT, cause="connect_timeout"))
         except OSError as error:
-            raise lost(error) from error
-        return protocol
+            _fail(done, connection_error(error))
+        except Exception as error:  # noqa: BLE001 - handed over to the caller, who waits for `done`
+            _fail(done, error)
+        else:
+            exchange.task = None
+            _log.debug("opened a connection to %s:%d", endpoint.host, endpoint.port)
+            if done.done():
+                connection.drop()
+            else:
+                connection.start(exchange)
 
 
-def _request(place: _Place, body: bytes, headers: Mapping[str, str], request_id: str) -> bytes:
-    own = f"X-Request-Id: {request_id}\r\n" if request_id else ""
-    return b"%b%bContent-Length: %d\r\n\r\n%b" % (place.head(headers), own.encode("ascii"), len(body), body)
+def _fail(done: asyncio.Future[None], error: BaseException) -> None:
+    if not done.done():
+        done.set_exception(error)
 
 
-def _kept(place: _Place, now_s: float) -> _Connection | None:
-    """An open connection that was used a moment ago; those that were not are dropped."""
-    while place.idle:
-        connection = place.idle.pop()
-        if connection.is_open and now_s - connection.idle_since_s < KEEPALIVE_S:
-            return connection
-        connection.drop()
-    return None
-
-
-def _encoded(fields: Iterable[tuple[str, str]]) -> bytes:
+def _encode_fields(fields: Iterable[tuple[str, str]]) -> bytes:
     """Header fields as bytes. Raises AttemptFailed for a value that would end its line."""
     lines = [f"{name}: {value}" for name, value in fields]
     if any("\n" in line or "\r" in line or not line.isascii() for line in lines):
-        # Not shown: it may be the key.
+        # The value may be the key, so the message does not show it.
         raise AttemptFailed(
             "a header field (the API key?) holds a line break or characters outside of ASCII",
             kind=Kind.SERVER_ERROR,
@@ -174,112 +193,109 @@ def _encoded(fields: Iterable[tuple[str, str]]) -> bytes:
 
 
 class _Connection(asyncio.Protocol):
-    """One connection: one exchange at a time. The callbacks named on_* are httptools'."""
+    """One connection: one exchange at a time. Methods named on_* are httptools callbacks."""
 
     __slots__ = (
-        "_done",
-        "_fails",
+        "_endpoint",
+        "_error",
         "_head_bytes",
         "_headers",
         "_is_complete",
-        "_is_head_over",
+        "_is_head_complete",
         "_is_reusable",
         "_loop",
         "_parser",
-        "_place",
-        "_receiver",
+        "_reopen",
         "_transport",
         "_was_used",
+        "exchange",
         "idle_since_s",
         "is_open",
     )
 
-    def __init__(self, place: _Place, loop: asyncio.AbstractEventLoop) -> None:
-        self._place = place
+    def __init__(
+        self, endpoint: _Endpoint, loop: asyncio.AbstractEventLoop, reopen: Callable[[_Exchange], None]
+    ) -> None:
+        """reopen: starts an exchange again, on a new connection."""
+        self._endpoint = endpoint
         self._loop = loop
+        self._reopen = reopen
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
-        self._receiver: Receiver | None = None
-        self._done: asyncio.Future[None] | None = None
-        self._fails: BaseException | None = None
+        self.exchange: _Exchange | None = None
+        self._error: BaseException | None = None
         self._headers: dict[str, str] = {}
         self._head_bytes = 0
-        self._is_head_over = self._is_complete = self._is_reusable = self._was_used = False
+        self._is_head_complete = self._is_complete = self._is_reusable = self._was_used = False
         self.is_open = False
         self.idle_since_s = 0.0
 
-    def send(self, request: bytes, receiver: Receiver, done: asyncio.Future[None]) -> asyncio.Future[None]:
-        """Send; `done`, given back, is done when the receiver has all of the answer."""
-        if not self.is_open or self._transport is None:
-            done.set_exception(lost("it was closed before the request was sent", is_unsaid=self._was_used))
-            return done
-        self._receiver = receiver
-        self._done = done
+    def start(self, exchange: _Exchange) -> None:
+        """Send the request."""
+        self.exchange = exchange
+        exchange.connection = self
         self._headers = {}
         self._head_bytes = 0
-        self._is_head_over = self._is_complete = False
-        self._transport.write(request)
-        return done
-
-    def abandon(self, done: asyncio.Future[None]) -> None:
-        """Close, if it still works on what `done` waits for."""
-        if self._done is done:
-            self.drop()
+        self._is_head_complete = self._is_complete = False
+        if not self.is_open or self._transport is None:
+            self._lose("it was closed before the request was sent")
+            return
+        self._transport.write(exchange.request)
 
     def drop(self) -> None:
-        """Close at once; what the server still wanted to say is not waited for."""
+        """Close at once and discard what the server still sends."""
         if self._transport is not None:
             self._transport.abort()
         self.is_open = False
-        self._receiver = None
+        self.exchange = None
 
-    # Of asyncio
+    # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self.is_open = True
 
     def data_received(self, data: bytes) -> None:
-        if self._done is None or self._done.done():
-            # Nobody asked: a server that is about to close, or one that says more than it announced.
+        exchange = self.exchange
+        if exchange is None or exchange.done.done():
+            # Data without a request: the server is about to close, or sends more than it announced.
             self.drop()
             return
-        if not self._is_head_over:
+        if not self._is_head_complete:
             self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserCallbackError as error:
-            self._fail(self._fails or error)
+            self._fail(self._error or error)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             if self._is_complete:
-                # The answer is whole; what follows it is none of ours.
+                # The response is complete; the invalid data after it belongs to no request.
                 self._is_reusable = False
-                self._end()
+                self._finish()
             else:
-                self._fail(lost(f"no valid HTTP: {error}"))
+                self._fail(connection_error(f"no valid HTTP: {error}"))
         else:
             if self._is_complete:
-                self._end()
-            elif not self._is_head_over and self._head_bytes > MAX_HEAD_BYTES:
-                self._fail(lost(f"the head of the answer is longer than {MAX_HEAD_BYTES} bytes"))
+                self._finish()
+            elif not self._is_head_complete and self._head_bytes > MAX_HEAD_BYTES:
+                self._fail(connection_error(f"the head of the response is longer than {MAX_HEAD_BYTES} bytes"))
 
     def eof_received(self) -> None:
-        # The loop closes the connection a moment later; nobody is to take it until then.
+        # The loop closes the connection a moment later; it must not be used until then.
         self.is_open = False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_open = False
-        if self in self._place.idle:
-            self._place.idle.remove(self)
-        if self._done is None or self._done.done():
+        if self in self._endpoint.idle:
+            self._endpoint.idle.remove(self)
+        if self.exchange is None or self.exchange.done.done():
             return
-        if exc is None and self._is_head_over and not self._tells_its_end():
-            self._end()
+        if exc is None and self._is_head_complete and not self._has_delimited_body():
+            self._finish()
         else:
-            is_unsaid = self._was_used and not self._head_bytes
-            self._fail(lost(exc or "it was closed before the answer was complete", is_unsaid=is_unsaid))
+            self._lose(exc or "it was closed before the response was complete")
 
-    # Of httptools
+    # httptools
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
@@ -289,66 +305,75 @@ class _Connection(asyncio.Protocol):
         if self._is_complete:
             return
         if status < 200:
-            # 100 Continue and the like: the answer itself follows.
+            # 100 Continue and the like: the final response follows.
             self._headers = {}
             return
-        self._is_head_over = True
-        self._tell(status)
+        self._is_head_complete = True
+        try:
+            if self.exchange is not None:
+                self.exchange.receiver.on_head(status, self._headers)
+        except BaseException as error:
+            self._error = error
+            raise
 
     def on_body(self, body: bytes) -> None:
         try:
-            if self._receiver is not None and not self._is_complete:
-                self._receiver.data(body)
+            if self.exchange is not None and not self._is_complete:
+                self.exchange.receiver.on_data(body)
         except BaseException as error:
-            # httptools wraps what a callback raises; this is what comes out of `post`, as it is.
-            self._fails = error
+            # httptools wraps what a callback raises; the exchange fails with the original.
+            self._error = error
             raise
 
     def on_message_begin(self) -> None:
         if self._is_complete:
-            # Who says more than was asked for is not asked again.
+            # A server that sends a second response unasked gets no further request on this connection.
             self._is_reusable = False
 
     def on_message_complete(self) -> None:
-        if self._is_head_over and not self._is_complete:
-            self._is_reusable = self._parser.should_keep_alive() and self._tells_its_end()
-            # The end waits until the rest of the data was looked at, see on_message_begin.
+        if self._is_head_complete and not self._is_complete:
+            self._is_reusable = self._parser.should_keep_alive() and self._has_delimited_body()
+            # _finish runs after the rest of the data has been parsed, see on_message_begin.
             self._is_complete = True
 
-    def _end(self) -> None:
-        """All of the answer is there: the connection is free, and the receiver may use it at once."""
-        receiver, done = self._receiver, self._done
-        self._receiver = self._done = None
+    def _finish(self) -> None:
+        """The response is complete: free the connection, then tell the receiver, which may send at once."""
+        exchange, self.exchange = self.exchange, None
         if self._is_reusable and self.is_open:
             self._was_used = True
             self.idle_since_s = self._loop.time()
-            self._place.idle.append(self)
+            self._endpoint.idle.append(self)
         else:
             self.drop()
-        if done is None or done.done():
+        if exchange is None or exchange.done.done():
             return
         try:
-            if receiver is not None:
-                receiver.end()
-        except BaseException as error:  # noqa: BLE001 - handed to whoever waits
-            done.set_exception(error)
+            exchange.receiver.on_end()
+        except BaseException as error:  # noqa: BLE001 - handed over to the caller, who waits for `done`
+            _fail(exchange.done, error)
         else:
-            done.set_result(None)
+            if not exchange.done.done():
+                exchange.done.set_result(None)
 
-    def _tell(self, status: int) -> None:
-        try:
-            if self._receiver is not None:
-                self._receiver.head(status, self._headers)
-        except BaseException as error:
-            # See on_body.
-            self._fails = error
-            raise
-
-    def _tells_its_end(self) -> bool:
-        """The body has a length or comes in chunks; one that does not ends with the connection."""
+    def _has_delimited_body(self) -> bool:
+        """The body has a length or comes in chunks; otherwise it ends when the connection is closed."""
         return "content-length" in self._headers or "chunked" in self._headers.get("transfer-encoding", "").lower()
 
+    def _lose(self, error: BaseException | str) -> None:
+        """The connection is gone. A kept one that gave no byte of a response says nothing about the request.
+
+        Servers close connections whenever they like (llama.cpp: after every stream, having announced keep-alive), so
+        the request goes out again on a new connection (RFC 9112, section 9.3.1).
+        """
+        exchange = self.exchange
+        if exchange is not None and self._was_used and not self._head_bytes and not exchange.done.done():
+            _log.debug("a kept connection to %s was closed; sending the request again", self._endpoint.host)
+            self.drop()
+            self._reopen(exchange)
+        else:
+            self._fail(connection_error(error))
+
     def _fail(self, error: BaseException) -> None:
-        if self._done is not None and not self._done.done():
-            self._done.set_exception(error)
+        if self.exchange is not None:
+            _fail(self.exchange.done, error)
         self.drop()

@@ -1,58 +1,44 @@
-"""Which transport a server is asked through: our own, or httpx where a proxy or a client of the user's own is between.
+"""The transport over httpx, for proxies and for a client of the user's own, and the choice between the two transports.
 
-`HttpxTransport` wraps any httpx.AsyncClient: for proxies, for tests (httpx.MockTransport), and for networks that need
-more than that; see the hook `pytest_modeleval_http_client`.
+`HttpxTransport` wraps any httpx.AsyncClient: tests use httpx.MockTransport, and networks with special needs supply a
+client through the hook `pytest_modeleval_http_client`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_modeleval._support.proxies import proxy_of
+from pytest_modeleval._support.tls import tls_context
 from pytest_modeleval.client.http1 import Http1Transport
-from pytest_modeleval.client.transport import CONNECT_TIMEOUT_S, KEEPALIVE_S, Receiver, Transport, lost
+from pytest_modeleval.client.transport import CONNECT_TIMEOUT_S, KEEPALIVE_S, Receiver, Transport, connection_error
 
 if TYPE_CHECKING:
     import httpx
 
 
 def transport_for(urls: Sequence[str]) -> Transport:
-    """The transport for these servers: our own, or httpx where the environment names a proxy for one of them."""
+    """Http1Transport, or HttpxTransport if the environment names a proxy for one of these servers."""
     if any(proxy_of(url) for url in urls):
-        import httpx  # noqa: PLC0415 - a fifth of a second that only those behind a proxy need to wait
+        import httpx  # noqa: PLC0415 - takes a fifth of a second to load
 
         limits = httpx.Limits(max_connections=None, keepalive_expiry=KEEPALIVE_S)
-        # No limit on reading: the dispatcher watches for silence.
-        return HttpxTransport(httpx.AsyncClient(timeout=httpx.Timeout(None, connect=CONNECT_TIMEOUT_S), limits=limits))
+        # No read timeout: the dispatcher ends idle attempts.
+        timeout = httpx.Timeout(None, connect=CONNECT_TIMEOUT_S)
+        return HttpxTransport(httpx.AsyncClient(timeout=timeout, limits=limits, verify=tls_context()))
     return Http1Transport()
 
 
 class HttpxTransport:
-    """Any httpx.AsyncClient. Times out only where that client says so."""
+    """Sends each request in a task of its own. Time limits are those of the client."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    async def post(
-        self, url: str, body: bytes, headers: Mapping[str, str], receiver: Receiver, *, request_id: str = ""
-    ) -> None:
-        """See Transport."""
-        import httpx  # noqa: PLC0415 - loaded already by whoever made the client
-
-        own = {"X-Request-Id": request_id} if request_id else {}
-        try:
-            async with self._client.stream("POST", url, content=body, headers={**headers, **own}) as answer:
-                receiver.head(answer.status_code, answer.headers)
-                async for piece in answer.aiter_bytes():
-                    if piece:
-                        receiver.data(piece)
-            receiver.end()
-        except (httpx.HTTPError, httpx.StreamError) as error:
-            raise lost(error) from error
-
-    def begin(
+    def send(
         self,
         url: str,
         body: bytes,
@@ -61,9 +47,43 @@ class HttpxTransport:
         done: asyncio.Future[None],
         *,
         request_id: str = "",
-    ) -> None:
-        """See Transport. httpx can only be waited for."""
+    ) -> Callable[[], None]:
+        own = {"X-Request-Id": request_id} if request_id else {}
+        task = done.get_loop().create_task(self._exchange(url, body, {**headers, **own}, receiver))
+        self._tasks.add(task)
+
+        def on_done(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            error = None if task.cancelled() else task.exception()
+            if done.done():
+                return
+            if task.cancelled():
+                done.cancel()
+            elif error is not None:
+                done.set_exception(error)
+            else:
+                done.set_result(None)
+
+        def cancel() -> None:
+            task.cancel()
+
+        task.add_done_callback(on_done)
+        return cancel
 
     async def close(self) -> None:
-        """See Transport."""
+        for task in self._tasks:
+            task.cancel()
         await self._client.aclose()
+
+    async def _exchange(self, url: str, body: bytes, headers: Mapping[str, str], receiver: Receiver) -> None:
+        import httpx  # noqa: PLC0415 - loaded when the client was made
+
+        try:
+            async with self._client.stream("POST", url, content=body, headers=headers) as response:
+                receiver.on_head(response.status_code, response.headers)
+                async for piece in response.aiter_bytes():
+                    if piece:
+                        receiver.on_data(piece)
+            receiver.on_end()
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            raise connection_error(error) from error

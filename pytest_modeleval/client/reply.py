@@ -19,8 +19,8 @@ from pytest_modeleval.records import JsonObject, Kind, Response, ToolCall, Usage
 MAX_TEXT_CHARS = 32 * 1024 * 1024
 
 
-def bad(message: str, cause: str) -> AttemptFailed:
-    """A reply that is no reply. It is asked for again: nothing valid is thrown away."""
+def bad_response_error(message: str, cause: str) -> AttemptFailed:
+    """The failure of a response that is no valid reply. It is retried; no valid reply is ever discarded."""
     return AttemptFailed(message, kind=Kind.BAD_RESPONSE, cause=cause)
 
 
@@ -29,11 +29,11 @@ def parse_json(data: bytes) -> JsonObject:
     try:
         found = orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        raise bad(
+        raise bad_response_error(
             f"expected a JSON object from the server, found {_excerpt(data)} ({error})", "malformed_json"
         ) from error
     if not isinstance(found, dict):
-        raise bad(f"expected a JSON object from the server, found {_excerpt(data)}", "malformed_json")
+        raise bad_response_error(f"expected a JSON object from the server, found {_excerpt(data)}", "malformed_json")
     return found
 
 
@@ -84,7 +84,9 @@ class StreamAccumulator:
             reasoning = delta.get("reasoning_content") or delta.get("reasoning")
             calls = delta.get("tool_calls")
         except (AttributeError, KeyError, IndexError, TypeError) as error:
-            raise bad(f"a streamed event has not the form of a chat completion: {error}", "malformed_event") from error
+            raise bad_response_error(
+                f"a streamed event has not the form of a chat completion: {error}", "malformed_event"
+            ) from error
         if reason:
             self.finish_reason = str(reason)
         if content:
@@ -109,10 +111,12 @@ class StreamAccumulator:
 
     def _take(self, pieces: list[str], piece: object) -> None:
         if not isinstance(piece, str):
-            raise bad(f"expected text in a streamed event, found {type(piece).__name__}", "malformed_event")
+            raise bad_response_error(
+                f"expected text in a streamed event, found {type(piece).__name__}", "malformed_event"
+            )
         self._size += len(piece)
         if self._size > MAX_TEXT_CHARS:
-            raise bad(f"the reply is longer than {MAX_TEXT_CHARS} characters", "too_large")
+            raise bad_response_error(f"the reply is longer than {MAX_TEXT_CHARS} characters", "too_large")
         pieces.append(piece)
 
     def _take_calls(self, calls: Any) -> None:
@@ -125,9 +129,11 @@ class StreamAccumulator:
                 known["arguments"] += _arguments(function.get("arguments"))
                 self._size += len(known["arguments"])
         except (AttributeError, TypeError) as error:
-            raise bad(f"a streamed tool call has not the expected form: {error}", "malformed_event") from error
+            raise bad_response_error(
+                f"a streamed tool call has not the expected form: {error}", "malformed_event"
+            ) from error
         if self._size > MAX_TEXT_CHARS:
-            raise bad(f"the reply is longer than {MAX_TEXT_CHARS} characters", "too_large")
+            raise bad_response_error(f"the reply is longer than {MAX_TEXT_CHARS} characters", "too_large")
 
 
 def reply_from_json(found: Mapping[str, Any]) -> JsonObject:
@@ -150,11 +156,11 @@ def reply_from_json(found: Mapping[str, Any]) -> JsonObject:
             for call in message.get("tool_calls") or ()
         ]
     except (KeyError, IndexError, TypeError, AttributeError) as error:
-        raise bad(
+        raise bad_response_error(
             f"expected a chat completion, found another JSON object ({error!r} is missing)", "no_choice"
         ) from error
     if not isinstance(content or "", str) or not isinstance(reasoning, str):
-        raise bad("expected text as content of the reply, found another type", "malformed_content")
+        raise bad_response_error("expected text as content of the reply, found another type", "malformed_content")
     return _reply(
         content=content or "",
         reasoning=reasoning,
@@ -170,7 +176,9 @@ def check_finish(reply: Mapping[str, Any]) -> None:
     """Refuse replies that the server itself did not bring to an end."""
     reason = reply.get("finish_reason")
     if reason is None:
-        raise bad("the reply came without a finish_reason, so nobody knows whether it is whole", "no_finish_reason")
+        raise bad_response_error(
+            "the reply came without a finish_reason, so nobody knows whether it is whole", "no_finish_reason"
+        )
     if reason in ("abort", "error"):
         raise AttemptFailed(
             f"the server gave the request up (finish_reason {reason})", kind=Kind.SERVER_ERROR, cause=f"finish_{reason}"

@@ -1,9 +1,9 @@
-"""The interface of an HTTP transport. `client.http1` is the usual one, `client.httpx_transport` the other.
+"""The interface between requests and HTTP. `client.http1` is the default transport, `client.httpx_transport` the other.
 
-An answer is not waited for in pieces. A streamed one comes a token at a time, and waking up a coroutine for each of
-them costs more than everything else that is done for a request; a Receiver takes each piece in where it arrives.
+Responses are delivered by callback. A streamed response arrives token by token, and waking a coroutine for each token
+costs more than everything else that is done for a request.
 
-Errors of the layer below are mapped here, once, to AttemptFailed.
+Errors of the layer below become AttemptFailed here, once.
 """
 
 from __future__ import annotations
@@ -22,30 +22,22 @@ KEEPALIVE_S = 3.0
 
 
 class Receiver(Protocol):
-    """Takes an answer in as it arrives. What it raises ends the exchange and comes out of `post`."""
+    """Receives one response. An exception raised here ends the exchange and becomes its result."""
 
-    def head(self, status: int, headers: Mapping[str, str]) -> None:
-        """The answer begins. Names of header fields are in lower case."""
+    def on_head(self, status: int, headers: Mapping[str, str]) -> None:
+        """The response begins. Names of header fields are in lower case."""
 
-    def data(self, piece: bytes) -> None:
+    def on_data(self, piece: bytes) -> None:
         """A piece of the body, not empty."""
 
-    def end(self) -> None:
-        """The answer is complete, and its connection free for another one. Called where the last piece arrives."""
+    def on_end(self) -> None:
+        """The response is complete, and its connection is free for the next request."""
 
 
 class Transport(Protocol):
-    """Sends one POST. All failures of the connection come out as AttemptFailed.
+    """Sends POST requests."""
 
-    headers: those that all requests have. request_id: sent as X-Request-Id, if not empty; plain ASCII.
-    """
-
-    async def post(
-        self, url: str, body: bytes, headers: Mapping[str, str], receiver: Receiver, *, request_id: str = ""
-    ) -> None:
-        """Return when the answer is complete. A cancelled exchange closes the connection: the server is to stop."""
-
-    def begin(
+    def send(
         self,
         url: str,
         body: bytes,
@@ -54,28 +46,41 @@ class Transport(Protocol):
         done: asyncio.Future[None],
         *,
         request_id: str = "",
-    ) -> Callable[[], None] | None:
-        """Send at once, from anywhere in the loop; `done` gets what `post` returns or raises, or StaleConnectionError.
+    ) -> Callable[[], None]:
+        """Start an exchange and return a function that cancels it. Called in the event loop of `done`.
 
-        Gives back what abandons the exchange, to be called when `done` was cancelled. None where it takes time to send
-        (no connection is open): then nothing was done, and `post` is the way.
+        headers: the same for all requests. request_id: sent as X-Request-Id if not empty; plain ASCII.
+        done: completed after receiver.on_end; gets AttemptFailed if the connection fails, or what the receiver raised.
+        The function that is returned closes the connection, which is how the server learns to stop; it has no effect
+        once the exchange is over. Raises AttemptFailed for a request that cannot be sent at all.
         """
 
     async def close(self) -> None:
-        """Give all connections back."""
+        """Close all connections."""
 
 
-class StaleConnectionError(AttemptFailed):
-    """A connection that was used before ended without a byte of an answer. Ask again, with `post`.
+async def post(
+    transport: Transport,
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    receiver: Receiver,
+    *,
+    request_id: str = "",
+) -> None:
+    """Send one request and wait until its response is complete. Cancellation closes the connection."""
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    cancel = transport.send(url, body, headers, receiver, done, request_id=request_id)
+    try:
+        await done
+    except asyncio.CancelledError:
+        cancel()
+        raise
 
-    Servers close connections whenever they like (llama.cpp: after every stream, having announced keep-alive). That says
-    nothing about the request, which is to be sent again (RFC 9112, section 9.3.1).
-    """
 
-
-def lost(error: BaseException | str, *, is_unsaid: bool = False) -> AttemptFailed:
-    """The connection failed; asked again, it may work."""
+def connection_error(error: BaseException | str) -> AttemptFailed:
+    """The failure of a connection. It is retried."""
     text = str(error) or type(error).__name__
-    return (StaleConnectionError if is_unsaid else AttemptFailed)(
+    return AttemptFailed(
         f"the connection to the server failed: {text}", kind=Kind.SERVER_ERROR, cause="connection_lost"
     )

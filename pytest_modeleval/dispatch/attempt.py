@@ -1,8 +1,8 @@
-"""One attempt: sent in the moment in which it gets a slot, heard, and over where its last piece arrives.
+"""One attempt at a request: sent as soon as a slot is free, completed in the callback that receives its last chunk.
 
-A coroutine that is woken for each of these steps waits, each time, until all others that are ready have run, and where
-pytest's thread wants the interpreter, for that too. So an attempt is a handful of callbacks: the reply that ends it is
-written to the journal and its slot is used by the next request before the loop turns to anything else.
+A coroutine that is woken for each step waits, each time, until all others that are ready have run, and for the
+interpreter if pytest's thread wants it. So an attempt is a handful of callbacks: its reply is journaled and its slot is
+used by the next request before the loop turns to anything else.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from pytest_modeleval.records import JsonObject, Kind
 
 
 @dataclass(slots=True)
-class Call:
-    """One request to be asked, and what the watch over it needs.
-
-    key: journal key. group: whose silence limit counts (the benchmark). limit_s: seconds for one attempt.
-    prefix: equal for requests that share a beginning, so that they go to the same replica; None: it does not matter.
-    """
+class PendingRequest:
+    """A request that has no reply yet."""
 
     key: str
+    """Journal key."""
     body: bytes
     group: str
+    """Requests of one group (a benchmark) share an idle timeout."""
     limit_s: float
+    """Seconds for one attempt."""
     prefix: int | None = None
+    """Equal for requests that share a beginning, so that they go to the same replica. None: any replica will do."""
 
 
 @dataclass(slots=True)
@@ -42,136 +42,133 @@ class Counters:
     """Counts since the start, for the live line."""
 
     answered: int = 0
-    failed_attempts: int = 0
     completion_tokens: int = 0
 
 
 @dataclass(slots=True)
 class DispatchState:
-    """What all attempts of a dispatcher share.
-
-    sends_id: requests carry their id as `rid`. under_way: attempts that the server works on. name: begins the ids of
-    requests, which are our own, and told apart from those of any other process. lost_reason: the server was given up.
-    """
+    """What all attempts of a dispatcher share."""
 
     client: ChatClient
     replicas: Replicas
     limiter: Limiter
     health: ServerHealth
     sends_id: bool
-    figures: Counters = field(default_factory=Counters)
-    under_way: set[Attempt] = field(default_factory=set)
-    name: str = field(default_factory=lambda: f"modeleval-{uuid.uuid4().hex}")
-    asked: int = 0
-    lost_reason: str = ""
+    """Bodies carry the request's id as `rid`."""
+    counters: Counters = field(default_factory=Counters)
+    in_flight: set[Attempt] = field(default_factory=set)
+    id_prefix: str = field(default_factory=lambda: f"modeleval-{uuid.uuid4().hex}")
+    """Begins the ids of requests, so that they differ from those of every other process."""
+    requests: int = 0
+    """Ids given out so far."""
+    down_reason: str = ""
+    """Why no further request is sent; "" while the server is asked."""
 
 
 @dataclass(slots=True, eq=False)
 class Attempt:
-    """An attempt, from the wait for its slot to its end: the Listener of its answer. Times are the loop's, in seconds.
+    """One attempt, from the wait for a slot to its end. Listens to its response. Times are the loop's, in seconds."""
 
-    task: whose work it is, cancelled when the attempt expires. cancelling: how many wished it cancelled before.
-    take(reply, attempt): called with a valid reply before anything else is sent. abandon: closes its connection.
-    replica: -1 until it is sent. reply: set when it is over.
-    """
-
-    ground: DispatchState
-    call: Call
-    take: Callable[[JsonObject, int], None]
-    silence: IdleTimeout
-    attempt: int
+    state: DispatchState
+    request: PendingRequest
+    on_reply: Callable[[JsonObject, int], None]
+    """Called with a valid reply and the number of attempts before anything else is sent."""
+    idle_timeout: IdleTimeout
+    number: int
+    """From 1."""
     loop: asyncio.AbstractEventLoop
     task: asyncio.Task[Any]
+    """The task that waits for the reply; cancelled when the attempt expires."""
     cancelling: int
+    """Cancellations of the task that were requested earlier."""
     replica: int = -1
+    """-1 until the request is sent."""
     url: str = ""
     request_id: str = ""
     started_s: float = 0.0
-    heard_s: float = 0.0
-    longest_s: float = 0.0
+    last_data_s: float = 0.0
+    longest_idle_s: float = 0.0
     has_slot: bool = False
-    abandon: Callable[[], None] | None = None
+    cancel_exchange: Callable[[], None] | None = None
+    """Closes the connection. None until the request is sent."""
     expired: str = ""
+    """Why the attempt was ended from outside: "idle", "too_long", "server_lost"; "" if it was not."""
     reply: JsonObject | None = None
 
-    def begin(self, done: asyncio.Future[None]) -> bool:
-        """The slot is there: send, if that can be done at once. See Limiter.acquire."""
+    def start(self, done: asyncio.Future[None]) -> bool:
+        """The slot is free: send the request, unless all replicas are down. See Limiter.submit."""
         self.has_slot = True
-        ground = self.ground
-        if ground.lost_reason or not ground.replicas.is_ready:
+        if self.state.down_reason or not self.state.replicas.is_ready:
             return False
-        body = self.depart()
-        self.abandon = ground.client.begin(self.url, body, request_id=self.request_id, listener=self, done=done)
-        return self.abandon is not None
+        self.send(done)
+        return True
 
-    def depart(self) -> bytes:
-        """Choose a replica, unless that was done, and let the time run; the body to be sent."""
-        ground = self.ground
-        if self.replica < 0:
-            self.replica = ground.replicas.choose(self.call.prefix)
-            self.url = ground.replicas.urls[self.replica]
-            ground.asked += 1
-            self.request_id = f"{ground.name}-{ground.asked}"
-            ground.under_way.add(self)
-        self.started_s = self.heard_s = self.loop.time()
-        if not ground.sends_id:
-            return self.call.body
-        # The id is our own for every attempt, so it stands outside of what is journaled and hashed.
-        return b'%b,"rid":"%b"}' % (self.call.body[:-1], self.request_id.encode())
+    def send(self, done: asyncio.Future[None]) -> None:
+        """Choose a replica and send the request."""
+        state = self.state
+        self.replica = state.replicas.choose(self.request.prefix)
+        self.url = state.replicas.urls[self.replica]
+        state.requests += 1
+        self.request_id = f"{state.id_prefix}-{state.requests}"
+        state.in_flight.add(self)
+        self.started_s = self.last_data_s = self.loop.time()
+        body = self.request.body
+        if state.sends_id:
+            # Every attempt has an id of its own, so the id is no part of what is journaled and hashed.
+            body = b'%b,"rid":"%b"}' % (body[:-1], self.request_id.encode())
+        self.cancel_exchange = state.client.send(self.url, body, request_id=self.request_id, listener=self, done=done)
 
-    def heard(self) -> None:
-        """See Listener."""
-        moment = self.loop.time()
-        self.longest_s = max(self.longest_s, moment - self.heard_s)
-        self.heard_s = moment
-        self.ground.replicas.heard(self.replica, moment)
+    def on_data(self) -> None:
+        now_s = self.loop.time()
+        self.longest_idle_s = max(self.longest_idle_s, now_s - self.last_data_s)
+        self.last_data_s = now_s
+        self.state.replicas.on_data(self.replica, now_s)
 
-    def over(self, reply: JsonObject) -> None:
-        """See Listener."""
-        self.heard()
-        self.take(reply, self.attempt)
+    def on_complete(self, reply: JsonObject) -> None:
+        self.on_data()
+        self.on_reply(reply, self.number)
         self.reply = reply
-        ground = self.ground
-        self.silence.completed(self.longest_s)
-        ground.replicas.completed(self.replica)
-        ground.limiter.adaptive.succeeded()
-        ground.health.succeeded()
-        ground.figures.answered += 1
-        ground.figures.completion_tokens += (reply.get("usage") or {}).get("completion_tokens") or 0
-        self.leave()
+        state = self.state
+        self.idle_timeout.on_complete(self.longest_idle_s)
+        state.replicas.on_complete(self.replica)
+        state.limiter.on_success()
+        state.health.on_success()
+        state.counters.answered += 1
+        state.counters.completion_tokens += (reply.get("usage") or {}).get("completion_tokens") or 0
+        self.detach()
 
-    def leave(self) -> None:
-        """Give back what it holds, once: whatever became of it."""
+    def detach(self) -> None:
+        """Give back slot and replica. Has an effect once, however the attempt ended."""
         if not self.has_slot:
             return
         self.has_slot = False
-        self.ground.under_way.discard(self)
+        self.state.in_flight.discard(self)
         if self.replica >= 0:
-            self.ground.replicas.done(self.replica)
-        self.ground.limiter.release()
+            self.state.replicas.release(self.replica)
+        self.state.limiter.release()
 
-    def expire(self, why: str) -> None:
-        """End it, once: "silent", "too_long" or "lost"."""
+    def expire(self, reason: str) -> None:
+        """End the attempt. Has an effect once. reason: see `expired`."""
         if not self.expired:
-            self.expired = why
+            self.expired = reason
             self.task.cancel()
 
-    def timed_out(self) -> AttemptFailed:
-        """Why it was ended."""
+    def expiry_error(self) -> AttemptFailed:
+        """The failure of an attempt that expired."""
         now_s = self.loop.time()
-        if self.expired == "lost":
+        if self.expired == "server_lost":
             return AttemptFailed("the server is lost", kind=Kind.SERVER_ERROR, cause="server_lost", is_retryable=False)
-        if self.expired == "silent":
-            silence_s = now_s - self.heard_s
+        if self.expired == "idle":
             return AttemptFailed(
-                f"nothing came from the server for {silence_s:.1f} s (--eval-idle-timeout sets the limit)",
+                f"nothing came from the server for {now_s - self.last_data_s:.1f} s "
+                "(--eval-idle-timeout sets the limit)",
                 kind=Kind.TIMEOUT,
                 cause="idle",
                 is_overload=True,
             )
-        taken_s = now_s - self.started_s
         return AttemptFailed(
-            f"the response was not complete after {taken_s:.0f} s (--eval-sample-timeout sets the limit)",
+            f"the response was not complete after {now_s - self.started_s:.0f} s "
+            "(--eval-sample-timeout sets the limit)",
             kind=Kind.TIMEOUT,
             cause="sample_timeout",
             is_retryable=False,

@@ -1,33 +1,35 @@
-"""Asks the server: bounded, watched for silence, retried, balanced over replicas, every attempt reported.
+"""Sends requests: bounded, ended when idle, retried, balanced over replicas; every failed attempt is reported.
 
-The decisions are made by the pure parts (limit, retry, silence); this module only carries them out.
+The decisions are pure (limit, retry, idle_timeout, balance); this module carries them out.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
 
 from pytest_modeleval.client.chat import ChatClient
-from pytest_modeleval.client.transport import StaleConnectionError
-from pytest_modeleval.dispatch.attempt import Attempt, Call, Counters, DispatchState
+from pytest_modeleval.dispatch.attempt import Attempt, Counters, DispatchState, PendingRequest
 from pytest_modeleval.dispatch.idle_timeout import IdleTimeout
 from pytest_modeleval.dispatch.limit import Limiter, LimiterState
-from pytest_modeleval.dispatch.replicas import Replicas, Watched
+from pytest_modeleval.dispatch.replicas import Replicas, ServerMonitor
 from pytest_modeleval.dispatch.retry import RetryBudget, ServerHealth, delay_before_next
 from pytest_modeleval.errors import AttemptFailed, Ungraded
 from pytest_modeleval.records import ItemKey, JsonObject, Kind
 
 SWEEP_S = 0.25
+ABORT_S = 1.0
+_log = logging.getLogger("pytest_modeleval.dispatch")
 
 
 class Dispatcher:
-    """Asks one request at a time per caller; many callers at once. Lives in one event loop.
+    """Sends one request at a time per caller, for many callers at once, in one event loop.
 
-    on_failure(call, item, attempt, failure) is told of every failed attempt before it is repeated.
-    abort(url, request_id) tells a server to drop a request that we no longer wait for, where it can be told; requests
-    then carry their id as `rid`. watched: see dispatch.replicas; looked at several times a second.
+    on_failure(request, item, attempt, failure): called for every failed attempt before it is retried.
+    abort(url, request_id): makes a server drop a request that is no longer wanted; None if the server cannot. Bodies
+    then carry their id as `rid`. monitor: see dispatch.replicas; read several times a second.
     """
 
     def __init__(
@@ -37,143 +39,157 @@ class Dispatcher:
         *,
         in_flight: int,
         idle_timeout_s: float | None,
-        on_failure: Callable[[Call, ItemKey, int, AttemptFailed], None],
+        on_failure: Callable[[PendingRequest, ItemKey, int, AttemptFailed], None],
         abort: Callable[[str, str], Awaitable[None]] | None = None,
-        watched: Watched | None = None,
+        monitor: ServerMonitor | None = None,
     ) -> None:
         self._client = client
-        self._replicas = Replicas(urls, limit=in_flight, watched=watched)
+        self._replicas = Replicas(urls, limit=in_flight, monitor=monitor)
         self._limiter = Limiter(in_flight)
-        self._health = ServerHealth(lost_after=max(50, 2 * in_flight))
-        self._ground = DispatchState(client, self._replicas, self._limiter, self._health, sends_id=abort is not None)
+        self._health = ServerHealth(max_failures=max(50, 2 * in_flight))
+        self._state = DispatchState(client, self._replicas, self._limiter, self._health, sends_id=abort is not None)
         self._idle_timeout_s = idle_timeout_s
         self._on_failure = on_failure
         self._abort = abort
-        self._silence: dict[str, IdleTimeout] = {}
+        self._idle_timeouts: dict[str, IdleTimeout] = {}
         self._budget = RetryBudget()
         # Spreads back-off in time; nothing that is asked or graded depends on it.
-        self._chance = random.Random()  # noqa: S311
+        self._random = random.Random()  # noqa: S311
         self._aborting: set[asyncio.Task[None]] = set()
 
     @property
-    def figures(self) -> Counters:
+    def counters(self) -> Counters:
         """Counts since the start."""
-        return self._ground.figures
+        return self._state.counters
 
-    def state(self) -> LimiterState:
-        """Slots taken and waited for, right now."""
+    def limiter_state(self) -> LimiterState:
+        """Slots taken and waited for at this moment."""
         return self._limiter.state()
 
-    def lose(self, reason: str) -> None:
-        """Give the server up: whatever is asked from now on ends at once, and so does what is waiting."""
-        self._ground.lost_reason = self._ground.lost_reason or reason
-        for flight in self._ground.under_way:
-            flight.expire("lost")
+    def cancel_all(self, reason: str) -> None:
+        """The server is down for good: end all attempts, and all requests from now on, at once."""
+        if not self._state.down_reason:
+            _log.info("the server is down for good: no further request is sent")
+        self._state.down_reason = self._state.down_reason or reason
+        for attempt in self._state.in_flight:
+            attempt.expire("server_lost")
 
-    async def ask(self, call: Call, item: ItemKey, take: Callable[[JsonObject, int], None]) -> JsonObject:
-        """The reply. Raises Ungraded when no further attempt is made.
+    async def ask(
+        self, request: PendingRequest, item: ItemKey, on_reply: Callable[[JsonObject, int], None]
+    ) -> JsonObject:
+        """The reply to one request. Raises Ungraded if it has failed and is not retried.
 
-        take(reply, attempt): called with it in the moment in which it is complete, before anything else is sent, with
-        the number of attempts that it took.
+        on_reply(reply, attempts): called as soon as the reply is complete, before anything else is sent.
         """
-        silence = self._silence.setdefault(call.group, IdleTimeout(self._idle_timeout_s))
-        self._budget.first()
+        idle_timeout = self._idle_timeouts.setdefault(request.group, IdleTimeout(self._idle_timeout_s))
+        self._budget.add_request()
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
-        attempt = 0
+        number = 0
         while True:
-            attempt += 1
-            flight = Attempt(self._ground, call, take, silence, attempt, loop, task, task.cancelling())
+            number += 1
+            attempt = Attempt(
+                self._state, request, on_reply, idle_timeout, number, loop, task, cancelling=task.cancelling()
+            )
             try:
-                return await self._attempt(flight)
+                return await self._run(attempt)
             except AttemptFailed as failure:
-                if self._replicas.failed(flight.replica, failure, begun_s=flight.started_s, now_s=loop.time()):
-                    # The server went away under the request: that is not the sample's fault.
-                    self._on_failure(call, item, attempt, failure)
-                    attempt, delay = attempt - 1, SWEEP_S
+                is_replica_down = self._replicas.on_failure(
+                    attempt.replica, failure, started_s=attempt.started_s, now_s=loop.time()
+                )
+                if is_replica_down:
+                    # The server went away under the request: that attempt does not count.
+                    self._on_failure(request, item, number, failure)
+                    number, delay_s = number - 1, SWEEP_S
                 else:
-                    delay = self._failed(call, item, attempt, failure)
+                    delay_s = self._delay_after(request, item, number, failure)
+                _log.info(
+                    "%s/%s/%s: attempt %d failed (%s); next one in %.1f s",
+                    *(item.benchmark, item.subset, item.sample, attempt.number, failure.cause, delay_s),
+                )
             finally:
-                flight.leave()
-            await asyncio.sleep(delay)
+                attempt.detach()
+            await asyncio.sleep(delay_s)
 
-    async def _attempt(self, flight: Attempt) -> JsonObject:
+    async def _run(self, attempt: Attempt) -> JsonObject:
         try:
-            try:
-                await self._limiter.acquire(flight.begin)
-            except StaleConnectionError:
-                # Sent on a connection that was closed in the same moment: it goes out again.
-                flight.abandon = None
-            if flight.abandon is None:
-                await self._send(flight)
+            await self._limiter.submit(attempt.start)
+            if attempt.cancel_exchange is None:
+                await self._send_when_ready(attempt)
         except asyncio.CancelledError as error:
-            if flight.abandon is not None:
-                flight.abandon()
-            if flight.replica >= 0 and flight.reply is None:
-                self._tell_abort(flight.url, flight.request_id)
-            # As asyncio.timeout does it, which would cost more than all else here: a wish from elsewhere goes first.
-            if flight.expired and flight.task.uncancel() <= flight.cancelling:
-                raise flight.timed_out() from error
+            if attempt.cancel_exchange is not None:
+                attempt.cancel_exchange()
+            if attempt.replica >= 0 and attempt.reply is None:
+                self._start_abort(attempt.url, attempt.request_id)
+            # As asyncio.timeout does, which would cost more than everything else here: other cancellations go first.
+            if attempt.expired and attempt.task.uncancel() <= attempt.cancelling:
+                raise attempt.expiry_error() from error
             raise
-        assert flight.reply is not None
-        return flight.reply
+        assert attempt.reply is not None
+        return attempt.reply
 
-    async def _send(self, flight: Attempt) -> None:
-        """What could not be sent in the moment in which the slot was there."""
+    async def _send_when_ready(self, attempt: Attempt) -> None:
+        """Send a request that got its slot while all replicas were down."""
         await self._replicas.ready()
-        if reason := self._ground.lost_reason:
+        if reason := self._state.down_reason:
             raise Ungraded(reason, kind=Kind.SERVER_ERROR, cause="server_lost")
-        body = flight.depart()
-        await self._client.complete(flight.url, body, request_id=flight.request_id, listener=flight)
+        done: asyncio.Future[None] = attempt.loop.create_future()
+        attempt.send(done)
+        await done
 
-    def _failed(self, call: Call, item: ItemKey, attempt: int, failure: AttemptFailed) -> float:
-        """Take note of a failed attempt; seconds until the next, or Ungraded."""
-        now = asyncio.get_running_loop().time()
-        self.figures.failed_attempts += 1
+    def _delay_after(self, request: PendingRequest, item: ItemKey, number: int, failure: AttemptFailed) -> float:
+        """Record a failed attempt; seconds until the next one. Raises Ungraded if there is none."""
+        now_s = asyncio.get_running_loop().time()
         if failure.is_overload:
-            self._limiter.adaptive.overloaded(now)
+            self._limiter.on_overload(now_s)
         if failure.is_retryable:
-            self._health.failed(now)
-        self._on_failure(call, item, attempt, failure)
-        if self._health.is_lost(now) and not self._ground.lost_reason:
-            self.lose(f"the server is lost: {self._health.failures} attempts in a row failed, the last one: {failure}")
-        delay = None if self._ground.lost_reason else delay_before_next(attempt, failure, chance=self._chance.random())
-        if delay is None or not self._budget.take():
-            tries = "1 attempt" if attempt == 1 else f"{attempt} attempts"
-            raise Ungraded(f"{failure} ({tries})", kind=failure.kind, cause=failure.cause) from failure
-        return delay
+            self._health.on_failure(now_s)
+        self._on_failure(request, item, number, failure)
+        if self._health.is_down(now_s) and not self._state.down_reason:
+            self.cancel_all(
+                f"the server is lost: {self._health.failures} attempts in a row failed, the last one: {failure}"
+            )
+        delay_s = None if self._state.down_reason else delay_before_next(number, failure, chance=self._random.random())
+        if delay_s is None or not self._budget.take_retry():
+            _log.info(
+                "%s/%s/%s: given up after attempt %d (%s)",
+                *(item.benchmark, item.subset, item.sample, number, failure.cause),
+            )
+            attempts = "1 attempt" if number == 1 else f"{number} attempts"
+            raise Ungraded(f"{failure} ({attempts})", kind=failure.kind, cause=failure.cause) from failure
+        return delay_s
 
-    def _tell_abort(self, url: str, request_id: str) -> None:
+    def _start_abort(self, url: str, request_id: str) -> None:
         if self._abort is None:
             return
-        task = asyncio.ensure_future(_quietly(self._abort(url, request_id)))
+        task = asyncio.ensure_future(_ignore_failure(self._abort(url, request_id)))
         self._aborting.add(task)
         task.add_done_callback(self._aborting.discard)
 
     async def watch(self) -> None:
-        """Ends attempts that are silent or take too long. Runs as a task beside the asking."""
+        """End attempts that are idle or take too long. Runs as a task until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(SWEEP_S)
-            now = loop.time()
-            if reason := self._replicas.look(now):
-                self.lose(reason)
-            for flight in tuple(self._ground.under_way):
-                if now - flight.heard_s > flight.silence.limit_s(flight.attempt):
-                    flight.expire("silent")
-                elif now - flight.started_s > flight.call.limit_s:
-                    flight.expire("too_long")
+            now_s = loop.time()
+            if reason := self._replicas.probe(now_s):
+                self.cancel_all(reason)
+            for attempt in tuple(self._state.in_flight):
+                if now_s - attempt.last_data_s > attempt.idle_timeout.limit_s(attempt.number):
+                    attempt.expire("idle")
+                elif now_s - attempt.started_s > attempt.request.limit_s:
+                    attempt.expire("too_long")
 
     async def close(self) -> None:
-        """Wait a moment for aborts to be told, then close all connections."""
+        """Wait up to ABORT_S for aborts to be sent, then close all connections."""
         if self._aborting:
-            await asyncio.wait(set(self._aborting), timeout=1.0)
+            await asyncio.wait(set(self._aborting), timeout=ABORT_S)
         await self._client.close()
 
 
-async def _quietly(work: Awaitable[None]) -> None:
-    """ReportDispatcher a server to stop is a courtesy: no failure of it may reach a sample."""
+async def _ignore_failure(abort: Awaitable[None]) -> None:
+    """An abort is a courtesy to the server: its failure must not reach a sample."""
     try:
-        await asyncio.wait_for(work, timeout=1.0)
+        await asyncio.wait_for(abort, timeout=ABORT_S)
     except (AttemptFailed, OSError, TimeoutError):
         return

@@ -1,10 +1,10 @@
-"""The asyncio thread: works on items ahead of the tests, in order, many at once; the tests fetch what is ready.
+"""The asyncio thread: works on items ahead of the tests, in order, many at once; the tests fetch the results.
 
     pytest's thread                      engine's thread
     add(indices) ──────────────────────► queue ─► `width` workers ─► work(index)
-    result(index) ◄── Condition ──────── done[index]
+    result(index) ◄── Condition ──────── results[index]
 
-pytest runs one test at a time and a server wants hundreds of requests; this is where the two meet.
+pytest runs one test at a time and a server wants hundreds of requests; the two meet here.
 """
 
 from __future__ import annotations
@@ -20,33 +20,34 @@ from typing import Any, Protocol
 from pytest_modeleval.errors import EngineStopped
 
 CLOSE_S = 2.0
-# Waking pytest's thread for every single answer costs both threads more than the answer itself: it is woken when this
-# many are there, or so many seconds after the one that it waits for.
+# Waking pytest's thread for every single result costs both threads more than the result itself: it is woken when this
+# many are ready, or WAKE_S after the one that it waits for.
 WAKE_AT = 16
 WAKE_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """What came of one item: a value, or the exception that took its place."""
+class JobResult:
+    """The result of one item: a value, or the exception raised instead."""
 
     value: Any = None
     error: Exception | None = None
 
 
 class Job(Protocol):
-    """What the engine runs. `fatal` names exceptions after which going on would lose data."""
+    """The work that the engine runs."""
 
     fatal: tuple[type[Exception], ...]
+    """Exceptions after which going on would lose data; they end the engine."""
 
     async def open(self) -> None:
         """Called once in the engine's loop, before the first item."""
 
     async def work(self, index: int) -> Any:
-        """Do one item."""
+        """Work on one item."""
 
     async def watch(self) -> None:
-        """Runs beside the workers until cancelled."""
+        """Runs as a task of its own until cancelled."""
 
     async def close(self) -> None:
         """Called once in the engine's loop, at the end."""
@@ -55,12 +56,12 @@ class Job(Protocol):
 class Engine:
     """Runs a Job in a thread of its own. All public methods are called from other threads."""
 
-    def __init__(self, site: Job, *, width: int) -> None:
-        self._site = site
+    def __init__(self, job: Job, *, width: int) -> None:
+        self._job = job
         self._width = width
         self._queue: deque[int] = deque()
         self._known: set[int] = set()
-        self._done: dict[int, Done] = {}
+        self._results: dict[int, JobResult] = {}
         self._changed = threading.Condition()
         self._wake: Callable[[], None] | None = None
         self._stop: Callable[[], None] | None = None
@@ -71,11 +72,11 @@ class Engine:
         self._thread = threading.Thread(target=self._main, name="modeleval-engine", daemon=True)
 
     def start(self) -> None:
-        """Begin to work on what was added."""
+        """Start the thread."""
         self._thread.start()
 
     def add(self, indices: Iterable[int], *, is_urgent: bool = False) -> None:
-        """Queue items, in order. An item is worked on once, however often it is added."""
+        """Queue items, in order. An item added again is not worked on again."""
         with self._changed:
             fresh = [index for index in dict.fromkeys(indices) if index not in self._known]
             self._known.update(fresh)
@@ -87,34 +88,36 @@ class Engine:
         if wake is not None and fresh:
             wake()
 
-    def result(self, index: int, *, tick: Callable[[], None], tick_s: float = 0.25) -> Done:
-        """Wait for an item; `tick` is called about every tick_s while waiting. Fetched once, then forgotten.
+    def result(self, index: int, *, tick: Callable[[], None], tick_s: float = 0.25) -> JobResult:
+        """Wait for an item's result, which is given once. tick: called about every tick_s seconds while waiting.
 
         Raises EngineStopped if the engine ended first.
         """
-        done = self._done.pop(index, None)
-        if done is not None:
-            return done
+        with self._changed:
+            result = self._results.pop(index, None)
+        if result is not None:
+            return result
         self.add([index], is_urgent=True)
         while True:
             with self._changed:
-                if index not in self._done:
+                if index not in self._results:
                     if self._is_over:
                         reason = f": {self._failure}" if self._failure is not None else ""
                         raise EngineStopped(f"asking has stopped{reason}") from self._failure
                     self._awaited = index
                     self._changed.wait(tick_s)
                     self._awaited = -1
-                if index in self._done:
-                    return self._done.pop(index)
+                if index in self._results:
+                    return self._results.pop(index)
             tick()
 
     def is_done(self, index: int) -> bool:
-        """True if `result` would give this item at once."""
-        return index in self._done
+        """True if `result` would return at once."""
+        with self._changed:
+            return index in self._results
 
     def close(self) -> None:
-        """Cancel what is left, wait for it at most CLOSE_S seconds. Safe to call twice."""
+        """Cancel the remaining work and wait for its end, at most CLOSE_S seconds. Safe to call twice."""
         with self._changed:
             stop = self._stop
         if stop is not None:
@@ -133,7 +136,7 @@ class Engine:
                 runner.run(self._run())
         except asyncio.CancelledError:
             pass
-        except BaseException as error:  # noqa: BLE001 - handed to whoever waits; a thread has no caller
+        except BaseException as error:  # noqa: BLE001 - raised by `result`; a thread has no caller
             self._failure = error
         finally:
             with self._changed:
@@ -149,7 +152,7 @@ class Engine:
 
         def from_outside(action: Callable[[], Any]) -> Callable[[], None]:
             def call() -> None:
-                # The loop may close between the look and the call: then nobody needs to be woken.
+                # The loop may close between the check and the call; then there is no worker to wake.
                 with contextlib.suppress(RuntimeError):
                     loop.call_soon_threadsafe(action)
 
@@ -158,16 +161,16 @@ class Engine:
         with self._changed:
             self._wake = from_outside(more.set)
             self._stop = from_outside(main.cancel)
-        await self._site.open()
+        await self._job.open()
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._site.watch())
+                group.create_task(self._job.watch())
                 for _ in range(self._width):
                     group.create_task(self._worker(more))
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None
         finally:
-            await self._site.close()
+            await self._job.close()
 
     async def _worker(self, more: asyncio.Event) -> None:
         while True:
@@ -179,17 +182,17 @@ class Engine:
                     await more.wait()
                 continue
             try:
-                done = Done(value=await self._site.work(index))
-            except self._site.fatal:
+                result = JobResult(value=await self._job.work(index))
+            except self._job.fatal:
                 raise
-            except Exception as error:  # noqa: BLE001 - of the benchmark's own code; becomes this item's outcome
-                done = Done(error=error)
+            except Exception as error:  # noqa: BLE001 - raised by the benchmark's code; becomes this item's outcome
+                result = JobResult(error=error)
             with self._changed:
-                self._done[index] = done
-                is_wanted = self._awaited in self._done
-                if is_wanted and len(self._done) >= WAKE_AT:
+                self._results[index] = result
+                is_awaited = self._awaited in self._results
+                if is_awaited and len(self._results) >= WAKE_AT:
                     self._changed.notify()
-            if is_wanted and self._alarm is None:
+            if is_awaited and self._alarm is None:
                 self._alarm = asyncio.get_running_loop().call_later(WAKE_S, self._wake_up)
 
     def _wake_up(self) -> None:

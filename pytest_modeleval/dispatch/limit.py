@@ -1,12 +1,13 @@
-"""How many requests may be in flight: additive increase, multiplicative decrease, and a queue in order of arrival.
+"""How many requests may be in flight: additive increase, multiplicative decrease, and a first-in-first-out queue.
 
-`AdaptiveLimit` decides and does no I/O; `Limiter` makes coroutines wait. Method: AIMD, as in TCP congestion control
-(Chiu and Jain 1989, "Analysis of the increase and decrease algorithms for congestion avoidance").
+`AdaptiveLimit` decides and does no I/O; `Limiter` queues. Method: AIMD, as in TCP congestion control (Chiu and Jain
+1989, "Analysis of the increase and decrease algorithms for congestion avoidance").
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,93 +15,115 @@ from dataclasses import dataclass
 DECREASE = 0.7
 # One overloaded moment brings many refusals at once; they are one signal, not many.
 COOL_DOWN_S = 1.0
+_log = logging.getLogger("pytest_modeleval.dispatch")
 
 
 class AdaptiveLimit:
-    """The number of requests that may be in flight now: 1 to `most`."""
+    """The number of requests that may be in flight now: 1 to `maximum`."""
 
-    __slots__ = ("_calm_at", "_value", "most")
+    __slots__ = ("_cool_at_s", "_value", "maximum")
 
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self._value = float(most)
-        self._calm_at = 0.0
+    def __init__(self, maximum: int) -> None:
+        self.maximum = maximum
+        self._value = float(maximum)
+        self._cool_at_s = 0.0
 
     @property
     def value(self) -> int:
         """The limit now."""
         return int(self._value)
 
-    def succeeded(self) -> None:
-        """An answer came: one more in flight after about as many answers as are in flight."""
-        if self._value < self.most:
-            self._value = min(float(self.most), self._value + 1.0 / self._value)
+    def on_success(self) -> bool:
+        """Raise the limit by one after about as many replies as are in flight. True if the maximum was reached."""
+        if self._value >= self.maximum:
+            return False
+        self._value = min(float(self.maximum), self._value + 1.0 / self._value)
+        return self._value >= self.maximum
 
-    def overloaded(self, now_s: float) -> None:
-        """429, 503 or a time-out: fewer at once, at most once per COOL_DOWN_S."""
-        if now_s >= self._calm_at:
-            self._value = max(1.0, self._value * DECREASE)
-            self._calm_at = now_s + COOL_DOWN_S
+    def on_overload(self, now_s: float) -> bool:
+        """Lower the limit after 429, 503 or a time-out, at most once per COOL_DOWN_S. True if it was lowered."""
+        if now_s < self._cool_at_s:
+            return False
+        self._value = max(1.0, self._value * DECREASE)
+        self._cool_at_s = now_s + COOL_DOWN_S
+        return True
 
 
 @dataclass(frozen=True, slots=True)
 class LimiterState:
-    """in_flight: slots taken. waiting: coroutines in the queue. limit: slots there are now. most: slots asked for."""
+    """The slots at one moment."""
 
     in_flight: int
+    """Slots taken."""
     waiting: int
+    """Submissions in the queue."""
     limit: int
-    most: int
+    """Slots that exist now."""
+    maximum: int
+    """Slots that were asked for."""
 
 
 class Limiter:
-    """Slots for requests. Coroutines of one event loop only.
+    """Slots for requests, in one event loop.
 
-    begin(done), see `acquire`: called in the moment in which the slot is there, maybe from within the `release` of
-    another one; it says whether it has begun to work towards `done`.
+    A free slot is not handed to a coroutine, which would have to be woken first: the limiter calls a function that
+    sends the request in that moment.
     """
 
-    def __init__(self, most: int) -> None:
-        self.adaptive = AdaptiveLimit(most)
+    def __init__(self, maximum: int) -> None:
+        self._adaptive = AdaptiveLimit(maximum)
         self._in_flight = 0
-        self._waiting: deque[tuple[asyncio.Future[None], Callable[[asyncio.Future[None]], bool]]] = deque()
+        self._queue: deque[tuple[asyncio.Future[None], Callable[[asyncio.Future[None]], bool]]] = deque()
 
     def state(self) -> LimiterState:
-        """The figures right now."""
+        """The slots at this moment."""
         return LimiterState(
             in_flight=self._in_flight,
-            waiting=sum(not waiter.done() for waiter, _ in self._waiting),
-            limit=self.adaptive.value,
-            most=self.adaptive.most,
+            waiting=sum(not done.done() for done, _ in self._queue),
+            limit=self._adaptive.value,
+            maximum=self._adaptive.maximum,
         )
 
-    async def acquire(self, begin: Callable[[asyncio.Future[None]], bool]) -> None:
-        """Take a slot, waiting for one in order of arrival; and wait for what was begun in it, if anything was.
+    async def submit(self, start: Callable[[asyncio.Future[None]], bool]) -> None:
+        """Wait for a slot (first in, first out), call `start` in it, and wait until its work is done.
 
-        A free slot is not given to a coroutine that then has to be woken: what uses it begins at once. To be released
-        by whoever called if `begin` was called, whatever this raises.
+        start(done): called as soon as the slot is free, possibly from within the `release` of another one. Returns
+        True if it started work that completes `done`, False if the caller has to go on by itself.
+        Once `start` was called the caller must call `release`, whatever this raises.
         """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if self._in_flight < self.adaptive.value and not self._waiting:
-            self._give(done, begin)
+        if self._in_flight < self._adaptive.value and not self._queue:
+            self._start(done, start)
         else:
-            self._waiting.append((done, begin))
+            self._queue.append((done, start))
         await done
 
     def release(self) -> None:
-        """Give a slot back; the next in the queue gets it if the limit allows."""
+        """Give a slot back; the next in the queue starts if the limit allows."""
         self._in_flight -= 1
-        while self._waiting and self._in_flight < self.adaptive.value:
-            done, begin = self._waiting.popleft()
+        while self._queue and self._in_flight < self._adaptive.value:
+            done, start = self._queue.popleft()
             if not done.done():
-                self._give(done, begin)
+                self._start(done, start)
 
-    def _give(self, done: asyncio.Future[None], begin: Callable[[asyncio.Future[None]], bool]) -> None:
+    def on_success(self) -> None:
+        """A reply came."""
+        if self._adaptive.on_success():
+            _log.info("limit back at %d requests in flight", self._adaptive.maximum)
+
+    def on_overload(self, now_s: float) -> None:
+        """The server is overloaded."""
+        before = self._adaptive.value
+        if self._adaptive.on_overload(now_s):
+            _log.info("server overloaded: limit lowered from %d to %d requests in flight", before, self._adaptive.value)
+
+    def _start(self, done: asyncio.Future[None], start: Callable[[asyncio.Future[None]], bool]) -> None:
         self._in_flight += 1
         try:
-            has_begun = begin(done)
-        except Exception as error:  # noqa: BLE001 - of the one that waits, not of the one that gave its slot back
-            done.set_exception(error)
+            has_started = start(done)
+        except Exception as error:  # noqa: BLE001 - belongs to this submission, not to the one that released its slot
+            if not done.done():
+                done.set_exception(error)
         else:
-            if not has_begun:
+            if not has_started:
                 done.set_result(None)

@@ -16,7 +16,7 @@ from pytest_modeleval.client.transport import Transport
 from pytest_modeleval.dispatch.attempt import Counters
 from pytest_modeleval.dispatch.dispatcher import Dispatcher
 from pytest_modeleval.dispatch.engine import Engine
-from pytest_modeleval.dispatch.replicas import Watched
+from pytest_modeleval.dispatch.replicas import ServerMonitor
 from pytest_modeleval.errors import RunFolderError, SettingsError
 from pytest_modeleval.evaluation.item_runner import ItemResult, ItemRunner, ModelFacts
 from pytest_modeleval.evaluation.plan import BenchmarkPlan, PlannedItem, plan_line
@@ -32,7 +32,7 @@ class RunOptions:
     """How the server is asked. in_flight: requests at once in this process. key: the API key, kept in memory only.
 
     can_abort: the server (SGLang) can be told to drop a request that we no longer wait for.
-    watched: how every replica is, see dispatch.replicas; None for servers that nobody watches.
+    monitor: watches servers that we started, see dispatch.replicas; None for others.
     """
 
     in_flight: int = 64
@@ -41,7 +41,7 @@ class RunOptions:
     key: str | None = None
     transport: Transport | None = None
     can_abort: bool = False
-    watched: Watched | None = None
+    monitor: ServerMonitor | None = None
     is_offline: bool = False
     repeats: int = 1
 
@@ -161,7 +161,7 @@ class Evaluation:
             make_dispatcher=None if options.is_offline else self._dispatcher,
             sample_timeout_s=options.sample_timeout_s,
             stored_outcomes={} if self._is_rescore else dict(self._contents.outcomes),
-            why_not=self._why_not if self.why_not is not None else None,
+            skip_reason=self._why_not if self.why_not is not None else None,
         )
         # Twice as many workers as slots: those whose request waits out a back-off, or whose grader runs, hold no slot.
         self._engine = Engine(self._site, width=2 * options.in_flight)
@@ -182,7 +182,7 @@ class Evaluation:
     def spared(self, item: PlannedItem) -> tuple[str, bool]:
         """Why an item need not be asked ("" if it must be), and whether it was asked all the same."""
         assert self._site is not None
-        return self._why_not(item), item.key in self._site.begun
+        return self._why_not(item), item.key in self._site.started
 
     def _why_not(self, item: PlannedItem) -> str:
         # What has a verdict already costs nothing, and keeps it.
@@ -197,7 +197,7 @@ class Evaluation:
         done = self._engine.result(index, tick=tick)
         if done.error is not None:
             raise done.error
-        return self._site.fetched(done.value)
+        return self._site.restore(done.value)
 
     def is_answered(self, index: int) -> bool:
         """True if `answer` would not wait for this item."""
@@ -227,13 +227,13 @@ class Evaluation:
     def figures(self) -> Counters:
         """Counts of the asking so far."""
         dispatcher = self._site.dispatcher if self._site is not None else None
-        return dispatcher.figures if dispatcher is not None else Counters()
+        return dispatcher.counters if dispatcher is not None else Counters()
 
     @property
     def in_flight(self) -> int:
         """Requests that the server is answering now."""
         dispatcher = self._site.dispatcher if self._site is not None else None
-        return dispatcher.state().in_flight if dispatcher is not None else 0
+        return dispatcher.limiter_state().in_flight if dispatcher is not None else 0
 
     @property
     def failure(self) -> BaseException | None:
@@ -249,9 +249,9 @@ class Evaluation:
             self.model.urls,
             in_flight=options.in_flight,
             idle_timeout_s=options.idle_timeout_s,
-            on_failure=self._site.failed,
+            on_failure=self._site.record_failure,
             abort=client.abort if options.can_abort else None,
-            watched=options.watched,
+            monitor=options.monitor,
         )
 
 

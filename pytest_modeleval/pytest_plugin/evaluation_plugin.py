@@ -208,7 +208,7 @@ class EvaluationPlugin:
             key=self.settings.key,
             transport=self._own_transport(),
             can_abort=connection.model.kind == "sglang",
-            watched=self.get_watched(connection),
+            monitor=self.get_watched(connection),
             is_offline=self.settings.rescore_dir is not None,
             repeats=self.settings.most_repeats,
         )

@@ -19,11 +19,11 @@ STATE_FILE = "server-state.json"
 PULSE_FILE = "server-pulse-"
 # A touch is one system call, but the folder may lie on a network.
 _TOUCH_EVERY_S = 1.0
-UP, RESTARTING = "up", "held"
+UP, RESTARTING = "up", "restarting"
 
 
 class ServerStatus:
-    """One state for each replica: "up", "held" while it is started again, otherwise why it is gone.
+    """One state for each replica: "up", "restarting" while it is started again, otherwise why it is gone.
 
     Kept in a file of the run folder too, where the workers of xdist read it.
     """
@@ -37,7 +37,7 @@ class ServerStatus:
         # A run that was killed while its server was down has left its own, and workers would believe it.
         self.forget()
 
-    def now(self) -> Sequence[str]:
+    def states(self) -> Sequence[str]:
         """The states."""
         return tuple(self._states)
 
@@ -49,7 +49,7 @@ class ServerStatus:
             with contextlib.suppress(OSError):
                 atomic_write(self._file, json.dumps(self._states).encode())
 
-    def beat(self, replica: int) -> None:
+    def touch(self, replica: int) -> None:
         """Something came from this replica, in this process."""
         self._beats[replica] += 1
 
@@ -79,7 +79,7 @@ class ServerStatusFile:
         self._seen: object = None
         self._states: Sequence[str] = (UP,) * replicas
 
-    def now(self) -> Sequence[str]:
+    def states(self) -> Sequence[str]:
         """The states as last written."""
         try:
             now = self._file.stat()
@@ -92,7 +92,7 @@ class ServerStatusFile:
             pass
         return self._states
 
-    def beat(self, replica: int) -> None:
+    def touch(self, replica: int) -> None:
         """Something came from this replica: tell the process that watches it, at most once a second."""
         now = time.monotonic()
         if now - self._touched_s[replica] >= _TOUCH_EVERY_S:

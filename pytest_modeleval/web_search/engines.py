@@ -14,6 +14,7 @@ import urllib.parse
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from pytest_modeleval._support.retry_after import parse_retry_after
 from pytest_modeleval.errors import Ungraded
 from pytest_modeleval.web_search.pages import fetch_page
 from pytest_modeleval.web_search.provider import Hit, Page, clean, failed
@@ -142,7 +143,9 @@ class SerpApi(Engine):
         if answer.status == 429 and "run out" in said.lower():
             raise Refused(f"status 429 ({said})")
         if answer.status == 429 or "429" in said:
-            raise Again(f"status 429 ({said or 'too many searches'})", _retry_after(answer))
+            raise Again(
+                f"status 429 ({said or 'too many searches'})", parse_retry_after(answer.headers.get("retry-after"))
+            )
         if answer.status >= 500 or (answer.status != 400 and not body):
             raise Again(f"status {answer.status}, no search result")
         # Without results there is an error text in their place, which is the answer to this query.
@@ -163,7 +166,7 @@ class SearXng(Engine):
         if answer.status in (401, 403):
             raise Refused(f"status {answer.status}: does search.formats in its settings.yml name json?")
         if answer.status == 429:
-            raise Again("status 429: its limiter is on", _retry_after(answer))
+            raise Again("status 429: its limiter is on", parse_retry_after(answer.headers.get("retry-after")))
         body = _json(answer)
         if answer.status == 400:
             return ()
@@ -211,8 +214,3 @@ def _hits(results: Any, *, title: str, url: str, snippet: str) -> tuple[Hit, ...
 
 def _text(value: Any) -> str:
     return clean(str(value if value is not None else "")[:_MOST_TEXT])
-
-
-def _retry_after(answer: Answer) -> float | None:
-    given = answer.headers.get("retry-after", "")
-    return float(given) if given.isdigit() else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -13,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_modeleval._support.proxies import proxy_of
-from pytest_modeleval.client.chat import ChatClient, retry_after
+from pytest_modeleval.client.chat import ChatClient
 from pytest_modeleval.client.httpx_transport import HttpxTransport
 from pytest_modeleval.client.reply import response_from_reply
 from pytest_modeleval.client.sse import DONE, EventLines
@@ -21,15 +20,27 @@ from pytest_modeleval.errors import AttemptFailed
 from pytest_modeleval.records import Kind, Response
 
 
-class Waiting:
-    """A listener that checks that a reply is whole when it is told."""
+class Listener:
+    """Keeps the reply."""
 
-    def heard(self) -> None:
-        """See Listener."""
+    reply: dict[str, Any] | None = None
 
-    def over(self, reply: dict[str, Any]) -> None:
-        """See Listener."""
+    def on_data(self) -> None:
+        """Idle times are not measured here."""
+
+    def on_complete(self, reply: dict[str, Any]) -> None:
+        """A reply is complete when it is given."""
         assert reply["finish_reason"]
+        self.reply = reply
+
+
+async def _complete(client: ChatClient) -> dict[str, Any]:
+    listener = Listener()
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    client.send("http://server/v1", b"{}", request_id="r1", listener=listener, done=done)
+    await done
+    assert listener.reply is not None
+    return listener.reply
 
 
 def _ask(answer: httpx.Response | Exception, *, key: str | None = None) -> tuple[Response, list[httpx.Request]]:
@@ -44,7 +55,7 @@ def _ask(answer: httpx.Response | Exception, *, key: str | None = None) -> tuple
     async def run() -> dict[str, Any]:
         client = ChatClient(HttpxTransport(httpx.AsyncClient(transport=httpx.MockTransport(handle))), key=key)
         try:
-            return await client.complete("http://server/v1", b"{}", request_id="r1", listener=Waiting())
+            return await _complete(client)
         finally:
             await client.close()
 
@@ -137,26 +148,6 @@ def test_every_failure_has_its_name(
     failure = raised.value
     assert (failure.kind, failure.cause) == (kind, cause)
     assert (failure.is_retryable, failure.is_overload) == (is_retryable, is_overload)
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("3", 3.0),
-        ("0.5", 0.5),
-        ("-2", 0.0),
-        ("1e99", 86_400.0),
-        ("nan", 86_400.0),
-        ("Tue, 24 Nov 2026 06:00:10 GMT", 10.0),
-        ("Tue, 24 Nov 2026 05:00:00 GMT", 0.0),
-        ("soon", None),
-        ("", None),
-    ],
-)
-def test_retry_after_is_read_in_both_forms(text: str, seconds: float | None) -> None:
-    """RFC 9110: a number of seconds or a date."""
-    now = datetime(2026, 11, 24, 6, 0, 0, tzinfo=UTC)
-    assert retry_after(text, now=now) == seconds
 
 
 @given(

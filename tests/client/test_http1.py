@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import trustme
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from pytest_modeleval.client.http1 import MAX_HEAD_BYTES, Http1Transport
 from pytest_modeleval.client.httpx_transport import HttpxTransport, transport_for
-from pytest_modeleval.client.transport import StaleConnectionError
+from pytest_modeleval.client.transport import post
 from pytest_modeleval.errors import AttemptFailed
 from pytest_modeleval.records import Kind
 
@@ -31,16 +32,16 @@ class Taken:
         self.body = b""
         self.ends = 0
 
-    def head(self, status: int, headers: Mapping[str, str]) -> None:
-        """See Receiver."""
+    def on_head(self, status: int, headers: Mapping[str, str]) -> None:
+        """Keep status and header fields."""
         self.status, self.headers = status, dict(headers)
 
-    def data(self, piece: bytes) -> None:
-        """See Receiver."""
+    def on_data(self, piece: bytes) -> None:
+        """Keep the piece."""
         self.body += piece
 
-    def end(self) -> None:
-        """See Receiver."""
+    def on_end(self) -> None:
+        """Count the end."""
         self.ends += 1
 
 
@@ -105,7 +106,7 @@ def _ask(*pieces: bytes | None) -> Taken:
     taken = Taken()
 
     async def act(transport: Http1Transport, server: Server) -> None:
-        await transport.post(server.url, b"{}", {}, taken, request_id="r1")
+        await post(transport, server.url, b"{}", {}, taken, request_id="r1")
 
     _run(lambda: Server(list(pieces)), act)
     return taken
@@ -122,7 +123,7 @@ def test_what_is_sent() -> None:
 
     async def act(transport: Http1Transport, server: Server) -> None:
         fields = {"Content-Type": "application/json"}
-        await transport.post(server.url, '{"a":"ü"}'.encode(), fields, Taken(), request_id="r1")
+        await post(transport, server.url, '{"a":"ü"}'.encode(), fields, Taken(), request_id="r1")
 
     server, _ = _run(lambda: Server([OK + b"Content-Length: 0\r\n\r\n"]), act)
     host = server.url.split("/")[2].encode()
@@ -183,7 +184,7 @@ def test_a_connection_is_used_again_unless_the_server_says_no() -> None:
     async def act(transport: Http1Transport, server: Server) -> None:
         for _ in range(5):
             taken = Taken()
-            await transport.post(server.url, b"{}", {}, taken)
+            await post(transport, server.url, b"{}", {}, taken)
             bodies.append(taken.body)
 
     server, _ = _run(lambda: Server(*answers), act)
@@ -195,13 +196,13 @@ def test_a_connection_that_the_server_closed_meanwhile_is_not_used() -> None:
     """The second request opens another one instead of failing."""
 
     async def act(transport: Http1Transport, server: Server) -> None:
-        await transport.post(server.url, b"{}", {}, Taken())
+        await post(transport, server.url, b"{}", {}, Taken())
         await server.gone.wait()
         # The other end's close has been sent; the loop turns until it is seen here.
-        for place in transport._places.values():
-            while place.idle:
+        for endpoint in transport._endpoints.values():
+            while endpoint.idle:
                 await asyncio.sleep(0)
-        await transport.post(server.url, b"{}", {}, Taken())
+        await post(transport, server.url, b"{}", {}, Taken())
 
     answer: list[bytes | None] = [OK + b"Content-Length: 1\r\n\r\na"]
     server, _ = _run(lambda: Server([*answer, None], answer), act)
@@ -214,7 +215,7 @@ def test_a_kept_connection_that_ends_without_an_answer_is_no_failure() -> None:
 
     async def act(transport: Http1Transport, server: Server) -> None:
         for one in taken:
-            await transport.post(server.url, b"{}", {}, one)
+            await post(transport, server.url, b"{}", {}, one)
 
     # The server takes the second request and closes, without a byte.
     server, _ = _run(
@@ -230,9 +231,9 @@ def test_what_fails_once_more_or_halfway_is_a_failure(second: list[bytes | None]
     taken = Taken()
 
     async def act(transport: Http1Transport, server: Server) -> None:
-        await transport.post(server.url, b"{}", {}, Taken())
+        await post(transport, server.url, b"{}", {}, Taken())
         with pytest.raises(AttemptFailed):
-            await transport.post(server.url, b"{}", {}, taken)
+            await post(transport, server.url, b"{}", {}, taken)
 
     server, _ = _run(lambda: Server([OK + b"Content-Length: 1\r\n\r\na"], second, [None], [OK + b"\r\n"]), act)
     assert len(server.requests) == (3 if second == [None] else 2)
@@ -263,12 +264,12 @@ def test_what_the_receiver_raises_ends_the_exchange() -> None:
     """It comes out as it is, and the connection is closed."""
 
     class Fussy(Taken):
-        def data(self, piece: bytes) -> None:
+        def on_data(self, piece: bytes) -> None:
             raise AttemptFailed("too long", kind=Kind.BAD_RESPONSE, cause="too_large")
 
     async def act(transport: Http1Transport, server: Server) -> None:
         with pytest.raises(AttemptFailed, match="too long"):
-            await transport.post(server.url, b"{}", {}, Fussy())
+            await post(transport, server.url, b"{}", {}, Fussy())
         await server.gone.wait()
 
     _run(lambda: Server([OK + b"Content-Length: 50\r\n\r\nhalf"]), act)
@@ -278,7 +279,7 @@ def test_a_cancelled_request_closes_its_connection() -> None:
     """That is how a server learns that nobody waits."""
 
     async def act(transport: Http1Transport, server: Server) -> None:
-        task = asyncio.ensure_future(transport.post(server.url, b"{}", {}, Taken()))
+        task = asyncio.ensure_future(post(transport, server.url, b"{}", {}, Taken()))
         while not server.requests:
             await asyncio.sleep(0)
         task.cancel()
@@ -295,7 +296,7 @@ def test_a_key_that_would_break_the_head_is_refused_without_being_shown(value: s
 
     async def act(transport: Http1Transport, server: Server) -> None:
         with pytest.raises(AttemptFailed) as caught:
-            await transport.post(server.url, b"{}", {"Authorization": value}, Taken())
+            await post(transport, server.url, b"{}", {"Authorization": value}, Taken())
         assert value not in str(caught.value)
         assert not caught.value.is_retryable
 
@@ -309,14 +310,14 @@ def test_nobody_listens() -> None:
     async def act(transport: Http1Transport, server: Server) -> None:
         await server.__aexit__()
         with pytest.raises(AttemptFailed) as caught:
-            await transport.post(server.url, b"{}", {}, Taken())
+            await post(transport, server.url, b"{}", {}, Taken())
         assert caught.value.cause == "connection_lost"
 
     _run(Server, act)
 
 
-def test_tls_is_spoken_and_certificates_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the authority known the answer comes; without it the request is refused."""
+def test_certificates_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Https works with the authority in SSL_CERT_FILE, and fails without it."""
     authority = trustme.CA()
     there = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("localhost").configure_cert(there)
@@ -324,16 +325,16 @@ def test_tls_is_spoken_and_certificates_are_checked(monkeypatch: pytest.MonkeyPa
 
     async def strange(transport: Http1Transport, server: Server) -> None:
         with pytest.raises(AttemptFailed, match="certificate"):
-            await transport.post(server.url, b"{}", {}, Taken())
+            await post(transport, server.url, b"{}", {}, Taken())
 
     _run(lambda: Server(answer, tls=there), strange)
-    known = ssl.create_default_context()
-    authority.configure_trust(known)
-    monkeypatch.setattr(ssl, "create_default_context", lambda: known)
+    file = tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(str(file))
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
     taken = Taken()
 
     async def act(transport: Http1Transport, server: Server) -> None:
-        await transport.post(server.url, b"{}", {}, taken)
+        await post(transport, server.url, b"{}", {}, taken)
 
     _run(lambda: Server(answer, tls=there), act)
     assert taken.body == b"hi"
@@ -355,10 +356,10 @@ def test_an_answer_ends_once_and_its_connection_is_free_by_then() -> None:
     class First(Taken):
         """Asks once more where its own answer ends."""
 
-        def end(self) -> None:
-            """See Receiver."""
-            super().end()
-            assert transport_of[0].begin(url_of[0], b"[]", {}, second, done_of[0]) is not None
+        def on_end(self) -> None:
+            """Send the second request."""
+            super().on_end()
+            transport_of[0].send(url_of[0], b"[]", {}, second, done_of[0])
 
     first = First()
     transport_of: list[Http1Transport] = []
@@ -369,8 +370,7 @@ def test_an_answer_ends_once_and_its_connection_is_free_by_then() -> None:
         transport_of.append(transport)
         url_of.append(server.url)
         done_of.append(asyncio.get_running_loop().create_future())
-        assert transport.begin(server.url, b"{}", {}, Taken(), done_of[0]) is None, "no connection is open yet"
-        await transport.post(server.url, b"{}", {}, first)
+        await post(transport, server.url, b"{}", {}, first)
         await done_of[0]
 
     one, two = (OK + b"Content-Length: 1\r\n\r\n" + letter for letter in (b"1", b"2"))
@@ -385,10 +385,8 @@ def test_what_follows_an_answer_unasked_reaches_nobody() -> None:
     taken, other = Taken(), Taken()
 
     async def act(transport: Http1Transport, server: Server) -> None:
-        await transport.post(server.url, b"{}", {}, taken)
-        done = asyncio.get_running_loop().create_future()
-        assert transport.begin(server.url, b"{}", {}, other, done) is None
-        await transport.post(server.url, b"{}", {}, other)
+        await post(transport, server.url, b"{}", {}, taken)
+        await post(transport, server.url, b"{}", {}, other)
 
     one, two = (OK + b"Content-Length: 1\r\n\r\n" + letter for letter in (b"1", b"2"))
     for stray in (two, b"garbage", OK + CHUNKED + b"1\r\n"):
@@ -398,29 +396,15 @@ def test_what_follows_an_answer_unasked_reaches_nobody() -> None:
         taken.body = other.body = b""
 
 
-def test_a_kept_connection_that_ends_without_a_word_is_no_answer() -> None:
-    """`begin` on a connection that the server closes meanwhile says so in a way that is no failed attempt."""
+def test_a_cancelled_exchange_closes_its_connection() -> None:
+    """The server sees the end of the connection; cancelling a finished exchange changes nothing."""
 
     async def act(transport: Http1Transport, server: Server) -> None:
-        await transport.post(server.url, b"{}", {}, Taken())
-        done = asyncio.get_running_loop().create_future()
-        assert transport.begin(server.url, b"{}", {}, Taken(), done) is not None
-        with pytest.raises(StaleConnectionError):
-            await done
-
-    _run(lambda: Server([OK + b"Content-Length: 1\r\n\r\n1"], [None]), act)
-
-
-def test_an_abandoned_exchange_closes_its_connection() -> None:
-    """The server sees that nobody waits; abandoning once more does not touch what came after."""
-
-    async def act(transport: Http1Transport, server: Server) -> None:
-        await transport.post(server.url, b"{}", {}, Taken())
-        done = asyncio.get_running_loop().create_future()
-        abandon = transport.begin(server.url, b"{}", {}, Taken(), done)
-        assert abandon is not None
+        await post(transport, server.url, b"{}", {}, Taken())
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        cancel = transport.send(server.url, b"{}", {}, Taken(), done)
         done.cancel()
-        abandon()
+        cancel()
         await asyncio.wait_for(server.gone.wait(), 5)
 
     server, _ = _run(lambda: Server([OK + b"Content-Length: 1\r\n\r\n1"]), act)

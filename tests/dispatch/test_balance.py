@@ -14,34 +14,34 @@ from pytest_modeleval.dispatch.balance import SLACK, Balancer, prefix_key
 
 
 def simulated(
-    groups: list[int], *, replicas: int = 2, limit: int = 64, lost_at: int | None = None, seed: int = 7
+    groups: list[int], *, replicas: int = 2, limit: int = 64, down_at: int | None = None, seed: int = 7
 ) -> tuple[float, list[int], int]:
     """Ask groups of requests in order, `limit` at once, each taking a random time.
 
-    Gives the share of requests that went to their group's most used replica, requests per replica, and requests
-    that went to replica 1 after it was lost. lost_at: replica 1 is lost before that request.
+    Returns the share of requests that went to their group's most used replica, requests per replica, and requests
+    that went to replica 1 after it went down. down_at: replica 1 goes down before that request.
     """
     chance = random.Random(seed)
     balancer = Balancer(replicas, limit)
     running: list[tuple[float, int]] = []
-    now, count, after_loss = 0.0, 0, 0
+    now, count, after_down = 0.0, 0, 0
     at: dict[int, Counter[int]] = {}
     for group, size in enumerate(groups):
         for _ in range(size):
             if len(running) >= limit:
                 now, replica = heapq.heappop(running)
-                balancer.done(replica)
-            if count == lost_at:
-                balancer.lost(1)
+                balancer.release(replica)
+            if count == down_at:
+                balancer.mark_unreachable(1)
             chosen = balancer.choose(group)
-            after_loss += lost_at is not None and count >= lost_at and chosen == 1
+            after_down += down_at is not None and count >= down_at and chosen == 1
             heapq.heappush(running, (now + chance.uniform(0.5, 2.0), chosen))
             at.setdefault(group, Counter())[chosen] += 1
             count += 1
     together = sum(counts.most_common(1)[0][1] for counts in at.values())
     per_replica = [load.chosen for load in balancer.loads()]
     assert sum(per_replica) == count
-    return together / count, per_replica, after_loss
+    return together / count, per_replica, after_down
 
 
 @pytest.mark.parametrize("size", [1, 4, 8, 16])
@@ -70,33 +70,33 @@ def test_one_huge_group_fills_all_replicas_and_pays_its_prefix_once_each() -> No
     assert min(loads) >= 0.95 * max(loads)
 
 
-def test_a_lost_replica_is_not_asked_and_the_rest_is_done() -> None:
-    """After the loss everything goes to the other one."""
-    together, loads, after = simulated([8] * 200, lost_at=800)
+def test_an_unreachable_replica_gets_no_request() -> None:
+    """Everything goes to the other one."""
+    together, loads, after = simulated([8] * 200, down_at=800)
     assert after == 0
     assert loads[0] > 1000
     assert together >= 0.95
 
 
-def test_found_again_it_shares_the_work_again() -> None:
+def test_a_reachable_replica_shares_the_work_again() -> None:
     """A replica that is back gets new prefixes, and its old ones have moved."""
     balancer = Balancer(2, 4)
     home = balancer.choose(1)
-    balancer.done(home)
-    balancer.lost(home)
+    balancer.release(home)
+    balancer.mark_unreachable(home)
     other = balancer.choose(1)
-    balancer.done(other)
+    balancer.release(other)
     assert other != home
-    balancer.found(home)
+    balancer.mark_reachable(home)
     assert balancer.choose(1) == other
     assert balancer.choose(2) == home
 
 
-def test_with_all_lost_one_is_asked_all_the_same() -> None:
-    """There is always an answer; asking is how a return is found out."""
+def test_with_none_reachable_one_is_chosen_all_the_same() -> None:
+    """Asking shows whether a replica is back."""
     balancer = Balancer(2, 4)
-    balancer.lost(0)
-    balancer.lost(1)
+    balancer.mark_unreachable(0)
+    balancer.mark_unreachable(1)
     assert {balancer.choose(), balancer.choose()} == {0, 1}
 
 
@@ -106,7 +106,7 @@ def test_with_all_lost_one_is_asked_all_the_same() -> None:
     steps=st.lists(st.tuples(st.sampled_from("cccddlf"), st.integers(0, 6)), max_size=80),
 )
 def test_invariants(replicas: int, limit: int, steps: list[tuple[str, int]]) -> None:
-    """Never a lost replica while another is there; never above the bound, unless all are."""
+    """Never an unreachable replica while another is reachable; never above the bound, unless all are."""
     balancer = Balancer(replicas, limit)
     held: list[int] = []
     for action, value in steps:
@@ -114,37 +114,37 @@ def test_invariants(replicas: int, limit: int, steps: list[tuple[str, int]]) -> 
             before = balancer.loads()
             chosen = balancer.choose(value or None)
             held.append(chosen)
-            there = [load for load in before if load.is_there]
-            if there:
-                assert before[chosen].is_there
-                bound = SLACK * max(limit, len(held)) / len(there) + 1
+            reachable = [load for load in before if load.is_reachable]
+            if reachable:
+                assert before[chosen].is_reachable
+                bound = SLACK * max(limit, len(held)) / len(reachable) + 1
                 assert before[chosen].in_flight <= bound or before[chosen].in_flight == min(
-                    load.in_flight for load in there
+                    load.in_flight for load in reachable
                 )
         elif action == "d" and held:
-            balancer.done(held.pop(value % len(held)))
+            balancer.release(held.pop(value % len(held)))
         elif action == "l":
-            balancer.lost(value % replicas)
+            balancer.mark_unreachable(value % replicas)
         elif action == "f":
-            balancer.found(value % replicas)
+            balancer.mark_reachable(value % replicas)
         assert Counter(held) == Counter(
             {number: load.in_flight for number, load in enumerate(balancer.loads()) if load.in_flight}
         )
 
 
-def test_mistakes_of_the_caller_are_refused() -> None:
-    """No replicas, or an end without a beginning."""
+def test_wrong_calls_are_refused() -> None:
+    """No replicas, or a release without a choice."""
     with pytest.raises(ValueError, match="at least one"):
         Balancer(0, 1)
-    with pytest.raises(ValueError, match="holds no request"):
-        Balancer(1, 1).done(0)
+    with pytest.raises(ValueError, match="no request in flight"):
+        Balancer(1, 1).release(0)
 
 
 def test_many_prefixes_do_not_fill_the_memory() -> None:
     """The oldest prefixes are forgotten."""
     balancer = Balancer(2, 4)
     for prefix in range(25_000):
-        balancer.done(balancer.choose(prefix))
+        balancer.release(balancer.choose(prefix))
     assert len(balancer._homes) == 20_000
 
 

@@ -25,19 +25,19 @@ def test_the_limit_stays_within_its_bounds(most: int, events: list[str]) -> None
     limit = AdaptiveLimit(most)
     for number, event in enumerate(events):
         if event == "good":
-            limit.succeeded()
+            limit.on_success()
         else:
-            limit.overloaded(float(number))
+            limit.on_overload(float(number))
         assert 1 <= limit.value <= most
 
 
 def test_the_limit_recovers() -> None:
     """After an overload, successes bring it back to what was asked for."""
     limit = AdaptiveLimit(64)
-    limit.overloaded(1.0)
+    limit.on_overload(1.0)
     assert limit.value == 44
     for _ in range(2000):
-        limit.succeeded()
+        limit.on_success()
     assert limit.value == 64
 
 
@@ -45,9 +45,9 @@ def test_many_refusals_at_once_are_one_signal() -> None:
     """A burst lowers the limit once; a later one again."""
     limit = AdaptiveLimit(100)
     for _ in range(50):
-        limit.overloaded(5.0)
+        limit.on_overload(5.0)
     assert limit.value == 70
-    limit.overloaded(5.0 + COOL_DOWN_S)
+    limit.on_overload(5.0 + COOL_DOWN_S)
     assert limit.value == 49
 
 
@@ -56,37 +56,37 @@ def _finish(done: asyncio.Future[None]) -> None:
         done.set_result(None)
 
 
-async def _uses(limiter: Limiter, number: int, order: list[int], *, begins: bool, fails: bool = False) -> None:
+async def _uses(limiter: Limiter, number: int, order: list[int], *, starts: bool, fails: bool = False) -> None:
     """Take a slot, note the number in that moment, and give the slot back."""
     has_slot = False
 
-    def begin(done: asyncio.Future[None]) -> bool:
+    def start(done: asyncio.Future[None]) -> bool:
         nonlocal has_slot
         has_slot = True
         order.append(number)
         if fails:
             raise ValueError(number)
-        if begins:
+        if starts:
             done.get_loop().call_soon(_finish, done)
-        return begins
+        return starts
 
     try:
-        await limiter.acquire(begin)
+        await limiter.submit(start)
         await asyncio.sleep(0)
     finally:
         if has_slot:
             limiter.release()
 
 
-@pytest.mark.parametrize("begins", [True, False])
-def test_slots_are_given_in_order_and_never_lost(begins: bool) -> None:
+@pytest.mark.parametrize("starts", [True, False])
+def test_slots_are_given_in_order_and_never_lost(starts: bool) -> None:
     """First come, first served; used in the moment they are there; cancelled waiters leave no slot taken."""
 
     async def run() -> list[int]:
         limiter = Limiter(1)
         order: list[int] = []
-        await limiter.acquire(lambda _: False)
-        tasks = [asyncio.ensure_future(_uses(limiter, number, order, begins=begins)) for number in range(5)]
+        await limiter.submit(lambda _: False)
+        tasks = [asyncio.ensure_future(_uses(limiter, number, order, starts=starts)) for number in range(5)]
         await asyncio.sleep(0)
         assert (limiter.state().in_flight, limiter.state().waiting) == (1, 5)
         tasks[2].cancel()
@@ -101,15 +101,15 @@ def test_slots_are_given_in_order_and_never_lost(begins: bool) -> None:
     assert asyncio.run(run()) == [0, 1, 3, 4]
 
 
-def test_who_cannot_begin_hurts_nobody_else() -> None:
-    """What `begin` raises comes out of its own `acquire`, not out of the `release` that made room for it."""
+def test_a_start_that_fails_affects_no_other_submission() -> None:
+    """An exception of `start` comes out of its own `submit`, not out of the `release` that freed the slot."""
 
     async def run() -> None:
         limiter = Limiter(1)
         order: list[int] = []
-        await limiter.acquire(lambda _: False)
-        failing = asyncio.ensure_future(_uses(limiter, 1, order, begins=True, fails=True))
-        next_one = asyncio.ensure_future(_uses(limiter, 2, order, begins=True))
+        await limiter.submit(lambda _: False)
+        failing = asyncio.ensure_future(_uses(limiter, 1, order, starts=True, fails=True))
+        next_one = asyncio.ensure_future(_uses(limiter, 2, order, starts=True))
         await asyncio.sleep(0)
         limiter.release()
         with pytest.raises(ValueError, match="1"):
@@ -137,38 +137,38 @@ def test_the_budget_ends_a_storm() -> None:
     budget = RetryBudget(spare=10)
     granted = 0
     for _ in range(100):
-        budget.first()
-        granted += sum(budget.take() for _ in range(5))
+        budget.add_request()
+        granted += sum(budget.take_retry() for _ in range(5))
     assert granted == 110
 
 
-def test_a_server_is_lost_only_after_many_failures_over_some_time() -> None:
-    """Neither a burst nor a slow trickle of failures loses a server, and one answer heals it."""
-    health = ServerHealth(lost_after=10, lost_after_s=20)
+def test_a_server_is_down_only_after_many_failures_over_some_time() -> None:
+    """Neither a burst nor a slow trickle of failures is enough, and one reply resets the count."""
+    health = ServerHealth(max_failures=10, min_failing_s=20)
     for _ in range(50):
-        health.failed(0.0)
-    assert not health.is_lost(1.0)
-    assert health.is_lost(20.0)
-    health.succeeded()
-    assert not health.is_lost(100.0)
+        health.on_failure(0.0)
+    assert not health.is_down(1.0)
+    assert health.is_down(20.0)
+    health.on_success()
+    assert not health.is_down(100.0)
 
 
-def test_silence_is_learnt_and_doubles() -> None:
-    """Ten times the longest silence seen, within bounds, doubled with each attempt; a fixed limit stays fixed."""
+def test_the_idle_limit_is_learnt_and_doubles() -> None:
+    """Ten times the longest idle time, within bounds, doubled with each attempt; a fixed limit stays fixed."""
     limit = IdleTimeout()
     assert limit.limit_s(1) == 180.0
     for _ in range(LEARN_FROM):
-        limit.completed(0.05)
+        limit.on_complete(0.05)
     assert limit.limit_s(1) == 10.0
     assert limit.limit_s(3) == 40.0
-    limit.completed(30.0)
+    limit.on_complete(30.0)
     assert limit.limit_s(1) == 300.0
     assert limit.limit_s(5) == 600.0
     assert IdleTimeout(fixed_s=2.0).limit_s(4) == 2.0
 
 
 @pytest.mark.parametrize(("tokens", "seconds"), [(65_536, 13_407.2), (100, 320.0), (None, 26_514.4)])
-def test_a_long_answer_has_time(tokens: int | None, seconds: float) -> None:
+def test_a_long_response_has_time(tokens: int | None, seconds: float) -> None:
     """The limit of one response grows with max_tokens."""
     assert sample_limit_s(tokens, fixed_s=None) == pytest.approx(seconds)
     assert sample_limit_s(tokens, fixed_s=7.0) == 7.0

@@ -1,37 +1,30 @@
-"""Who ends an attempt: the watch over it, or somebody from outside."""
+"""How an attempt ends from outside: it expires, or its caller is cancelled."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 
 from pytest_modeleval.client.chat import ChatClient
 from pytest_modeleval.client.transport import Receiver
-from pytest_modeleval.dispatch.attempt import Call
+from pytest_modeleval.dispatch.attempt import PendingRequest
 from pytest_modeleval.dispatch.dispatcher import Dispatcher
 from pytest_modeleval.errors import Ungraded
 from pytest_modeleval.records import ItemKey, JsonObject
 
 ITEM = ItemKey("b", "s", "1")
-CALL = Call("key", b"{}", "b", 60.0)
+REQUEST = PendingRequest("key", b"{}", "b", 60.0)
 
 
 class Silent:
-    """A transport on which nothing ever comes back."""
+    """A transport that never answers."""
 
     def __init__(self) -> None:
         self.asked = asyncio.Event()
 
-    async def post(
-        self, url: str, body: bytes, headers: Mapping[str, str], receiver: Receiver, *, request_id: str = ""
-    ) -> None:
-        """See Transport."""
-        self.asked.set()
-        await asyncio.Event().wait()
-
-    def begin(
+    def send(
         self,
         url: str,
         body: bytes,
@@ -40,11 +33,13 @@ class Silent:
         done: asyncio.Future[None],
         *,
         request_id: str = "",
-    ) -> None:
-        """See Transport."""
+    ) -> Callable[[], None]:
+        """Never complete `done`."""
+        self.asked.set()
+        return lambda: None
 
     async def close(self) -> None:
-        """See Transport."""
+        """No connection to close."""
 
 
 async def _under_way() -> tuple[Dispatcher, asyncio.Task[JsonObject]]:
@@ -52,40 +47,40 @@ async def _under_way() -> tuple[Dispatcher, asyncio.Task[JsonObject]]:
     dispatcher = Dispatcher(
         ChatClient(transport), ["http://server/v1"], in_flight=1, idle_timeout_s=None, on_failure=lambda *_: None
     )
-    task = asyncio.ensure_future(dispatcher.ask(CALL, ITEM, lambda *_: None))
+    task = asyncio.ensure_future(dispatcher.ask(REQUEST, ITEM, lambda *_: None))
     await transport.asked.wait()
     return dispatcher, task
 
 
-def test_an_attempt_that_is_given_up_is_no_cancellation() -> None:
-    """The caller learns why there is no answer, its task is not cancelled, and its slot is free again."""
+def test_an_expired_attempt_is_no_cancellation() -> None:
+    """The caller gets the reason, its task is not cancelled, and its slot is free again."""
 
     async def run() -> None:
         dispatcher, task = await _under_way()
-        dispatcher.lose("the server is gone")
+        dispatcher.cancel_all("the server is gone")
         with pytest.raises(Ungraded, match="the server is lost"):
             await task
         assert task.cancelling() == 0
-        assert dispatcher.state().in_flight == 0
+        assert dispatcher.limiter_state().in_flight == 0
 
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("is_given_up_first", [True, False])
-def test_a_cancellation_goes_first(is_given_up_first: bool) -> None:
-    """Who cancels the caller in the same moment in which the attempt is given up is obeyed, whoever came first."""
+@pytest.mark.parametrize("expires_first", [True, False])
+def test_a_cancellation_goes_first(expires_first: bool) -> None:
+    """A cancellation of the caller wins over an expiry in the same moment, whichever came first."""
 
     async def run() -> None:
         dispatcher, task = await _under_way()
-        if is_given_up_first:
-            dispatcher.lose("the server is gone")
+        if expires_first:
+            dispatcher.cancel_all("the server is gone")
             task.cancel()
         else:
             task.cancel()
-            dispatcher.lose("the server is gone")
+            dispatcher.cancel_all("the server is gone")
         with pytest.raises(asyncio.CancelledError):
             await task
         assert task.cancelled()
-        assert dispatcher.state().in_flight == 0
+        assert dispatcher.limiter_state().in_flight == 0
 
     asyncio.run(run())

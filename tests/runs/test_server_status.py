@@ -14,20 +14,20 @@ def test_what_a_killed_run_left_says_nothing_of_this_one(tmp_path: Path) -> None
     (tmp_path / STATE_FILE).write_text('["the server was ended by SIGKILL"]')
     states = ServerStatus(1, tmp_path)
     worker = ServerStatusFile(1, tmp_path)
-    assert worker.now() == ("up",)
-    states.set(0, "held")
-    assert worker.now() == ("held",)
+    assert worker.states() == ("up",)
+    states.set(0, "restarting")
+    assert worker.states() == ("restarting",)
 
 
 def test_two_changes_in_one_tick_of_the_clock_are_both_seen(tmp_path: Path) -> None:
     """File systems keep times in steps of milliseconds: the newer file is another one, not only a younger one."""
     states, worker = ServerStatus(2, tmp_path), ServerStatusFile(2, tmp_path)
-    states.set(0, "held")
+    states.set(0, "restarting")
     first = (tmp_path / STATE_FILE).stat()
-    assert worker.now() == ("held", "up")
+    assert worker.states() == ("restarting", "up")
     states.set(1, "gone")
     os.utime(tmp_path / STATE_FILE, ns=(first.st_atime_ns, first.st_mtime_ns))
-    assert worker.now() == ("held", "gone")
+    assert worker.states() == ("restarting", "gone")
 
 
 def test_two_closings_in_one_tick_are_both_seen(tmp_path: Path) -> None:
