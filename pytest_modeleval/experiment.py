@@ -1,7 +1,7 @@
 """Do two results come from the same experiment? The one home of that rule: for resuming, merging and comparing.
 
 Each function returns the differences as phrases, "<fact> <one value> there, <other value> here"; an empty list (or
-text) means that the two belong to the same experiment. Standard library only.
+text) means that the two belong to the same experiment.
 """
 
 from __future__ import annotations
@@ -9,26 +9,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pytest_modeleval.plan import Plan
 from pytest_modeleval.results import ExperimentIdentity
 
 # A digest is shown by its first digits: enough to recognise it.
 _SHOWN_DIGITS = 12
 
 
-def plan_differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+def plan_differences(old: Plan, new: Plan) -> list[str]:
     """Why two plans of one benchmark cannot share a run folder.
 
     Subsets that only one of them has do not matter: a run may be extended.
     """
-    found = [*_versions(old["version"], new["version"]), *_changes(old["params"], new["params"])]
-    before, now = old.get("tool_calls", "native"), new.get("tool_calls", "native")
+    found = [*_versions(old.version, new.version), *_changes(old.params, new.params)]
+    before, now = old.tool_calls or "native", new.tool_calls or "native"
     if before != now:
         found.append(f"tool calls asked for as {before} there, as {now} here")
-    for subset in sorted({*old["data"]} & {*new["data"]}):
-        before, now = old["data"][subset].get("sha256"), new["data"][subset].get("sha256")
+    for subset in sorted(old.data.keys() & new.data.keys()):
+        before, now = old.data[subset].get("sha256"), new.data[subset].get("sha256")
         if before != now:
             found.append(f"other rows in subset {subset} (sha256 {_digest(before)} there, {_digest(now)} here)")
-        before, now = old["data"][subset].get("variant"), new["data"][subset].get("variant")
+        before, now = old.data[subset].get("variant"), new.data[subset].get("variant")
         if before != now:
             found.append(f"subset {subset} asked with {before or 'nothing named'} there, {now or 'nothing named'} here")
     return found

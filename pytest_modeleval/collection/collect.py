@@ -15,7 +15,7 @@ from pytest_modeleval.collection.keyword import may_match, words
 from pytest_modeleval.datasets import SILENT, Progress, find_subsets, open_manifest
 from pytest_modeleval.declaration import Benchmark, Subset
 from pytest_modeleval.errors import SettingsError, UserError
-from pytest_modeleval.evaluation.plan import BenchmarkPlan, PlannedItem, sample_ids
+from pytest_modeleval.evaluation.planned_items import BenchmarkPlan, PlannedItem, sample_ids
 from pytest_modeleval.records import ItemKey
 from pytest_modeleval.settings import Settings
 

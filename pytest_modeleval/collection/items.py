@@ -15,7 +15,7 @@ import pytest
 
 from pytest_modeleval.errors import EngineStopped, Ungraded, UserError
 from pytest_modeleval.evaluation.item_runner import ItemResult, ModelFacts
-from pytest_modeleval.evaluation.plan import PlannedItem
+from pytest_modeleval.evaluation.planned_items import PlannedItem
 from pytest_modeleval.records import Grade, Kind, Sample
 
 if TYPE_CHECKING:

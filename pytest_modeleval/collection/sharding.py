@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from pytest_modeleval.collection.items import SampleItem
-from pytest_modeleval.evaluation.plan import PlannedItem
+from pytest_modeleval.evaluation.planned_items import PlannedItem
 from pytest_modeleval.settings import Shard
 
 T = TypeVar("T")

@@ -19,7 +19,7 @@ from pytest_modeleval.dispatch.engine import Engine
 from pytest_modeleval.dispatch.replicas import ServerMonitor
 from pytest_modeleval.errors import RunFolderError, SettingsError
 from pytest_modeleval.evaluation.item_runner import ItemResult, ItemRunner, ModelFacts
-from pytest_modeleval.evaluation.plan import BenchmarkPlan, PlannedItem, plan_line
+from pytest_modeleval.evaluation.planned_items import BenchmarkPlan, PlannedItem, make_plan
 from pytest_modeleval.evaluation.summary import merge_plans, parts_text, planned_keys, selected_parts, summarize
 from pytest_modeleval.experiment import plan_differences
 from pytest_modeleval.records import DROPPED, ItemKey, Kind, Outcome
@@ -87,47 +87,47 @@ class Evaluation:
         items: Sequence[PlannedItem],
         *,
         shard: str = "",
-        whole: Sequence[PlannedItem] = (),
-        taken: Callable[[int], int] | None = None,
+        all_items: Sequence[PlannedItem] = (),
+        sample_limit: Callable[[int], int] | None = None,
         is_blessed: bool = False,
     ) -> None:
         """Fix what is asked. Raises RunFolderError if the folder holds another experiment; nothing is written then.
 
-        shard, whole, taken: see plan_line. is_blessed: the run is to be a baseline; raises SettingsError if it holds
+        shard, all_items, sample_limit: as of make_plan. is_blessed: the run is to be a baseline; raises SettingsError if it holds
         no more than a part of a subset.
         """
         repeats = self._options.repeats
-        stored = {plan["benchmark"]: plan for plan in merge_plans(self._contents.plans)}
-        lines = []
+        stored = {plan.benchmark: plan for plan in merge_plans(self._contents.plans)}
+        added: list[Plan] = []
         for plan in plans:
-            line = plan_line(
+            made = make_plan(
                 plan,
                 [item for item in items if item.plan is plan],
                 repeats=repeats,
                 shard=shard,
-                whole=[item for item in whole if item.plan is plan],
-                taken=taken,
+                all_items=[item for item in all_items if item.plan is plan],
+                sample_limit=sample_limit,
             )
             old = stored.get(plan.benchmark.name)
             if old is not None and self._is_rescore:
-                self._refuse_mixture(old, line, items)
+                self._refuse_mixture(old, made, items)
             elif old is not None:
-                found = plan_differences(old, line)
+                found = plan_differences(old, made)
                 if found:
                     raise RunFolderError(
                         f"{self._journal.path.parent} holds another experiment with {plan.benchmark.name}: "
                         f"{'; '.join(found)}. Name another folder with --eval-run"
                     )
-            if line not in self._contents.plans:
-                lines.append(line)
-        if is_blessed and (parts := selected_parts(merge_plans([*self._contents.plans, *lines]))):
+            if made not in self._contents.plans:
+                added.append(made)
+        if is_blessed and (parts := selected_parts(merge_plans([*self._contents.plans, *added]))):
             raise SettingsError(
                 f"--eval-bless: expected every sample of what becomes a baseline, found {parts_text(parts)}; leave out "
                 "-k, --lf or whatever selected them, or limit the samples with --eval-limit"
             )
-        for line in lines:
-            self._journal.write(line)
-        self._contents.plans.extend(lines)
+        for made in added:
+            self._journal.write(made.to_json())
+        self._contents.plans.extend(added)
         self.items = list(items)
         for item in items:
             known = self._contents.outcomes.get(item.key)
@@ -136,17 +136,17 @@ class Evaluation:
                 del self._contents.outcomes[item.key]
         self._graded = frozenset(item.key for item in items if item.key in self._contents.outcomes)
 
-    def _refuse_mixture(self, old: Mapping[str, Any], line: Mapping[str, Any], items: Sequence[PlannedItem]) -> None:
+    def _refuse_mixture(self, old: Plan, new: Plan, items: Sequence[PlannedItem]) -> None:
         """Grading a part again under another version would leave one score made of two ways of grading."""
-        if old["version"] == line["version"]:
+        if old.version == new.version:
             return
         now = {item.key for item in items}
-        graded = [key for key in planned_keys(old) if key in self._contents.outcomes]
+        graded = [key for key in old.keys() if key in self._contents.outcomes]
         kept = sum(1 for key in graded if key not in now and self._contents.outcomes[key].kind.is_verdict)
         if kept:
             raise RunFolderError(
-                f"{self._journal.path.parent}: {line['benchmark']} was graded under version {old['version']}, this is "
-                f"version {line['version']}, and {kept:,} of {len(graded):,} grades would stay as they are: one score "
+                f"{self._journal.path.parent}: {new.benchmark} was graded under version {old.version}, this is "
+                f"version {new.version}, and {kept:,} of {len(graded):,} grades would stay as they are: one score "
                 "out of both means nothing. Grade all of it again, without -k, --eval-only and the like"
             )
 

@@ -7,12 +7,13 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pytest_modeleval.plan import Plan
 from pytest_modeleval.records import ItemKey, Outcome
 from pytest_modeleval.results import PROMPT_DIGITS, ExperimentIdentity
 
 
 def identities_of(
-    plans: Iterable[Mapping[str, Any]], outcomes: Mapping[ItemKey, Outcome]
+    plans: Iterable[Plan], outcomes: Mapping[ItemKey, Outcome]
 ) -> dict[str, ExperimentIdentity]:
     """Benchmark -> identity. plans: merged, one for each benchmark (`summary.merge_plans`)."""
     prompts: dict[str, dict[tuple[str, str], str]] = {}
@@ -20,13 +21,13 @@ def identities_of(
         if outcome.prompt:
             prompts.setdefault(key.benchmark, {})[key.subset, key.sample] = outcome.prompt[:PROMPT_DIGITS]
     return {
-        plan["benchmark"]: ExperimentIdentity(
-            plan["benchmark"],
-            plan["version"],
-            data_sha256=_data_hash(plan["data"]),
-            prompt_sha256=_prompt_hash(prompts.get(plan["benchmark"], {})),
+        plan.benchmark: ExperimentIdentity(
+            plan.benchmark,
+            plan.version,
+            data_sha256=_data_hash(plan.data),
+            prompt_sha256=_prompt_hash(prompts.get(plan.benchmark, {})),
             params=_asked_with(plan),
-            prompts=prompts.get(plan["benchmark"], {}),
+            prompts=prompts.get(plan.benchmark, {}),
         )
         for plan in plans
     }
@@ -40,9 +41,9 @@ def _prompt_hash(prompts: Mapping[tuple[str, str], str]) -> str:
     ).hexdigest()
 
 
-def _asked_with(plan: Mapping[str, Any]) -> Mapping[str, Any]:
+def _asked_with(plan: Plan) -> Mapping[str, Any]:
     # Calls in the prompt are no parameter of a request, but answers to them compare with no others all the same.
-    return {**plan["params"], "tool_calls": "text"} if plan.get("tool_calls") == "text" else plan["params"]
+    return {**plan.params, "tool_calls": "text"} if plan.tool_calls == "text" else plan.params
 
 
 def _data_hash(data: Mapping[str, Mapping[str, Any]]) -> str:

@@ -18,7 +18,7 @@ from pytest_modeleval.dispatch.balance import prefix_key
 from pytest_modeleval.dispatch.dispatcher import Dispatcher
 from pytest_modeleval.dispatch.idle_timeout import sample_limit_s
 from pytest_modeleval.errors import AttemptFailed, Ungraded
-from pytest_modeleval.evaluation.plan import PlannedItem
+from pytest_modeleval.evaluation.planned_items import PlannedItem
 from pytest_modeleval.evaluation.verdict import grade_of
 from pytest_modeleval.records import Grade, ItemKey, JsonObject, Kind, Outcome, Request, Response
 from pytest_modeleval.store.journal import Contents, JournalError, JournalOffset, JournalWriter, read_line, utc_now

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_modeleval.errors import RunFolderError
-from pytest_modeleval.evaluation.summary import merge_plans, planned_keys, whole_plans
+from pytest_modeleval.evaluation.summary import merge_plans, whole_plans
 from pytest_modeleval.experiment import plan_differences, server_differences
-from pytest_modeleval.records import ItemKey, JsonObject, Outcome
+from pytest_modeleval.plan import Plan
+from pytest_modeleval.records import ItemKey, Outcome
 from pytest_modeleval.store.journal import Contents
 
 
@@ -24,7 +25,7 @@ class ShardRun:
     @property
     def shards(self) -> list[str]:
         """The shards that it holds, such as ["2/3"]; none if it was no shard."""
-        return list(dict.fromkeys(line["shard"] for line in self.contents.plans if line.get("shard")))
+        return list(dict.fromkeys(plan.shard for plan in self.contents.plans if plan.shard))
 
     @property
     def title(self) -> str:
@@ -33,7 +34,7 @@ class ShardRun:
         return f"shard {' and '.join(shards)} ({self.name})" if shards else self.name
 
 
-def merged_plans(parts: Sequence[ShardRun]) -> list[JsonObject]:
+def merged_plans(parts: Sequence[ShardRun]) -> list[Plan]:
     """One plan per benchmark, with all samples that the parts belong to.
 
     Raises RunFolderError where two parts are different experiments: another model or server, benchmark version,
@@ -46,10 +47,10 @@ def merged_plans(parts: Sequence[ShardRun]) -> list[JsonObject]:
                 f"{first.name} and {part.name} are not the same model on the same server: "
                 f"{'; '.join(unlike)}. Merge only shards of one run"
             )
-    known: dict[str, tuple[ShardRun, JsonObject]] = {}
+    known: dict[str, tuple[ShardRun, Plan]] = {}
     for part in parts:
         for plan in merge_plans(part.contents.plans):
-            before, old = known.setdefault(plan["benchmark"], (part, plan))
+            before, old = known.setdefault(plan.benchmark, (part, plan))
             found = plan_differences(old, plan)
             if found:
                 raise RunFolderError(
@@ -79,11 +80,11 @@ def latest_outcomes(parts: Sequence[ShardRun]) -> dict[ItemKey, int]:
 
 
 def missing_items(
-    parts: Sequence[ShardRun], plans: Sequence[Mapping[str, Any]], outcomes: Mapping[ItemKey, Outcome]
+    parts: Sequence[ShardRun], plans: Sequence[Plan], outcomes: Mapping[ItemKey, Outcome]
 ) -> list[str]:
     """Why the merged run is not complete: a sentence for each missing shard and each unfinished folder."""
-    wanted = {key for plan in plans for key in planned_keys(plan)}
-    own = [{key for plan in merge_plans(part.contents.plans) for key in planned_keys(plan)} for part in parts]
+    wanted = {key for plan in plans for key in plan.keys()}
+    own = [{key for plan in merge_plans(part.contents.plans) for key in plan.keys()} for part in parts]
     in_no_part = len(wanted.difference(*own))
     found = []
     absent = _absent_shards(parts) if in_no_part else []

@@ -6,60 +6,67 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pytest_modeleval.evaluation.plan import aggregate_from_json
 from pytest_modeleval.metrics import combine, score_subset
-from pytest_modeleval.records import Advice, ItemKey, JsonObject, Kind, Outcome
+from pytest_modeleval.plan import Plan, PlannedBreakdown, SampleIds
+from pytest_modeleval.records import ItemKey, Kind, Outcome
 from pytest_modeleval.results import BenchmarkSummary, PartScore, Score
 
 
-def merge_plans(lines: Iterable[Mapping[str, Any]]) -> list[JsonObject]:
+def merge_plans(plans: Iterable[Plan]) -> list[Plan]:
     """One plan per benchmark: the latest declaration, the union of the items, the most repeats.
 
-    Of shards ("shard", "whole" in their lines) the items are those that the shards planned themselves; see whole_plans.
+    Of shards, the items are those that the shards planned themselves; see whole_plans.
     """
-    return _merged(lines, lambda line: line["items"])
+    return _merged(plans, lambda plan: plan.items)
 
 
-def whole_plans(lines: Iterable[Mapping[str, Any]]) -> list[JsonObject]:
+def whole_plans(plans: Iterable[Plan]) -> list[Plan]:
     """As merge_plans, but with all samples that shards are parts of, whether or not a shard with them is there."""
-    return _merged(lines, lambda line: line.get("whole", line["items"]))
+    return _merged(plans, lambda plan: plan.all_items)
 
 
-def _merged(lines: Iterable[Mapping[str, Any]], items_of: Callable[[Mapping[str, Any]], Any]) -> list[JsonObject]:
-    merged: dict[str, JsonObject] = {}
-    for line in lines:
-        known = merged.get(line["benchmark"], {"items": {}, "repeats": 1, "data": {}})
-        items = known["items"]
-        for subset, ids in items_of(line).items():
-            items[subset] = list(dict.fromkeys([*items.get(subset, ()), *ids]))
-        plan = {name: value for name, value in line.items() if name not in ("shard", "whole")}
-        plan.update(
-            items=items,
-            repeats=max(known["repeats"], line["repeats"]),
-            # Entry by entry: rescoring need not know with what a subset was asked.
-            data={name: {**known["data"].get(name, {}), **entry} for name, entry in line["data"].items()}
-            | {name: entry for name, entry in known["data"].items() if name not in line["data"]},
+def _merged(plans: Iterable[Plan], items_of: Callable[[Plan], SampleIds]) -> list[Plan]:
+    merged: dict[str, Plan] = {}
+    for plan in plans:
+        known = merged.get(plan.benchmark)
+        merged[plan.benchmark] = replace(
+            plan,
+            items=_union(known.items if known is not None else {}, items_of(plan)),
+            repeats=max(known.repeats, plan.repeats) if known is not None else plan.repeats,
+            data=_merged_data(known.data, plan.data) if known is not None else plan.data,
+            breakdowns=tuple(_with_known(part, known.breakdowns if known is not None else ()) for part in plan.breakdowns),
+            samples=_most(known.samples if known is not None else None, plan.samples),
+            shard="",
+            whole=None,
         )
-        if samples := _most(known.get("samples", {}), line.get("samples", {})):
-            plan["samples"] = samples
-        if "breakdowns" in plan:
-            plan["breakdowns"] = [_with_known(part, known.get("breakdowns", ())) for part in plan["breakdowns"]]
-        merged[line["benchmark"]] = plan
     return list(merged.values())
 
 
-def _with_known(part: Mapping[str, Any], known: Iterable[Mapping[str, Any]]) -> JsonObject:
+def _union(one: SampleIds, other: SampleIds) -> dict[str, list[str]]:
+    return {name: list(dict.fromkeys([*one.get(name, ()), *other.get(name, ())])) for name in {**one, **other}}
+
+
+def _merged_data(
+    known: Mapping[str, Mapping[str, Any]], new: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Mapping[str, Any]]:
+    # Entry by entry: rescoring need not know with what a subset was asked.
+    merged = {name: {**known.get(name, {}), **entry} for name, entry in new.items()}
+    return {**merged, **{name: entry for name, entry in known.items() if name not in new}}
+
+
+def _with_known(part: PlannedBreakdown, known: Iterable[PlannedBreakdown]) -> PlannedBreakdown:
     """A breakdown with the groups of samples that earlier plans held: a later one may have been of other samples."""
-    before: Mapping[str, Any] = next((entry["groups"] for entry in known if entry["by"] == part["by"]), {})
-    groups = {name: {**before.get(name, {}), **part["groups"].get(name, {})} for name in {**before, **part["groups"]}}
-    return {**part, "groups": groups}
+    before = next((entry.groups for entry in known if entry.by == part.by), {})
+    names = {**before, **part.groups}
+    return replace(part, groups={name: {**before.get(name, {}), **part.groups.get(name, {})} for name in names})
 
 
-def _most(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
-    return {name: max(one.get(name, 0), other.get(name, 0)) for name in {**one, **other}}
+def _most(one: Mapping[str, int] | None, other: Mapping[str, int] | None) -> dict[str, int] | None:
+    one, other = one or {}, other or {}
+    return {name: max(one.get(name, 0), other.get(name, 0)) for name in {**one, **other}} or None
 
 
-def selected_parts(plans: Iterable[Mapping[str, Any]]) -> dict[str, tuple[int, int]]:
+def selected_parts(plans: Iterable[Plan]) -> dict[str, tuple[int, int]]:
     """Benchmark -> (samples planned, samples there are) where -k, --lf or a node id left some of a subset out.
 
     plans: merged. Subsets of which nothing was selected do not count, and --eval-limit is no such selection. Plans of
@@ -67,20 +74,20 @@ def selected_parts(plans: Iterable[Mapping[str, Any]]) -> dict[str, tuple[int, i
     """
     found = {}
     for plan in plans:
-        there = {name: count for name, count in plan.get("samples", {}).items() if plan["items"].get(name)}
-        planned = sum(len(plan["items"][name]) for name in there)
+        there = {name: count for name, count in (plan.samples or {}).items() if plan.items.get(name)}
+        planned = sum(len(plan.items[name]) for name in there)
         if planned < sum(there.values()):
-            found[plan["benchmark"]] = planned, sum(there.values())
+            found[plan.benchmark] = planned, sum(there.values())
     return found
 
 
-def is_limited(plans: Iterable[Mapping[str, Any]]) -> bool:
+def is_limited(plans: Iterable[Plan]) -> bool:
     """True if --eval-limit left rows out, and where plans of earlier versions do not say.
 
     plans: merged. A folder may have been asked with a limit and without: then it holds everything, whatever came last.
     """
     return any(
-        plan.get("samples", {}).get(name, -1) < entry["rows"] for plan in plans for name, entry in plan["data"].items()
+        (plan.samples or {}).get(name, -1) < entry["rows"] for plan in plans for name, entry in plan.data.items()
     )
 
 
@@ -90,74 +97,64 @@ def parts_text(parts: Mapping[str, tuple[int, int]]) -> str:
     return ", ".join([*named, *([f"parts of {len(parts) - 3} more"] if len(parts) > 3 else [])])
 
 
-def planned_keys(plan: Mapping[str, Any]) -> list[ItemKey]:
-    """Every item of a merged plan."""
-    return [
-        ItemKey(plan["benchmark"], subset, sample, repeat)
-        for subset, ids in plan["items"].items()
-        for sample in ids
-        for repeat in range(plan["repeats"])
-    ]
-
-
-def summarize(plans: Sequence[Mapping[str, Any]], outcomes: Mapping[ItemKey, Outcome]) -> tuple[BenchmarkSummary, ...]:
+def summarize(plans: Sequence[Plan], outcomes: Mapping[ItemKey, Outcome]) -> tuple[BenchmarkSummary, ...]:
     """The scores of every planned benchmark. A planned item without an outcome is not_run; a spared one is in no count.
 
     A benchmark without items is left out: a shard may have none of a small one.
     """
-    return tuple(_benchmark(plan, outcomes) for plan in plans if plan["items"])
+    return tuple(_benchmark(plan, outcomes) for plan in plans if plan.items)
 
 
-def _benchmark(plan: Mapping[str, Any], outcomes: Mapping[ItemKey, Outcome]) -> BenchmarkSummary:
+def _benchmark(plan: Plan, outcomes: Mapping[ItemKey, Outcome]) -> BenchmarkSummary:
     by_subset: dict[str, list[Outcome]] = {}
     spared: dict[str, int] = {}
-    for key in planned_keys(plan):
+    for key in plan.keys():
         found = by_subset.setdefault(key.subset, [])
         outcome = outcomes.get(key) or Outcome(key=key, kind=Kind.NOT_RUN)
         if outcome.is_spared:
             spared[key.subset] = spared.get(key.subset, 0) + 1
         else:
             found.append(outcome)
-    order = [part["name"] for part in plan["subsets"]]
+    order = [part.name for part in plan.subsets]
     scores = tuple(
-        _score(name, by_subset[name], len(plan["items"][name]), spared.get(name, 0), metric=plan["metric"])
+        _score(name, by_subset[name], len(plan.items[name]), spared.get(name, 0), metric=plan.metric)
         for name in [*order, *(name for name in by_subset if name not in order)]
         if name in by_subset
     )
-    regular = [part["name"] for part in plan["subsets"] if not part["optional"]]
+    regular = [part.name for part in plan.subsets if not part.is_optional]
     return BenchmarkSummary(
-        benchmark=plan["benchmark"],
-        version=plan["version"],
-        metric=plan["metric"],
+        benchmark=plan.benchmark,
+        version=plan.version,
+        metric=plan.metric,
         subsets=scores,
-        aggregates=combine([aggregate_from_json(entry) for entry in plan["aggregates"]], scores, regular),
+        aggregates=combine(plan.aggregates, scores, regular),
         parts=tuple(_parts(plan, by_subset, scores)),
-        advice={subset: Advice(**given) for subset, given in plan["advice"].items()},
+        advice=plan.advice,
     )
 
 
 def _parts(
-    plan: Mapping[str, Any], by_subset: Mapping[str, Sequence[Outcome]], scores: Sequence[Score]
+    plan: Plan, by_subset: Mapping[str, Sequence[Outcome]], scores: Sequence[Score]
 ) -> Iterator[PartScore]:
     """Further metrics and breakdowns of each subset, as the plan says."""
     for whole in scores:
         outcomes = by_subset[whole.subset]
-        for metric in plan.get("further_metrics", ()):
+        for metric in plan.further_metrics:
             # Without enough repeats it does not exist; a row without a figure would say nothing.
-            if not metric.startswith("pass@") or int(metric.removeprefix("pass@")) <= plan["repeats"]:
+            if not metric.startswith("pass@") or int(metric.removeprefix("pass@")) <= plan.repeats:
                 yield PartScore(metric, score_subset(whole.subset, outcomes, whole.planned, metric=metric))
-        for entry in plan.get("breakdowns", ()):
-            group_of = entry["groups"].get(whole.subset, {})
+        for entry in plan.breakdowns:
+            group_of = entry.groups.get(whole.subset, {})
             found: dict[str, list[Outcome]] = {}
             for outcome in outcomes:
                 found.setdefault(group_of.get(outcome.key.sample, ""), []).append(outcome)
             found.pop("", None)
-            order = [*(name for name in entry["order"] if name in found), *sorted(found.keys() - set(entry["order"]))]
+            order = [*(name for name in entry.order if name in found), *sorted(found.keys() - set(entry.order))]
             # A single group says again what the subset's own row says.
             for name in order if len(order) > 1 else ():
                 planned = len({outcome.key.sample for outcome in found[name]})
-                score = score_subset(whole.subset, found[name], planned, metric=plan["metric"])
-                yield PartScore(plan["metric"], score, entry["by"], name)
+                score = score_subset(whole.subset, found[name], planned, metric=plan.metric)
+                yield PartScore(plan.metric, score, entry.by, name)
 
 
 def _score(name: str, outcomes: Sequence[Outcome], samples: int, spared: int, *, metric: str) -> Score:

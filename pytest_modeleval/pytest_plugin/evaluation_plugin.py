@@ -20,7 +20,7 @@ from pytest_modeleval.declaration import declared_benchmark
 from pytest_modeleval.errors import EngineStopped, UserError
 from pytest_modeleval.evaluation.evaluation import Evaluation, RunOptions
 from pytest_modeleval.evaluation.item_runner import ItemResult
-from pytest_modeleval.evaluation.plan import BenchmarkPlan, load_samples
+from pytest_modeleval.evaluation.planned_items import BenchmarkPlan, load_samples
 from pytest_modeleval.pytest_plugin.compatibility import refuse_reruns
 from pytest_modeleval.pytest_plugin.item_reports import (
     line_of,
@@ -214,7 +214,7 @@ class EvaluationPlugin:
         )
         evaluation = self.get_evaluation(connection, options)
         try:
-            evaluation.plan(
+            evaluation.planned_items(
                 plans,
                 [item.planned for item in self.items],
                 shard=str(self.settings.shard or ""),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from pytest_modeleval.evaluation.evaluation import Evaluation
-from pytest_modeleval.evaluation.plan import PlannedItem
+from pytest_modeleval.evaluation.planned_items import PlannedItem
 from pytest_modeleval.records import DECIDED, DROPPED, STOPPED_EARLY
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pytest_modeleval.errors import ConnectError
-from pytest_modeleval.evaluation.plan import BenchmarkPlan
+from pytest_modeleval.evaluation.planned_items import BenchmarkPlan
 from pytest_modeleval.runs.connection import Connection
 
 

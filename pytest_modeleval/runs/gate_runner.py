@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_modeleval.errors import SettingsError
 from pytest_modeleval.evaluation.identity import identities_of
-from pytest_modeleval.evaluation.plan import aggregate_from_json
+from pytest_modeleval.evaluation.planned_items import aggregate_from_json
 from pytest_modeleval.evaluation.summary import merge_plans, parts_text, planned_keys, selected_parts, summarize
 from pytest_modeleval.metrics import Aggregate, with_parts
 from pytest_modeleval.records import ItemKey

@@ -11,7 +11,7 @@ from pytest_modeleval import Breakdown, Grade, Request, Sample, benchmark
 from pytest_modeleval.datasets import inline, open_manifest
 from pytest_modeleval.declaration import Benchmark, declared_benchmark
 from pytest_modeleval.errors import DataError
-from pytest_modeleval.evaluation.plan import BenchmarkPlan, PlannedItem, load_samples, plan_line
+from pytest_modeleval.evaluation.planned_items import BenchmarkPlan, PlannedItem, load_samples, plan_line
 from pytest_modeleval.evaluation.summary import merge_plans, summarize
 from pytest_modeleval.records import ItemKey, Kind, Outcome
 from pytest_modeleval.reports.table_rows import score_rows

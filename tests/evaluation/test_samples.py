@@ -11,7 +11,7 @@ import pytest
 from pytest_modeleval import benchmark
 from pytest_modeleval.datasets import inline, open_manifest
 from pytest_modeleval.declaration import declared_benchmark
-from pytest_modeleval.evaluation.plan import BenchmarkPlan, PlannedItem, load_samples
+from pytest_modeleval.evaluation.planned_items import BenchmarkPlan, PlannedItem, load_samples
 from pytest_modeleval.records import Grade, ItemKey, Request, Sample
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from pytest_modeleval.datasets import open_manifest, read_rows
 from pytest_modeleval.declaration import Benchmark, declared_benchmark
-from pytest_modeleval.evaluation.plan import sample_ids
+from pytest_modeleval.evaluation.planned_items import sample_ids
 from pytest_modeleval.records import Response, Sample
 
 DATA = Path(os.environ.get("MODELEVAL_DATA") or Path(__file__).parents[3] / "shared" / "data")

@@ -1,9 +1,9 @@
-"""The plan: which items of which benchmarks are asked, with the samples they need."""
+"""The items of a run with the samples they need, and the plan that is made of them."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +12,8 @@ import orjson
 from pytest_modeleval.datasets import Manifest, Row, each_row
 from pytest_modeleval.declaration import Benchmark, Breakdown, Subset
 from pytest_modeleval.errors import DataError
-from pytest_modeleval.metrics import Aggregate
-from pytest_modeleval.records import ItemKey, JsonObject, Sample
+from pytest_modeleval.plan import Plan, PlannedBreakdown, PlannedSubset
+from pytest_modeleval.records import ItemKey, Sample
 
 
 @dataclass(slots=True)
@@ -75,7 +75,7 @@ def _sample(benchmark: Benchmark, row: Row, subset: str, sample_id: str) -> Samp
     except Exception as error:
         raise DataError(
             f"{row.where}: benchmark {benchmark.name} cannot make a sample of this row "
-            f"({type(error).__name__}: {error}); mend the row or the benchmark's sample function"
+            f"({type(error).__name__}: {error}); correct the row or the benchmark's sample function"
         ) from error
     if type(made) is Sample:
         # As below, at a third of its cost: every sample comes by here before the first request.
@@ -83,55 +83,49 @@ def _sample(benchmark: Benchmark, row: Row, subset: str, sample_id: str) -> Samp
     return dataclasses.replace(made, id=sample_id, subset=subset)
 
 
-def plan_line(
+def make_plan(
     plan: BenchmarkPlan,
     items: Sequence[PlannedItem],
     *,
     repeats: int,
     shard: str = "",
-    whole: Sequence[PlannedItem] = (),
-    taken: Callable[[int], int] | None = None,
-) -> JsonObject:
-    """What the journal keeps of a plan: everything that the summary needs, so that it can be made without pytest.
+    all_items: Sequence[PlannedItem] = (),
+    sample_limit: Callable[[int], int] | None = None,
+) -> Plan:
+    """The plan as the journal keeps it: all that the summary needs, so that it can be made without pytest.
 
-    shard: "2/3" where the items are one of three parts of `whole`; the line then holds both, so that whoever merges
-    the parts knows what is missing.
-    taken: rows of a subset -> how many samples there are where nothing but --eval-limit selects; the line then says
-    it as "samples", so that nobody takes a selection for the whole. None where it is not known.
+    shard: "2/3" where the items are one of three parts of `all_items`; the plan then holds both, and a merge knows
+    what is missing.
+    sample_limit: rows of a subset -> samples within --eval-limit, so that a selection is not taken for the whole.
+    None where it is not known. Raises DataError.
     """
     ids = _ids(items)
-    all_ids = _ids(whole) if shard else ids
+    all_ids = _ids(all_items) if shard else ids
     benchmark = plan.benchmark
     variants = {part.name: {"variant": part.variant} for part in plan.subsets if part.variant}
-    line = {
-        "type": "plan",
-        "benchmark": benchmark.name,
-        "version": benchmark.version,
-        "metric": benchmark.metric,
-        "subsets": [{"name": part.name, "optional": part.is_optional} for part in plan.subsets],
-        "aggregates": [dataclasses.asdict(aggregate) for aggregate in benchmark.aggregates],
-        "advice": {subset: dataclasses.asdict(given) for subset, given in benchmark.advice.items()},
-        "params": plan.params,
-        "data": {name: {**plan.manifests[name].lock_entry(), **variants.get(name, {})} for name in all_ids},
-        "repeats": repeats,
-        "items": ids,
-    }
-    if benchmark.further_metrics:
-        line["further_metrics"] = list(benchmark.further_metrics)
-    if benchmark.breakdowns:
-        line["breakdowns"] = [_groups(part, benchmark.name, items) for part in benchmark.breakdowns]
-    if shard:
-        line.update(shard=shard, whole=all_ids)
-    if taken is not None:
-        line["samples"] = {name: taken(plan.manifests[name].rows) for name in all_ids}
-    if plan.tool_calls:
-        line["tool_calls"] = plan.tool_calls
+    made = Plan(
+        benchmark=benchmark.name,
+        version=benchmark.version,
+        metric=benchmark.metric,
+        subsets=tuple(PlannedSubset(part.name, part.is_optional) for part in plan.subsets),
+        aggregates=tuple(benchmark.aggregates),
+        advice=benchmark.advice,
+        params=plan.params,
+        data={name: {**plan.manifests[name].lock_entry(), **variants.get(name, {})} for name in all_ids},
+        repeats=repeats,
+        items=ids,
+        further_metrics=tuple(benchmark.further_metrics),
+        breakdowns=tuple(_groups(part, benchmark.name, items) for part in benchmark.breakdowns),
+        shard=shard,
+        whole=all_ids if shard else None,
+        samples={name: sample_limit(plan.manifests[name].rows) for name in all_ids} if sample_limit else None,
+        tool_calls=plan.tool_calls,
+    )
     # Through JSON and back, so that a plan equals itself as it is read from a journal.
-    same: JsonObject = orjson.loads(orjson.dumps(line))
-    return same
+    return Plan.from_json(orjson.loads(orjson.dumps(made.to_json())))
 
 
-def _groups(breakdown: Breakdown, benchmark: str, items: Sequence[PlannedItem]) -> JsonObject:
+def _groups(breakdown: Breakdown, benchmark: str, items: Sequence[PlannedItem]) -> PlannedBreakdown:
     """By subset, the group of every sample that has one. Raises DataError where the benchmark's function fails."""
     groups: dict[str, dict[str, str]] = {}
     for sample in {(item.key.subset, item.key.sample): item.sample for item in items}.values():
@@ -140,11 +134,11 @@ def _groups(breakdown: Breakdown, benchmark: str, items: Sequence[PlannedItem]) 
         except Exception as error:
             raise DataError(
                 f"benchmark {benchmark} cannot say the {breakdown.by} of sample {sample.id} of {sample.subset} "
-                f"({type(error).__name__}: {error}); mend the row or the breakdown"
+                f"({type(error).__name__}: {error}); correct the row or the breakdown"
             ) from error
         if group:
             groups.setdefault(sample.subset, {})[sample.id] = str(group)
-    return {"by": breakdown.by, "order": list(breakdown.order), "groups": groups}
+    return PlannedBreakdown(breakdown.by, tuple(breakdown.order), groups)
 
 
 def _ids(items: Sequence[PlannedItem]) -> dict[str, list[str]]:
@@ -153,12 +147,3 @@ def _ids(items: Sequence[PlannedItem]) -> dict[str, list[str]]:
     for item in items:
         ids.setdefault(item.key.subset, {})[item.key.sample] = None
     return {name: list(samples) for name, samples in ids.items()}
-
-
-def aggregate_from_json(entry: Mapping[str, Any]) -> Aggregate:
-    """The reverse of dataclasses.asdict for an Aggregate (JSON turns its tuples into lists)."""
-    return Aggregate(**{name: _tuples(value) for name, value in entry.items()})
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(part) for part in value) if isinstance(value, list) else value

@@ -1,0 +1,147 @@
+"""The plan of one benchmark: which items a run asks for, and all that their summary needs. Stored as a journal line.
+
+`Plan.to_json` and `Plan.from_json` are the only code that knows the form of that line (docs/run-folder.md).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_modeleval.metrics import Aggregate
+from pytest_modeleval.records import Advice, ItemKey, JsonObject
+
+# A subset's samples: subset -> ids of its samples, each once, in the order of asking.
+SampleIds = Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSubset:
+    """A subset of the benchmark, whether or not an item of it is planned."""
+
+    name: str
+    is_optional: bool
+    """It enters no aggregate that names no parts."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedBreakdown:
+    """A property of samples by which scores are broken down."""
+
+    by: str
+    """The property: "difficulty"."""
+    order: tuple[str, ...]
+    """Its groups in the order of the table; groups that are not named here follow by name."""
+    groups: Mapping[str, Mapping[str, str]]
+    """Subset -> sample id -> group. Samples without a group are absent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a run asks of one benchmark."""
+
+    benchmark: str
+    version: str
+    metric: str
+    subsets: tuple[PlannedSubset, ...] = ()
+    """All subsets that the benchmark has, in the order of the table."""
+    aggregates: tuple[Aggregate, ...] = ()
+    advice: Mapping[str, Advice] = field(default_factory=dict)
+    """Subset -> what a low score usually means."""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """Generation parameters as they are sent."""
+    data: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Subset -> where its rows come from: origin, revision, sha256, rows (their number), variant."""
+    repeats: int = 1
+    items: SampleIds = field(default_factory=dict)
+    further_metrics: tuple[str, ...] = ()
+    breakdowns: tuple[PlannedBreakdown, ...] = ()
+    shard: str = ""
+    """"2/3" where the items are one of three parts of `whole`; "" for a run that is no shard."""
+    whole: SampleIds | None = None
+    """Of a shard, the samples of all shards; None for a run that is no shard."""
+    samples: Mapping[str, int] | None = None
+    """Subset -> samples there are within --eval-limit, whatever else selects; None in plans of earlier versions."""
+    tool_calls: str = ""
+    """How calls are asked for ("native" or "text"); "" if the benchmark asks for none."""
+
+    @property
+    def all_items(self) -> SampleIds:
+        """Of a shard, the samples of all shards; else the items."""
+        return self.items if self.whole is None else self.whole
+
+    def keys(self) -> list[ItemKey]:
+        """Every planned item."""
+        return [
+            ItemKey(self.benchmark, subset, sample, repeat)
+            for subset, ids in self.items.items()
+            for sample in ids
+            for repeat in range(self.repeats)
+        ]
+
+    def to_json(self) -> JsonObject:
+        """The journal line."""
+        line: JsonObject = {
+            "type": "plan",
+            "benchmark": self.benchmark,
+            "version": self.version,
+            "metric": self.metric,
+            "subsets": [{"name": part.name, "optional": part.is_optional} for part in self.subsets],
+            "aggregates": [dataclasses.asdict(aggregate) for aggregate in self.aggregates],
+            "advice": {subset: dataclasses.asdict(given) for subset, given in self.advice.items()},
+            "params": dict(self.params),
+            "data": {subset: dict(entry) for subset, entry in self.data.items()},
+            "repeats": self.repeats,
+            "items": {subset: list(ids) for subset, ids in self.items.items()},
+        }
+        if self.further_metrics:
+            line["further_metrics"] = list(self.further_metrics)
+        if self.breakdowns:
+            line["breakdowns"] = [
+                {"by": part.by, "order": list(part.order), "groups": {**part.groups}} for part in self.breakdowns
+            ]
+        if self.shard:
+            line["shard"] = self.shard
+        if self.whole is not None:
+            line["whole"] = {subset: list(ids) for subset, ids in self.whole.items()}
+        if self.samples is not None:
+            line["samples"] = dict(self.samples)
+        if self.tool_calls:
+            line["tool_calls"] = self.tool_calls
+        return line
+
+    @classmethod
+    def from_json(cls, line: Mapping[str, Any]) -> Plan:
+        """The reverse of `to_json`. Raises KeyError, TypeError, ValueError or AttributeError for a damaged line."""
+        whole = line.get("whole")
+        return cls(
+            benchmark=line["benchmark"],
+            version=line["version"],
+            metric=line["metric"],
+            subsets=tuple(PlannedSubset(part["name"], part["optional"]) for part in line["subsets"]),
+            aggregates=tuple(_aggregate(entry) for entry in line["aggregates"]),
+            advice={subset: Advice(**given) for subset, given in line["advice"].items()},
+            params=line["params"],
+            data=line["data"],
+            repeats=line["repeats"],
+            items=line["items"],
+            further_metrics=tuple(line.get("further_metrics", ())),
+            breakdowns=tuple(
+                PlannedBreakdown(part["by"], tuple(part["order"]), part["groups"])
+                for part in line.get("breakdowns", ())
+            ),
+            shard=line.get("shard", ""),
+            whole=whole,
+            samples=line.get("samples"),
+            tool_calls=line.get("tool_calls", ""),
+        )
+
+
+def _aggregate(entry: Mapping[str, Any]) -> Aggregate:
+    return Aggregate(**{name: _tuples(value) for name, value in entry.items()})
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(part) for part in value) if isinstance(value, list) else value
