@@ -186,7 +186,7 @@ def _plan(given: argparse.Namespace) -> list[str]:
 def _side(path: Path) -> Baseline:
     """A run folder, or a baseline file."""
     from pytest_modeleval.evaluation.identity import identities_of  # noqa: PLC0415
-    from pytest_modeleval.evaluation.summary import merge_plans, planned_keys  # noqa: PLC0415
+    from pytest_modeleval.evaluation.summary import merge_plans  # noqa: PLC0415
     from pytest_modeleval.results import Baseline  # noqa: PLC0415
     from pytest_modeleval.store.baseline import read_baseline  # noqa: PLC0415
     from pytest_modeleval.store.journal import JournalReader  # noqa: PLC0415
@@ -203,7 +203,7 @@ def _side(path: Path) -> Baseline:
     ungraded = sum(
         1
         for plan in plans
-        for key in planned_keys(plan)
+        for key in plan.item_keys()
         if key not in known or not (known[key].kind.is_verdict or known[key].is_spared)
     )
     return Baseline(
@@ -211,7 +211,7 @@ def _side(path: Path) -> Baseline:
         model=str(run.get("model")),
         made_utc=str(run.get("started") or ""),
         identities=identities_of(plans, contents.outcomes),
-        metrics={plan["benchmark"]: plan["metric"] for plan in plans},
+        metrics={plan.benchmark: plan.metric for plan in plans},
         outcomes=contents.outcomes,
         facts={"ungraded": ungraded},
     )

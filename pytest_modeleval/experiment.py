@@ -22,9 +22,9 @@ def plan_differences(old: Plan, new: Plan) -> list[str]:
     Subsets that only one of them has do not matter: a run may be extended.
     """
     found = [*_versions(old.version, new.version), *_changes(old.params, new.params)]
-    before, now = old.tool_calls or "native", new.tool_calls or "native"
-    if before != now:
-        found.append(f"tool calls asked for as {before} there, as {now} here")
+    calls = old.tool_calls or "native", new.tool_calls or "native"
+    if calls[0] != calls[1]:
+        found.append(f"tool calls asked for as {calls[0]} there, as {calls[1]} here")
     for subset in sorted(old.data.keys() & new.data.keys()):
         before, now = old.data[subset].get("sha256"), new.data[subset].get("sha256")
         if before != now:

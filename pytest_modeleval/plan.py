@@ -72,7 +72,7 @@ class Plan:
         """Of a shard, the samples of all shards; else the items."""
         return self.items if self.whole is None else self.whole
 
-    def keys(self) -> list[ItemKey]:
+    def item_keys(self) -> list[ItemKey]:
         """Every planned item."""
         return [
             ItemKey(self.benchmark, subset, sample, repeat)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_modeleval.errors import UserError
-from pytest_modeleval.evaluation.summary import merge_plans, planned_keys
+from pytest_modeleval.evaluation.summary import merge_plans
 from pytest_modeleval.pytest_plugin.item_reports import outcome_from_facts
 from pytest_modeleval.pytest_plugin.run_controller import RunController
 from pytest_modeleval.reports.text_layout import visible
@@ -94,7 +94,7 @@ class Controller:
         folder = self._owner.folder
         if self._has_plan or not ids or folder is None:
             return
-        totals = {plan["benchmark"]: len(planned_keys(plan)) for plan in merge_plans(folder.reader.refresh().plans)}
+        totals = {plan.benchmark: len(plan.item_keys()) for plan in merge_plans(folder.reader.refresh().plans)}
         if totals:
             self._has_plan = True
             early_stopping.tell_workers(folder.path, ())

@@ -1,14 +1,13 @@
 """The evaluation of one process: it owns the run folder's journal, the engine, and the outcomes.
 
-Life: plan() after collection, start(), then for every item answer() and finish(), at the end close() and summary().
+Life: plan() after collection, start(), then for every item answer() and finish(), at the end close().
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pytest_modeleval.client.chat import ChatClient
 from pytest_modeleval.client.httpx_transport import transport_for
@@ -20,10 +19,10 @@ from pytest_modeleval.dispatch.replicas import ServerMonitor
 from pytest_modeleval.errors import RunFolderError, SettingsError
 from pytest_modeleval.evaluation.item_runner import ItemResult, ItemRunner, ModelFacts
 from pytest_modeleval.evaluation.planned_items import BenchmarkPlan, PlannedItem, make_plan
-from pytest_modeleval.evaluation.summary import merge_plans, parts_text, planned_keys, selected_parts, summarize
+from pytest_modeleval.evaluation.summary import merge_plans, parts_text, selected_parts
 from pytest_modeleval.experiment import plan_differences
-from pytest_modeleval.records import DROPPED, ItemKey, Kind, Outcome
-from pytest_modeleval.results import RunSummary, Savings
+from pytest_modeleval.plan import Plan
+from pytest_modeleval.records import ItemKey, Outcome
 from pytest_modeleval.store.journal import JournalReader, JournalWriter, outcome_line
 
 
@@ -46,21 +45,6 @@ class RunOptions:
     repeats: int = 1
 
 
-@dataclass(slots=True)
-class Tally:
-    """Outcomes of this process, for the live line."""
-
-    counts: dict[tuple[str, Kind], int] = field(default_factory=dict)
-    credit: dict[str, float] = field(default_factory=dict)
-
-    def take(self, benchmark: str, kind: Kind, value: float) -> None:
-        """Count one outcome."""
-        at = benchmark, kind
-        self.counts[at] = self.counts.get(at, 0) + 1
-        if kind.is_verdict:
-            self.credit[benchmark] = self.credit.get(benchmark, 0.0) + value
-
-
 class Evaluation:
     """See the module. journal_path: this process's own journal; reader: all journals of the run folder."""
 
@@ -76,8 +60,8 @@ class Evaluation:
         reader.exclude(journal_path)
         self.items: list[PlannedItem] = []
         self._graded: frozenset[ItemKey] = frozenset()
-        # Says why an item need not be asked, "" if it must be; called from the engine's thread too.
-        self.why_not: Callable[[ItemKey], str] | None = None
+        # Why an item need not be asked, "" if it must be; called from the engine's thread too.
+        self.skip_reason: Callable[[ItemKey], str] | None = None
         self._engine: Engine | None = None
         self._site: ItemRunner | None = None
 
@@ -93,8 +77,8 @@ class Evaluation:
     ) -> None:
         """Fix what is asked. Raises RunFolderError if the folder holds another experiment; nothing is written then.
 
-        shard, all_items, sample_limit: as of make_plan. is_blessed: the run is to be a baseline; raises SettingsError if it holds
-        no more than a part of a subset.
+        shard, all_items, sample_limit: as of make_plan. is_blessed: the run is to be a baseline; raises SettingsError
+        if it holds no more than a part of a subset.
         """
         repeats = self._options.repeats
         stored = {plan.benchmark: plan for plan in merge_plans(self._contents.plans)}
@@ -141,7 +125,7 @@ class Evaluation:
         if old.version == new.version:
             return
         now = {item.key for item in items}
-        graded = [key for key in old.keys() if key in self._contents.outcomes]
+        graded = [key for key in old.item_keys() if key in self._contents.outcomes]
         kept = sum(1 for key in graded if key not in now and self._contents.outcomes[key].kind.is_verdict)
         if kept:
             raise RunFolderError(
@@ -161,7 +145,7 @@ class Evaluation:
             make_dispatcher=None if options.is_offline else self._dispatcher,
             sample_timeout_s=options.sample_timeout_s,
             stored_outcomes={} if self._is_rescore else dict(self._contents.outcomes),
-            skip_reason=self._why_not if self.why_not is not None else None,
+            skip_reason=self._skip_reason if self.skip_reason is not None else None,
         )
         # Twice as many workers as slots: those whose request waits out a back-off, or whose grader runs, hold no slot.
         self._engine = Engine(self._site, width=2 * options.in_flight)
@@ -182,13 +166,13 @@ class Evaluation:
     def spared(self, item: PlannedItem) -> tuple[str, bool]:
         """Why an item need not be asked ("" if it must be), and whether it was asked all the same."""
         assert self._site is not None
-        return self._why_not(item), item.key in self._site.started
+        return self._skip_reason(item), item.key in self._site.started
 
-    def _why_not(self, item: PlannedItem) -> str:
+    def _skip_reason(self, item: PlannedItem) -> str:
         # What has a verdict already costs nothing, and keeps it.
-        if self.why_not is None or item.key in self._graded:
+        if self.skip_reason is None or item.key in self._graded:
             return ""
-        return self.why_not(item.key)
+        return self.skip_reason(item.key)
 
     def answer(self, index: int, *, tick: Callable[[], None]) -> ItemResult:
         """Wait for an item's answer. Raises what stands for it: Ungraded, EngineStopped, the benchmark's own error."""
@@ -253,33 +237,3 @@ class Evaluation:
             abort=client.abort if options.can_abort else None,
             monitor=options.monitor,
         )
-
-
-def run_summary(
-    reader: JournalReader,
-    *,
-    model: str,
-    may_be_ungraded: Callable[[int, int], bool],
-    facts: Mapping[str, Any],
-    saving: str = "",
-) -> RunSummary:
-    """The summary of a run folder, from its journals alone.
-
-    may_be_ungraded(count, total): within the user's limit. saving: why the run may ask less, see results.Savings.
-    """
-    contents = reader.refresh()
-    plans = merge_plans(contents.plans)
-    keys = {key for plan in plans for key in planned_keys(plan)}
-    benchmarks = summarize(plans, contents.outcomes)
-    known = [contents.outcomes[key] for key in keys if key in contents.outcomes]
-    spared = [outcome for outcome in known if outcome.is_spared]
-    asked = len(keys) - len(spared)
-    graded = sum(1 for outcome in known if outcome.kind.is_verdict)
-    dropped = sum(1 for outcome in spared if outcome.cause == DROPPED)
-    return RunSummary(
-        model=model,
-        is_complete=bool(keys) and may_be_ungraded(asked - graded, asked),
-        benchmarks=benchmarks,
-        facts=facts,
-        saved=Savings(asked + dropped, len(keys), saving) if saving else None,
-    )

@@ -12,9 +12,7 @@ from pytest_modeleval.records import ItemKey, Outcome
 from pytest_modeleval.results import PROMPT_DIGITS, ExperimentIdentity
 
 
-def identities_of(
-    plans: Iterable[Plan], outcomes: Mapping[ItemKey, Outcome]
-) -> dict[str, ExperimentIdentity]:
+def identities_of(plans: Iterable[Plan], outcomes: Mapping[ItemKey, Outcome]) -> dict[str, ExperimentIdentity]:
     """Benchmark -> identity. plans: merged, one for each benchmark (`summary.merge_plans`)."""
     prompts: dict[str, dict[tuple[str, str], str]] = {}
     for key, outcome in outcomes.items():

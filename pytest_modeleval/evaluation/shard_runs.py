@@ -54,10 +54,10 @@ def merged_plans(parts: Sequence[ShardRun]) -> list[Plan]:
             found = plan_differences(old, plan)
             if found:
                 raise RunFolderError(
-                    f"{before.name} and {part.name} are different experiments with {plan['benchmark']} "
+                    f"{before.name} and {part.name} are different experiments with {plan.benchmark} "
                     f"(there: {before.name}, here: {part.name}): {'; '.join(found)}. Merge only shards of one run"
                 )
-    plans = whole_plans(line for part in parts for line in part.contents.plans)
+    plans = whole_plans(plan for part in parts for plan in part.contents.plans)
     if not plans:
         raise RunFolderError(f"{first.name}: expected a run with samples, found a journal without a plan")
     return plans
@@ -79,12 +79,10 @@ def latest_outcomes(parts: Sequence[ShardRun]) -> dict[ItemKey, int]:
     return found
 
 
-def missing_items(
-    parts: Sequence[ShardRun], plans: Sequence[Plan], outcomes: Mapping[ItemKey, Outcome]
-) -> list[str]:
+def missing_items(parts: Sequence[ShardRun], plans: Sequence[Plan], outcomes: Mapping[ItemKey, Outcome]) -> list[str]:
     """Why the merged run is not complete: a sentence for each missing shard and each unfinished folder."""
-    wanted = {key for plan in plans for key in plan.keys()}
-    own = [{key for plan in merge_plans(part.contents.plans) for key in plan.keys()} for part in parts]
+    wanted = {key for plan in plans for key in plan.item_keys()}
+    own = [{key for plan in merge_plans(part.contents.plans) for key in plan.item_keys()} for part in parts]
     in_no_part = len(wanted.difference(*own))
     found = []
     absent = _absent_shards(parts) if in_no_part else []

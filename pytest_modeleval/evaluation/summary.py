@@ -8,8 +8,38 @@ from typing import Any
 
 from pytest_modeleval.metrics import combine, score_subset
 from pytest_modeleval.plan import Plan, PlannedBreakdown, SampleIds
-from pytest_modeleval.records import ItemKey, Kind, Outcome
-from pytest_modeleval.results import BenchmarkSummary, PartScore, Score
+from pytest_modeleval.records import DROPPED, ItemKey, Kind, Outcome
+from pytest_modeleval.results import BenchmarkSummary, PartScore, RunSummary, Savings, Score
+from pytest_modeleval.store.journal import Contents
+
+
+def run_summary(
+    contents: Contents,
+    *,
+    model: str,
+    may_be_ungraded: Callable[[int, int], bool],
+    facts: Mapping[str, Any],
+    early_stop: str = "",
+) -> RunSummary:
+    """The summary of a run, from the contents of its journals alone.
+
+    may_be_ungraded(count, total): within the user's limit. early_stop: `because` of results.Savings, "" for a run that
+    asks everything.
+    """
+    plans = merge_plans(contents.plans)
+    keys = {key for plan in plans for key in plan.item_keys()}
+    known = [contents.outcomes[key] for key in keys if key in contents.outcomes]
+    spared = [outcome for outcome in known if outcome.is_spared]
+    asked = len(keys) - len(spared)
+    graded = sum(1 for outcome in known if outcome.kind.is_verdict)
+    dropped = sum(1 for outcome in spared if outcome.cause == DROPPED)
+    return RunSummary(
+        model=model,
+        is_complete=bool(keys) and may_be_ungraded(asked - graded, asked),
+        benchmarks=summarize(plans, contents.outcomes),
+        facts=facts,
+        saved=Savings(asked + dropped, len(keys), early_stop) if early_stop else None,
+    )
 
 
 def merge_plans(plans: Iterable[Plan]) -> list[Plan]:
@@ -31,11 +61,11 @@ def _merged(plans: Iterable[Plan], items_of: Callable[[Plan], SampleIds]) -> lis
         known = merged.get(plan.benchmark)
         merged[plan.benchmark] = replace(
             plan,
-            items=_union(known.items if known is not None else {}, items_of(plan)),
-            repeats=max(known.repeats, plan.repeats) if known is not None else plan.repeats,
-            data=_merged_data(known.data, plan.data) if known is not None else plan.data,
-            breakdowns=tuple(_with_known(part, known.breakdowns if known is not None else ()) for part in plan.breakdowns),
-            samples=_most(known.samples if known is not None else None, plan.samples),
+            items=_union(known.items if known else {}, items_of(plan)),
+            repeats=max(known.repeats, plan.repeats) if known else plan.repeats,
+            data=_merged_data(known.data, plan.data) if known else plan.data,
+            breakdowns=tuple(_with_known(part, known.breakdowns if known else ()) for part in plan.breakdowns),
+            samples=_most(known.samples if known else None, plan.samples),
             shard="",
             whole=None,
         )
@@ -108,7 +138,7 @@ def summarize(plans: Sequence[Plan], outcomes: Mapping[ItemKey, Outcome]) -> tup
 def _benchmark(plan: Plan, outcomes: Mapping[ItemKey, Outcome]) -> BenchmarkSummary:
     by_subset: dict[str, list[Outcome]] = {}
     spared: dict[str, int] = {}
-    for key in plan.keys():
+    for key in plan.item_keys():
         found = by_subset.setdefault(key.subset, [])
         outcome = outcomes.get(key) or Outcome(key=key, kind=Kind.NOT_RUN)
         if outcome.is_spared:
@@ -133,9 +163,7 @@ def _benchmark(plan: Plan, outcomes: Mapping[ItemKey, Outcome]) -> BenchmarkSumm
     )
 
 
-def _parts(
-    plan: Plan, by_subset: Mapping[str, Sequence[Outcome]], scores: Sequence[Score]
-) -> Iterator[PartScore]:
+def _parts(plan: Plan, by_subset: Mapping[str, Sequence[Outcome]], scores: Sequence[Score]) -> Iterator[PartScore]:
     """Further metrics and breakdowns of each subset, as the plan says."""
     for whole in scores:
         outcomes = by_subset[whole.subset]

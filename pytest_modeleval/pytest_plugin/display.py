@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from pytest_modeleval.evaluation.evaluation import Tally
 from pytest_modeleval.metrics import wilson
 from pytest_modeleval.records import Kind
 from pytest_modeleval.reports.live import BenchmarkProgress, LiveDisplay, live_lines, log_line
@@ -16,6 +16,21 @@ from pytest_modeleval.reports.text_layout import one_line, shorten
 
 REDRAW_S = 0.2
 LOG_EVERY_S = 30.0
+
+
+@dataclass(slots=True)
+class Tally:
+    """Outcomes of this process, for the live line."""
+
+    counts: dict[tuple[str, Kind], int] = field(default_factory=dict)
+    credit: dict[str, float] = field(default_factory=dict)
+
+    def count(self, benchmark: str, kind: Kind, value: float) -> None:
+        """Count one outcome."""
+        at = benchmark, kind
+        self.counts[at] = self.counts.get(at, 0) + 1
+        if kind.is_verdict:
+            self.credit[benchmark] = self.credit.get(benchmark, 0.0) + value
 
 
 class StatusLine:

@@ -214,17 +214,17 @@ class EvaluationPlugin:
         )
         evaluation = self.get_evaluation(connection, options)
         try:
-            evaluation.planned_items(
+            evaluation.plan(
                 plans,
                 [item.planned for item in self.items],
                 shard=str(self.settings.shard or ""),
-                whole=[item.planned for item in self.whole],
+                all_items=[item.planned for item in self.whole],
                 # A stored run knows how many there were when it was asked.
-                taken=self.settings.limit.of if self.settings.rescore_dir is None else None,
+                sample_limit=self.settings.limit.of if self.settings.rescore_dir is None else None,
                 is_blessed=self.settings.bless_file is not None,
             )
             self.needs = self.get_needs()
-            evaluation.why_not = self.needs.why_not if self.needs is not None else None
+            evaluation.skip_reason = self.needs.why_not if self.needs is not None else None
             self.experiment_is_known()
         except BaseException:
             evaluation.close()

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_modeleval.errors import UserError
-from pytest_modeleval.evaluation.evaluation import Tally
-from pytest_modeleval.pytest_plugin.display import Display, StatusLine
+from pytest_modeleval.pytest_plugin.display import Display, StatusLine, Tally
 from pytest_modeleval.pytest_plugin.gate_reports import gate_reports
 from pytest_modeleval.pytest_plugin.item_reports import ATTRIBUTE, KINDS, status_of
 from pytest_modeleval.pytest_plugin.termination import TerminationSignal
@@ -210,7 +209,7 @@ class RunController:
         """Count samples for the live line, and failures that are none of a sample's ungraded ends."""
         facts = getattr(report, ATTRIBUTE, None)
         if facts is not None and facts["cause"] not in SPARED:
-            self.tally.take(facts["benchmark"], KINDS[facts["kind"]], facts["value"])
+            self.tally.count(facts["benchmark"], KINDS[facts["kind"]], facts["value"])
         if not report.failed:
             return
         if facts is None or KINDS[facts["kind"]].is_verdict:

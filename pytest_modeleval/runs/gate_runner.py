@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_modeleval.errors import SettingsError
 from pytest_modeleval.evaluation.identity import identities_of
-from pytest_modeleval.evaluation.planned_items import aggregate_from_json
-from pytest_modeleval.evaluation.summary import merge_plans, parts_text, planned_keys, selected_parts, summarize
+from pytest_modeleval.evaluation.summary import merge_plans, parts_text, selected_parts, summarize
 from pytest_modeleval.metrics import Aggregate, with_parts
+from pytest_modeleval.plan import Plan
 from pytest_modeleval.records import ItemKey
 from pytest_modeleval.reports.text_layout import counted
 from pytest_modeleval.results import CANNOT_JUDGE, ExperimentIdentity, GateVerdict, RunSummary
@@ -95,9 +95,9 @@ class GateRunner:
         plans = merge_plans(contents.plans)
         return EarlyStop(
             self.gates,
-            seeded_order([key for plan in plans for key in planned_keys(plan)], seed),
+            seeded_order([key for plan in plans for key in plan.item_keys()], seed),
             self._baseline,
-            metrics={plan["benchmark"]: plan["metric"] for plan in plans},
+            metrics={plan.benchmark: plan.metric for plan in plans},
             identities=self._as_in_baseline(identities_of(plans, {})),
             aggregates=_aggregates(plans),
         )
@@ -128,9 +128,7 @@ class GateRunner:
         from pytest_modeleval.gates import to_repeat  # noqa: PLC0415
 
         looked = self._looks("", contents, base=base, most=most, now=now)
-        scopes = {
-            ItemKey(plan["benchmark"], subset, "") for plan in merge_plans(contents.plans) for subset in plan["items"]
-        }
+        scopes = {ItemKey(plan.benchmark, subset, "") for plan in merge_plans(contents.plans) for subset in plan.items}
         return frozenset((key.benchmark, key.subset) for key in to_repeat(looked, scopes))
 
     def _looks(self, model: str, contents: Contents, *, base: int, most: int, now: int) -> list[Judgement]:
@@ -234,18 +232,15 @@ def evidence(summary: RunSummary, contents: Contents) -> Evidence:
 
 def _evidence_of_repeats(model: str, contents: Contents, repeats: int) -> Evidence:
     """The run as if it had been asked so many repeats."""
-    plans = [{**plan, "repeats": min(plan["repeats"], repeats)} for plan in merge_plans(contents.plans)]
+    plans = [dataclasses.replace(plan, repeats=min(plan.repeats, repeats)) for plan in merge_plans(contents.plans)]
     seen = {key: outcome for key, outcome in contents.outcomes.items() if key.repeat < repeats}
     summary = RunSummary(model, is_complete=True, benchmarks=summarize(plans, seen))
     return evidence(summary, dataclasses.replace(contents, outcomes=seen))
 
 
-def _aggregates(plans: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Aggregate, ...]]:
+def _aggregates(plans: Sequence[Plan]) -> dict[str, tuple[Aggregate, ...]]:
     return {
-        plan["benchmark"]: with_parts(
-            [aggregate_from_json(entry) for entry in plan["aggregates"]],
-            [part["name"] for part in plan["subsets"] if not part["optional"]],
-        )
+        plan.benchmark: with_parts(plan.aggregates, [part.name for part in plan.subsets if not part.is_optional])
         for plan in plans
     }
 

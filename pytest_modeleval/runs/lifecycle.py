@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_modeleval.errors import RunFolderError, SettingsError
-from pytest_modeleval.evaluation.evaluation import run_summary
-from pytest_modeleval.evaluation.summary import is_limited, merge_plans, planned_keys, selected_parts
+from pytest_modeleval.evaluation.summary import is_limited, merge_plans, run_summary, selected_parts
 from pytest_modeleval.records import UNGRADED, ItemKey, JsonObject, Kind
 from pytest_modeleval.results import GateVerdict, RunSummary
 from pytest_modeleval.runs.connection import Connection
@@ -176,7 +175,7 @@ def earlier_items(settings: Settings, folder: Path) -> frozenset[ItemKey]:
     planned = frozenset(
         key
         for plan in merge_plans(contents.plans)
-        for key in planned_keys(plan)
+        for key in plan.item_keys()
         # What was spared has no answer that could be graded again, and nobody missed it.
         if key not in contents.outcomes or not contents.outcomes[key].is_spared
     )
@@ -191,17 +190,18 @@ def earlier_items(settings: Settings, folder: Path) -> frozenset[ItemKey]:
 
 def stored_params(folder: Path) -> dict[str, JsonObject]:
     """Benchmark -> effective parameters, as a stored run was asked."""
-    return {plan["benchmark"]: plan["params"] for plan in merge_plans(JournalReader(folder).refresh().plans)}
+    return {plan.benchmark: dict(plan.params) for plan in merge_plans(JournalReader(folder).refresh().plans)}
 
 
 def summary_of(folder: RunFolder, settings: Settings, model: str) -> RunSummary:
     """The summary as it stands, without gates."""
     shard = folder.run.get("shard")
     # A shard holds a part by its nature, and says so in words of its own.
-    plans = merge_plans(folder.reader.refresh().plans)
+    contents = folder.reader.refresh()
+    plans = merge_plans(contents.plans)
     parts = {} if shard else selected_parts(plans)
     return run_summary(
-        folder.reader,
+        contents,
         model=model,
         may_be_ungraded=settings.max_ungraded.allows,
         facts={
@@ -211,7 +211,7 @@ def summary_of(folder: RunFolder, settings: Settings, model: str) -> RunSummary:
             **({"shard": shard} if shard else {}),
             **({"selected": {name: list(counts) for name, counts in parts.items()}} if parts else {}),
         },
-        saving=early_stop_label(folder.run),
+        early_stop=early_stop_label(folder.run),
     )
 
 
@@ -228,10 +228,13 @@ def finish_run(folder: RunFolder, settings: Settings, model: str, *, gates: tupl
     plans = merge_plans(folder.reader.contents.plans)
     write_summary(folder.path, summary, keep_old=settings.rescore_dir is not None)
     folder.run["benchmarks"] = {
-        plan["benchmark"]: {
-            name: plan[name]
-            for name in ("version", "metric", "params", "data", "repeats", "tool_calls")
-            if name in plan
+        plan.benchmark: {
+            "version": plan.version,
+            "metric": plan.metric,
+            "params": dict(plan.params),
+            "data": dict(plan.data),
+            "repeats": plan.repeats,
+            **({"tool_calls": plan.tool_calls} if plan.tool_calls else {}),
         }
         for plan in plans
     }

@@ -9,6 +9,7 @@ from typing import Any
 
 from pytest_modeleval.errors import RunFolderError, SettingsError
 from pytest_modeleval.evaluation.shard_runs import ShardRun, latest_outcomes, merged_plans, missing_items
+from pytest_modeleval.plan import Plan
 from pytest_modeleval.records import JsonObject
 from pytest_modeleval.reports.terminal import summary_parts
 from pytest_modeleval.results import RunSummary
@@ -99,7 +100,7 @@ def _finished(
     settings: Settings,
     gate_runner: GateRunner,
     parts: Sequence[ShardRun],
-    plans: Sequence[JsonObject],
+    plans: Sequence[Plan],
 ) -> Merged:
     known = folder.run.get("merged") or []
     added = [{"folder": part.name, "shards": part.shards} for part in parts if part.name != str(folder.path)]
@@ -168,14 +169,14 @@ def _invocations(parts: Sequence[ShardRun], own: Sequence[Mapping[str, Any]]) ->
     return sorted(found, key=lambda entry: str(entry.get("time")))
 
 
-def _check_gates(gate_runner: GateRunner, plans: Sequence[Mapping[str, Any]]) -> None:
+def _check_gates(gate_runner: GateRunner, plans: Sequence[Plan]) -> None:
     """Every gate on a benchmark of this run names a subset and an aggregate that it has; of others nothing is known."""
     if gate_runner.gates is None:
         return
     from pytest_modeleval.gates import unknown_targets  # noqa: PLC0415 - numpy, only where gates are judged
 
     known = {
-        plan["benchmark"]: ([part["name"] for part in plan["subsets"]], [entry["name"] for entry in plan["aggregates"]])
+        plan.benchmark: ([part.name for part in plan.subsets], [entry.name for entry in plan.aggregates])
         for plan in plans
     }
     for gate in gate_runner.gates.gates:

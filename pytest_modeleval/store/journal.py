@@ -20,6 +20,7 @@ from typing import Any
 import orjson
 
 from pytest_modeleval.errors import ModelEvalError
+from pytest_modeleval.plan import Plan
 from pytest_modeleval.records import ItemKey, JsonObject, Kind, Outcome
 
 
@@ -48,7 +49,7 @@ class Contents:
     tools: dict[str, JournalOffset] = field(default_factory=dict)
     outcomes: dict[ItemKey, Outcome] = field(default_factory=dict)
     times: dict[ItemKey, str] = field(default_factory=dict)
-    plans: list[JsonObject] = field(default_factory=list)
+    plans: list[Plan] = field(default_factory=list)
     attempts: int = 0
 
     def enter(self, outcome: Outcome, time: str) -> None:
@@ -211,10 +212,10 @@ def apply_line(contents: Contents, line: bytes, place: JournalOffset) -> None:
         elif kind in ("grade", "ungraded"):
             contents.enter(outcome_from_line(entry), entry["time"])
         elif kind == "plan":
-            contents.plans.append(entry)
+            contents.plans.append(Plan.from_json(entry))
         elif kind == "attempt":
             contents.attempts += 1
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError):
         return
 
 

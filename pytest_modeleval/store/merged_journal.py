@@ -9,6 +9,7 @@ import orjson
 
 from pytest_modeleval._support.atomic_file import atomic_file
 from pytest_modeleval.errors import RunFolderError
+from pytest_modeleval.plan import Plan
 from pytest_modeleval.records import ItemKey, JsonObject
 from pytest_modeleval.store.journal import Contents, journal_files, journal_lines, outcome_from_line
 
@@ -17,7 +18,7 @@ JOURNAL_FILE = "journal.jsonl"
 
 def write_merged(
     target: Path,
-    plans: Sequence[JsonObject],
+    plans: Sequence[Plan],
     folders: Sequence[tuple[Path, Contents]],
     latest_outcomes: Mapping[ItemKey, int],
 ) -> None:
@@ -31,7 +32,7 @@ def write_merged(
     try:
         with atomic_file(target / JOURNAL_FILE) as draft, draft.open("wb") as file:
             for plan in plans:
-                file.write(orjson.dumps(plan, option=orjson.OPT_APPEND_NEWLINE))
+                file.write(orjson.dumps(plan.to_json(), option=orjson.OPT_APPEND_NEWLINE))
             writer = _Choice([contents for _, contents in folders], latest_outcomes)
             for number, (folder, _) in enumerate(folders):
                 for line in journal_lines(folder):

@@ -11,8 +11,9 @@ from pytest_modeleval import Breakdown, Grade, Request, Sample, benchmark
 from pytest_modeleval.datasets import inline, open_manifest
 from pytest_modeleval.declaration import Benchmark, declared_benchmark
 from pytest_modeleval.errors import DataError
-from pytest_modeleval.evaluation.planned_items import BenchmarkPlan, PlannedItem, load_samples, plan_line
+from pytest_modeleval.evaluation.planned_items import BenchmarkPlan, PlannedItem, load_samples, make_plan
 from pytest_modeleval.evaluation.summary import merge_plans, summarize
+from pytest_modeleval.plan import Plan
 from pytest_modeleval.records import ItemKey, Kind, Outcome
 from pytest_modeleval.reports.table_rows import score_rows
 from pytest_modeleval.results import RunSummary
@@ -45,8 +46,8 @@ def declared(**more: Any) -> Benchmark:
     return found
 
 
-def line_of(tmp_path: Path, rows: range, *, repeats: int = 1, **more: Any) -> dict[str, Any]:
-    """The plan line of some of the rows."""
+def plan_of(tmp_path: Path, rows: range, *, repeats: int = 1, **more: Any) -> Plan:
+    """The plan of some of the rows."""
     made = declared(**more)
     manifest = open_manifest(
         made.dataset, "part", benchmark="sizes", version="1", data_dir=None, cache_dir=tmp_path, sample_id=None
@@ -54,7 +55,7 @@ def line_of(tmp_path: Path, rows: range, *, repeats: int = 1, **more: Any) -> di
     plan = BenchmarkPlan(made, made.subsets, {"part": manifest})
     items = [PlannedItem(ItemKey("sizes", "part", f"part-{row:04d}"), row, plan) for row in rows]
     load_samples(items)
-    return plan_line(plan, items, repeats=repeats)
+    return make_plan(plan, items, repeats=repeats)
 
 
 def outcomes_of(right: set[int], *, repeats: int = 1) -> dict[ItemKey, Outcome]:
@@ -72,7 +73,7 @@ def outcomes_of(right: set[int], *, repeats: int = 1) -> dict[ItemKey, Outcome]:
 
 def test_groups_stand_in_the_declared_order_and_then_by_name(tmp_path: Path) -> None:
     """Only groups that occur; a sample without a group is in none; what was not run is planned, not scored."""
-    (summary,) = summarize(merge_plans([line_of(tmp_path, range(6))]), outcomes_of({0, 1}))
+    (summary,) = summarize(merge_plans([plan_of(tmp_path, range(6))]), outcomes_of({0, 1}))
     parts = [(part.by, part.group, part.score.num, part.score.planned, part.score.score) for part in summary.parts]
     assert parts == [("size", "small", 2, 2, 0.5), ("size", "big", 1, 2, 1.0), ("size", "huge", 1, 1, 0.0)]
     (whole,) = summary.subsets
@@ -82,29 +83,29 @@ def test_groups_stand_in_the_declared_order_and_then_by_name(tmp_path: Path) -> 
 
 def test_a_single_group_is_not_shown(tmp_path: Path) -> None:
     """It would be the subset's own row again."""
-    (summary,) = summarize(merge_plans([line_of(tmp_path, range(1))]), outcomes_of({0}))
+    (summary,) = summarize(merge_plans([plan_of(tmp_path, range(1))]), outcomes_of({0}))
     assert summary.parts == ()
 
 
 def test_plans_of_other_samples_add_their_groups(tmp_path: Path) -> None:
     """Taking up a run with a higher limit, or merging shards, keeps what each plan knew."""
-    first, second = line_of(tmp_path, range(2)), line_of(tmp_path, range(2, 6))
+    first, second = plan_of(tmp_path, range(2)), plan_of(tmp_path, range(2, 6))
     together = merge_plans([first, second])
-    assert together == merge_plans([line_of(tmp_path, range(6))])
-    assert together[0]["breakdowns"][0]["groups"]["part"]["part-0000"] == "big"
+    assert together == merge_plans([plan_of(tmp_path, range(6))])
+    assert together[0].breakdowns[0].groups["part"]["part-0000"] == "big"
 
 
 def test_a_further_metric_needs_its_repeats(tmp_path: Path) -> None:
     """pass@2 has a row of its own with two repeats, and none with one."""
     for repeats, rows in ((1, []), (2, [("pass@2", 5, 0.4)])):
-        plans = merge_plans([line_of(tmp_path, range(6), repeats=repeats, breakdowns=())])
+        plans = merge_plans([plan_of(tmp_path, range(6), repeats=repeats, breakdowns=())])
         (summary,) = summarize(plans, outcomes_of({0, 1}, repeats=repeats))
         assert [(part.metric, part.score.num, part.score.score) for part in summary.parts] == rows
 
 
 def test_parts_are_rows_below_their_subset(tmp_path: Path) -> None:
     """Without counts of their own, which would count items twice."""
-    benchmarks = summarize(merge_plans([line_of(tmp_path, range(6))]), outcomes_of({0, 1}))
+    benchmarks = summarize(merge_plans([plan_of(tmp_path, range(6))]), outcomes_of({0, 1}))
     rows = score_rows(RunSummary(model="m", is_complete=False, benchmarks=benchmarks))
     assert [row.subset for row in rows] == ["part", "- small", "- big", "- huge"]
     assert all(row.counts is None and row.ungraded is None for row in rows if row.is_part)
@@ -114,7 +115,7 @@ def test_a_property_that_cannot_be_read_is_a_mistake_in_the_data(tmp_path: Path)
     """It names benchmark, property and sample."""
     broken = [Breakdown("colour", lambda sample: sample.data["colour"])]
     with pytest.raises(DataError, match="sizes cannot say the colour of sample part-0000"):
-        line_of(tmp_path, range(1), breakdowns=broken)
+        plan_of(tmp_path, range(1), breakdowns=broken)
 
 
 def test_a_metric_that_does_not_exist_is_refused() -> None:

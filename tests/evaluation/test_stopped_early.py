@@ -6,22 +6,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_modeleval.evaluation.summary import summarize
+from pytest_modeleval.plan import Plan, PlannedSubset
 from pytest_modeleval.records import DECIDED, DROPPED, STOPPED_EARLY, ItemKey, Kind, Outcome
 
 fates = st.sampled_from(["right", "wrong", "timeout", "missing", STOPPED_EARLY, DROPPED, DECIDED])
 
 
-def _plan(samples: int, repeats: int) -> dict[str, object]:
-    return {
-        "benchmark": "b",
-        "version": "1",
-        "metric": "mean_acc",
-        "subsets": [{"name": "s", "optional": False}],
-        "aggregates": [],
-        "advice": {},
-        "repeats": repeats,
-        "items": {"s": [f"q{number}" for number in range(samples)]},
-    }
+def _plan(samples: int, repeats: int) -> Plan:
+    return Plan(
+        benchmark="b",
+        version="1",
+        metric="mean_acc",
+        subsets=(PlannedSubset("s", is_optional=False),),
+        repeats=repeats,
+        items={"s": [f"q{number}" for number in range(samples)]},
+    )
 
 
 @given(st.lists(st.lists(fates, min_size=2, max_size=2), min_size=1, max_size=12))
