@@ -92,7 +92,7 @@ def grade_by_process(sources: list[str], tests: int, workers: int, *, prefix: li
         for case in cases(tests):
             done = subprocess.run(
                 [*prefix, python, "-c", IMPORTS + source],
-                input=case.given,
+                input=case.stdin,
                 capture_output=True,
                 text=True,
                 timeout=20,

@@ -1,4 +1,4 @@
-"""The command line of bubblewrap (bwrap) that builds the sandbox's walls. Pure; standard library only."""
+"""The command line of bubblewrap (bwrap) that builds the sandbox. Pure; standard library only."""
 
 # Paths here are arguments of system calls.
 # ruff: noqa: PTH112, PTH114, PTH115
@@ -10,14 +10,11 @@ from collections.abc import Sequence
 DEVICES = ("null", "zero", "full", "random", "urandom")
 
 
-def bubblewrap_argv(
-    bwrap: str, inner: Sequence[str], *, shown: Sequence[tuple[str, str]], tmp_bytes: int, has_proc: bool = True
-) -> list[str]:
-    """The whole argv: bwrap, its options, and the command to run inside as process 1.
+def bubblewrap_argv(bwrap: str, inner: Sequence[str], *, shown: Sequence[tuple[str, str]], tmp_bytes: int) -> list[str]:
+    """The whole argv: bwrap, its options, and the command that runs inside as process 1.
 
-    shown: (outside, inside) paths to show read-only beside /usr; the outside ones are marked SOURCE:, because root
-    replaces them by paths that an unprivileged user can reach. has_proc: False where a container masks /proc and
-    forbids to mount a fresh one; then /dev/stdin does not exist and memory is limited per process only.
+    shown holds (outside, inside) paths that are visible read-only in addition to /usr. The outside paths are marked
+    SOURCE:, because root replaces them by paths that an unprivileged user can reach.
     """
     argv = [bwrap, "--unshare-user", "--unshare-all", "--disable-userns", "--cap-drop", "ALL", "--clearenv"]
     argv += ["--as-pid-1", "--die-with-parent", "--new-session", "--uid", "65534", "--gid", "65534"]
@@ -33,8 +30,7 @@ def bubblewrap_argv(
             argv += ["--ro-bind", path, path]
     for outside, inside in shown:
         argv += ["--ro-bind", f"SOURCE:{outside}", inside]
-    argv += ["--proc", "/proc"] if has_proc else ["--dir", "/proc"]
-    argv += ["--tmpfs", "/dev"]
+    argv += ["--proc", "/proc", "--tmpfs", "/dev"]
     for name in DEVICES:
         argv += ["--dev-bind", f"/dev/{name}", f"/dev/{name}"]
     for name, target in (("fd", "fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
@@ -45,7 +41,7 @@ def bubblewrap_argv(
     return [*argv, *inner]
 
 
-# A fixed seed of hashes: the same program gets the same verdict on every run.
+# The hash seed is fixed: the same program gives the same output on every run.
 INSIDE_ENVIRONMENT = {
     "HOME": "/tmp",  # noqa: S108
     "LANG": "C.UTF-8",

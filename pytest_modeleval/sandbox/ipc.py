@@ -1,7 +1,6 @@
-"""Messages between the plugin and the supervisor in the sandbox, with file descriptors beside them.
+"""Messages between the plugin and the supervisor, with file descriptors attached.
 
 JSON over a SOCK_SEQPACKET socket. Runs on both sides; standard library only.
-The program under judgement never holds an end of this socket.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ _MAX_FDS = 8
 
 
 def send(channel: socket.socket, message: dict[str, Any], fds: tuple[int, ...] = ()) -> None:
-    """Send one message. Raises OSError if the other side is gone."""
+    """Send one message. Raises OSError if the peer is gone."""
     payload = json.dumps(message).encode()
     if len(payload) > MESSAGE_BYTES:
         raise ValueError(f"a message of {len(payload)} bytes: expected at most {MESSAGE_BYTES}")
@@ -26,7 +25,7 @@ def send(channel: socket.socket, message: dict[str, Any], fds: tuple[int, ...] =
 
 
 def receive(channel: socket.socket) -> tuple[dict[str, Any], list[int]]:
-    """One message and the descriptors that came with it. Raises EOFError if the other side is gone."""
+    """Receive one message and its descriptors. Raises EOFError if the peer is gone."""
     fds = array.array("i")
     payload, ancillary, _, _ = channel.recvmsg(MESSAGE_BYTES, socket.CMSG_SPACE(_MAX_FDS * fds.itemsize))
     for level, kind, content in ancillary:
@@ -35,5 +34,5 @@ def receive(channel: socket.socket) -> tuple[dict[str, Any], list[int]]:
     if not payload:
         for fd in fds:
             os.close(fd)
-        raise EOFError("the other side of the sandbox's socket is gone")
+        raise EOFError("the peer closed the sandbox's socket")
     return json.loads(payload), list(fds)

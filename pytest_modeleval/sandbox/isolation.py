@@ -1,4 +1,4 @@
-"""Starting a sandbox's process: which walls, which interpreter, which user. The plugin's side."""
+"""Starts a sandbox's process: which isolation, which interpreter, which user. The plugin's side."""
 
 from __future__ import annotations
 
@@ -16,23 +16,30 @@ from importlib import resources
 from pathlib import Path
 
 from pytest_modeleval.sandbox.bubblewrap import INSIDE_ENVIRONMENT, bubblewrap_argv
+from pytest_modeleval.sandbox.cgroup import Cgroup
 
+# In the order of their imports.
 _SENT_MODULES = (
     "seccomp",
     "privileges",
+    "descriptors",
     "namespaces",
     "ipc",
+    "exit_codes",
     "values",
+    "link",
     "judge_builtins",
     "recursion_limit",
     "run_modes",
+    "accounting",
+    "scratch",
     "supervisor",
     "bootstrap",
 )
 _FIRST_UID = 1_900_000_000
 _count = itertools.count()
 
-# Runs with -c; its argument is JSON, {"sources": {name: text}, "config": {...}}.
+# Runs with -c; its argument is JSON: {"sources": {name: text}, "config": {...}}.
 _BOOT = """
 import json, sys, types
 sent = json.loads(sys.argv[1])
@@ -49,22 +56,24 @@ sys.modules[room + ".bootstrap"].main(sent)
 
 
 class Isolation(StrEnum):
-    """What surrounds a program. NONE: limits and a system call filter only, with the user's own rights."""
+    """How a program is isolated from the machine."""
 
     BUBBLEWRAP = "bubblewrap"
     NAMESPACES = "namespaces"
+    """The same namespaces and file system, built by the sandbox itself."""
     NONE = "none"
+    """Limits and the system call filter only, with the user's own rights."""
 
 
 def detect_isolation() -> tuple[Isolation, ...]:
-    """The walls to try here, best first."""
+    """The kinds of isolation to try on this machine, best first."""
     return (Isolation.BUBBLEWRAP, Isolation.NAMESPACES) if shutil.which("bwrap") else (Isolation.NAMESPACES,)
 
 
 def advice(isolation: Isolation) -> str:
-    """What to enable where the walls cannot be built, in one line."""
+    """What to enable where this isolation cannot be built, in one line."""
     if isolation is Isolation.NONE:
-        return "Its Python must be able to start with -S -P"
+        return "Check that its Python starts with -S -P"
     return (
         "Allow unprivileged user namespaces: sysctl kernel.unprivileged_userns_clone=1 (Debian), "
         "kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu), user.max_user_namespaces above 0 (RHEL); in a "
@@ -72,8 +81,10 @@ def advice(isolation: Isolation) -> str:
     )
 
 
-def launch(isolation: Isolation, channel: int, packages: Sequence[str], tmp_bytes: int) -> subprocess.Popen[bytes]:
-    """Start the process that becomes the sandbox; it says hello over the socket `channel`, or why it cannot."""
+def launch(
+    isolation: Isolation, channel: int, packages: Sequence[str], tmp_bytes: int, cgroup: Cgroup
+) -> subprocess.Popen[bytes]:
+    """Start the process that becomes the sandbox. Its first message on the channel holds its facts, or a failure."""
     python = _interpreter()
     shown = [(path, path) for path in _prefixes(python)]
     at = ""
@@ -86,7 +97,6 @@ def launch(isolation: Isolation, channel: int, packages: Sequence[str], tmp_byte
     stage = {Isolation.BUBBLEWRAP: "inside", Isolation.NAMESPACES: "namespaces", Isolation.NONE: "open"}[isolation]
     inner = {
         "stage": stage,
-        "channel": channel,
         "shown": shown,
         "tmp_bytes": tmp_bytes,
         "packages_at": at,
@@ -101,12 +111,13 @@ def launch(isolation: Isolation, channel: int, packages: Sequence[str], tmp_byte
         argv = bubblewrap_argv(bwrap, command, shown=shown, tmp_bytes=tmp_bytes)
     config = {
         "stage": "launch",
-        "channel": channel,
+        "fds": [channel, cgroup.cpu_fd, cgroup.memory_fd, cgroup.memory_stat_fd],
+        "join_fds": cgroup.join_fds,
         "is_bubblewrap": is_bubblewrap,
         "shown": shown,
         "uid": uid,
         "argv": argv,
-        # bwrap's process 1 would show the environment that it was started with.
+        # Empty, because /proc shows the environment with which bwrap was started.
         "environment": {} if is_bubblewrap else INSIDE_ENVIRONMENT,
         "inner": inner,
     }
@@ -117,7 +128,7 @@ def launch(isolation: Isolation, channel: int, packages: Sequence[str], tmp_byte
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        pass_fds=(channel,),
+        pass_fds=(channel, *cgroup.fds),
         env={},
         cwd="/",
         start_new_session=True,
@@ -125,7 +136,7 @@ def launch(isolation: Isolation, channel: int, packages: Sequence[str], tmp_byte
 
 
 def _interpreter() -> str:
-    """The Python behind the one that runs us, outside any virtual environment."""
+    """The interpreter behind this one, outside any virtual environment."""
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     for candidate in (Path(sys.base_prefix) / "bin" / version, Path(getattr(sys, "_base_executable", sys.executable))):
         if candidate.exists():
@@ -134,7 +145,7 @@ def _interpreter() -> str:
 
 
 def _prefixes(python: str) -> list[str]:
-    """Folders that the interpreter needs beside /usr and /lib."""
+    """Folders that the interpreter needs in addition to /usr and /lib."""
     wanted = {os.path.realpath(sys.base_prefix), os.path.realpath(sys.base_exec_prefix)}
     wanted.add(str(Path(python).parent.parent))
     if Path("/nix/store").is_dir():
@@ -144,7 +155,7 @@ def _prefixes(python: str) -> list[str]:
 
 
 def _package_paths(packages: Sequence[str]) -> list[Path]:
-    """The folders (or files) of importable packages, and the shared libraries that wheels put beside them."""
+    """The folders (or files) of importable packages, and the shared libraries that wheels install next to them."""
     found = []
     for name in packages:
         spec = importlib.util.find_spec(name)
@@ -157,7 +168,7 @@ def _package_paths(packages: Sequence[str]) -> list[Path]:
 
 
 def _unprivileged_uid() -> int:
-    """A user id that nobody else has: the limit of processes counts per user, across containers too."""
+    """A user id without other processes: the kernel counts processes per user, across containers too."""
     number = (os.getpid() * 64 + next(_count) % 64) % 100_000_000
     try:
         with open("/proc/self/uid_map", encoding="ascii") as file:  # noqa: PTH123 - not a file of the disk
@@ -167,5 +178,5 @@ def _unprivileged_uid() -> int:
     first, _, count = max(ranges, key=lambda entry: entry[2])
     if count > _FIRST_UID + number:
         return _FIRST_UID + number
-    # A container with few ids: from the top of them, below "nobody".
+    # A container with few ids: take one from the top, below user "nobody".
     return first + max(1, min(count, 65534) - 1 - number % 1000)

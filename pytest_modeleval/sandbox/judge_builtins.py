@@ -1,11 +1,11 @@
-"""Names that a contest's judge provides without an import. Runs inside the sandbox; standard library only.
+"""Names that contest judges provide without an import. Runs inside the sandbox; standard library only.
 
-LiveCodeBench's runner puts wildcard imports of these modules before every program, and LeetCode does the like. Here
-they never hide a builtin (a wildcard import of math would replace pow, of io and os open).
+LiveCodeBench's runner puts wildcard imports of these modules before every program, and LeetCode does much the same.
+Here they never hide a builtin (a wildcard import of math would replace pow, one of io or os would replace open).
 
-They are put beside the builtins once, when the sandbox starts: to put six hundred names into the module of every test
-would touch six hundred objects, and copy their pages, in every test. A program that is not given them has the builtins
-as they were.
+They are added to the builtins once, when the sandbox starts: adding six hundred names to the module of every test would
+touch six hundred objects, and copy their pages, in every test. Programs of problems without these names get the plain
+builtins.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _STREAMS = ("stdin", "stdout", "stderr")
 
 
 def gather() -> dict[str, Any]:
-    """All of them: what the modules export, then the modules themselves under their names."""
+    """What the modules export, and the modules themselves under their names."""
     found: dict[str, Any] = {}
     modules = {name: importlib.import_module(name) for name in MODULES.split()}
     for module in modules.values():
@@ -36,12 +36,12 @@ PLAIN = dict(vars(builtins))
 
 
 def install() -> None:
-    """Put the names beside the builtins, for all processes that are forked from now on."""
+    """Add the names to the builtins, for all processes forked from now on."""
     vars(builtins).update(gather())
 
 
 def provide(namespace: dict[str, Any]) -> None:
-    """Let a program's module see the names. Units that run in it from now on do."""
+    """Make the names visible in a program's module, for source files that run in it from now on."""
     namespace["__builtins__"] = builtins
     for name in _STREAMS:
         namespace[name] = getattr(sys, name)

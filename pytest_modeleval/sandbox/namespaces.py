@@ -1,7 +1,7 @@
-"""Entering namespaces without bubblewrap: the same walls, built by this very process. Linux; standard library only.
+"""Enters namespaces without bubblewrap and builds the same file system from this process. Linux; standard library only.
 
-Runs as the sandbox's first stage (see bootstrap.py). As root the walls are built with root's rights, which are then
-given up; as an ordinary user inside a user namespace of one's own. mount(2), pivot_root(2), namespaces(7).
+Runs as the sandbox's first stage (see bootstrap.py). As root it uses root's rights, which it then drops; as an ordinary
+user it works inside a new user namespace. See mount(2), pivot_root(2), namespaces(7).
 """
 
 # Paths here are arguments of system calls.
@@ -32,13 +32,13 @@ INSIDE_UID = 65534
 
 
 def prepare_for_bubblewrap(config: dict[str, Any]) -> None:
-    """As root: give the interpreter a path that an unprivileged user can reach, in a mount namespace of our own.
+    """As root: bind the interpreter to a path that an unprivileged user can reach, in a new mount namespace.
 
-    bubblewrap resolves its sources with the rights of the user that runs it, and root's home is closed to others.
+    bubblewrap resolves its sources with the rights of its user, and other users cannot enter root's home.
     """
     check(libc.unshare(NEWNS), "unshare(CLONE_NEWNS)")
     _mount(None, "/", None, _REC | _PRIVATE)
-    # Opened after unshare: a bind mount takes nothing from another mount namespace.
+    # Opened after unshare: a bind mount cannot use a source from another mount namespace.
     sources = {path: os.open(path, os.O_PATH) for path, _ in config["shown"]}
     _mount("tmpfs", "/tmp", "tmpfs", _NOSUID | _NODEV, "size=1m,mode=755")  # noqa: S108
     for number, (path, fd) in enumerate(sources.items()):
@@ -46,22 +46,22 @@ def prepare_for_bubblewrap(config: dict[str, Any]) -> None:
         os.mkdir(place)
         _mount(f"/proc/self/fd/{fd}", place, None, _BIND | _REC)
         os.close(fd)
-        # SOURCE: marks the words that bubblewrap.py leaves open.
+        # bubblewrap.py marks these words with SOURCE:.
         config["argv"] = [place if word == f"SOURCE:{path}" else word for word in config["argv"]]
 
 
 def enter(config: dict[str, Any]) -> None:
-    """Leave the host behind: afterwards this is process 1 of an empty world, without rights.
+    """Become process 1 of new namespaces, without rights.
 
-    config: uid (to become, 0 for none), shown ([outside, inside] paths to show read-only), tmp_bytes. Raises OSError
-    naming the step that the machine refuses.
+    config holds uid (the user to become, 0 for none), shown ([outside, inside] paths, visible read-only) and tmp_bytes.
+    Raises an OSError that names the step which the machine refuses.
     """
     uid = _unshare(config["uid"])
     _mount(None, "/", None, _REC | _PRIVATE)
     shown = [("/usr", "/usr"), *config["shown"]]
     sources = [(inside, os.open(outside, os.O_PATH)) for outside, inside in shown]
     devices = [(f"/dev/{name}", os.open(f"/dev/{name}", os.O_PATH)) for name in _DEVICES]
-    root = "/tmp"  # noqa: S108 - a directory that is always there; the host's own stays as it is
+    root = "/tmp"  # noqa: S108 - every host has it; its content is untouched
     _mount("tmpfs", root, "tmpfs", _NOSUID | _NODEV, "size=1m,mode=755")
     for path, fd in sources:
         _show(fd, root + path, read_only=True)
@@ -78,7 +78,7 @@ def enter(config: dict[str, Any]) -> None:
     _become_first()
     choices: tuple[str | None, ...] = ("subset=pid", None)
     for options in choices:
-        # subset= came with Linux 5.8. Where /proc cannot be mounted at all (masked in a container) it stays empty.
+        # subset= needs Linux 5.8. Where a container masks /proc and it cannot be mounted at all, it stays empty.
         with contextlib.suppress(OSError):
             _mount("proc", f"{root}/proc", "proc", _NOSUID | _NODEV | _NOEXEC, options)
             break
@@ -91,16 +91,16 @@ def enter(config: dict[str, Any]) -> None:
     if uid:
         privileges.become_user(uid)
     privileges.drop_capabilities()
-    # A change of rights clears it: if the watching parent dies, so does this process, and with it all others.
+    # Set last, because a change of rights clears it: when the waiting parent dies, so does process 1, and all others.
     privileges.prctl(privileges.PR_SET_PDEATHSIG, signal.SIGKILL, what="prctl(PR_SET_PDEATHSIG)")
 
 
 def _unshare(uid: int) -> int:
-    """Enter fresh namespaces; the uid still to become, 0 for none."""
+    """Enter new namespaces. Returns the uid still to become, 0 for none."""
     if os.geteuid() == 0:
         if libc.unshare(_APART) == 0:
             return uid
-        # Root without CAP_SYS_ADMIN (a container's): as an ordinary user, then.
+        # Root of a container without CAP_SYS_ADMIN: continue as an ordinary user.
         privileges.become_user(uid)
     me, group = os.getuid(), os.getgid()
     check(libc.unshare(NEWUSER | _APART), "unshare(CLONE_NEWUSER, ...)")
@@ -115,7 +115,7 @@ def _unshare(uid: int) -> int:
 
 
 def _become_first() -> None:
-    """Fork into the new PID namespace; the parent only waits, and ends as its child ends."""
+    """Fork into the new PID namespace; the parent waits for the child and exits with its code."""
     child = os.fork()
     if child:
         os.closerange(0, 4096)
@@ -124,7 +124,7 @@ def _become_first() -> None:
 
 
 def _show(fd: int, place: str, *, read_only: bool) -> None:
-    """Bind what an open descriptor stands for to a place, without set-uid and (directories) without devices."""
+    """Bind the file or folder of an open descriptor to a path, without set-uid and, if read-only, without devices."""
     if stat.S_ISDIR(os.fstat(fd).st_mode):
         os.makedirs(place, exist_ok=True)
     else:
@@ -133,14 +133,14 @@ def _show(fd: int, place: str, *, read_only: bool) -> None:
     _mount(f"/proc/self/fd/{fd}", place, None, _BIND | _REC)
     os.close(fd)
     wanted = _NOSUID | (_RDONLY | _NODEV if read_only else _NOEXEC)
-    # struct mount_attr: set, clear, propagation, user namespace. All mounts below too, which a remount would miss.
+    # struct mount_attr: set, clear, propagation, user namespace. Recursive, unlike a remount.
     attributes = (ctypes.c_uint64 * 4)(wanted, 0, 0, 0)
     call = (_SYS_MOUNT_SETATTR, _AT_FDCWD, place.encode(), _AT_RECURSIVE, ctypes.byref(attributes), 32)
     check(libc.syscall(*call), "mount_setattr (Linux 5.12 or newer is needed)")
 
 
 def _link_top(root: str) -> None:
-    """/bin, /lib, /lib64 as on the host: links into /usr, or shown themselves on systems that keep them apart."""
+    """Recreate /bin, /lib, /lib64 as on the host: as links into /usr, or as bind mounts of folders."""
     for name in ("bin", "sbin", "lib", "lib32", "lib64"):
         path = f"/{name}"
         if os.path.islink(path):

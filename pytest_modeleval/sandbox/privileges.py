@@ -1,7 +1,7 @@
-"""Taking rights away from this very process, through the C library. Linux; standard library only.
+"""Drops the rights of this process, through the C library. Linux; standard library only.
 
-This module is not imported by the plugin: its source is sent into the sandbox and runs there (see bootstrap.py).
-Nothing here can be undone by the process it was applied to.
+The plugin does not import this module: its source is sent into the sandbox and runs there (see bootstrap.py).
+The process cannot undo any of it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def check(result: int, what: str) -> int:
-    """The result of a C call; OSError that names `what` was tried, if it failed."""
+    """The result of a C call; raises an OSError that names the call, `what`, if it failed."""
     if result < 0:
         number = ctypes.get_errno()
         raise OSError(number, f"{what}: {os.strerror(number)}")
@@ -38,23 +38,23 @@ def check(result: int, what: str) -> int:
 
 
 def prctl(option: int, argument: int = 0, third: int = 0, *, what: str) -> None:
-    """One prctl call."""
+    """Call prctl. Raises OSError."""
     check(libc.prctl(option, ctypes.c_ulong(argument), ctypes.c_ulong(third), 0, 0), what)
 
 
 def become_user(uid: int) -> None:
-    """Real, effective and saved user and group become uid; supplementary groups go. ItemFilter root."""
+    """Set the real, effective and saved user and group to uid and drop supplementary groups. Needs root."""
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
-    # A change of user clears the flag, and then /proc/self/uid_map would belong to root.
+    # The kernel clears the flag with a change of user; /proc/self/uid_map would then belong to root.
     prctl(PR_SET_DUMPABLE, 1, what="prctl(PR_SET_DUMPABLE)")
 
 
 def drop_capabilities() -> None:
-    """No capability is left in any set, and none can come back."""
+    """Drop every capability from every set, irrevocably."""
     for capability in range(_LAST_CAPABILITY + 1):
-        # Without CAP_SETPCAP the bounding set stays; no_new_privs makes it meaningless.
+        # Without CAP_SETPCAP the bounding set stays as it is; no_new_privs makes it ineffective.
         libc.prctl(PR_CAPBSET_DROP, ctypes.c_ulong(capability), 0, 0, 0)
     libc.prctl(PR_CAP_AMBIENT, ctypes.c_ulong(_PR_CAP_AMBIENT_CLEAR_ALL), 0, 0, 0)
     header = ctypes.create_string_buffer(struct.pack("Ii", _CAPABILITY_VERSION_3, 0))
@@ -62,9 +62,9 @@ def drop_capabilities() -> None:
 
 
 def lock_down() -> bool:
-    """No new privileges, closed to ptrace and /proc readers of the same user, seccomp filter.
+    """Forbid new privileges, ptrace and /proc access by the same user, and install the seccomp filter.
 
-    True if the seccomp filter is in force; False on an architecture for which no filter is known.
+    False on an architecture for which no filter is known.
     """
     prctl(PR_SET_NO_NEW_PRIVS, 1, what="prctl(PR_SET_NO_NEW_PRIVS)")
     prctl(PR_SET_DUMPABLE, 0, what="prctl(PR_SET_DUMPABLE)")
@@ -81,7 +81,7 @@ def lock_down() -> bool:
 
 
 def lower_limit(kind: int, value: int) -> None:
-    """Lower one resource limit, soft and hard; never raises a limit that is lower already."""
+    """Lower one resource limit, soft and hard; a limit that is already lower stays."""
     _, hard = resource.getrlimit(kind)
     value = value if hard == resource.RLIM_INFINITY else min(value, hard)
     resource.setrlimit(kind, (value, value))

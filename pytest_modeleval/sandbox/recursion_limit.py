@@ -1,9 +1,9 @@
-"""As deep a recursion through C code as Python 3.11 allows. Runs inside the sandbox; standard library only.
+"""Lifts CPython's fixed limit of recursion through C code. Runs inside the sandbox; standard library only.
 
-Python 3.12 and 3.13 count calls that go through C (a function under functools.cache, a generator in sum() or max(), a
-key function) apart from sys.setrecursionlimit, and stop at 500 to 10,000 of them, whatever the program set. Programs
-that a contest accepts would fail here, and a score would depend on the Python that grades. The count stands in the
-thread's state beside the recursion limit, by which it is found. Python 3.14 looks at the stack and needs nothing.
+Python 3.12 and 3.13 count calls that pass through C (a function under functools.cache, a generator in sum() or max(), a
+key function) apart from sys.setrecursionlimit, and stop at 500 to 10,000 of them, whatever limit the program set.
+Programs that a contest accepts would fail here, and a score would depend on the Python that grades. The counter lies in
+the thread state next to the recursion limit, by which it is located. Python 3.14 checks the stack and needs nothing.
 """
 
 from __future__ import annotations
@@ -12,20 +12,17 @@ import ctypes
 import sys
 import threading
 
-# What one level of such a recursion may take of the C stack, with much to spare.
+# C stack used by one level of such a recursion, with a wide margin.
 LEVEL_BYTES = 2_600
 _IS_NEEDED = (3, 12) <= sys.version_info < (3, 14) and sys.implementation.name == "cpython"
 _MAX_WORDS = 64
-# No other field of the state has this value.
+# A recursion limit that no other field of the thread state equals.
 _MARK = 1_234_577
 _MAX_EXPECTED_LIMIT = 100_000
 
 
 def allow_deep_recursion(stack_bytes: int) -> bool:
-    """Let this thread nest calls through C as deep as its stack bears. False where nothing was changed.
-
-    stack_bytes: size of this thread's C stack.
-    """
+    """Allow this thread as many nested calls through C as its stack of stack_bytes holds; False if nothing changed."""
     if not _IS_NEEDED:
         return False
     limit = sys.getrecursionlimit()
@@ -35,7 +32,7 @@ def allow_deep_recursion(stack_bytes: int) -> bool:
         state.restype = ctypes.c_void_p
         words = (ctypes.c_int * _MAX_WORDS).from_address(state())
         places = [place for place in range(1, _MAX_WORDS - 1) if words[place] == _MARK]
-        # ..., recursion left, recursion limit, C recursion left, ...: any other surroundings are left alone.
+        # Expected layout: recursion left, recursion limit, C recursion left. Any other layout is left alone.
         if len(places) != 1:
             return False
         place = places[0]
@@ -48,13 +45,13 @@ def allow_deep_recursion(stack_bytes: int) -> bool:
 
 
 def allow_in_threads(stack_bytes: int) -> None:
-    """The same for every thread that is started from now on; stack_bytes where the program sets no size."""
+    """Do the same in every thread started from now on; stack_bytes applies where the program sets no size."""
     start = threading.Thread._bootstrap_inner  # type: ignore[attr-defined]
     if not _IS_NEEDED or start.__name__ == "start_deep":
         return
 
     def start_deep(self: threading.Thread) -> None:
-        # threading.stack_size() is the size for the next thread, which is most likely that of this one.
+        # threading.stack_size() is the size of the next thread, most likely also of this one.
         allow_deep_recursion(threading.stack_size() or stack_bytes)
         start(self)
 

@@ -1,12 +1,12 @@
-"""How a program is run once its process is confined. Runs inside the sandbox; standard library only.
+"""How a program runs once its process is confined. Runs inside the sandbox; standard library only.
 
     script     the program is a main module; descriptors 0, 1, 2 are its real standard files
-    function   descriptor 0 holds JSON arguments, one a line; the returned value goes to descriptor 3 as JSON
-    calls      descriptor 3 is a socket: the program's function answers calls that come over it
+    function   descriptor 0 holds JSON arguments, one per line; the returned value goes to descriptor 3 as JSON
+    calls      descriptor 3 is a socket: the program's function answers calls that arrive on it
     check      trusted tests of a benchmark run here, and call a program in another sandbox over descriptor 3
 
-What a program prints or returns is its answer, nothing more: no verdict is formed in here but that of `check`, which
-shares no process, no user namespace and no memory with the program.
+What a program prints or returns is its answer and nothing more. Only `check` forms a result in here, and it shares no
+process, no user namespace and no memory with the program.
 """
 
 from __future__ import annotations
@@ -27,23 +27,33 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from pytest_modeleval.sandbox import judge_builtins, recursion_limit, values
+from pytest_modeleval.sandbox import judge_builtins, link, recursion_limit, values
+from pytest_modeleval.sandbox.exit_codes import (
+    CANDIDATE_GONE,
+    CANDIDATE_RAISED,
+    CHECK_BROKEN,
+    CHECK_EXHAUSTED,
+    CHECK_FAILED,
+    COMPILE_FAILED,
+    REPLY_TOO_LARGE,
+)
 
 RECURSION_LIMIT = 50_000
-COMPILE_FAILED = 3
-CHECK_FAILED, CANDIDATE_RAISED, CANDIDATE_GONE, CHECK_BROKEN = 11, 12, 13, 14
 _THREAD_STACK_BYTES = 16 * 2**20
 _MAX_STACK_BYTES = 512 * 2**20
 _READ_BYTES = 2**30
+_MAX_REPLY_BYTES = 4 * 2**20
+# Larger whole numbers cross as hexadecimal text, so more digits than this were not written by `tagged`.
+_MAX_REPLY_DIGITS = 4_300
 
 
 def complete_builtins() -> None:
-    """What the site module, which is not loaded here, adds for programs: exit, quit, help."""
+    """Add exit, quit and help, as the site module (not loaded here) does, and set limits for all programs."""
     site.setquit()
     site.sethelper()
     judge_builtins.PLAIN.update(vars(builtins))
     judge_builtins.install()
-    # The C library would give each thread the main thread's stack, which is huge here.
+    # The C library would give each thread a stack as large as the main thread's, which is huge here.
     threading.stack_size(_THREAD_STACK_BYTES)
     sys.setrecursionlimit(RECURSION_LIMIT)
     stack, _ = resource.getrlimit(resource.RLIMIT_STACK)
@@ -52,8 +62,8 @@ def complete_builtins() -> None:
 
 
 def compile_sources(setting_up: int) -> int:
-    """Compile the units that descriptor 0 holds as JSON [[name, source], ...]; code goes to descriptor 1."""
-    _set_up(setting_up)
+    """Compile the sources that descriptor 0 holds as JSON [[name, source], ...]; code goes to descriptor 1."""
+    _end_set_up(setting_up)
     sources = json.loads(_read_all(0))
     try:
         code = [compile(source, name, "exec", dont_inherit=True) for name, source in sources]
@@ -65,103 +75,136 @@ def compile_sources(setting_up: int) -> int:
 
 
 def run(message: dict[str, Any], *, code_fd: int, setting_up: int) -> int:
-    """Run the compiled units in the style that the message names; the exit code of the process."""
-    code: list[types.CodeType] = marshal.loads(_read_all(code_fd))  # noqa: S302 - written by compile_units
+    """Run the compiled sources in the mode that the message names; the exit code of the process."""
+    code: list[types.CodeType] = marshal.loads(_read_all(code_fd))  # noqa: S302 - written by compile_sources
     os.close(code_fd)
     mode = {"script": _script, "function": _function, "calls": _calls, "check": _check}[message["mode"]]
     arguments = _read_all(0) if message["mode"] == "function" else b""
-    _set_up(setting_up)
+    _end_set_up(setting_up)
     return _as_interpreter_would(lambda: mode(code, message, arguments))
 
 
 def _script(code: list[types.CodeType], _message: dict[str, Any], _arguments: bytes) -> int:
     _standard_files()
-    module = _main_module()
-    for unit in code:
-        exec(unit, module.__dict__)  # noqa: S102 - this is what the sandbox is for
+    _execute(code, _main_module())
     return 0
 
 
 def _function(code: list[types.CodeType], message: dict[str, Any], arguments: bytes) -> int:
-    _nothing_to_read()
+    _empty_stdin()
     module = _main_module()
-    for unit in code:
-        exec(unit, module.__dict__)  # noqa: S102
+    _execute(code, module)
     lines = [json.loads(line) for line in arguments.decode().split("\n") if line.strip()]
     result = _find(module, message)(*lines)
-    # Not through print or json.dump, which the program may have replaced by its own.
+    # Not by print or json.dump, which the program may have replaced.
     _write_all(3, values.dump_plain(result))
     return 0
 
 
 def _calls(code: list[types.CodeType], message: dict[str, Any], _arguments: bytes) -> int:
-    _nothing_to_read()
+    _empty_stdin()
     module = _main_module()
-    for unit in code:
-        exec(unit, module.__dict__)  # noqa: S102
+    _execute(code, module)
     function = _find(module, message)
     with open(3, "rb", closefd=False) as requests:
         while line := requests.readline():
             positional, keywords = values.load_tagged(line)
             try:
                 answer = {"returned": values.tagged(function(*positional, **keywords))}
-            except Exception as error:  # noqa: BLE001 - whatever it is, the test is told
-                sys.stderr.write(_describe(error).decode(errors="replace"))
+            except MemoryError:
+                # A limit of the program, as in the other modes; the tests have no use for it.
+                raise
+            except Exception as error:  # noqa: BLE001 - the tests receive its name
+                _write_all(2, _describe(error))
                 answer = {"raised": type(error).__name__[:100]}
             _write_all(3, json.dumps(answer).encode() + b"\n")
     return 0
 
 
 def _check(code: list[types.CodeType], message: dict[str, Any], _arguments: bytes) -> int:
-    """Run trusted tests against a function in another sandbox; the exit code tells how they ended."""
+    """Run trusted tests against a function in another sandbox; the exit code says how they ended."""
     module = _main_module()
-    answers = open(3, "rb", closefd=False)  # noqa: SIM115 - open until the process ends
-    raised: BaseException | None = None
-
-    def candidate(*positional: Any, **keywords: Any) -> Any:
-        nonlocal raised
-        _write_all(3, values.dump_tagged([list(positional), keywords]) + b"\n")
-        line = answers.readline(message["limits"]["output_bytes"])
-        if not line.endswith(b"\n"):
-            os._exit(CANDIDATE_GONE)
-        try:
-            answer = json.loads(line)
-            if "returned" in answer:
-                return values.untagged(answer["returned"])
-            name = str(answer["raised"])
-        except (ValueError, TypeError, KeyError, RecursionError, AttributeError):
-            os._exit(CANDIDATE_GONE)
-        kind: Any = getattr(builtins, name, None)
-        try:
-            raised = kind("raised by the program") if issubclass(kind, Exception) else None
-        except TypeError:
-            raised = None
-        raised = raised or RuntimeError(f"the program raised {name}")
-        raise raised
-
+    candidate = _Candidate()
     try:
-        for unit in code[:-1]:
-            exec(unit, module.__dict__)  # noqa: S102
+        _execute(code[:-1], module)
         for name in message["names"]:
-            setattr(module, name, candidate)
-    except BaseException as error:  # noqa: BLE001 - the benchmark's own text is broken, not the program
+            setattr(module, name, candidate.call)
+    except BaseException as error:  # noqa: BLE001 - the benchmark's own source is broken, not the program
         _write_all(2, _describe(error))
         return CHECK_BROKEN
     try:
-        exec(code[-1], module.__dict__)  # noqa: S102
-    except AssertionError as error:
+        _execute(code[-1:], module)
+    except MemoryError as error:
         _write_all(2, _describe(error))
-        return CHECK_FAILED
-    except MemoryError:
-        return CHECK_BROKEN
-    except Exception as error:  # noqa: BLE001 - a comparison that a wrong answer makes impossible, or a raise
+        return CHECK_EXHAUSTED
+    except Exception as error:  # noqa: BLE001 - a failed assertion, a comparison that raises, the program's exception
         _write_all(2, _describe(error))
-        return CANDIDATE_RAISED if error is raised else CHECK_FAILED
+        return CANDIDATE_RAISED if error is candidate.raised else CHECK_FAILED
     return 0
 
 
+class _Candidate:
+    """The program's function as the tests see it: a call over descriptor 3, counted in link.COUNTER_FD."""
+
+    def __init__(self) -> None:
+        self.raised: BaseException | None = None
+        self._count = 0
+        self._answers = open(3, "rb", closefd=False)  # noqa: SIM115 - open until the process ends
+
+    def call(self, *positional: Any, **keywords: Any) -> Any:
+        """Call the function; the plain value that it returned. Raises an exception of the name that it raised."""
+        self._advance()
+        _write_all(3, values.dump_tagged([list(positional), keywords]) + b"\n")
+        line = self._answers.readline(_MAX_REPLY_BYTES)
+        self._advance()
+        if not line.endswith(b"\n"):
+            os._exit(REPLY_TOO_LARGE if len(line) == _MAX_REPLY_BYTES else CANDIDATE_GONE)
+        name = ""
+        try:
+            answer = _load_reply(line)
+            if "returned" in answer:
+                return values.untagged(answer["returned"])
+            name = str(answer["raised"])
+        except MemoryError:
+            os._exit(CHECK_EXHAUSTED)
+        except (ValueError, TypeError, KeyError, RecursionError, AttributeError):
+            os._exit(CANDIDATE_GONE)
+        self.raised = _exception(name)
+        raise self.raised
+
+    def _advance(self) -> None:
+        self._count += 1
+        link.write_count(link.COUNTER_FD, self._count)
+
+
+def _load_reply(line: bytes) -> Any:
+    """JSON that an untrusted process wrote; ValueError for a whole number of quadratic cost."""
+    digits = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(_MAX_REPLY_DIGITS)
+    try:
+        return json.loads(line)
+    finally:
+        sys.set_int_max_str_digits(digits)
+
+
+def _exception(name: str) -> Exception:
+    """An exception of a builtin kind, or a RuntimeError that names the kind."""
+    kind: Any = getattr(builtins, name, None)
+    # The real MemoryError means that the tests themselves ran out of memory.
+    if isinstance(kind, type) and issubclass(kind, Exception) and not issubclass(kind, MemoryError):
+        with contextlib.suppress(TypeError):
+            found: Exception = kind("raised by the program")
+            return found
+    return RuntimeError(f"the program raised {name}")
+
+
+def _execute(code: list[types.CodeType], module: types.ModuleType) -> None:
+    for part in code:
+        exec(part, module.__dict__)  # noqa: S102 - this is what the sandbox is for
+
+
 def _find(module: types.ModuleType, message: dict[str, Any]) -> Callable[..., Any]:
-    """The program's function, as a method of a fresh instance where a class is named."""
+    """The program's function, as a method of a new instance where a class is named."""
     owner: Any = module
     if message["class"]:
         if not hasattr(module, message["class"]):
@@ -174,7 +217,7 @@ def _find(module: types.ModuleType, message: dict[str, Any]) -> Callable[..., An
 
 
 def _as_interpreter_would(body: Callable[[], int]) -> int:
-    """Run body, then do what Python does at its end: threads are waited for, exit functions run, files flushed."""
+    """Run body, then do what Python does at its end: wait for threads, run exit functions, flush files."""
     try:
         exit_code = body()
     except SystemExit as stop:
@@ -182,6 +225,7 @@ def _as_interpreter_would(body: Callable[[], int]) -> int:
         if exit_code == 1 and stop.code != 1:
             _write_all(2, str(stop.code)[:1000].encode(errors="replace"))
     except BaseException as error:  # noqa: BLE001 - KeyboardInterrupt and the program's own kinds too
+        _flush(sys.stderr, sys.__stderr__)
         _write_all(2, _describe(error))
         exit_code = 1
     for step in (threading._shutdown, atexit._run_exitfuncs):  # type: ignore[attr-defined]
@@ -190,14 +234,23 @@ def _as_interpreter_would(body: Callable[[], int]) -> int:
         except BaseException as error:  # noqa: BLE001
             _write_all(2, _describe(error))
             exit_code = exit_code or 1
-    for stream in (sys.stdout, sys.__stdout__):
+    _flush(sys.stderr, sys.__stderr__)
+    if not _flush(sys.stdout, sys.__stdout__):
+        exit_code = exit_code or 120
+    return exit_code & 0xFF
+
+
+def _flush(*streams: Any) -> bool:
+    """Flush streams, which the program may have replaced; False if one fails, which is written to descriptor 2."""
+    is_flushed = True
+    for stream in streams:
         try:
             if stream is not None:
                 stream.flush()
         except BaseException as error:  # noqa: BLE001
             _write_all(2, _describe(error))
-            exit_code = exit_code or 120
-    return exit_code & 0xFF
+            is_flushed = False
+    return is_flushed
 
 
 def _main_module() -> types.ModuleType:
@@ -210,7 +263,7 @@ def _main_module() -> types.ModuleType:
 
 
 def _standard_files() -> None:
-    """Fresh text streams over the real descriptors, as a new interpreter would make them."""
+    """New text streams over the real descriptors, as a new interpreter makes them."""
     sys.stdin, sys.stdout, sys.stderr = (_stream(fd) for fd in range(3))
     for name in ("stdin", "stdout", "stderr"):
         setattr(sys, f"__{name}__", getattr(sys, name))
@@ -220,21 +273,21 @@ def _stream(fd: int) -> io.TextIOWrapper:
     raw: Any = io.FileIO(fd, "wb" if fd else "rb", closefd=False)
     raw.name = f"<{('stdin', 'stdout', 'stderr')[fd]}>"
     buffer: Any = io.BufferedWriter(raw) if fd else io.BufferedReader(raw)
-    stream: Any = io.TextIOWrapper(buffer, "utf-8", "surrogateescape", write_through=fd == 2)
+    stream: Any = io.TextIOWrapper(buffer, "utf-8", "surrogateescape", line_buffering=fd == 2)
     # A well-known template of fast input looks at it.
     stream.mode = "w" if fd else "r"
     return stream  # type: ignore[no-any-return]
 
 
-def _nothing_to_read() -> None:
-    nothing = os.open("/dev/null", os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
+def _empty_stdin() -> None:
+    empty = os.open("/dev/null", os.O_RDONLY)
+    os.dup2(empty, 0)
+    os.close(empty)
     _standard_files()
 
 
-def _set_up(setting_up: int) -> None:
-    """Tell the supervisor that all went well so far, and give up the means to say so."""
+def _end_set_up(setting_up: int) -> None:
+    """Report to the supervisor that the process is set up, and close the descriptor that can report it."""
     os.write(setting_up, b"1")
     os.close(setting_up)
 
@@ -249,7 +302,7 @@ def _describe(error: BaseException) -> bytes:
 
 
 def _read_all(fd: int) -> bytes:
-    """A whole file, from its start, whoever moved its position."""
+    """A whole file from its start, wherever its position is."""
     parts, at = [], 0
     while part := os.pread(fd, _READ_BYTES, at):
         parts.append(part)

@@ -1,9 +1,8 @@
-"""The system calls that a judged program is refused, as a seccomp filter. Pure; standard library only.
+"""The seccomp filter of a judged program: the system calls that are refused. Pure; standard library only.
 
-A list of refusals, not of permissions: the sandbox holds without it (namespaces, no capabilities, no new
-privileges), and the filter only takes away kernel surface that no solution of a contest needs. Refused calls fail
-with EPERM, so that a program which merely asks goes on. Numbers are from the kernel's syscall tables; x86-64 and
-arm64 are known.
+A deny list: the sandbox holds without it (namespaces, no capabilities, no new privileges). The filter removes kernel
+surface that no solution of a contest needs. Refused calls fail with EPERM, so a program that only tries goes on. The
+numbers come from the kernel's system call tables of x86-64 and arm64.
 """
 
 from __future__ import annotations
@@ -12,8 +11,8 @@ import struct
 
 AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 
-# name -> (x86_64, aarch64); None where the architecture has no such call.
-REFUSED: dict[str, tuple[int | None, int]] = {
+# name -> (x86_64, aarch64); -1 where the architecture has no such call.
+REFUSED: dict[str, tuple[int, int]] = {
     # other processes: their memory, files, limits and scheduling
     "ptrace": (101, 117),
     "process_vm_readv": (310, 270),
@@ -47,7 +46,7 @@ REFUSED: dict[str, tuple[int | None, int]] = {
     "open_tree_attr": (467, 467),
     "name_to_handle_at": (303, 264),
     "open_by_handle_at": (304, 265),
-    # memory that no limit counts, and what would outlive the process
+    # memory that no limit counts, and objects that outlive the process
     "memfd_create": (319, 279),
     "memfd_secret": (447, 447),
     "shmget": (29, 194),
@@ -57,7 +56,7 @@ REFUSED: dict[str, tuple[int | None, int]] = {
     "add_key": (248, 217),
     "request_key": (249, 218),
     "keyctl": (250, 219),
-    # kernel surface that is rich in faults
+    # kernel surface with a history of faults
     "bpf": (321, 280),
     "perf_event_open": (298, 241),
     "userfaultfd": (323, 282),
@@ -97,12 +96,16 @@ CLONE3 = 435
 SOCKET = (41, 198)
 PRLIMIT = (302, 261)
 IOCTL = (16, 29)
+SIGACTION = (13, 134)
 CLONE_NEW_ANYTHING = 0x7E020080  # CLONE_NEWTIME, NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET
 AF_UNIX = 1
+SIGCHLD = 17
 TERMINAL_INJECTIONS = (0x5412, 0x541C)  # TIOCSTI, TIOCLINUX
 
 _LOAD, _JUMP_EQUAL, _JUMP_AT_LEAST, _JUMP_ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 ALLOW, KILL, EPERM, ENOSYS = 0x7FFF0000, 0x80000000, 0x00050001, 0x00050026
+# The call does nothing and returns 0.
+PRETEND = 0x00050000
 _NUMBER, _ARCH, _ARGUMENT_0, _ARGUMENT_1 = 0, 4, 16, 24  # offsets in struct seccomp_data, little endian
 _X32_BIT = 0x40000000
 
@@ -117,27 +120,42 @@ def build_filter(machine: str) -> bytes:
         (_LOAD, 0, 0, _NUMBER),
     ]
     if machine == "x86_64":
-        # The x32 numbers are a second name for every call.
+        # The x32 numbers are aliases of every call.
         code += [(_JUMP_AT_LEAST, 0, 1, _X32_BIT), (_RETURN, 0, 0, EPERM)]
     # glibc falls back to clone, whose flags a filter can see; those of clone3 lie behind a pointer.
     code += [(_JUMP_EQUAL, 0, 1, CLONE3), (_RETURN, 0, 0, ENOSYS)]
     code += [
         *_on_argument(CLONE[column], _ARGUMENT_0, [(_JUMP_ANY_BIT, 0, 1, CLONE_NEW_ANYTHING), (_RETURN, 0, 0, EPERM)]),
         *_on_argument(SOCKET[column], _ARGUMENT_0, [(_JUMP_EQUAL, 1, 0, AF_UNIX), (_RETURN, 0, 0, EPERM)]),
-        # The limits of others, first of all those of the process that supervises.
+        # The limits of other processes, first of all those of the supervisor.
         *_on_argument(PRLIMIT[column], _ARGUMENT_0, [(_JUMP_EQUAL, 1, 0, 0), (_RETURN, 0, 0, EPERM)]),
     ]
+    # A parent that ignores SIGCHLD has its children reaped by the kernel, and their CPU time counted nowhere.
+    # So the action for SIGCHLD stays the default. The call succeeds, for programs that ask in good faith.
+    code += _on_argument(
+        SIGACTION[column],
+        _ARGUMENT_0,
+        [
+            (_JUMP_EQUAL, 0, 5, SIGCHLD),
+            # A null pointer only asks for the present action.
+            (_LOAD, 0, 0, _ARGUMENT_1),
+            (_JUMP_EQUAL, 0, 2, 0),
+            (_LOAD, 0, 0, _ARGUMENT_1 + 4),
+            (_JUMP_EQUAL, 1, 0, 0),
+            (_RETURN, 0, 0, PRETEND),
+        ],
+    )
     for request in TERMINAL_INJECTIONS:
         code += _on_argument(IOCTL[column], _ARGUMENT_1, [(_JUMP_EQUAL, 0, 1, request), (_RETURN, 0, 0, EPERM)])
     for numbers in REFUSED.values():
         number = numbers[column]
-        if number is not None and number >= 0:
+        if number >= 0:
             code += [(_JUMP_EQUAL, 0, 1, number), (_RETURN, 0, 0, EPERM)]
     code.append((_RETURN, 0, 0, ALLOW))
     return b"".join(struct.pack("HBBI", *instruction) for instruction in code)
 
 
 def _on_argument(number: int, offset: int, test: list[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
-    """If the call is `number`, load one argument, run `test` (which returns or falls through), reload the number."""
+    """For the call `number`: load one argument, run `test`, and reload the number if the test falls through."""
     inner = [(_LOAD, 0, 0, offset), *test, (_LOAD, 0, 0, _NUMBER)]
     return [(_JUMP_EQUAL, 0, len(inner), number), *inner]

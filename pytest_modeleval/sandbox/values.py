@@ -1,7 +1,7 @@
-"""Python values as JSON, both ways, so that only plain values ever cross from a program to whoever judges it.
+"""Python values as JSON, both ways, so that only plain values cross from a program to its grader.
 
-A program's own classes cannot pass: an int with an __eq__ of its own arrives as the int, anything unknown as an
-Opaque that equals nothing. Runs inside the sandbox; standard library only.
+A program's own classes cannot pass: an int with an __eq__ of its own arrives as the int, an unknown class as an Opaque
+that equals nothing. Runs inside the sandbox; standard library only.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _TAGS = {"tuple": tuple, "set": set, "frozenset": frozenset}
 
 
 class Opaque:
-    """Stands for a value that cannot cross; equal to nothing, not even to itself."""
+    """Replaces a value that cannot cross; equal to nothing, not even to itself."""
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
@@ -30,7 +30,7 @@ class Opaque:
 
 
 def dump_plain(value: Any) -> bytes:
-    """A returned value as JSON: tuples become lists at every depth, numbers and texts of any class plain ones."""
+    """A returned value as JSON: tuples become lists at every depth, subclasses of numbers and str become plain."""
     return json.dumps(_plain(value), ensure_ascii=True).encode()
 
 
@@ -46,7 +46,7 @@ def _plain(value: Any) -> Any:
 
 
 def _simple(value: Any, otherwise: Any) -> Any:
-    """A number or text of a class of its own as the plain number or text."""
+    """The plain number or str of a subclass, or of a numpy scalar or array; `otherwise` for anything else."""
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, float):
@@ -62,7 +62,7 @@ def _simple(value: Any, otherwise: Any) -> Any:
 
 
 def tagged(value: Any) -> Any:
-    """A value as JSON that keeps tuples, sets, bytes, complex numbers and dictionary keys apart."""
+    """A value as JSON that distinguishes tuples, sets, bytes, complex numbers and dictionary keys."""
     kind = type(value)
     if value is None or kind in (bool, float, str):
         return value
@@ -92,7 +92,7 @@ def tagged(value: Any) -> Any:
 
 
 def untagged(value: Any) -> Any:
-    """The value that `tagged` was given, made of plain types only. Raises on what it did not write."""
+    """The inverse of `tagged`, made of plain types only. Raises on anything that `tagged` does not write."""
     if isinstance(value, list):
         return [untagged(item) for item in value]
     if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""The judge: right programs pass in whatever style they read and write, cheats fail, kinds are told apart."""
+"""The program grader: right programs pass in any style of reading and writing, cheats fail, each failure has a kind."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pytest_modeleval.graders.code.prelude import CONTEST_PRELUDE
 from pytest_modeleval.graders.code.problem import Case, Problem, ProgramGraderError, ProgramResult, ProgramStatus
 from pytest_modeleval.sandbox import Limits, SandboxUnavailable, SourceFile
 
-LIMITS = Limits(cpu_s=4.0, wall_s=30.0, memory_bytes=512 * 2**20, output_bytes=4 * 2**20)
+LIMITS = Limits(cpu_s=2.0, wall_s=30.0, memory_bytes=512 * 2**20, output_bytes=4 * 2**20)
 SUMS = Problem(
     limits=LIMITS,
     prelude=CONTEST_PRELUDE,
@@ -33,7 +33,7 @@ PAIRS = Problem(
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[GraderPool]:
-    """Two judges, as on a small machine."""
+    """Two workers, as on a small machine."""
     pool = GraderPool(2)
     try:
         pool.isolation()
@@ -45,7 +45,7 @@ def pool() -> Iterator[GraderPool]:
 
 
 def judged(pool: GraderPool, problem: Problem, source: str) -> ProgramResult:
-    """The verdict on one program."""
+    """The result of one program."""
     return pool.submit(problem, source).result(timeout=120)
 
 
@@ -57,7 +57,7 @@ def _needs_numpy() -> None:
 
 @pytest.mark.parametrize("style", STDIN)
 def test_right_program_passes_in_every_style_of_reading_and_writing(pool: GraderPool, style: str) -> None:
-    """A program that answers rightly passes, however it reads standard input and writes standard output."""
+    """A right program passes, however it reads standard input and writes standard output."""
     if style == "numpy":
         _needs_numpy()
     result = judged(pool, SUMS, STDIN[style])
@@ -67,7 +67,7 @@ def test_right_program_passes_in_every_style_of_reading_and_writing(pool: Grader
 
 @pytest.mark.parametrize("style", FUNCTION)
 def test_right_function_passes_in_every_style(pool: GraderPool, style: str) -> None:
-    """A method that returns the right value passes, whatever classes the value is made of and what state it keeps."""
+    """A method that returns the right value passes, whatever classes the value has and whatever state it keeps."""
     if style == "numpy_integers":
         _needs_numpy()
     result = judged(pool, PAIRS, FUNCTION[style])
@@ -76,13 +76,13 @@ def test_right_function_passes_in_every_style(pool: GraderPool, style: str) -> N
 
 @pytest.mark.parametrize("cheat", CHEATS_FUNCTION)
 def test_cheating_function_fails(pool: GraderPool, cheat: str) -> None:
-    """Whatever a function does to be found equal, or to find what is expected, it does not pass."""
+    """A function that tries to compare equal, or to find the expected value, does not pass."""
     assert judged(pool, PAIRS, CHEATS_FUNCTION[cheat]).status is not ProgramStatus.PASSED
 
 
 @pytest.mark.parametrize("cheat", CHEATS_STDIN)
 def test_cheating_program_fails(pool: GraderPool, cheat: str) -> None:
-    """Whatever a program prints that is not the answer, it does not pass."""
+    """A program that prints anything but the answer does not pass."""
     assert judged(pool, SUMS, CHEATS_STDIN[cheat]).status is not ProgramStatus.PASSED
 
 
@@ -97,16 +97,16 @@ KINDS = {
 
 
 @pytest.mark.parametrize("status", KINDS)
-def test_kinds_are_told_apart(pool: GraderPool, status: ProgramStatus) -> None:
-    """Each way to fail has a verdict of its own, and a line that says at which test."""
+def test_each_failure_has_a_status_of_its_own(pool: GraderPool, status: ProgramStatus) -> None:
+    """Each way to fail has its own status, and an explanation that names the test."""
     problem = dataclasses.replace(SUMS, limits=dataclasses.replace(LIMITS, cpu_s=1.5))
     result = judged(pool, problem, KINDS[status])
     assert result.status is status, result.explanation
     assert status is ProgramStatus.COMPILE_ERROR or result.explanation.startswith("test 1 of 3: ")
 
 
-def test_judging_ends_at_the_first_failed_test_unless_asked_to_go_on(pool: GraderPool) -> None:
-    """Normally the first failure ends it; with runs_all every test is run and counted."""
+def test_grading_stops_at_the_first_failed_test_by_default(pool: GraderPool) -> None:
+    """The first failure ends it; with runs_all every test runs and counts."""
     source = "n = int(input())\nprint(94 if n == 3 else 0)"
     first = judged(pool, SUMS, source)
     every = pool.submit(SUMS, source, runs_all=True).result(timeout=60)
@@ -134,14 +134,14 @@ def unreadable() -> tuple[Case, ...]:
         ),
     ],
 )
-def test_trouble_of_the_judge_is_no_verdict(pool: GraderPool, problem: Problem) -> None:
-    """No tests, tests that cannot be read or run: an error, whatever the program; never passed and never failed."""
+def test_a_failure_of_the_grader_is_no_result(pool: GraderPool, problem: Problem) -> None:
+    """Without tests, or with tests that cannot be read or run, grading raises, whatever the program."""
     with pytest.raises(ProgramGraderError):
         judged(pool, problem, FUNCTION["list_of_lists"] + "\ndef f(): pass")
 
 
 def test_check_meets_plain_values_only(pool: GraderPool) -> None:
-    """Tests of a benchmark that call the program get what it returned as plain values, types kept apart."""
+    """Tests that call the program receive what it returned as plain values of the same types."""
     check = (
         "assert f(1) == (1, [2], {3: 'x'}, {4}, 1.5, None, True, b'y', 2**70)\n"
         "try:\n    f(0)\nexcept ValueError:\n    pass\nelse:\n    raise AssertionError\n"
@@ -158,7 +158,7 @@ def test_check_meets_plain_values_only(pool: GraderPool) -> None:
 
 
 def test_near_misses_are_marked_and_stay_wrong(pool: GraderPool) -> None:
-    """A number that differs by rounding is wrong, as upstream says, and is marked so that it can be counted."""
+    """A number that differs by rounding is wrong, as upstream defines it, and is marked so that it can be counted."""
     problem = dataclasses.replace(SUMS, cases=lambda: (Case("", "0.333333333333\n"),))
     near, far = judged(pool, problem, "print(0.3333333)"), judged(pool, problem, "print(0.33)")
     assert (near.status, near.is_close) == (ProgramStatus.WRONG_ANSWER, True)
@@ -166,14 +166,14 @@ def test_near_misses_are_marked_and_stay_wrong(pool: GraderPool) -> None:
 
 
 def test_same_program_gets_same_verdict_every_time(pool: GraderPool) -> None:
-    """Order of sets of texts does not change between runs: hashes have a fixed seed."""
+    """The order of a set of strings is the same in every run: hashes have a fixed seed."""
     problem = dataclasses.replace(SUMS, cases=lambda: (Case("", "0"),))
     source = "print(list({str(n) for n in range(50)}), hash('x'))"
     assert len({judged(pool, problem, source).explanation for _ in range(4)}) == 1
 
 
 def test_closed_pool_takes_no_more_and_cancels_what_waits() -> None:
-    """After close nothing runs, what waited is cancelled, and a second close is harmless."""
+    """After close nothing runs, waiting programs are cancelled, and a second close is harmless."""
     pool = GraderPool(1)
     slow = "import time\ntime.sleep(0.2)\nprint(12)"
     waiting = [pool.submit(SUMS, slow) for _ in range(6)]
@@ -187,7 +187,7 @@ def test_closed_pool_takes_no_more_and_cancels_what_waits() -> None:
 
 
 def test_run_alone_has_no_other_beside_it() -> None:
-    """While one runs alone nobody else runs, and those who run beside others all do."""
+    """An exclusive run overlaps no other run, and shared runs all happen."""
     gate = SharedOrExclusive()
     lock, beside, most_beside_alone, peak = threading.Lock(), [0], [0], [0]
 
@@ -214,30 +214,31 @@ def test_run_alone_has_no_other_beside_it() -> None:
     assert peak[0] >= 1
 
 
-def test_judges_are_shared_between_the_workers_of_xdist(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Together the workers of one machine start about as many judges as there are cores."""
+def test_cores_are_divided_between_the_workers_of_xdist(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All xdist workers of one machine together grade about as many programs at once as there are cores."""
     monkeypatch.delenv("PYTEST_XDIST_WORKER_COUNT", raising=False)
     alone = default_workers()
     monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", str(alone))
     assert default_workers() == 1
 
 
-def test_without_isolation_nothing_runs_unless_the_user_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no sandbox can be built the judge refuses, naming what to enable; an explicit word lets it run."""
-    monkeypatch.setattr("pytest_modeleval.graders.code.grader_pool.detect_isolation", lambda: ())
-    refusing, allowed = GraderPool(1), GraderPool(1, packages=(), allows_no_sandbox=True)
+def test_without_isolation_nothing_runs_unless_the_user_allows_it() -> None:
+    """Where no sandbox can be built the pool refuses and names what to enable; an explicit option allows it."""
+    refusing = GraderPool(1, isolations=())
+    allowed = GraderPool(1, packages=(), isolations=(), allows_no_sandbox=True)
+    brief = dataclasses.replace(SUMS, limits=dataclasses.replace(LIMITS, cpu_s=0.5))
     try:
         with pytest.raises(SandboxUnavailable, match=r"none can be built here.*--eval-unsafe-code"):
             judged(refusing, SUMS, STDIN["input"])
         assert judged(allowed, SUMS, STDIN["input"]).status is ProgramStatus.PASSED
-        assert judged(allowed, SUMS, "while True: pass").status is ProgramStatus.TIME_LIMIT
+        assert judged(allowed, brief, "while True: pass").status is ProgramStatus.TIME_LIMIT
         assert allowed.isolation() == "none"
     finally:
         refusing.close()
         allowed.close()
 
 
-# Names of contests without an import, beside builtins that stay what they are, and that a program may replace.
+# Names of contests without an import, next to unchanged builtins, which a program may replace.
 GIVEN = """
 import builtins
 assert pow(2, 5, 7) == 4 and open is builtins.open
@@ -251,7 +252,7 @@ stdout.write(str(sum(sum(map(int, input().split())) for _ in range(int(input()))
 
 
 def test_names_of_contests_are_given_where_the_problem_says_so(pool: GraderPool) -> None:
-    """With the prelude they are there in functions too; without it a program that forgot an import fails."""
+    """With the prelude they exist in functions too; without it a program that forgot an import fails."""
     assert judged(pool, SUMS, GIVEN).status is ProgramStatus.PASSED
     bare = dataclasses.replace(SUMS, prelude=())
     for program in ("math", "Counter", "stdin", "List"):

@@ -1,8 +1,9 @@
-"""From what was seen of a run to the kind of its failure. Pure."""
+"""Classifies a run that failed, from what was seen of it. Pure."""
 
 from __future__ import annotations
 
 import signal
+from typing import NamedTuple
 
 from pytest_modeleval.graders.code.problem import ProgramStatus
 from pytest_modeleval.sandbox import Limits, RunReport
@@ -11,33 +12,48 @@ _MIB = 2**20
 _TIME = frozenset({"cpu", "blocked", "wall"})
 
 
-def failure_of(report: RunReport, limits: Limits) -> tuple[ProgramStatus, str] | None:
-    """Why a run failed, with a line for people; None if the program ended by itself, in time, with exit code 0."""
-    last_line = report.error.strip().rpartition("\n")[2].strip()[:300]
-    if report.stopped == "memory" or (report.exit_code == 1 and last_line.partition(":")[0] == "MemoryError"):
-        return ProgramStatus.MEMORY_LIMIT, f"needs more than {limits.memory_bytes // _MIB} MiB of memory"
+class Failure(NamedTuple):
+    """Why a program did not pass a test."""
+
+    status: ProgramStatus
+    explanation: str
+    """One line for people."""
+    is_close: bool = False
+    """The answer would pass with a tolerance of 1e-6."""
+
+
+def failure_of(report: RunReport, limits: Limits) -> Failure | None:
+    """Why a run failed; None if the program ended by itself, in time, with exit code 0."""
+    line = last_line(report.error)
+    if report.stopped == "memory" or (report.exit_code == 1 and line.partition(":")[0] == "MemoryError"):
+        return Failure(ProgramStatus.MEMORY_LIMIT, f"needs more than {limits.memory_bytes // _MIB} MiB of memory")
     if is_late(report, limits):
-        return ProgramStatus.TIME_LIMIT, _lateness(report, limits)
+        return Failure(ProgramStatus.TIME_LIMIT, _lateness(report, limits))
     if report.is_output_full:
         what = "too many files" if report.stopped == "files" else f"more than {limits.output_bytes // _MIB} MiB"
-        return ProgramStatus.OUTPUT_LIMIT, f"writes {what}"
+        return Failure(ProgramStatus.OUTPUT_LIMIT, f"writes {what}")
     if report.exit_code == -signal.SIGKILL and report.peak_bytes > 0.9 * limits.memory_bytes:
-        return ProgramStatus.MEMORY_LIMIT, "was killed by the kernel for its use of memory"
+        return Failure(ProgramStatus.MEMORY_LIMIT, "was killed by the kernel for its use of memory")
     if report.exit_code < 0:
-        return ProgramStatus.RUNTIME_ERROR, f"was ended by signal {_signal_name(-report.exit_code)}"
+        return Failure(ProgramStatus.RUNTIME_ERROR, f"was ended by signal {_signal_name(-report.exit_code)}")
     if report.exit_code > 0:
-        return ProgramStatus.RUNTIME_ERROR, last_line or f"ended with exit code {report.exit_code}"
+        return Failure(ProgramStatus.RUNTIME_ERROR, line or f"ended with exit code {report.exit_code}")
     return None
 
 
 def is_late(report: RunReport, limits: Limits) -> bool:
-    """True if the run passed its time limit: CPU seconds and time asleep count, waiting for a core does not."""
+    """True if the run exceeded its time limit: CPU seconds and time asleep count, waiting for a core does not."""
     return report.stopped in _TIME or report.used_s > limits.cpu_s or report.exit_code == -signal.SIGXCPU
 
 
 def is_clearly_late(report: RunReport, relaxed: Limits) -> bool:
-    """True if it used up even the relaxed limit, so that a second look would only cost time."""
+    """True if the run used up even the relaxed limit, so that a second run would only cost time."""
     return report.stopped in ("cpu", "blocked") or report.used_s > relaxed.cpu_s
+
+
+def last_line(text: str) -> str:
+    """The last line of an error text, at most 300 characters."""
+    return text.strip().rpartition("\n")[2].strip()[:300]
 
 
 def _lateness(report: RunReport, limits: Limits) -> str:

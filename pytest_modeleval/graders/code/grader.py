@@ -1,11 +1,10 @@
-"""Grades replies that are programs: extracts the code, has it judged in a sandbox, says which way it failed.
+"""Grades replies that are programs: extracts the code, runs it in a sandbox, names the way in which it failed.
 
     grade = code_grader(to_problem)        # called like a coroutine function: the engine runs it ahead of the tests
 
 Causes: no_code (or why there is no text at all: unclosed_thinking, empty, ...), compile_error, wrong_answer,
-runtime_error, time_limit, memory_limit, output_limit. After a colon what is known beyond that:
-wrong_answer:within_tolerance, wrong_answer:several_answers. Trouble of the judge is raised, and so becomes
-grader_error; it never becomes a score.
+runtime_error, time_limit, memory_limit, output_limit. A qualifier may follow a colon: wrong_answer:within_tolerance,
+wrong_answer:several_answers. A failure of the grader raises and becomes grader_error; it never becomes a score.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from pytest_modeleval.graders.code.problem import Problem, ProgramResult, Progra
 from pytest_modeleval.records import Grade, GraderContext, Response, Sample
 from pytest_modeleval.sandbox import Isolation
 
-# Begins the explanation of every grade that would be another one under another rule of extraction, and marks it.
+# Marks, and begins the explanation of, every grade that would differ under another rule of extraction.
 RULE_MATTERS = "the verdict depends on the extraction rule"
 UNSAFE_WARNING = (
     "PROGRAMS THAT THE MODEL WROTE RUN WITHOUT A SANDBOX, as --eval-unsafe-code allows, under limits and a filter of "
@@ -41,12 +40,12 @@ def code_grader(
 ) -> CodeGrader:
     """A grader for replies that hold a program, called as a coroutine function: (sample, response) -> Grade.
 
-    problem: how programs for a sample are judged. rule: how code is extracted, a name of code_extract.RULES;
-    other_rules: those whose verdict is compared, so that samples which depend on the rule can be counted.
+    problem: how programs for a sample are graded. rule: how code is extracted, a name of extraction.RULES;
+    other_rules: rules whose result is compared, so that samples which depend on the rule can be counted.
     is_bare_code_accepted: a reply without any fence is code as a whole. source: (sample, code) -> the whole program.
-    remark: what is known against a sample's tests ("several_answers", "faulty_tests"), "" for nothing; it is added to
-    the cause of a loss and changes no verdict. pool: judges to use; by default those that all graders of a run share.
-    It raises ProgramGraderError or SandboxUnavailable where there is no grade.
+    remark: known faults of a sample's tests ("several_answers", "faulty_tests"), "" for none; it is added to the cause
+    of a wrong answer and changes no result. pool: graders to use; by default those that all benchmarks of a run share.
+    The grader raises ProgramGraderError or SandboxUnavailable where there is no grade.
     """
     unknown = [name for name in (rule, *other_rules) if name not in RULES]
     if unknown:
@@ -64,7 +63,7 @@ def code_grader(
 
 @dataclass(slots=True, kw_only=True)
 class CodeGrader:
-    """See code_grader, whose arguments these are."""
+    """A PreparedGrader with the arguments of code_grader."""
 
     problem: Callable[[Sample], Problem]
     rule: str
@@ -73,24 +72,24 @@ class CodeGrader:
     source: Callable[[Sample, str], str] | None
     remark: Callable[[Sample], str] | None
     pool: GraderPool | None
-    _judges: GraderPool | None = field(default=None, init=False)
+    _pool: GraderPool | None = field(default=None, init=False)
 
     def prepare(self, site: GraderContext) -> None:
-        """Find out what can surround programs here. Raises SandboxUnavailable, with what to enable."""
+        """Choose the isolation of this machine. Raises SandboxUnavailable, with what to enable."""
         if self.pool is None and GraderPool not in site.shared:
             site.shared[GraderPool] = GraderPool(allows_no_sandbox=site.allows_unsafe_code)
-        self._judges = workers = self.pool or site.shared[GraderPool]
-        isolation = workers.isolation()
+        self._pool = self.pool or site.shared[GraderPool]
+        isolation = self._pool.isolation()
         site.facts["sandbox"] = isolation.value
         if isolation is Isolation.NONE and UNSAFE_WARNING not in site.warnings:
             site.warnings.append(UNSAFE_WARNING)
 
     async def __call__(self, sample: Sample, response: Response) -> Grade:
-        """Extract, judge, say which way it failed."""
+        """Extract the code, grade it, name the way in which it failed."""
         found = self._codes(response)
         if not _with_code(found):
             return _no_code(response, len(response.text))
-        results = await self._verdicts(sample, found)
+        results = await self._results(sample, found)
         result = results[self.rule]
         others = {name: results[name] for name in self.other_rules if _name(results[name]) != _name(result)}
         note = "; ".join(f"{name}: {_name(other)}" for name, other in others.items())
@@ -110,22 +109,22 @@ class CodeGrader:
         return Grade.wrong(answer, cause=cause, explanation=prefix + result.explanation, marks=marks)
 
     def _codes(self, response: Response) -> dict[str, str]:
-        """What each rule finds."""
+        """The code that each rule finds."""
         if self.is_bare_code_accepted and "```" not in response.text:
             return dict.fromkeys((self.rule, *self.other_rules), response.text)
         return {name: RULES[name](response.text) for name in (self.rule, *self.other_rules)}
 
-    async def _verdicts(self, sample: Sample, found: dict[str, str]) -> dict[str, ProgramResult | None]:
-        """Per rule; None where the rule finds no code. The same code is judged once."""
-        if self._judges is None:
-            # Nobody prepared it: a grader used outside of a run.
-            self._judges = self.pool or GraderPool()
-        pool, source = self._judges, self.source
-        asked = self.problem(sample)
-        distinct = {code: pool.submit(asked, source(sample, code) if source else code) for code in _with_code(found)}
+    async def _results(self, sample: Sample, found: dict[str, str]) -> dict[str, ProgramResult | None]:
+        """The result per rule; None where the rule finds no code. The same code is graded once."""
+        if self._pool is None:
+            # Used outside of a run, without prepare.
+            self._pool = self.pool or GraderPool()
+        pool, source = self._pool, self.source
+        problem = self.problem(sample)
+        distinct = {code: pool.submit(problem, source(sample, code) if source else code) for code in _with_code(found)}
         results = await asyncio.gather(*(asyncio.wrap_future(future) for future in distinct.values()))
-        judged = dict(zip(distinct, results, strict=True))
-        return {name: judged.get(code) for name, code in found.items()}
+        graded = dict(zip(distinct, results, strict=True))
+        return {name: graded.get(code) for name, code in found.items()}
 
 
 def _with_code(found: dict[str, str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Judges on all cores, ahead of the tests: threads that each own their sandboxes, whatever the requests do."""
+"""A pool of program graders: one thread per core, each with its own sandboxes, independent of the requests."""
 
 from __future__ import annotations
 
@@ -44,42 +44,51 @@ class _Job:
 
 
 class GraderPool:
-    """Judges programs in several sandboxes at once. Safe to use from any thread.
+    """Grades programs in several sandboxes at once. Safe to use from any thread.
 
-    judges: how many at once; by default the cores this process may use, divided by the number of xdist workers.
-    packages: importable packages of ours that programs may import. accepts_no_walls: run programs without a sandbox
-    where none can be built; only the user may say so. Sandboxes start with the first program and end when idle.
+    workers: programs graded at one time; by default the cores this process may use, divided by the number of xdist
+    workers. packages: names of packages of this environment that programs may import. isolations: the kinds to try,
+    best first; by default those that this machine may have. allows_no_sandbox: run programs without a sandbox where
+    none can be built; only the user may decide that. Sandboxes start with the first program and end when idle.
     """
 
     def __init__(
-        self, workers: int | None = None, *, packages: Sequence[str] = ("numpy",), allows_no_sandbox: bool = False
+        self,
+        workers: int | None = None,
+        *,
+        packages: Sequence[str] = ("numpy",),
+        isolations: Sequence[Isolation] | None = None,
+        allows_no_sandbox: bool = False,
     ) -> None:
         self.workers = workers or default_workers()
-        self._state = _State(tuple(packages), allows_no_sandbox)
+        candidates = detect_isolation() if isolations is None else tuple(isolations)
+        if allows_no_sandbox:
+            candidates = (*candidates, Isolation.NONE)
+        self._state = _State(tuple(packages), candidates)
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
-        # The last resort at the end of the interpreter; close() is the ordinary way.
+        # A last resort at the end of the interpreter; close() is the regular way.
         self._end = weakref.finalize(self, self._state.stop)
 
     def submit(self, problem: Problem, source: str, *, runs_all: bool = False) -> Future[ProgramResult]:
-        """Judge a program; the future raises ProgramGraderError or SandboxUnavailable where no verdict can be given."""
+        """Grade a program. The future raises ProgramGraderError or SandboxUnavailable where there is no result."""
         future: Future[ProgramResult] = Future()
         with self._lock:
             if not self._end.alive:
-                raise ProgramGraderError("this pool of judges is closed")
+                raise ProgramGraderError("this pool of graders is closed")
             self._state.jobs.put(_Job(problem, source, runs_all, future))
             if len(self._threads) < self.workers:
-                thread = threading.Thread(target=_work, args=(self._state,), name="modeleval-judge", daemon=True)
+                thread = threading.Thread(target=_work, args=(self._state,), name="modeleval-grader", daemon=True)
                 self._threads.append(thread)
                 thread.start()
         return future
 
     def isolation(self) -> Isolation:
-        """What surrounds programs here. Raises SandboxUnavailable, with what to enable, before anything is run."""
+        """How programs are isolated here. Raises SandboxUnavailable, with what to enable."""
         return self._state.choose_isolation()
 
     def close(self) -> None:
-        """End all sandboxes. Programs that wait are cancelled; those under way are let end."""
+        """End all sandboxes. Waiting programs are cancelled; running ones finish."""
         with self._lock:
             self._end()
             threads, self._threads = self._threads, []
@@ -88,49 +97,49 @@ class GraderPool:
 
 
 class SharedOrExclusive:
-    """Lets runs go beside one another, or one alone."""
+    """A lock for runs that may overlap each other and runs that must be alone."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._beside = 0
-        self._wanting_alone = 0
+        self._running = 0
+        self._waiting_alone = 0
 
     @contextmanager
     def shared(self) -> Iterator[None]:
-        """A run beside others."""
+        """Hold the lock together with other shared runs."""
         with self._changed:
-            self._changed.wait_for(lambda: self._wanting_alone == 0)
-            self._beside += 1
+            self._changed.wait_for(lambda: self._waiting_alone == 0)
+            self._running += 1
         try:
             yield
         finally:
             with self._changed:
-                self._beside -= 1
+                self._running -= 1
                 self._changed.notify_all()
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """A run with no other beside it; new ones wait for it."""
+        """Hold the lock exclusively; new shared runs wait."""
         with self._changed:
-            self._wanting_alone += 1
-            self._changed.wait_for(lambda: self._beside == 0)
-            # Taken as one of those beside, so that a second one that wants to be alone waits.
-            self._beside += 1
+            self._waiting_alone += 1
+            self._changed.wait_for(lambda: self._running == 0)
+            # Counted as running, so that a second exclusive run waits.
+            self._running += 1
         try:
             yield
         finally:
             with self._changed:
-                self._beside -= 1
-                self._wanting_alone -= 1
+                self._running -= 1
+                self._waiting_alone -= 1
                 self._changed.notify_all()
 
 
 @dataclass(slots=True)
 class _State:
-    """What the threads share; it does not refer to the pool, so that a forgotten pool can end them."""
+    """What the threads share. It does not refer to the pool, so that an abandoned pool can end them."""
 
     packages: tuple[str, ...]
-    allows_no_sandbox: bool
+    candidates: tuple[Isolation, ...]
     jobs: queue.Queue[_Job | None] = field(default_factory=queue.Queue)
     gate: SharedOrExclusive = field(default_factory=SharedOrExclusive)
     is_stopped: threading.Event = field(default_factory=threading.Event)
@@ -147,14 +156,14 @@ class _State:
                 break
             if job is not None:
                 job.future.cancel()
-        # One reminder is handed on from thread to thread.
+        # Each thread that reads the end mark puts it back for the next one.
         self.jobs.put(None)
 
     def open(self) -> Sandbox:
         return Sandbox(self.choose_isolation(), packages=self.packages)
 
     def choose_isolation(self) -> Isolation:
-        """Try what is there, best first, with a program of our own; remember what held."""
+        """The first candidate in which a harmless program of ours runs; tried once."""
         with self.lock:
             if self.chosen is None and not self.refusal:
                 self._detect()
@@ -164,7 +173,7 @@ class _State:
 
     def _detect(self) -> None:
         refusals = []
-        for isolation in (*detect_isolation(), *((Isolation.NONE,) if self.allows_no_sandbox else ())):
+        for isolation in self.candidates:
             try:
                 _probe(isolation)
             except SandboxUnavailable as error:
@@ -177,33 +186,33 @@ class _State:
             return
         self.refusal = (
             "expected a sandbox for the programs that the model writes, found that none can be built here: "
-            f"{'; '.join(refusals)}. {advice(Isolation.NAMESPACES)}. Or deselect what runs code (-k), or accept the "
-            "danger with --eval-unsafe-code (docs/sandbox.md)"
+            f"{'; '.join(refusals) or 'no kind of isolation to try'}. {advice(Isolation.NAMESPACES)}. Or deselect the "
+            "benchmarks that run code (-k), or accept the danger with --eval-unsafe-code (docs/sandbox.md)"
         )
 
 
 def default_workers() -> int:
-    """Cores that this process may use, shared with the other workers of pytest-xdist."""
+    """Cores that this process may use, divided by the number of pytest-xdist workers."""
     workers = os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")
     return max(1, len(os.sched_getaffinity(0)) // max(1, int(workers) if workers.isdigit() else 1))
 
 
 def _probe(isolation: Isolation) -> None:
-    """Run a harmless program that needs what contests need, under the limits of a judged one."""
+    """Run a harmless program that needs what contest programs need, under the limits of a graded one."""
     sandbox = Sandbox(isolation)
     try:
         limits = Limits()
         sandbox.load([SourceFile("probe.py", _PROBE)], limits=limits)
         report = sandbox.start("script", b"sound\n", limits=limits).finish()
         if report.output != b"sound\n":
-            said = report.error.strip().rpartition("\n")[2] or f"exit code {report.exit_code}"
-            raise SandboxUnavailable(f"{isolation} sandbox starts, but a harmless program fails in it: {said}")
+            text = report.error.strip().rpartition("\n")[2] or f"exit code {report.exit_code}"
+            raise SandboxUnavailable(f"{isolation} sandbox starts, but a harmless program fails in it: {text}")
     finally:
         sandbox.close()
 
 
 def _work(state: _State) -> None:
-    """A judge's life."""
+    """The body of a grader's thread."""
     grader = ProgramGrader(state.open, shared=state.gate.shared, alone=state.gate.alone)
     try:
         while not state.is_stopped.is_set():
@@ -219,7 +228,7 @@ def _work(state: _State) -> None:
                 continue
             try:
                 job.future.set_result(grader.grade(job.problem, job.source, runs_all=job.runs_all))
-            except BaseException as error:  # noqa: BLE001 - whoever waits for the verdict gets it
+            except BaseException as error:  # noqa: BLE001 - the waiting caller raises it
                 job.future.set_exception(error)
     finally:
         grader.close()

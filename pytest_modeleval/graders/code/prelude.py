@@ -1,6 +1,6 @@
-"""Names that a contest's judge provides without an import, so that a program which counts on them is not failed.
+"""Names that contest judges provide without an import, so that a program which relies on them does not fail here.
 
-What they are: pytest_modeleval/sandbox/judge_builtins.py, a module that is there in every sandbox.
+The list is in pytest_modeleval/sandbox/judge_builtins.py, a module that exists in every sandbox.
 """
 
 from __future__ import annotations

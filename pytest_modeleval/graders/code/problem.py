@@ -1,4 +1,4 @@
-"""The nouns of judging code: a problem, its cases, a verdict. Standard library only."""
+"""The nouns of grading programs: a problem, its cases, a result. Standard library only."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pytest_modeleval.sandbox import Limits, SourceFile
 
 
 class ProgramGraderError(ModelEvalError):
-    """The judge itself failed: no sandbox, no tests, tests that cannot be read. Never a verdict."""
+    """The grader itself failed: no sandbox, no tests, tests that cannot be read. Never counts as a result."""
 
 
 class ProgramStatus(StrEnum):
-    """What a judge says of a program; of several failures the first one in the order of the cases."""
+    """How a program did; of several failures the first one in the order of the cases."""
 
     PASSED = "passed"
     COMPILE_ERROR = "compile_error"
@@ -28,10 +28,12 @@ class ProgramStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One test: what the program is given (standard input; for functions one JSON argument a line) and its answer."""
+    """One test."""
 
-    given: str
+    stdin: str
+    """Standard input; for a function, one JSON argument per line."""
     expected: str
+    """Standard output; for a function, the returned value as JSON."""
 
 
 Cases = Callable[[], Sequence[Case]]
@@ -39,46 +41,46 @@ Cases = Callable[[], Sequence[Case]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """How programs for one problem are judged.
-
-    cases: gives the tests; called when a program is judged and not before, so that packed tests stay packed. Empty for
-    problems with `check`.
-    function, class_name: what is called for each case ("" for a program that reads standard input); class_name "" for
-    a plain function.
-    prelude: sources that run before the program, in its module.
-    check: sources of the benchmark's own tests, in order, run in another sandbox than the program; they call the
-    function under each of `names`. The last one holds the assertions.
-    """
+    """How programs for one problem are graded."""
 
     limits: Limits
     cases: Cases = tuple
+    """Returns the tests. Called only when a program is graded, so that packed tests stay packed. Empty with `check`."""
     function: str = ""
+    """The function called for each case; "" for a program that reads standard input."""
     class_name: str = ""
+    """The class whose method `function` is; "" for a plain function."""
     prelude: tuple[SourceFile, ...] = ()
+    """Sources that run before the program, in its module."""
     check: tuple[SourceFile, ...] = ()
+    """The benchmark's own tests as sources, in order, the last one with the assertions. They run in another sandbox
+    than the program."""
     names: tuple[str, ...] = ()
+    """The names under which the tests of `check` call the function."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProgramResult:
-    """A program, judged.
-
-    tests: how many there are; passed: how many were passed before the first that was not (all of them, if asked to
-    run all). failed: index of the first failed one, from 0. is_close: the answer would pass with a tolerance of 1e-6.
-    is_retried: a time limit was passed while other programs ran, and the test was run again alone.
-    cpu_s, slowest_s: CPU seconds of all tests, and of the slowest. peak_bytes: greatest resident size.
-    """
+    """A graded program."""
 
     status: ProgramStatus
     tests: int
+    """Number of tests of the problem."""
     passed: int
+    """Tests passed before the first that was not; of all tests, if all of them ran."""
     failed: int | None = None
+    """Index of the first failed test, from 0; None if all passed."""
     explanation: str = ""
     is_close: bool = False
+    """The answer would pass with a tolerance of 1e-6."""
     is_retried: bool = False
+    """A time limit was exceeded while other programs ran, and the test ran again alone."""
     cpu_s: float = 0.0
+    """CPU seconds of all tests."""
     slowest_s: float = 0.0
+    """CPU seconds of the slowest test."""
     peak_bytes: int = 0
+    """Greatest resident size."""
 
 
 @dataclass(slots=True)
