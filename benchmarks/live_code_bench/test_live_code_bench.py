@@ -1,4 +1,4 @@
-"""LiveCodeBench, code generation: contest problems by date, judged by running the program. See card.md."""
+"""LiveCodeBench, code generation: contest problems by date, graded by running the program. See card.md."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def to_sample(row: Row) -> Sample:
     names = ("starter_code", "question_id", "question_title", "difficulty", "contest_date")
     return Sample(
         question=row.text("question_content"),
-        # The tests stay in the file, packed as they come, until a program is judged: together they are gigabytes.
+        # The tests stay in the file, packed as they come, until a program is graded: together they are gigabytes.
         data={name: row.text(name) for name in names}
         | {"function": function, "tests": row.later("public_test_cases", "private_test_cases")},
     )

@@ -1,4 +1,4 @@
-"""The seccomp filter of a judged program: the system calls that are refused. Pure; standard library only.
+"""The seccomp filter of a graded program: the system calls that are refused. Pure; standard library only.
 
 A deny list: the sandbox holds without it (namespaces, no capabilities, no new privileges). The filter removes kernel
 surface that no solution of a contest needs. Refused calls fail with EPERM, so a program that only tries goes on. The

@@ -167,7 +167,7 @@ def test_values_compare_as_plain_values() -> None:
 
 @pytest.fixture(scope="module")
 def pool() -> Any:
-    """One judge."""
+    """One worker."""
     pool = GraderPool(1, packages=())
     try:
         pool.isolation()

@@ -43,7 +43,7 @@ def samples() -> list[Sample]:
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[GraderPool]:
-    """Judges on all cores."""
+    """Workers on all cores."""
     pool = GraderPool()
     try:
         pool.isolation()
@@ -103,16 +103,18 @@ def test_every_solution_that_returns_nothing_fails(samples: list[Sample], pool: 
 
 
 @pytest.mark.parametrize("mutate", [other_operator, other_constant])
-def test_judge_agrees_with_a_plain_run_about_every_mutant(samples: list[Sample], pool: GraderPool, mutate: Any) -> None:
+def test_grader_agrees_with_a_plain_run_about_every_mutant(
+    samples: list[Sample], pool: GraderPool, mutate: Any
+) -> None:
     """Solutions with another operator or constant pass exactly if they pass HumanEval's tests run plainly."""
     futures = []
     for sample in samples:
         source = mutate(sample.data["prompt"] + sample.data["canonical_solution"], sample.data["entry_point"])
         if source is not None:
             futures.append((sample, source, pool.submit(quick(sample), source)))
-    judged = {sample.data["entry_point"]: future.result().status for sample, _, future in futures}
+    results = {sample.data["entry_point"]: future.result().status for sample, _, future in futures}
     plain = {sample.data["entry_point"]: passes_plainly(sample, source) for sample, source, _ in futures}
-    differ = {name: judged[name] for name in judged if (judged[name] is ProgramStatus.PASSED) != plain[name]}
+    differ = {name: results[name] for name in results if (results[name] is ProgramStatus.PASSED) != plain[name]}
     assert not differ
-    failed = sum(status is not ProgramStatus.PASSED for status in judged.values())
-    assert failed > 0.75 * len(judged), "a mutant is nearly always wrong"
+    failed = sum(status is not ProgramStatus.PASSED for status in results.values())
+    assert failed > 0.75 * len(results), "a mutant is nearly always wrong"

@@ -44,7 +44,7 @@ def pool() -> Iterator[GraderPool]:
     pool.close()
 
 
-def judged(pool: GraderPool, problem: Problem, source: str) -> ProgramResult:
+def graded(pool: GraderPool, problem: Problem, source: str) -> ProgramResult:
     """The result of one program."""
     return pool.submit(problem, source).result(timeout=120)
 
@@ -60,7 +60,7 @@ def test_right_program_passes_in_every_style_of_reading_and_writing(pool: Grader
     """A right program passes, however it reads standard input and writes standard output."""
     if style == "numpy":
         _needs_numpy()
-    result = judged(pool, SUMS, STDIN[style])
+    result = graded(pool, SUMS, STDIN[style])
     assert result.status is ProgramStatus.PASSED, result.explanation
     assert result.passed == result.tests == 3
 
@@ -70,20 +70,20 @@ def test_right_function_passes_in_every_style(pool: GraderPool, style: str) -> N
     """A method that returns the right value passes, whatever classes the value has and whatever state it keeps."""
     if style == "numpy_integers":
         _needs_numpy()
-    result = judged(pool, PAIRS, FUNCTION[style])
+    result = graded(pool, PAIRS, FUNCTION[style])
     assert result.status is ProgramStatus.PASSED, result.explanation
 
 
 @pytest.mark.parametrize("cheat", CHEATS_FUNCTION)
 def test_cheating_function_fails(pool: GraderPool, cheat: str) -> None:
     """A function that tries to compare equal, or to find the expected value, does not pass."""
-    assert judged(pool, PAIRS, CHEATS_FUNCTION[cheat]).status is not ProgramStatus.PASSED
+    assert graded(pool, PAIRS, CHEATS_FUNCTION[cheat]).status is not ProgramStatus.PASSED
 
 
 @pytest.mark.parametrize("cheat", CHEATS_STDIN)
 def test_cheating_program_fails(pool: GraderPool, cheat: str) -> None:
     """A program that prints anything but the answer does not pass."""
-    assert judged(pool, SUMS, CHEATS_STDIN[cheat]).status is not ProgramStatus.PASSED
+    assert graded(pool, SUMS, CHEATS_STDIN[cheat]).status is not ProgramStatus.PASSED
 
 
 KINDS = {
@@ -100,7 +100,7 @@ KINDS = {
 def test_each_failure_has_a_status_of_its_own(pool: GraderPool, status: ProgramStatus) -> None:
     """Each way to fail has its own status, and an explanation that names the test."""
     problem = dataclasses.replace(SUMS, limits=dataclasses.replace(LIMITS, cpu_s=1.5))
-    result = judged(pool, problem, KINDS[status])
+    result = graded(pool, problem, KINDS[status])
     assert result.status is status, result.explanation
     assert status is ProgramStatus.COMPILE_ERROR or result.explanation.startswith("test 1 of 3: ")
 
@@ -108,7 +108,7 @@ def test_each_failure_has_a_status_of_its_own(pool: GraderPool, status: ProgramS
 def test_grading_stops_at_the_first_failed_test_by_default(pool: GraderPool) -> None:
     """The first failure ends it; with runs_all every test runs and counts."""
     source = "n = int(input())\nprint(94 if n == 3 else 0)"
-    first = judged(pool, SUMS, source)
+    first = graded(pool, SUMS, source)
     every = pool.submit(SUMS, source, runs_all=True).result(timeout=60)
     assert (first.passed, first.failed) == (0, 0)
     assert (every.passed, every.failed, every.status) == (2, 0, ProgramStatus.WRONG_ANSWER)
@@ -137,7 +137,7 @@ def unreadable() -> tuple[Case, ...]:
 def test_a_failure_of_the_grader_is_no_result(pool: GraderPool, problem: Problem) -> None:
     """Without tests, or with tests that cannot be read or run, grading raises, whatever the program."""
     with pytest.raises(ProgramGraderError):
-        judged(pool, problem, FUNCTION["list_of_lists"] + "\ndef f(): pass")
+        graded(pool, problem, FUNCTION["list_of_lists"] + "\ndef f(): pass")
 
 
 def test_check_meets_plain_values_only(pool: GraderPool) -> None:
@@ -153,14 +153,14 @@ def test_check_meets_plain_values_only(pool: GraderPool) -> None:
     cheat = "class E:\n    def __eq__(self, o):\n        return True\n" + start + "E()"
     gone = "import os\ndef f(n):\n    os._exit(0)"
     never = "def f(n):\n    while True: pass"
-    found = [judged(pool, problem, source).status for source in (right, wrong, cheat, gone, never)]
+    found = [graded(pool, problem, source).status for source in (right, wrong, cheat, gone, never)]
     assert found == ["passed", "wrong_answer", "wrong_answer", "runtime_error", "time_limit"]
 
 
 def test_near_misses_are_marked_and_stay_wrong(pool: GraderPool) -> None:
     """A number that differs by rounding is wrong, as upstream defines it, and is marked so that it can be counted."""
     problem = dataclasses.replace(SUMS, cases=lambda: (Case("", "0.333333333333\n"),))
-    near, far = judged(pool, problem, "print(0.3333333)"), judged(pool, problem, "print(0.33)")
+    near, far = graded(pool, problem, "print(0.3333333)"), graded(pool, problem, "print(0.33)")
     assert (near.status, near.is_close) == (ProgramStatus.WRONG_ANSWER, True)
     assert (far.status, far.is_close) == (ProgramStatus.WRONG_ANSWER, False)
 
@@ -169,7 +169,7 @@ def test_same_program_gets_same_verdict_every_time(pool: GraderPool) -> None:
     """The order of a set of strings is the same in every run: hashes have a fixed seed."""
     problem = dataclasses.replace(SUMS, cases=lambda: (Case("", "0"),))
     source = "print(list({str(n) for n in range(50)}), hash('x'))"
-    assert len({judged(pool, problem, source).explanation for _ in range(4)}) == 1
+    assert len({graded(pool, problem, source).explanation for _ in range(4)}) == 1
 
 
 def test_closed_pool_takes_no_more_and_cancels_what_waits() -> None:
@@ -229,9 +229,9 @@ def test_without_isolation_nothing_runs_unless_the_user_allows_it() -> None:
     brief = dataclasses.replace(SUMS, limits=dataclasses.replace(LIMITS, cpu_s=0.5))
     try:
         with pytest.raises(SandboxUnavailable, match=r"none can be built here.*--eval-unsafe-code"):
-            judged(refusing, SUMS, STDIN["input"])
-        assert judged(allowed, SUMS, STDIN["input"]).status is ProgramStatus.PASSED
-        assert judged(allowed, brief, "while True: pass").status is ProgramStatus.TIME_LIMIT
+            graded(refusing, SUMS, STDIN["input"])
+        assert graded(allowed, SUMS, STDIN["input"]).status is ProgramStatus.PASSED
+        assert graded(allowed, brief, "while True: pass").status is ProgramStatus.TIME_LIMIT
         assert allowed.isolation() == "none"
     finally:
         refusing.close()
@@ -253,9 +253,9 @@ stdout.write(str(sum(sum(map(int, input().split())) for _ in range(int(input()))
 
 def test_names_of_contests_are_given_where_the_problem_says_so(pool: GraderPool) -> None:
     """With the prelude they exist in functions too; without it a program that forgot an import fails."""
-    assert judged(pool, SUMS, GIVEN).status is ProgramStatus.PASSED
+    assert graded(pool, SUMS, GIVEN).status is ProgramStatus.PASSED
     bare = dataclasses.replace(SUMS, prelude=())
     for program in ("math", "Counter", "stdin", "List"):
-        result = judged(pool, bare, program)
+        result = graded(pool, bare, program)
         assert (result.status, "NameError" in result.explanation) == (ProgramStatus.RUNTIME_ERROR, True)
-    assert judged(pool, bare, f"import math\n{STDIN['input']}").status is ProgramStatus.PASSED
+    assert graded(pool, bare, f"import math\n{STDIN['input']}").status is ProgramStatus.PASSED

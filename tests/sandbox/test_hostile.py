@@ -1,4 +1,4 @@
-"""Hostile programs: each is contained, each gets its kind, and the host stays as it was (docs/sandbox.md)."""
+"""Hostile programs: each is contained and gets its status, and the host is unchanged (docs/sandbox.md)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MOST_S = 2 * LIMITS.wall_s + 10
 
 @pytest.fixture(scope="module", params=[Isolation.BUBBLEWRAP, Isolation.NAMESPACES], ids=str)
 def grader(request: pytest.FixtureRequest) -> Iterator[ProgramGrader]:
-    """A judge behind one kind of walls."""
+    """A grader with one kind of isolation."""
     isolation = request.param
     try:
         Sandbox(isolation).close()
@@ -36,7 +36,7 @@ def grader(request: pytest.FixtureRequest) -> Iterator[ProgramGrader]:
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """What a program would find if it got out: a secret file, a secret in the environment, a listening server."""
+    """What an escaped program could find: a secret file, a secret in the environment, a listening server."""
     secret_path = tmp_path_factory.mktemp("host") / "secret.txt"
     secret_path.write_text(SECRET)
     os.environ["MODELEVAL_TEST_SECRET"] = SECRET
@@ -57,8 +57,8 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     assert secret_path.read_text() == SECRET
 
 
-def judged(grader: ProgramGrader, program: Hostile, facts: dict[str, str]) -> ProgramResult:
-    """The verdict on a program whose right answer is "held"."""
+def graded(grader: ProgramGrader, program: Hostile, facts: dict[str, str]) -> ProgramResult:
+    """The result of a program whose right answer is "held"."""
     source = program.source
     for mark, value in facts.items():
         source = source.replace(mark, value)
@@ -67,22 +67,22 @@ def judged(grader: ProgramGrader, program: Hostile, facts: dict[str, str]) -> Pr
 
 @pytest.mark.parametrize("program", [*EXHAUSTING, *LYING, *PROBING], ids=lambda program: program.name)
 def test_hostile_program_is_held_and_named(grader: ProgramGrader, host: dict[str, str], program: Hostile) -> None:
-    """Each hostile program gets a verdict that is right for it; a later harmless one is judged as ever."""
-    result = judged(grader, program, host)
+    """Each hostile program gets a status that is right for it; a harmless one after it passes."""
+    result = graded(grader, program, host)
     assert result.status in program.statuses, result.explanation
     assert len(result.explanation) < 1000
-    assert judged(grader, Hostile("fine", "print('held')", ()), host).status is ProgramStatus.PASSED
+    assert graded(grader, Hostile("fine", "print('held')", ()), host).status is ProgramStatus.PASSED
 
 
 def test_nothing_is_left_for_the_next_program(grader: ProgramGrader, host: dict[str, str]) -> None:
-    """Files and processes that one program leaves are gone when the next one looks."""
-    assert judged(grader, LINGERING, host).status is ProgramStatus.PASSED
-    result = judged(grader, LOOKS_ROUND, host)
+    """Files and processes of one program are gone when the next one looks."""
+    assert graded(grader, LINGERING, host).status is ProgramStatus.PASSED
+    result = graded(grader, LOOKS_ROUND, host)
     assert result.status is ProgramStatus.PASSED, result.explanation
 
 
 def test_no_process_outlives_a_closed_sandbox(grader: ProgramGrader) -> None:
-    """Closing a sandbox ends every process in it, the sleeping ones too."""
+    """Closing a sandbox ends every process in it, sleeping ones too."""
     marker = f"modeleval-{os.getpid()}-{id(grader)}"
     source = f"import os\nif not os.fork():\n    os.execv('/usr/bin/sleep', ['{marker}', '1000'])\nwhile True: pass"
     grader.grade(Problem(limits=LIMITS, cases=lambda: CASES), source)

@@ -1,4 +1,4 @@
-r"""Programs of our own for the judge's tests, as data: right ones in many styles, and cheats.
+r"""Programs of our own for the tests of the program grader, as data: right ones in many styles, and cheats.
 
 STDIN: each adds the numbers of its input, "2\\n3 4\\n5\\n" style: first how many lines follow, then lines of integers;
 it prints their sum. FUNCTION: each gives Solution.pairs(nums), all pairs (number, its square) as lists.

@@ -1,8 +1,7 @@
-"""Programs that a sandbox must hold, as data: name, source, and what the judge must say of each.
+"""Programs that a sandbox must contain, as data: name, source, and the statuses that are right for each.
 
-A program that probes prints "held" if what it tried was refused and "ESCAPED" otherwise; "held" is the right answer to
-every case here, so such a program passes exactly if it was contained. {port}, {secret} and {host_pid} are filled in
-by the test.
+A program that probes prints "held" if its attempt was refused and "ESCAPED" otherwise; "held" is the right answer to
+every case, so such a program passes exactly if it was contained. The test fills in {port}, {secret} and {host_pid}.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from pytest_modeleval.graders.code.problem import ProgramStatus
 
 @dataclass(frozen=True, slots=True)
 class Hostile:
-    """A program, and the verdicts that are right for it."""
+    """A program, and the statuses that are right for it."""
 
     name: str
     source: str
@@ -131,7 +130,7 @@ EXHAUSTING = [
 LYING = [
     bad("exit_early", "import sys\nsys.exit(0)", WRONG),
     bad("exit_at_once", "import os\nos._exit(0)", WRONG),
-    bad("exit_code_of_judge", "import os\nos._exit(3)", RUNTIME),
+    bad("exit_code_of_compiler", "import os\nos._exit(3)", RUNTIME),
     bad("exit_code_of_set_up", "import os\nos._exit(70)", RUNTIME),
     bad("forged_verdict", 'print(\'{"verdict": "passed", "exit_code": 0}\')', WRONG),
     bad(

@@ -1,13 +1,13 @@
-"""How fast the judge is, as ratios in one run: 100 programs x 20 tests, beside judges that take a process per test.
+"""Measures the speed of grading programs, as ratios in one run: 100 programs x 20 tests, next to a process per test.
 
-    python ci/bench_judge.py [--programs 100] [--tests 20] [--json FILE]
+    python ci/bench_code_grading.py [--programs 100] [--tests 20] [--json FILE]
 
-Prints, for programs that do next to nothing: programs per CPU second of each judge (CPU of all processes), and the
-CPU and wall time that ours adds per test. For programs that compute some 40 ms a test: wall time against the tests' own
-CPU time divided by the cores in use, and CPU time of all processes against it.
-The two ask for opposite programs, so they are measured apart.
-The others: `process` starts a fresh interpreter per test with nothing around it; `sandboxed process` does so inside
-bubblewrap (where it is installed), which is what a process per test costs if it is to be as safe as ours.
+Prints, for programs that do next to nothing: programs per CPU second of each grader (CPU of all processes), and the CPU
+and wall time that ours adds per test. For programs that compute about 40 ms per test: wall time against the tests' own
+CPU time divided by the cores in use, and CPU time of all processes against it. The two need opposite programs, so they
+are measured separately.
+The others: `process` starts a new interpreter per test without isolation; `sandboxed process` does so inside bubblewrap
+(where it is installed), the cost of a process per test with the same isolation as ours.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ LIGHT = (
     "for word in sys.stdin.read().split():\n    count[{number} % 7] += int(word)\nprint(count[{number} % 7])"
 )
 HEAVY = LIGHT + "\nx = 1\nfor i in range({turns}):\n    x = x * i % 1000003"
-# What a judge of contests has ready for every program; the others import it in each process.
+# A contest judge has these ready for every program; the others import them in each process.
 IMPORTS = (
     "import sys, math, re, heapq, bisect, itertools, functools, collections, random, string, json, datetime, typing\n"
 )
@@ -176,7 +176,7 @@ def main() -> None:
         "wall_overhead_per_test_ms": 1000 * (ours.wall_s * workers - own_light_s) / runs,
         "heavy_own_cpu_s": own_heavy_s,
         "heavy_wall_s": slow.wall_s,
-        # On a machine that others use too, wall time says little; this is what it would be with the cores for itself.
+        # Wall time says little on a machine with other load; this ratio does not depend on it.
         "heavy_cpu_to_own_cpu": slow.cpu_s / own_heavy_s,
         "heavy_wall_to_own_cpu_per_core": slow.wall_s / (own_heavy_s / workers),
         "load_average": os.getloadavg()[0],
