@@ -9,12 +9,12 @@ import pytest
 
 from pytest_modeleval.errors import UserError
 from pytest_modeleval.evaluation.summary import merge_plans
-from pytest_modeleval.pytest_plugin.item_reports import outcome_from_facts
 from pytest_modeleval.pytest_plugin.run_controller import RunController
 from pytest_modeleval.reports.text_layout import visible
 from pytest_modeleval.runs import early_stopping
 from pytest_modeleval.runs import lifecycle as runs
 from pytest_modeleval.settings import Settings
+from pytest_modeleval.store.outcome_codec import outcome_from_json
 
 INPUT = "modeleval"
 MISTAKE = "modeleval_mistake"
@@ -127,5 +127,5 @@ class Controller:
         if facts is not None:
             self._tokens += facts.get("completion_tokens") or 0
             if self._needs is not None:
-                self._needs.see(outcome_from_facts(facts))
+                self._needs.see(outcome_from_json(facts))
         self._owner.tick()

@@ -16,8 +16,9 @@ from pytest_modeleval.evaluation.verdict import outcome_with_verdict, outcome_wi
 from pytest_modeleval.pytest_plugin.compatibility import is_timeout
 from pytest_modeleval.pytest_plugin.gate_reports import GATE
 from pytest_modeleval.pytest_plugin.skipped_by_gate import SkippedByGate
-from pytest_modeleval.records import ItemKey, JsonObject, Kind, Outcome
+from pytest_modeleval.records import Kind, Outcome
 from pytest_modeleval.reports.text_layout import visible
+from pytest_modeleval.store.outcome_codec import KINDS, brief_outcome_to_json
 
 ATTRIBUTE = "modeleval"
 LETTERS = {Kind.WRONG: "w", Kind.NO_ANSWER: "n", Kind.TRUNCATED: "t"}
@@ -26,8 +27,6 @@ MAX_LINE = 300
 FAILED_ASSERTION = (AssertionError, pytest.fail.Exception)
 # The keywords that all items of a benchmark share, by the id of its fixtures' description, which they share too.
 _KEYWORDS = pytest.StashKey[dict[int, dict[str, Literal[1]]]]()
-# By its text; calling the class costs more than all else that is asked of it here.
-KINDS = {kind.value: kind for kind in Kind}
 # Since pytest 9.2 an item has its id in parts; put together for a report it would have to be taken apart again.
 _HAS_PARTS = hasattr(pytest.Item, "id")
 
@@ -123,40 +122,9 @@ def properties_of(outcome: Outcome) -> list[tuple[str, object]]:
     return found
 
 
-def facts_of(outcome: Outcome) -> JsonObject:
-    """What the report carries to the controller and to report tables: small, JSON."""
-    key = outcome.key
-    return {
-        "benchmark": key.benchmark,
-        "subset": key.subset,
-        "sample": key.sample,
-        "repeat": key.repeat,
-        "kind": outcome.kind._value_,
-        "value": outcome.value,
-        "cause": outcome.cause,
-        "answer": visible(outcome.answer)[:120] if outcome.answer else None,
-        "completion_tokens": outcome.completion_tokens,
-        "total_s": outcome.total_s,
-        **({"cluster": outcome.cluster} if outcome.cluster else {}),
-    }
-
-
-def outcome_from_facts(facts: JsonObject) -> Outcome:
-    """The reverse of facts_of, as far as gates need it."""
-    return Outcome(
-        ItemKey(facts["benchmark"], facts["subset"], facts["sample"], facts["repeat"]),
-        Kind(facts["kind"]),
-        facts["value"],
-        cause=facts["cause"],
-        cluster=facts.get("cluster", ""),
-        completion_tokens=facts["completion_tokens"],
-        total_s=facts["total_s"],
-    )
-
-
 def shape_report(report: pytest.TestReport, outcome: Outcome, *, is_strict: bool) -> None:
     """Make the report say what became of the item."""
-    setattr(report, ATTRIBUTE, facts_of(outcome))
+    setattr(report, ATTRIBUTE, brief_outcome_to_json(outcome))
     if outcome.kind is Kind.RIGHT or outcome.kind is Kind.GRADER_ERROR:
         return
     line = line_of(outcome)

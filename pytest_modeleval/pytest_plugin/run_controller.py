@@ -12,7 +12,7 @@ import pytest
 from pytest_modeleval.errors import UserError
 from pytest_modeleval.pytest_plugin.display import Display, StatusLine, Tally
 from pytest_modeleval.pytest_plugin.gate_reports import gate_reports
-from pytest_modeleval.pytest_plugin.item_reports import ATTRIBUTE, KINDS, status_of
+from pytest_modeleval.pytest_plugin.item_reports import ATTRIBUTE, status_of
 from pytest_modeleval.pytest_plugin.termination import TerminationSignal
 from pytest_modeleval.records import SPARED, ItemKey, Kind
 from pytest_modeleval.reports.text_layout import visible
@@ -26,6 +26,7 @@ from pytest_modeleval.runs.report_files import REPORT_FILE, views, write_for_git
 from pytest_modeleval.runs.server_status import RESTARTING, UP, ServerStatus
 from pytest_modeleval.settings import Settings
 from pytest_modeleval.store.journal import read_line
+from pytest_modeleval.store.outcome_codec import KINDS
 from pytest_modeleval.store.run_folder import RunFolder
 
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ import orjson
 
 from pytest_modeleval.errors import ModelEvalError
 from pytest_modeleval.plan import Plan
-from pytest_modeleval.records import ItemKey, JsonObject, Kind, Outcome
+from pytest_modeleval.records import ItemKey, JsonObject, Outcome
+from pytest_modeleval.store.outcome_codec import outcome_from_json, outcome_to_json
 
 
 class JournalError(ModelEvalError):
@@ -229,49 +230,18 @@ def read_line(place: JournalOffset) -> JsonObject:
 
 def outcome_line(outcome: Outcome, *, version: str) -> JsonObject:
     """A grade or ungraded line. version: the benchmark's."""
-    key = outcome.key
-    line: JsonObject = {
+    return {
         "type": "grade" if outcome.kind.is_verdict else "ungraded",
         "key": outcome.request_key,
-        "benchmark": key.benchmark,
-        "subset": key.subset,
-        "sample": key.sample,
-        "repeat": key.repeat,
-        "kind": outcome.kind.value,
-        "value": outcome.value,
-        "answer": outcome.answer,
-        "cause": outcome.cause,
-        "explanation": outcome.explanation,
+        **outcome_to_json(outcome),
         "version": version,
         "time": utc_now(),
     }
-    for name in ("target", "cluster", "finish_reason", "completion_tokens", "total_s", "prompt"):
-        value = getattr(outcome, name)
-        if value not in (None, ""):
-            line[name] = value
-    if outcome.marks:
-        line["marks"] = list(outcome.marks)
-    return line
 
 
 def outcome_from_line(line: Mapping[str, Any]) -> Outcome:
-    """The reverse of outcome_line."""
-    return Outcome(
-        key=ItemKey(line["benchmark"], line["subset"], line["sample"], int(line["repeat"])),
-        kind=Kind(line["kind"]),
-        value=float(line["value"]),
-        answer=line.get("answer"),
-        cause=line.get("cause") or "",
-        explanation=line.get("explanation") or "",
-        target=line.get("target"),
-        cluster=line.get("cluster") or "",
-        finish_reason=line.get("finish_reason"),
-        completion_tokens=line.get("completion_tokens"),
-        total_s=line.get("total_s"),
-        request_key=line.get("key") or "",
-        marks=tuple(line.get("marks") or ()),
-        prompt=line.get("prompt") or "",
-    )
+    """The reverse of outcome_line. Raises KeyError, TypeError or ValueError where the line is damaged."""
+    return outcome_from_json(line, request_key=line.get("key") or "")
 
 
 def _lines(path: Path, start: int) -> Iterator[tuple[int, bytes]]:

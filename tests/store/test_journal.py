@@ -22,6 +22,7 @@ from pytest_modeleval.store.journal import (
     outcome_line,
     read_line,
 )
+from pytest_modeleval.store.outcome_codec import brief_outcome_to_json, outcome_from_json
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 OUTCOMES = st.builds(
@@ -169,3 +170,14 @@ def test_a_journal_that_cannot_be_written_says_so_at_its_end(tmp_path: Path) -> 
     with pytest.raises(JournalError, match="No space left"):
         writer.close()
     writer.close()
+
+
+@given(OUTCOMES)
+def test_a_report_carries_what_gates_need(outcome: Outcome) -> None:
+    """The brief form gives back the outcome without texts of the model, and is read by the same function."""
+    brief = orjson.loads(orjson.dumps(brief_outcome_to_json(outcome)))
+    kept = ("key", "kind", "value", "cause", "cluster", "completion_tokens", "total_s")
+    found = outcome_from_json(brief)
+    assert all(getattr(found, name) == getattr(outcome, name) for name in kept)
+    assert found.answer is None
+    assert found.explanation == ""

@@ -1,0 +1,67 @@
+"""Outcomes as JSON: the one form for journal lines and for what pytest's reports carry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pytest_modeleval.records import ItemKey, JsonObject, Kind, Outcome
+
+# By its text; calling the class costs more than the rest of the decoding.
+KINDS = {kind.value: kind for kind in Kind}
+# Left out where they are unknown or empty.
+_OPTIONAL = ("cluster", "completion_tokens", "total_s")
+_OPTIONAL_IN_FULL = (*_OPTIONAL, "target", "finish_reason", "prompt")
+
+
+def outcome_to_json(outcome: Outcome) -> JsonObject:
+    """All of an outcome but its request key, which a journal line has as "key"."""
+    entry = _common(outcome, _OPTIONAL_IN_FULL)
+    entry["answer"] = outcome.answer
+    entry["explanation"] = outcome.explanation
+    if outcome.marks:
+        entry["marks"] = list(outcome.marks)
+    return entry
+
+
+def brief_outcome_to_json(outcome: Outcome) -> JsonObject:
+    """What gates, counters and tables need of an outcome: no text of the model, so that it is small and bounded."""
+    return _common(outcome, _OPTIONAL)
+
+
+def outcome_from_json(entry: Mapping[str, Any], *, request_key: str = "") -> Outcome:
+    """The reverse of both. Raises KeyError, TypeError or ValueError where a field is missing or damaged."""
+    return Outcome(
+        key=ItemKey(entry["benchmark"], entry["subset"], entry["sample"], int(entry["repeat"])),
+        kind=Kind(entry["kind"]),
+        value=float(entry["value"]),
+        answer=entry.get("answer"),
+        cause=entry.get("cause") or "",
+        explanation=entry.get("explanation") or "",
+        target=entry.get("target"),
+        cluster=entry.get("cluster") or "",
+        finish_reason=entry.get("finish_reason"),
+        completion_tokens=entry.get("completion_tokens"),
+        total_s=entry.get("total_s"),
+        request_key=request_key,
+        marks=tuple(entry.get("marks") or ()),
+        prompt=entry.get("prompt") or "",
+    )
+
+
+def _common(outcome: Outcome, optional: tuple[str, ...]) -> JsonObject:
+    key = outcome.key
+    entry: JsonObject = {
+        "benchmark": key.benchmark,
+        "subset": key.subset,
+        "sample": key.sample,
+        "repeat": key.repeat,
+        "kind": outcome.kind._value_,
+        "value": outcome.value,
+        "cause": outcome.cause,
+    }
+    for name in optional:
+        value = getattr(outcome, name)
+        if value not in (None, ""):
+            entry[name] = value
+    return entry
