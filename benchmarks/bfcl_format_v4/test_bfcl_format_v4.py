@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pytest_modeleval import Grade, benchmark
-from pytest_modeleval.bfcl import Asking, grade, solver
-from pytest_modeleval.bfcl.format_rows import SUBSET, format_rows, format_sample
 from pytest_modeleval.datasets import inline
 from pytest_modeleval.declaration import Subset
+
+from ..bfcl import CallFormat, grade, solver
+from ..bfcl.format_rows import SUBSET, format_rows, format_sample
 
 
 @benchmark(
@@ -18,7 +19,7 @@ from pytest_modeleval.declaration import Subset
     subsets=[Subset(SUBSET, is_optional=True)],
     sample=format_sample,
     sample_id=lambda row: row.text("id"),
-    solve=solver(Asking.TEXT),
+    solve=solver(CallFormat.TEXT),
     grade=grade,
 )
 def test_bfcl_format_v4(grade: Grade) -> None:

@@ -6,7 +6,8 @@ Name the subsets: `-k "bfcl_text_v4 and (simple_python or multiple)"`.
 from __future__ import annotations
 
 from pytest_modeleval import Grade, benchmark
-from pytest_modeleval.bfcl import AGGREGATES, Asking, asked, dataset, grade, sample_id, solver, to_sample
+
+from ..bfcl import AGGREGATES, CallFormat, dataset, grade, page_subsets, sample_id, solver, to_sample
 
 
 @benchmark(
@@ -14,10 +15,10 @@ from pytest_modeleval.bfcl import AGGREGATES, Asking, asked, dataset, grade, sam
     version="1",
     metric="acc",
     dataset=dataset(),
-    subsets=asked(is_optional=True),
+    subsets=page_subsets(is_optional=True),
     sample=to_sample,
     sample_id=sample_id,
-    solve=solver(Asking.TEXT),
+    solve=solver(CallFormat.TEXT),
     grade=grade,
     aggregates=AGGREGATES,
 )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pytest_modeleval import Advice, Grade, benchmark
-from pytest_modeleval.bfcl import AGGREGATES, CATEGORIES, asked, dataset, grade, sample_id, solver, to_sample
-from pytest_modeleval.bfcl.wheel import DEFAULT_VERSION, version_asked
+
+from ..bfcl import AGGREGATES, CATEGORIES, dataset, grade, page_subsets, sample_id, solver, to_sample
+from ..bfcl.wheel import DEFAULT_VERSION, chosen_version
 
 # MODELEVAL_BFCL=2026.3.23 asks the newest questions; a score of one version says nothing about the other's.
-DATA = version_asked()
+DATA = chosen_version()
 # Without a parser next to nothing is right; a weak model is above this, and needs no such advice.
 PARSER = Advice(
     "where tools are offered, calls as text mean that the server has no tool parser: is --tool-call-parser set?",
@@ -20,7 +21,7 @@ PARSER = Advice(
     version="1" if DATA == DEFAULT_VERSION else f"1+{DATA}",
     metric="acc",
     dataset=dataset(DATA),
-    subsets=asked(),
+    subsets=page_subsets(),
     sample=to_sample,
     sample_id=sample_id,
     solve=solver(version=DATA),

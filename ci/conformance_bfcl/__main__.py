@@ -29,9 +29,9 @@ import made_answers as making
 import made_turns
 import official_venv
 
-from pytest_modeleval.bfcl.simulation import Simulations
-from pytest_modeleval.bfcl.tool_schemas import add_hints, tools
-from pytest_modeleval.bfcl.wheel import functions_of
+from benchmarks.bfcl.simulation import Simulations
+from benchmarks.bfcl.tool_schemas import add_hints, tools
+from benchmarks.bfcl.wheel import functions_of
 from pytest_modeleval.graders.calls import (
     Call,
     Language,

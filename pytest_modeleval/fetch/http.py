@@ -6,6 +6,7 @@ import hashlib
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pytest_modeleval._support.retry import RetryLater, retry
 from pytest_modeleval.fetch.cache import cache_file, unwritable
 from pytest_modeleval.fetch.source import FetchError, Progress
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 # Seconds between attempts after 429, 5xx or a broken connection.
 PAUSES_S = (1.0, 3.0)
 TIMEOUT_S = 30.0
-_T = TypeVar("_T")
+T = TypeVar("T")
 
 
 class HttpStatusError(FetchError):
@@ -66,7 +67,7 @@ def download(
         return digest.hexdigest(), headers
 
     with cache_file(target) as temporary:
-        return _patiently(lambda: attempt(temporary), pause)
+        return _retried(lambda: attempt(temporary), pause)
 
 
 def get_json(url: str, *, pause: Callable[[float], None] = time.sleep) -> Any:
@@ -82,21 +83,32 @@ def get_json(url: str, *, pause: Callable[[float], None] = time.sleep) -> Any:
         except ValueError as error:
             raise FetchError(f"no JSON at {response.url}") from error
 
-    return _patiently(attempt, pause)
+    return _retried(attempt, pause)
 
 
-def _patiently(attempt: Callable[[], _T], pause: Callable[[float], None]) -> _T:
+def _retried(attempt: Callable[[], T], pause: Callable[[float], None]) -> T:
     import httpx  # noqa: PLC0415
 
-    for seconds in (*PAUSES_S, None):
+    failure: FetchError | None = None
+
+    def tried() -> T:
+        nonlocal failure
         try:
             return attempt()
         except HttpStatusError as refusal:
-            if seconds is None or (refusal.status != 429 and refusal.status < 500):
+            if refusal.status != 429 and refusal.status < 500:
                 raise
+            failure = refusal
+            raise RetryLater(str(refusal)) from refusal
         except httpx.HTTPError as error:
+            failure = FetchError(f"out of reach ({type(error).__name__}: {error})")
             # A refused connection stays refused; a broken one may not.
-            if seconds is None or isinstance(error, httpx.ConnectError | httpx.UnsupportedProtocol):
-                raise FetchError(f"out of reach ({type(error).__name__}: {error})") from error
-        pause(seconds)
-    raise AssertionError("the last attempt gives or raises")
+            if isinstance(error, httpx.ConnectError | httpx.UnsupportedProtocol):
+                raise failure from error
+            raise RetryLater(str(error)) from error
+
+    try:
+        return retry(tried, PAUSES_S, sleep=pause)
+    except RetryLater as last:
+        assert failure is not None
+        raise failure from last.__cause__

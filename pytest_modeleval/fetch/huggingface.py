@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pytest_modeleval._support.retry import RetryLater, retry
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.fetch.cache import cache_file, sha256_of
 from pytest_modeleval.fetch.source import Fetched, FetchError, Progress, fill, local_advice, resolve_revision
@@ -161,15 +162,25 @@ def _once_more(ask: Callable[[], _T]) -> _T:
     Clients of version 2 try six times over 24 seconds, earlier ones not at all.
     """
     began = time.monotonic()
+    failure: Exception | None = None
+
+    def attempt() -> _T:
+        nonlocal failure
+        try:
+            return ask()
+        except Exception as error:
+            failure = error
+            status = _status_of(error)
+            is_passing = status is not None and (status == 429 or status >= 500)
+            if not is_passing or time.monotonic() - began > _PATIENT_S:
+                raise
+            raise RetryLater(str(error)) from error
+
     try:
-        return ask()
-    except Exception as error:
-        status = _status_of(error)
-        is_passing = status is not None and (status == 429 or status >= 500)
-        if not is_passing or time.monotonic() - began > _PATIENT_S:
-            raise
-    time.sleep(_PAUSE_S)
-    return ask()
+        return retry(attempt, (_PAUSE_S,))
+    except RetryLater as last:
+        assert failure is not None
+        raise failure from last
 
 
 def _status_of(error: BaseException | None) -> int | None:

@@ -44,7 +44,7 @@ class WebConfig:
     variant: str = ""
 
 
-def read_choice(environ: Mapping[str, str] | None = None) -> WebConfig:
+def read_web_config(environ: Mapping[str, str] | None = None) -> WebConfig:
     """The choice that the environment makes. Raises SettingsError for a value that is none."""
     given = {name: (os.environ if environ is None else environ).get(name, "").strip() for name in _NAMES}
     kind, _, rest = given[WEB_SEARCH].partition(":")

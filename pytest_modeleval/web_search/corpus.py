@@ -22,7 +22,7 @@ from pytest_modeleval.datasets import default_cache_dir
 from pytest_modeleval.errors import DataError, SettingsError, Ungraded
 from pytest_modeleval.fetch.cache import cache_file, cache_lock
 from pytest_modeleval.records import Kind
-from pytest_modeleval.web_search.provider import MAX_PAGE_BYTES, Hit, Page, clean, failed
+from pytest_modeleval.web_search.provider import MAX_PAGE_BYTES, Hit, Page, provider_error, sanitise
 
 MOST_HITS = 50
 _MOST_WORDS = 64
@@ -111,7 +111,7 @@ def _documents(path: Path) -> Iterator[tuple[str, str, str, str]]:
                     ) from error
                 if not (isinstance(url, str) and url and isinstance(title, str) and isinstance(text, str)):
                     raise DataError(f"{where}: expected url, title and text to be texts, found something else")
-                yield where, clean(url), clean(title), clean(text)
+                yield where, sanitise(url), sanitise(title), sanitise(text)
 
 
 def _place(url: str) -> str:
@@ -136,7 +136,7 @@ class Corpus:
     async def search(self, keywords: str, region: str) -> tuple[Hit, ...]:
         """See Provider. Documents with any of the words; the region does not matter."""
         # Quoted, a word is a word: nothing of what a model writes is read as FTS5's query language.
-        asked = " OR ".join(f'"{word}"' for word in _WORD.findall(clean(keywords))[:_MOST_WORDS])
+        asked = " OR ".join(f'"{word}"' for word in _WORD.findall(sanitise(keywords))[:_MOST_WORDS])
         if not asked:
             return ()
         rows = await asyncio.to_thread(self._rows, _FIND, (asked, MOST_HITS))
@@ -145,7 +145,7 @@ class Corpus:
     async def page(self, url: str) -> Page:
         """See Provider."""
         find = "SELECT text FROM pages WHERE place = ?"
-        rows = await asyncio.to_thread(self._rows, find, (_place(clean(url)),))
+        rows = await asyncio.to_thread(self._rows, find, (_place(sanitise(url)),))
         if not rows:
             return Page(error=f"404 Client Error: Not Found for url: {url}")
         return Page(text=str(rows[0][0])[:MAX_PAGE_BYTES])
@@ -156,6 +156,6 @@ class Corpus:
             with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
                 return connection.execute(query, values).fetchall()
         except (sqlite3.Error, OSError) as error:
-            raise failed(
+            raise provider_error(
                 f"the index of the corpus fails: {error}", cause="corpus_failed", kind=Kind.GRADER_ERROR
             ) from error

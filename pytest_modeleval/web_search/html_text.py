@@ -15,7 +15,7 @@ import sys
 from pytest_modeleval.errors import Ungraded
 from pytest_modeleval.records import Kind
 from pytest_modeleval.web_search import html_text_child
-from pytest_modeleval.web_search.provider import failed
+from pytest_modeleval.web_search.provider import provider_error
 
 MODES = ("raw", "markdown", "truncate")
 # Far above the limit of processor time: only a machine that stands still takes so long.
@@ -56,4 +56,4 @@ def _converted(html: str, mode: str) -> str | None:
 
 
 def _broken(why: str) -> Ungraded:
-    return failed(f"the reader of HTML pages failed: {why}", cause="page_reader_died", kind=Kind.GRADER_ERROR)
+    return provider_error(f"the reader of HTML pages failed: {why}", cause="page_reader_died", kind=Kind.GRADER_ERROR)

@@ -55,11 +55,11 @@ class Provider(Protocol):
         """The page, or why there is none. Raises Ungraded if the provider itself fails."""
 
 
-def clean(text: str) -> str:
+def sanitise(text: str) -> str:
     """The text without halves of surrogate pairs, which JSON from anywhere may hold and no file or database takes."""
     return text.encode("utf-8", errors="replace").decode("utf-8")
 
 
-def failed(message: str, *, cause: str, kind: Kind = Kind.SERVER_ERROR) -> Ungraded:
+def provider_error(message: str, *, cause: str, kind: Kind = Kind.SERVER_ERROR) -> Ungraded:
     """The provider failed: the sample has no verdict, since the model is not to blame."""
     return Ungraded(f"web search: {message}", kind=kind, cause=cause)

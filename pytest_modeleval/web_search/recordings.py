@@ -20,7 +20,7 @@ from typing import Any
 from pytest_modeleval.errors import DataError, SettingsError, Ungraded
 from pytest_modeleval.fetch.cache import write_cache_file
 from pytest_modeleval.records import Kind
-from pytest_modeleval.web_search.provider import Hit, Page, Provider, failed
+from pytest_modeleval.web_search.provider import Hit, Page, Provider, provider_error
 
 ABOUT = "recordings.json"
 SCHEMA = 1
@@ -70,7 +70,7 @@ class Replay:
         return Page(**found["page"])
 
     def _missing(self, what: str) -> Ungraded:
-        return failed(
+        return provider_error(
             f"{what} was not recorded in {self._folder.name}; record it with MODELEVAL_WEB_RECORD and a live provider",
             cause="not_recorded",
             kind=Kind.GRADER_ERROR,
@@ -124,7 +124,7 @@ class Record:
                 write_cache_file(self._folder / ABOUT, _dump({"schema": SCHEMA, "provider": self.name}))
             write_cache_file(path, _dump(content))
         except (DataError, OSError) as error:
-            raise failed(
+            raise provider_error(
                 f"cannot record in {self._folder.name}: {error.__cause__ or error}",
                 cause="not_written",
                 kind=Kind.GRADER_ERROR,
@@ -162,7 +162,7 @@ def _read(path: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise failed(
+        raise provider_error(
             f"the recording {path.name} cannot be read ({type(error).__name__}); delete it, and record again",
             cause="recording_damaged",
             kind=Kind.GRADER_ERROR,

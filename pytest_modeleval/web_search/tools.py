@@ -14,7 +14,7 @@ from typing import Any
 from pytest_modeleval.declaration import Model
 from pytest_modeleval.graders.calls import Call
 from pytest_modeleval.web_search.html_text import MODES, text_of_html
-from pytest_modeleval.web_search.provider import Hit, Page, Provider, clean
+from pytest_modeleval.web_search.provider import Hit, Page, Provider, sanitise
 
 # Characters of one page, whatever room there is: about 50,000 tokens.
 MOST_CHARACTERS = 200_000
@@ -78,7 +78,7 @@ class WebTools:
             return f"Error during execution: {_as_upstream(str(error))[:500]}"
 
     async def _search(self, keywords: Any, max_results: Any = 10, region: Any = "wt-wt") -> str:
-        asked = {"keywords": clean(str(keywords)[:MOST_KEYWORDS]), "region": clean(str(region)[:40])}
+        asked = {"keywords": sanitise(str(keywords)[:MOST_KEYWORDS]), "region": sanitise(str(region)[:40])}
 
         async def run() -> list[list[str]]:
             hits = await self._provider.search(asked["keywords"], asked["region"])
@@ -103,7 +103,7 @@ class WebTools:
             raise ValueError(f"Invalid URL: {url}")
         if len(url) > MOST_ADDRESS:
             return _error(url, "the address is too long")
-        url = clean(url)
+        url = sanitise(url)
         if mode not in MODES:
             return _error(url, f"Unsupported mode: {mode}")
 
@@ -111,8 +111,8 @@ class WebTools:
             page = await self._provider.page(url)
             text, error = await _in_mode(page, mode)
             return {
-                "text": clean(text),
-                "error": clean(error),
+                "text": sanitise(text),
+                "error": sanitise(error),
                 "is_unreached": page.is_unreached and self._provider.is_live,
             }
 

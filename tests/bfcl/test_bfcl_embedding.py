@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from loopback import Answer, LoopbackServer
 from suites import Suite
 
-from pytest_modeleval.bfcl import asked, embedding, minilm
-from pytest_modeleval.bfcl.embedding import Embedder, read_embedding, unit_vector
+from benchmarks.bfcl import embedding, minilm, page_subsets
+from benchmarks.bfcl.embedding import Embedder, read_embedding_config, unit_vector
 from pytest_modeleval.errors import DataError, SettingsError, Ungraded
 from pytest_modeleval.records import Response
 
@@ -29,12 +29,12 @@ Reply = tuple[int, bytes]
 
 def test_choices() -> None:
     """Nothing is a default; the variant is the model; the key is read and not shown."""
-    assert "MODELEVAL_EMBEDDING" in read_embedding({}).missing
-    assert read_embedding({}).variant == ""
-    here = read_embedding({"MODELEVAL_EMBEDDING": "embedded"})
+    assert "MODELEVAL_EMBEDDING" in read_embedding_config({}).missing
+    assert read_embedding_config({}).variant == ""
+    here = read_embedding_config({"MODELEVAL_EMBEDDING": "embedded"})
     assert (here.url, here.missing, here.variant) == ("", "", "all-MiniLM-L6-v2")
     given = {"MODELEVAL_EMBEDDING": "http://host:1/v1/", "MODELEVAL_EMBEDDING_MODEL": "e5"}
-    there = read_embedding({**given, "MODELEVAL_EMBEDDING_KEY_ENV": "MY_KEY", "MY_KEY": "secret"})
+    there = read_embedding_config({**given, "MODELEVAL_EMBEDDING_KEY_ENV": "MY_KEY", "MY_KEY": "secret"})
     assert (there.url, there.variant, there.key) == ("http://host:1/v1", "e5", "secret")
     assert "secret" not in repr(there)
 
@@ -51,7 +51,7 @@ def test_choices() -> None:
 def test_mistakes_are_told(given: dict[str, str], said: str) -> None:
     """A value that cannot be used is a mistake of the user's, before anything is asked."""
     with pytest.raises(SettingsError, match=said):
-        asked(environ=given)
+        page_subsets(environ=given)
 
 
 class Endpoint:
@@ -98,7 +98,7 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
     monkeypatch.setenv("MODELEVAL_EMBEDDING", served.url)
     monkeypatch.setenv("MODELEVAL_EMBEDDING_KEY_ENV", "MY_KEY")
     monkeypatch.setenv("MY_KEY", "secret")
-    monkeypatch.setattr(embedding, "FIRST_WAIT_S", 0.0)
+    monkeypatch.setattr(embedding, "WAITS_S", (0.0, 0.0, 0.0))
     yield served
     served.close()
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from bfcl_gold import ScriptedModel, gold_calls
 
-from pytest_modeleval.bfcl import Asking, grade, solver
-from pytest_modeleval.bfcl.format_rows import SUBSET, format_rows, format_sample
-from pytest_modeleval.bfcl.text_prompts import TextForm
+from benchmarks.bfcl import CallFormat, grade, solver
+from benchmarks.bfcl.format_rows import SUBSET, format_rows, format_sample
+from benchmarks.bfcl.text_prompts import TextForm
 from pytest_modeleval.datasets import Row
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.records import Response, Sample
@@ -84,7 +84,7 @@ _WRITERS: dict[str, Any] = {
 
 def test_right_calls_in_every_form_are_read_and_graded_right(rows: Any) -> None:
     """The system message differs by form, and the right calls written in that form pass: every question, every form."""
-    solve = solver(Asking.TEXT)
+    solve = solver(CallFormat.TEXT)
     samples = [sample_at(rows, place) for place in range(len(rows))]
 
     async def lost_ones() -> list[str]:

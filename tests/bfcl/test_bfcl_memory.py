@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from bfcl_gold import ScriptedModel, letters, turn_samples
 
-from pytest_modeleval.bfcl import Asking, Solved, evalscope_figures, grade, solver
-from pytest_modeleval.bfcl.conversation import Conversation
-from pytest_modeleval.bfcl.memory import SEED
-from pytest_modeleval.bfcl.simulation import Simulations
-from pytest_modeleval.bfcl.wheel import DEFAULT_VERSION, earlier_conversations
+from benchmarks.bfcl import CallFormat, Solution, evalscope_figures, grade, solver
+from benchmarks.bfcl.conversation import Conversation
+from benchmarks.bfcl.memory import SEED
+from benchmarks.bfcl.simulation import Simulations
+from benchmarks.bfcl.wheel import DEFAULT_VERSION, earlier_conversations
 from pytest_modeleval.errors import Ungraded
 from pytest_modeleval.graders.calls import Call
 from pytest_modeleval.records import Kind, Request, Response, Sample, ToolCall
@@ -29,10 +29,10 @@ def is_question(request: Request) -> bool:
     return "seed" not in request.params
 
 
-def run(samples: list[Sample], model: ScriptedModel) -> list[Solved | BaseException]:
+def run(samples: list[Sample], model: ScriptedModel) -> list[Solution | BaseException]:
     """Ask all questions at once."""
 
-    async def ask() -> list[Solved | BaseException]:
+    async def ask() -> list[Solution | BaseException]:
         solve = solver()
         found = await asyncio.gather(*(solve(sample, model) for sample in samples), return_exceptions=True)
         model.close()
@@ -66,7 +66,7 @@ def test_memories_are_filled_once_in_order_and_shown_to_every_question(subset: s
     assert len(questions) == len(asked)
     assert all(f"fact_{place}" in text for text in questions for place in range(kept))
     assert {request.params["seed"] for request in model.asked if not is_question(request)} == {SEED}
-    assert all(isinstance(one, Solved) for one in solved)
+    assert all(isinstance(one, Solution) for one in solved)
 
 
 def test_a_memory_that_cannot_be_filled_leaves_every_question_ungraded(tmp_path: Path) -> None:
@@ -92,16 +92,16 @@ def test_a_memory_that_cannot_be_filled_leaves_every_question_ungraded(tmp_path:
 def test_answers_are_whole_words_of_the_last_reply(text: str, kind: Kind, cause: str) -> None:
     """Any mention as whole words counts, without case; an empty last reply is no answer."""
     sample = Sample(target=["Michael"], data={"category": "memory_kv"})
-    found = grade(sample, Solved(Asking.TOOLS, None, Conversation(((),), Response(text))))
+    found = grade(sample, Solution(CallFormat.TOOLS, None, Conversation(((),), Response(text))))
     assert (found.kind, found.cause) == (kind, cause)
 
 
 def test_only_the_last_reply_counts() -> None:
     """A conversation that ends in calls has no last reply."""
     sample = Sample(target=["Michael"], data={"category": "memory_kv"})
-    found = grade(sample, Solved(Asking.TOOLS, None, Conversation(((),), None, is_stopped=True)))
+    found = grade(sample, Solution(CallFormat.TOOLS, None, Conversation(((),), None, is_stopped=True)))
     assert found.cause == "too_many_rounds"
-    assert grade(sample, Solved(Asking.TOOLS, None, Conversation(((),), None))).cause == "no_final_reply"
+    assert grade(sample, Solution(CallFormat.TOOLS, None, Conversation(((),), None))).cause == "no_final_reply"
 
 
 def test_the_vector_memory_finds_what_is_alike(tmp_path: Path) -> None:

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from bfcl_gold import ScriptedModel, replayed, true_calls, turn_of, turn_samples
 
-from pytest_modeleval.bfcl import Asking, Solved, grade, solver
-from pytest_modeleval.bfcl.simulation import Simulations
-from pytest_modeleval.bfcl.solving import Shared
-from pytest_modeleval.bfcl.wheel import DEFAULT_VERSION
+from benchmarks.bfcl import CallFormat, Solution, grade, solver
+from benchmarks.bfcl.simulation import Simulations
+from benchmarks.bfcl.solving import SharedState
+from benchmarks.bfcl.wheel import DEFAULT_VERSION
 from pytest_modeleval.errors import Ungraded
 from pytest_modeleval.graders.calls import Call
 from pytest_modeleval.records import Kind, Request, Response, Sample, ToolCall
@@ -25,7 +25,7 @@ SUBSETS = ["multi_turn_base", "multi_turn_miss_func", "multi_turn_miss_param", "
 Replying = Callable[[Sequence[Mapping[str, Any]]], tuple[tuple[str, str], ...]]
 
 
-def hold(sample: Sample, replying: Replying) -> tuple[Solved, list[Request]]:
+def hold(sample: Sample, replying: Replying) -> tuple[Solution, list[Request]]:
     """Hold a conversation with a model that answers as `replying` says; what came of it, and what was asked."""
 
     def answer(request: Request) -> Response:
@@ -35,7 +35,7 @@ def hold(sample: Sample, replying: Replying) -> tuple[Solved, list[Request]]:
 
     model = ScriptedModel(answer)
 
-    async def run() -> Solved:
+    async def run() -> Solution:
         try:
             return await solver()(sample, model)
         finally:
@@ -121,7 +121,7 @@ def test_the_first_question_waits_for_no_process(tmp_path: Path) -> None:
     sample = turn_samples("multi_turn_base", 1, tmp_path)[0]
     turns = true_calls(sample)
 
-    async def run() -> Solved:
+    async def run() -> Solution:
         is_asked = asyncio.Event()
 
         class Held(Simulations):
@@ -136,7 +136,7 @@ def test_the_first_question_waits_for_no_process(tmp_path: Path) -> None:
             return Response("" if made else "Done.", tool_calls=made)
 
         model = ScriptedModel(answer)
-        model.shared(Shared).simulations[DEFAULT_VERSION] = Held(DEFAULT_VERSION)
+        model.shared(SharedState).simulations[DEFAULT_VERSION] = Held(DEFAULT_VERSION)
         try:
             async with asyncio.timeout(60):
                 return await solver()(sample, model)
@@ -206,7 +206,7 @@ def test_many_conversations_at_once_do_not_mix(tmp_path: Path) -> None:
     turns = {sample.id: true_calls(sample) for sample in asked}
     store: dict[Any, Any] = {}
 
-    async def one(sample: Sample) -> Solved:
+    async def one(sample: Sample) -> Solution:
         def answer(request: Request) -> Response:
             calls = replayed(turns[sample.id], request.messages)
             made = tuple(ToolCall(name, text, f"id{place}") for place, (name, text) in enumerate(calls))
@@ -214,7 +214,7 @@ def test_many_conversations_at_once_do_not_mix(tmp_path: Path) -> None:
 
         return await solver()(sample, ScriptedModel(answer, store=store))
 
-    async def run() -> list[Solved]:
+    async def run() -> list[Solution]:
         found = await asyncio.gather(*(one(sample) for sample in asked))
         ScriptedModel(lambda _request: Response(""), store=store).close()
         return found
@@ -230,9 +230,9 @@ def test_conversations_as_text_work_too(tmp_path: Path) -> None:
     place = iter([text for turn in turns for text in (_text(turn), "Done with this turn.")])
     model = ScriptedModel(lambda _request: _said(next(place)))
 
-    async def run() -> Solved:
+    async def run() -> Solution:
         try:
-            return await solver(Asking.TEXT)(replace(sample, id="x"), model)
+            return await solver(CallFormat.TEXT)(replace(sample, id="x"), model)
         finally:
             model.close()
 

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 import uvloop
 
-from pytest_modeleval.bfcl import simulation, simulation_child, simulation_process
-from pytest_modeleval.bfcl.simulation import NoProcessAvailable, Session, Simulations
-from pytest_modeleval.bfcl.simulation_classes import MODULES, PACKAGE
-from pytest_modeleval.bfcl.simulation_process import Ended, Process
-from pytest_modeleval.bfcl.wheel import WHEELS, official_code
+from benchmarks.bfcl import simulation, simulation_child, simulation_process
+from benchmarks.bfcl.official_modules import MODULES, PACKAGE
+from benchmarks.bfcl.simulation import CpuLimitExceeded, Session, Simulations
+from benchmarks.bfcl.simulation_process import Process, ProcessExited
+from benchmarks.bfcl.wheel import WHEELS, official_code
 from pytest_modeleval.errors import DataError, Ungraded
 from pytest_modeleval.graders.calls import Call
 from pytest_modeleval.records import Kind
@@ -181,7 +181,7 @@ def test_a_process_that_ends_alone_after_its_processor_time_is_the_models_doing(
         async with opened(apis) as session:
             await said(session, "die")
 
-    with pytest.raises(NoProcessAvailable, match="processor time"):
+    with pytest.raises(CpuLimitExceeded, match="processor time"):
         simulated(work)
 
 
@@ -347,7 +347,7 @@ def test_an_end_is_told_to_everyone_and_only_the_first_was_worked_on(answer: byt
         return [*found, *await asyncio.gather(process.ask({}), return_exceptions=True)]
 
     found = talked(talk)
-    assert all(isinstance(one, Ended) for one in found)
+    assert all(isinstance(one, ProcessExited) for one in found)
     assert [one.was_working for one in found] == [True, False, False, False]
 
 
@@ -365,7 +365,7 @@ def test_silence_and_endless_answers_end_a_process(
         await asyncio.wait([task])
         return task.exception()
 
-    assert isinstance(talked(talk), Ended)
+    assert isinstance(talked(talk), ProcessExited)
 
 
 def test_a_message_that_json_cannot_carry_is_refused_and_harms_nobody() -> None:

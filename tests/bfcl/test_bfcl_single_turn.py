@@ -11,9 +11,9 @@ import pytest
 from bfcl_gold import ScriptedModel, gold_calls
 from bfcl_gold import bfcl_samples as samples
 
-from pytest_modeleval.bfcl import AGGREGATES, CATEGORIES, Asking, Style, grade, sample_id, solver, to_sample
-from pytest_modeleval.bfcl.text_prompts import all_forms, describe, system_text
-from pytest_modeleval.bfcl.tool_schemas import add_hints, tools
+from benchmarks.bfcl import AGGREGATES, CATEGORIES, CallFormat, Style, grade, sample_id, solver, to_sample
+from benchmarks.bfcl.text_prompts import all_forms, describe, system_text
+from benchmarks.bfcl.tool_schemas import add_hints, tools
 from pytest_modeleval.datasets import Row
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.graders.calls import Language
@@ -36,7 +36,7 @@ CEILINGS = {
 }
 
 
-def solved(sample: Sample, response: Response, asking: Asking = Asking.TOOLS) -> Any:
+def solved(sample: Sample, response: Response, asking: CallFormat = CallFormat.TOOLS) -> Any:
     """What the benchmark's `solve` makes of a reply."""
     return asyncio.run(solver(asking)(sample, ScriptedModel(lambda _request: response)))
 
@@ -115,7 +115,7 @@ def test_text_asking_describes_every_function_and_keeps_a_system_message(tmp_pat
     """The system message names the functions with their dots and the form of calls; one that is there follows."""
     with_own = next(one for one in samples("live_simple", tmp_path) if one.data["messages"][0][0]["role"] == "system")
     model = ScriptedModel(lambda _request: Response("no"))
-    asyncio.run(solver(Asking.TEXT)(with_own, model))
+    asyncio.run(solver(CallFormat.TEXT)(with_own, model))
     (request,) = model.asked
     first = request.messages[0]
     assert not request.tools
@@ -132,8 +132,8 @@ def test_calls_as_text_are_graded_like_tool_calls(tmp_path: Path) -> None:
             f"{next(iter(call))}({', '.join(f'{k}={v!r}' for k, v in json.loads(gold.arguments).items())})"
             for call, gold in zip(one.target, gold_calls(one), strict=True)
         )
-        assert grade(one, solved(one, Response(f"[{written}]"), Asking.TEXT))
-        assert grade(one, solved(one, Response("Let me think."), Asking.TEXT)).kind is Kind.NO_ANSWER
+        assert grade(one, solved(one, Response(f"[{written}]"), CallFormat.TEXT))
+        assert grade(one, solved(one, Response("Let me think."), CallFormat.TEXT)).kind is Kind.NO_ANSWER
 
 
 def test_there_are_26_text_forms_and_each_describes_the_functions(tmp_path: Path) -> None:

@@ -15,17 +15,18 @@ from loopback import Answer, LoopbackServer
 from suites import Result, Suite
 from web_imitation import Reply, Seen, WebImitation, page, searxng_results, serpapi_results, web
 
-from pytest_modeleval.bfcl import Asking, Solved, grade, web_questions
-from pytest_modeleval.bfcl.answer_grading import ANSWER_FORM
-from pytest_modeleval.bfcl.conversation import Conversation
-from pytest_modeleval.bfcl.dialect import TextDialect, ToolDialect
-from pytest_modeleval.bfcl.web_questions import CHARACTERS_PER_TOKEN, Web, ask_web
-from pytest_modeleval.bfcl.wheel import DEFAULT_VERSION, functions_of
+from benchmarks.bfcl import CallFormat, Solution, grade, web_questions
+from benchmarks.bfcl.answer_grading import ANSWER_FORM
+from benchmarks.bfcl.conversation import Conversation
+from benchmarks.bfcl.dialect import TextDialect, ToolDialect
+from benchmarks.bfcl.web_questions import CHARACTERS_PER_TOKEN, Web, ask_web
+from benchmarks.bfcl.wheel import DEFAULT_VERSION, functions_of
 from pytest_modeleval.datasets import default_cache_dir
 from pytest_modeleval.errors import DataError, Ungraded
 from pytest_modeleval.records import Kind, Request, Response, Sample, ToolCall, Usage
-from pytest_modeleval.web_search.config import read_choice
-from pytest_modeleval.web_search.provider import Page, failed
+from pytest_modeleval.web_search import provider_factory
+from pytest_modeleval.web_search.config import read_web_config
+from pytest_modeleval.web_search.provider import Page, provider_error
 
 PAGE = Path(__file__).resolve().parents[2] / "benchmarks" / "bfcl_v4" / "test_bfcl_v4.py"
 KEY = "serpapi-secret-0123456789"
@@ -304,7 +305,7 @@ def test_damaged_documents_end_with_status_4(suite: Suite, server: LoopbackServe
 def test_answers_are_graded_as_those_of_memory(text: str, kind: Kind, cause: str) -> None:
     """Whole words of the last reply, without case and punctuation."""
     sample = Sample(target=["Zhang Yiming"], data={"category": "web_search_no_snippet"})
-    found = grade(sample, Solved(Asking.TOOLS, None, Conversation(((),), Response(text))))
+    found = grade(sample, Solution(CallFormat.TOOLS, None, Conversation(((),), Response(text))))
     assert (found.kind, found.cause) == (kind, cause)
 
 
@@ -312,12 +313,12 @@ def question(monkeypatch: pytest.MonkeyPatch) -> tuple[Sample, Web]:
     """A question over a web in which every page is long."""
     sample = Sample(data={"category": "web_search_base", "messages": [[{"role": "user", "content": "Who?"}]]})
 
-    class Long(web_questions.NotConfigured):
+    class Long(provider_factory.NotConfigured):
         async def page(self, url: str) -> Any:
             return Page("word " * 30_000)
 
-    monkeypatch.setattr(web_questions, "provider_of", lambda *_: Long())
-    return sample, Web(read_choice({}), {})
+    monkeypatch.setattr(web_questions, "open_provider", lambda *_: Long())
+    return sample, Web(read_web_config({}), {})
 
 
 @pytest.mark.parametrize("has_usage", [True, False], ids=["with usage", "without usage"])
@@ -363,7 +364,9 @@ def test_calls_written_as_text_are_searched_too(packages: Path, monkeypatch: pyt
 def test_no_model_is_asked_once_searching_was_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """The provider has given up: the questions that are left cost nothing."""
     sample, web_ = question(monkeypatch)
-    monkeypatch.setattr(web_questions.NotConfigured, "refusal", lambda _: failed("quota", cause="search_failed"))
+    monkeypatch.setattr(
+        provider_factory.NotConfigured, "refusal", lambda _: provider_error("quota", cause="search_failed")
+    )
     model = ScriptedModel(lambda _request: Response("never"))
     with pytest.raises(Ungraded, match="quota"):
         asyncio.run(ask_web(sample, model, ToolDialect(), web=web_, functions=[]))

@@ -9,7 +9,7 @@ from gate_worlds import as_baseline, evidence, outcomes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_modeleval.bfcl import AGGREGATES, evalscope_figures
+from benchmarks.bfcl import AGGREGATES, evalscope_figures
 from pytest_modeleval.gates import Evidence, Judgement, judge_in_detail, parse_gates
 from pytest_modeleval.metrics import combine, macro, micro, subset_weights, weighted
 from pytest_modeleval.records import ItemKey, Kind, Outcome

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from pytest_modeleval.bfcl import dataset, sample_id, to_sample
-from pytest_modeleval.bfcl.wheel import DEFAULT_VERSION, functions_of, official_code
+from benchmarks.bfcl import dataset, sample_id, to_sample
+from benchmarks.bfcl.wheel import DEFAULT_VERSION, functions_of, official_code
 from pytest_modeleval.datasets import open_manifest, read_rows
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.graders.calls.python_text import parse_call

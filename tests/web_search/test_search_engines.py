@@ -11,7 +11,8 @@ from web_imitation import Reply, Seen, WebImitation, searxng_results, serpapi_re
 
 from pytest_modeleval.errors import Ungraded
 from pytest_modeleval.records import Kind
-from pytest_modeleval.web_search.engines import GIVE_UP_AFTER, WAITS_S, Engine, SearXng, SerpApi, language_of
+from pytest_modeleval.web_search.engines import SearXng, SerpApi, language_of
+from pytest_modeleval.web_search.live_search import GIVE_UP_AFTER, WAITS_S, LiveSearch
 from pytest_modeleval.web_search.provider import Hit
 
 KEY = "very-secret-key-0123456789"
@@ -35,16 +36,16 @@ def waits() -> list[float]:
     return []
 
 
-def engines(running: WebImitation, waits: list[float]) -> list[Engine]:
+def engines(running: WebImitation, waits: list[float]) -> list[LiveSearch]:
     """Both, waiting in no time."""
 
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
 
-    return [SerpApi(running.url, KEY, sleep=sleep), SearXng(running.url, sleep=sleep)]
+    return [LiveSearch(SerpApi(KEY), running.url, sleep=sleep), LiveSearch(SearXng(), running.url, sleep=sleep)]
 
 
-def search(engine: Engine, keywords: str = "dear tea", region: str = "us-en") -> tuple[Hit, ...]:
+def search(engine: LiveSearch, keywords: str = "dear tea", region: str = "us-en") -> tuple[Hit, ...]:
     """One search."""
     return asyncio.run(engine.search(keywords, region))
 

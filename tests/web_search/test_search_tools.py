@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_modeleval.bfcl.categories import CATEGORIES
-from pytest_modeleval.bfcl.subsets import asked
+from benchmarks.bfcl.categories import CATEGORIES
+from benchmarks.bfcl.subsets import page_subsets
 from pytest_modeleval.errors import SettingsError, Ungraded
 from pytest_modeleval.graders.calls import Call
 from pytest_modeleval.records import Kind, Request, Response
 from pytest_modeleval.web_search import html_text, html_text_child, recordings
-from pytest_modeleval.web_search.config import read_choice
+from pytest_modeleval.web_search.config import read_web_config
 from pytest_modeleval.web_search.html_text import text_of_html
-from pytest_modeleval.web_search.provider import Hit, Page, failed
+from pytest_modeleval.web_search.provider import Hit, Page, provider_error
 from pytest_modeleval.web_search.recordings import ABOUT, Record, Replay, page_file, recorded_name, search_file
 from pytest_modeleval.web_search.tools import LEAST_CHARACTERS, MOST_CHARACTERS, MOST_USES, NOTHING_FOUND, WebTools
 
@@ -178,7 +178,7 @@ def test_a_failing_provider_is_not_told_to_the_model() -> None:
 
     class Failing(Scripted):
         async def search(self, keywords: str, region: str) -> tuple[Hit, ...]:
-            raise failed("no key", cause="search_failed")
+            raise provider_error("no key", cause="search_failed")
 
         async def page(self, url: str) -> Page:
             raise TypeError("a bug")
@@ -379,7 +379,7 @@ def recorded(tmp_path: Path) -> Path:
 def test_a_value_that_cannot_be_used_says_what_can(recorded: Path, environ: dict[str, str], words: list[str]) -> None:
     """Which variable, what is accepted, what was found."""
     with pytest.raises(SettingsError) as caught:
-        asked(environ={name: value.replace("RECORDED", str(recorded)) for name, value in environ.items()})
+        page_subsets(environ={name: value.replace("RECORDED", str(recorded)) for name, value in environ.items()})
     assert all(word in str(caught.value) for word in words), str(caught.value)
 
 
@@ -408,7 +408,7 @@ def test_what_is_missing_is_said_of_both_subsets(
 ) -> None:
     """A provider is never chosen by itself; a replay stands for the provider that was recorded."""
     given_ = {name: value.replace("RECORDED", str(recorded)) for name, value in environ.items()}
-    found = {subset.name: subset for subset in asked(environ=given_)}
+    found = {subset.name: subset for subset in page_subsets(environ=given_)}
     for name in ("web_search_base", "web_search_no_snippet"):
         assert (missing in found[name].missing) if missing else not found[name].missing
         assert (found[name].variant, found[name].is_optional) == (variant, False)
@@ -418,7 +418,7 @@ def test_what_is_missing_is_said_of_both_subsets(
 def test_the_corpus_subset_waits_to_be_named(tmp_path: Path) -> None:
     """Without documents it is optional and says what to set; with them it is asked, and they are its variant."""
     file = tmp_path / "pages.jsonl"
-    found = {subset.name: subset for subset in asked(environ={})}["web_search_corpus"]
+    found = {subset.name: subset for subset in page_subsets(environ={})}["web_search_corpus"]
     assert found.is_optional
     assert "MODELEVAL_WEB_CORPUS" in found.missing
     variants = []
@@ -427,13 +427,15 @@ def test_the_corpus_subset_waits_to_be_named(tmp_path: Path) -> None:
         other = tmp_path / content
         other.mkdir()
         (other / "pages.jsonl").write_bytes(file.read_bytes())
-        subset = {part.name: part for part in asked(environ={"MODELEVAL_WEB_CORPUS": str(other)})}["web_search_corpus"]
+        subset = {part.name: part for part in page_subsets(environ={"MODELEVAL_WEB_CORPUS": str(other)})}[
+            "web_search_corpus"
+        ]
         assert (subset.is_optional, subset.missing) == (False, "")
         variants.append(subset.variant)
     assert len(set(variants)) == 2
 
 
 def test_every_category_is_asked_or_waits_for_something() -> None:
-    """None is forgotten; read_choice of an empty environment is no choice."""
-    assert {part.name for part in asked(environ={})} == set(CATEGORIES)
-    assert read_choice({}).kind == ""
+    """None is forgotten; read_web_config of an empty environment is no choice."""
+    assert {part.name for part in page_subsets(environ={})} == set(CATEGORIES)
+    assert read_web_config({}).kind == ""

@@ -11,16 +11,17 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pytest_modeleval.bfcl.answer_grading import ANSWER_FORM
-from pytest_modeleval.bfcl.conversation import Conversation, converse
-from pytest_modeleval.bfcl.dialect import Dialect
-from pytest_modeleval.bfcl.embedding import Embedder
-from pytest_modeleval.bfcl.simulation import Embedding, Session, Simulations
-from pytest_modeleval.bfcl.text_prompts import with_system
-from pytest_modeleval.bfcl.tool_schemas import simulated_functions
-from pytest_modeleval.bfcl.wheel import earlier_conversations
 from pytest_modeleval.declaration import Model
 from pytest_modeleval.records import Request, Response, Sample
+
+from .answer_grading import ANSWER_FORM
+from .conversation import Conversation, converse
+from .dialect import Dialect
+from .embedding import Embedder
+from .simulation import Embedding, Session, Simulations
+from .text_prompts import with_system
+from .tool_schemas import simulated_functions
+from .wheel import earlier_conversations
 
 # The same request whichever question comes first, so that a resumed run finds the conversations in its journal.
 SEED = 20251027

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pytest_modeleval.bfcl.categories import CATEGORIES, WEB_CORPUS, Category, Style
-from pytest_modeleval.bfcl.embedding import read_embedding
 from pytest_modeleval.declaration import Subset
 from pytest_modeleval.web_search.config import WEB_CORPUS as CORPUS_VARIABLE
-from pytest_modeleval.web_search.config import WebConfig, read_choice
+from pytest_modeleval.web_search.config import WebConfig, read_web_config
 from pytest_modeleval.web_search.corpus import corpus_digest
 
+from .categories import CATEGORIES, WEB_CORPUS, Category, Style
+from .embedding import read_embedding_config
 
-def asked(*, is_optional: bool = False, environ: Mapping[str, str] | None = None) -> tuple[Subset, ...]:
+
+def page_subsets(*, is_optional: bool = False, environ: Mapping[str, str] | None = None) -> tuple[Subset, ...]:
     """The subsets of a page. is_optional: they are asked only where -k names them.
 
     environ: instead of the process's own. Raises SettingsError for a variable that cannot be used.
     """
-    choice, embedding = read_choice(environ), read_embedding(environ)
+    choice, embedding = read_web_config(environ), read_embedding_config(environ)
     vector = Subset("memory_vector", is_optional=is_optional, missing=embedding.missing, variant=embedding.variant)
     return tuple(
         vector if category.name == vector.name else _subset(category, choice, is_optional=is_optional)

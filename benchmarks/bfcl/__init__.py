@@ -3,22 +3,22 @@
 What its pages in benchmarks/ declare with. Verdicts follow bfcl-eval 2025.10.27.1; ci/conformance_bfcl compares them.
 """
 
-from pytest_modeleval.bfcl.categories import AGGREGATES, CATEGORIES, Style
-from pytest_modeleval.bfcl.evalscope import evalscope_figures
-from pytest_modeleval.bfcl.rows import dataset, sample_id, to_sample
-from pytest_modeleval.bfcl.solving import Asking, Solved, grade, solver
-from pytest_modeleval.bfcl.subsets import asked
+from .categories import AGGREGATES, CATEGORIES, Style
+from .evalscope import evalscope_figures
+from .rows import dataset, sample_id, to_sample
+from .solving import CallFormat, Solution, grade, solver
+from .subsets import page_subsets
 
 __all__ = [
     "AGGREGATES",
     "CATEGORIES",
-    "Asking",
-    "Solved",
+    "CallFormat",
+    "Solution",
     "Style",
-    "asked",
     "dataset",
     "evalscope_figures",
     "grade",
+    "page_subsets",
     "sample_id",
     "solver",
     "to_sample",

@@ -1,6 +1,6 @@
 """The processes that run BFCL's simulated APIs: `python -I -B simulation_child.py CONTROL_FD CODE_FOLDER`.
 
-Standard library only, and of this package only what stands beside it (simulation_classes, simulation_stand_ins). The
+Standard library only, and of this package only simulation_classes, official_modules and import_stubs. The
 first process compiles the official classes once and then waits; for every socket that it is handed it forks a process
 that serves it. None of those has an environment, files to write or, where the kernel allows it, a network.
 
@@ -43,16 +43,14 @@ from pathlib import Path
 from typing import Any
 
 if __name__ == "__main__":
-    # The package's name, without running the package: it would import what these processes must not carry.
-    for _name, _folder in (
-        ("pytest_modeleval", Path(__file__).parents[1]),
-        ("pytest_modeleval.bfcl", Path(__file__).parent),
-    ):
-        sys.modules[_name] = types.ModuleType(_name)
-        sys.modules[_name].__path__ = [str(_folder)]
+    # The package's name without its __init__, which imports what these processes must not carry.
+    __package__ = "bfcl"
+    sys.modules[__package__] = types.ModuleType(__package__)
+    sys.modules[__package__].__path__ = [str(Path(__file__).parent)]
 
-from pytest_modeleval.bfcl.import_stubs import Encoder, import_stubs
-from pytest_modeleval.bfcl.simulation_classes import MODULES, GlobalState, Instances, OfficialCode, check, memory_of
+from .import_stubs import Encoder, import_stubs
+from .official_modules import MODULES
+from .simulation_classes import GlobalState, Instances, OfficialCode, check, memory_of
 
 CPU_S = 10
 # Fifty times what the longest check takes; others wait meanwhile.

@@ -16,12 +16,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pytest_modeleval.bfcl import simulation_child
-from pytest_modeleval.bfcl.simulation_process import Ended, Process
-from pytest_modeleval.bfcl.wheel import official_code
 from pytest_modeleval.errors import ModelEvalError, Ungraded
 from pytest_modeleval.graders.calls import Call
 from pytest_modeleval.records import Kind
+
+from . import simulation_child
+from .simulation_process import Process, ProcessExited
+from .wheel import official_code
 
 # A conversation that others took along to their end so often is held alone.
 MOST_MOVES = 3
@@ -29,7 +30,7 @@ Embedding = Callable[[Sequence[str]], Awaitable[list[list[float]]]]
 TrueCall = tuple[str, Sequence[Any], Mapping[str, Any]]
 
 
-class NoProcessAvailable(Exception):
+class CpuLimitExceeded(Exception):
     """The model's call used up the processor time of its simulation."""
 
 
@@ -60,7 +61,7 @@ class Session:
         self._leave()
 
     async def call(self, calls: Sequence[Call]) -> list[str]:
-        """The results of calls, in order, as text; a call that fails gives an error text. Raises NoProcessAvailable."""
+        """The results of calls, in order, as text; a call that fails gives an error text. Raises CpuLimitExceeded."""
         named = [[call.name, _with_names(call.arguments)] for call in calls]
         results: list[str] = (await self._ask({"op": "call", "calls": named}))["results"]
         self._called.append(named)
@@ -69,7 +70,7 @@ class Session:
     async def check(
         self, turns: Sequence[Sequence[Sequence[Call]]], truth: Sequence[Sequence[TrueCall]]
     ) -> tuple[str, str]:
-        """Cause and explanation of the first turn that went wrong; ("", "") if none did. Raises NoProcessAvailable."""
+        """Cause and explanation of the first turn that went wrong; ("", "") if none did. Raises CpuLimitExceeded."""
         plain = [[[[call.name, _with_names(call.arguments)] for call in step] for step in turn] for turn in turns]
         found = await self._ask({"op": "check", "turns": plain, "truth": truth})
         if not found["cause"]:
@@ -86,7 +87,7 @@ class Session:
             opening = await self._enter() if self._process is None else {}
             try:
                 answer = await self._exchange({"id": self._number, **opening, **message})
-            except Ended as ended:
+            except ProcessExited as ended:
                 self._moved(ended)
                 continue
             except ValueError as error:
@@ -107,13 +108,13 @@ class Session:
         self._process, self._number = await self._simulations.place(is_alone=self._is_alone)
         return {"open": {**self._opened, "earlier": self._called}}
 
-    def _moved(self, ended: Ended) -> None:
-        """The process ended: leave it. Raises NoProcessAvailable or Ungraded where another one would not help."""
+    def _moved(self, ended: ProcessExited) -> None:
+        """The process ended: leave it. Raises CpuLimitExceeded or Ungraded where another one would not help."""
         is_alone, self._process = self._is_alone, None
         if is_alone:
             # Wall time is at least processor time: a process that ends earlier was not stopped by its limit.
             if ended.for_s >= simulation_child.CPU_S:
-                raise NoProcessAvailable(f"more than {simulation_child.CPU_S} s of processor time") from ended
+                raise CpuLimitExceeded(f"more than {simulation_child.CPU_S} s of processor time") from ended
             raise _no_answer(str(ended)) from ended
         self._moves += 1
         self._is_alone = ended.was_working or self._moves >= MOST_MOVES

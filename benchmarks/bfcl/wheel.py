@@ -17,6 +17,8 @@ from pytest_modeleval.datasets import default_cache_dir
 from pytest_modeleval.errors import DataError, SettingsError
 from pytest_modeleval.fetch.package import fetch_package
 
+from .official_modules import DESCRIPTIONS, MODULES, PACKAGE, SHARED_MODULES
+
 NAME = "bfcl-eval"
 # Of the wheels, as PyPI serves them.
 WHEELS: Mapping[str, str] = {
@@ -24,28 +26,9 @@ WHEELS: Mapping[str, str] = {
     "2026.3.23": "3bb6dfa5f0c68ad403c9ec50b00db2bb3b4cc9b38ab1ff33f48fe30d853d3a0a",
 }
 DEFAULT_VERSION = "2025.10.27.1"
-_SOURCE = "bfcl_eval/eval_checker/multi_turn_eval/func_source_code"
-_MODULES = (
-    "gorilla_file_system", "long_context", "math_api", "memory_api_metaclass", "memory_kv", "memory_rec_sum",
-    "memory_vector", "message_api", "posting_api", "ticket_api", "trading_bot", "travel_booking", "vehicle_control",
-)  # fmt: skip
-_DOCUMENTS: Mapping[str, str] = {
-    "GorillaFileSystem": "gorilla_file_system",
-    "MathAPI": "math_api",
-    "MessageAPI": "message_api",
-    "TwitterAPI": "posting_api",
-    "TicketAPI": "ticket_api",
-    "TradingBot": "trading_bot",
-    "TravelAPI": "travel_booking",
-    "VehicleControlAPI": "vehicle_control",
-    "WebSearchAPI": "web_search",
-    "MemoryAPI_kv": "memory_kv",
-    "MemoryAPI_rec_sum": "memory_rec_sum",
-    "MemoryAPI_vector": "memory_vector",
-}
 
 
-def version_asked(environ: Mapping[str, str] = os.environ) -> str:
+def chosen_version(environ: Mapping[str, str] = os.environ) -> str:
     """The version whose questions are asked: MODELEVAL_BFCL, else the default. Raises SettingsError for any other."""
     asked = environ.get("MODELEVAL_BFCL", "").strip() or DEFAULT_VERSION
     if asked not in WHEELS:
@@ -71,7 +54,9 @@ def member(version: str, path: str) -> Path:
 @functools.cache
 def official_code(version: str) -> Path:
     """A folder to import the simulated APIs from, in another process."""
-    files = [member(version, f"{_SOURCE}/{module}.py") for module in _MODULES]
+    files = [
+        member(version, f"{PACKAGE.replace('.', '/')}/{module}.py") for module in (*MODULES.values(), *SHARED_MODULES)
+    ]
     # The files keep their places below one folder: bfcl_eval/eval_checker/multi_turn_eval/func_source_code/x.py.
     return files[0].parents[4]
 
@@ -79,7 +64,7 @@ def official_code(version: str) -> Path:
 @functools.cache
 def functions_of(class_name: str, version: str) -> tuple[Mapping[str, Any], ...]:
     """The descriptions of a simulated API's functions, in the official order. Not to be changed by callers."""
-    path = member(version, f"bfcl_eval/data/multi_turn_func_doc/{_DOCUMENTS[class_name]}.json")
+    path = member(version, f"bfcl_eval/data/multi_turn_func_doc/{DESCRIPTIONS[class_name]}.json")
     return _lines(path)
 
 

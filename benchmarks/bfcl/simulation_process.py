@@ -19,7 +19,7 @@ MOST_AT_ONCE = 64
 MOST_EVER = 128
 
 
-class Ended(Exception):
+class ProcessExited(Exception):
     """The process ended. was_working: on this very message; for_s: how long it had worked on it, in seconds."""
 
     def __init__(self, why: str, *, was_working: bool, for_s: float) -> None:
@@ -78,10 +78,10 @@ class Process(asyncio.Protocol):
         return self._transport is not None and not self._transport.is_closing()
 
     async def ask(self, message: Mapping[str, Any]) -> dict[str, Any]:
-        """The answer to a message. Raises Ended, and ValueError for a message that JSON cannot carry."""
+        """The answer to a message. Raises ProcessExited, and ValueError for a message that JSON cannot carry."""
         line = json.dumps(message).encode() + b"\n"
         if self._transport is None or self._transport.is_closing():
-            raise Ended(self._why, was_working=False, for_s=0.0)
+            raise ProcessExited(self._why, was_working=False, for_s=0.0)
         loop = asyncio.get_running_loop()
         asked = _Asked(loop.create_future(), time.monotonic())
         self._asked.append(asked)
@@ -130,7 +130,7 @@ class Process(asyncio.Protocol):
         for place, asked in enumerate(self._asked):
             if not asked.answer.done():
                 for_s = now - asked.begun if place == 0 else 0.0
-                asked.answer.set_exception(Ended(self._why, was_working=place == 0, for_s=for_s))
+                asked.answer.set_exception(ProcessExited(self._why, was_working=place == 0, for_s=for_s))
         self._asked.clear()
 
     def _take(self, line: bytes) -> None:

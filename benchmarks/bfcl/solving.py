@@ -1,4 +1,4 @@
-"""One question of BFCL, asked and judged: `solver(asking)` gives the `solve` of a benchmark, `grade` its grader."""
+"""One question of BFCL, asked and graded: `solver(call_format)` makes the `solve` of a benchmark, `grade` grades it."""
 
 from __future__ import annotations
 
@@ -10,38 +10,39 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from pytest_modeleval.bfcl.answer_grading import grade_answer
-from pytest_modeleval.bfcl.categories import CATEGORIES, Style
-from pytest_modeleval.bfcl.conversation import Conversation, converse
-from pytest_modeleval.bfcl.dialect import TextDialect, ToolDialect
-from pytest_modeleval.bfcl.memory import Memories, ask_memory
-from pytest_modeleval.bfcl.simulation import NoProcessAvailable, Session, Simulations, TrueCall
-from pytest_modeleval.bfcl.text_prompts import system_text, with_system
-from pytest_modeleval.bfcl.tool_schemas import add_hints, simulated_functions, tools
-from pytest_modeleval.bfcl.web_questions import Web, ask_web
-from pytest_modeleval.bfcl.wheel import DEFAULT_VERSION
 from pytest_modeleval.declaration import Model
 from pytest_modeleval.graders.calls import Call, Language, grade_text_calls, grade_tool_calls
 from pytest_modeleval.graders.calls.python_text import parse_call
 from pytest_modeleval.records import Grade, Request, Response, Sample
-from pytest_modeleval.web_search.config import read_choice
+from pytest_modeleval.web_search.config import read_web_config
+
+from .answer_grading import grade_answer
+from .categories import CATEGORIES, Style
+from .conversation import Conversation, converse
+from .dialect import TextDialect, ToolDialect
+from .memory import Memories, ask_memory
+from .simulation import CpuLimitExceeded, Session, Simulations, TrueCall
+from .text_prompts import system_text, with_system
+from .tool_schemas import add_hints, simulated_functions, tools
+from .web_questions import Web, ask_web
+from .wheel import DEFAULT_VERSION
 
 
-class Asking(StrEnum):
-    """Ways of asking for calls: as native tools, or as text. Their scores are not comparable."""
+class CallFormat(StrEnum):
+    """Ways of call_format for calls: as native tools, or as text. Their scores are not comparable."""
 
     TOOLS = "tools"
     TEXT = "text"
 
 
 @dataclass(frozen=True, slots=True)
-class Solved:
-    """What came of one question. asking: how it was asked; response: of a single request; else conversation.
+class Solution:
+    """What came of one question. call_format: how it was asked; response: of a single request; else conversation.
 
     cause, explanation: what the check of the conversation found; "" if all is well.
     """
 
-    asking: Asking
+    call_format: CallFormat
     response: Response | None = None
     conversation: Conversation | None = None
     cause: str = ""
@@ -49,50 +50,53 @@ class Solved:
 
 
 def solver(
-    always: Asking | None = None, *, version: str = DEFAULT_VERSION
-) -> Callable[[Sample, Model], Coroutine[Any, Any, Solved]]:
-    """The `solve` of a benchmark over the given bfcl-eval version. always: the way of asking, None for the model's."""
+    always: CallFormat | None = None, *, version: str = DEFAULT_VERSION
+) -> Callable[[Sample, Model], Coroutine[Any, Any, Solution]]:
+    """The `solve` of a benchmark over the given bfcl-eval version.
 
-    async def solve(sample: Sample, model: Model) -> Solved:
-        asking = always or (Asking.TEXT if model.tool_calls == "text" else Asking.TOOLS)
+    always: the format of calls; None for the one that suits the model.
+    """
+
+    async def solve(sample: Sample, model: Model) -> Solution:
+        call_format = always or (CallFormat.TEXT if model.tool_calls == "text" else CallFormat.TOOLS)
         style = CATEGORIES[sample.data["category"]].style
         if style is Style.SINGLE:
-            return Solved(asking, response=await model.ask(single_request(sample, asking)))
+            return Solution(call_format, response=await model.ask(single_request(sample, call_format)))
         if style is Style.MEMORY:
-            return await _from_memory(sample, model, asking, version)
+            return await _from_memory(sample, model, call_format, version)
         if style is Style.WEB:
             functions = await asyncio.to_thread(simulated_functions, "WebSearchAPI", version)
             said = await ask_web(
-                sample, model, _dialect(asking), web=model.shared(Shared).searched(), functions=functions
+                sample, model, _dialect(call_format), web=model.shared(SharedState).searched(), functions=functions
             )
-            return Solved(asking, conversation=said)
-        return await _in_turns(sample, model, asking, version)
+            return Solution(call_format, conversation=said)
+        return await _in_turns(sample, model, call_format, version)
 
     return solve
 
 
-def single_request(sample: Sample, asking: Asking) -> Request:
+def single_request(sample: Sample, call_format: CallFormat) -> Request:
     """The request of a single-turn question: the messages as they are in the data, functions with language hints."""
     data = sample.data
     functions = add_hints(data["functions"], Language(data["language"]))
     messages = data["messages"][0]
-    if asking is Asking.TEXT:
+    if call_format is CallFormat.TEXT:
         return Request(with_system(messages, system_text(functions, data.get("text_form"))))
     return Request(messages, tools=tools(functions))
 
 
-def grade(sample: Sample, solved: Solved) -> Grade:
+def grade(sample: Sample, solution: Solution) -> Grade:
     """The grade of a question, from what `solve` returned."""
-    if solved.response is not None:
-        grader = grade_text_calls if solved.asking is Asking.TEXT else grade_tool_calls
-        return grader(sample, solved.response)
-    if solved.cause == "simulation_exhausted":
-        return Grade.wrong(None, cause=solved.cause, explanation=solved.explanation)
-    if solved.conversation is None:
+    if solution.response is not None:
+        grader = grade_text_calls if solution.call_format is CallFormat.TEXT else grade_tool_calls
+        return grader(sample, solution.response)
+    if solution.cause == "simulation_exhausted":
+        return Grade.wrong(None, cause=solution.cause, explanation=solution.explanation)
+    if solution.conversation is None:
         raise ValueError("solve returned neither a response nor a conversation")
     if CATEGORIES[sample.data["category"]].style in (Style.MEMORY, Style.WEB):
-        return grade_answer(sample, solved.conversation)
-    return grade_turns(solved.conversation, solved.cause, solved.explanation)
+        return grade_answer(sample, solution.conversation)
+    return grade_turns(solution.conversation, solution.cause, solution.explanation)
 
 
 def grade_turns(conversation: Conversation, cause: str, explanation: str) -> Grade:
@@ -112,12 +116,12 @@ def _written(rounds: Sequence[Sequence[Call]]) -> str:
     return ", ".join(call.name for calls in rounds for call in calls) or "-"
 
 
-async def _in_turns(sample: Sample, model: Model, asking: Asking, version: str) -> Solved:
+async def _in_turns(sample: Sample, model: Model, call_format: CallFormat, version: str) -> Solution:
     data = sample.data
-    shared = model.shared(Shared)
+    shared = model.shared(SharedState)
     await shared.read(data["classes"], version)
     functions, held_back = _offered(data, version)
-    dialect = _dialect(asking)
+    dialect = _dialect(call_format)
     has_long_context = "long_context" in data["category"]
     apis = shared.of(version)
     session = apis.session(data["classes"], data["config"], has_long_context=has_long_context)
@@ -125,24 +129,24 @@ async def _in_turns(sample: Sample, model: Model, asking: Asking, version: str) 
         try:
             said = await converse(model, dialect, data["messages"], functions, session.call, held_back=held_back)
             cause, explanation = await _checked(session, said, sample.target)
-        except NoProcessAvailable as limit:
+        except CpuLimitExceeded as limit:
             said, cause, explanation = Conversation(()), "simulation_exhausted", str(limit)
-    return Solved(asking, conversation=said, cause=cause, explanation=explanation)
+    return Solution(call_format, conversation=said, cause=cause, explanation=explanation)
 
 
-async def _from_memory(sample: Sample, model: Model, asking: Asking, version: str) -> Solved:
-    shared = model.shared(Shared)
+async def _from_memory(sample: Sample, model: Model, call_format: CallFormat, version: str) -> Solution:
+    shared = model.shared(SharedState)
     try:
         said = await ask_memory(
-            sample, model, _dialect(asking), apis=shared.of(version), memories=shared.memories, version=version
+            sample, model, _dialect(call_format), apis=shared.of(version), memories=shared.memories, version=version
         )
-    except NoProcessAvailable as limit:
-        return Solved(asking, None, Conversation(()), "simulation_exhausted", str(limit))
-    return Solved(asking, conversation=said)
+    except CpuLimitExceeded as limit:
+        return Solution(call_format, None, Conversation(()), "simulation_exhausted", str(limit))
+    return Solution(call_format, conversation=said)
 
 
-def _dialect(asking: Asking) -> TextDialect | ToolDialect:
-    return TextDialect() if asking is Asking.TEXT else ToolDialect()
+def _dialect(call_format: CallFormat) -> TextDialect | ToolDialect:
+    return TextDialect() if call_format is CallFormat.TEXT else ToolDialect()
 
 
 async def _checked(session: Session, said: Conversation, truth: Sequence[Sequence[str]]) -> tuple[str, str]:
@@ -171,8 +175,8 @@ def _offered(
 
 
 @dataclass(slots=True)
-class Shared:
-    """What the questions of one run share: `model.shared(Shared)`.
+class SharedState:
+    """What the questions of one run share: `model.shared(SharedState)`.
 
     described: APIs of a version whose descriptions are in memory.
     """
@@ -192,7 +196,7 @@ class Shared:
     def searched(self) -> Web:
         """Who searches, as the environment says."""
         if self.web is None:
-            self.web = Web(read_choice(), os.environ)
+            self.web = Web(read_web_config(), os.environ)
         return self.web
 
     def of(self, version: str) -> Simulations:

@@ -6,71 +6,35 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from pytest_modeleval.bfcl.answer_grading import ANSWER_FORM
-from pytest_modeleval.bfcl.categories import WEB_CORPUS
-from pytest_modeleval.bfcl.conversation import MAX_ROUNDS, Conversation, converse
-from pytest_modeleval.bfcl.dialect import Dialect
-from pytest_modeleval.bfcl.text_prompts import with_system
 from pytest_modeleval.declaration import Model
-from pytest_modeleval.errors import Ungraded
-from pytest_modeleval.records import Kind, Request, Response, Sample
-from pytest_modeleval.web_search.config import SERPAPI_KEY, WebConfig
-from pytest_modeleval.web_search.corpus import Corpus
-from pytest_modeleval.web_search.engines import SearXng, SerpApi
-from pytest_modeleval.web_search.provider import Hit, Page, Provider, failed
-from pytest_modeleval.web_search.recordings import Record, Replay
+from pytest_modeleval.records import Request, Response, Sample
+from pytest_modeleval.web_search.config import WebConfig
+from pytest_modeleval.web_search.provider import Provider, provider_error
+from pytest_modeleval.web_search.provider_factory import open_corpus, open_provider
 from pytest_modeleval.web_search.tools import MOST_CHARACTERS, WebTools
+
+from .answer_grading import ANSWER_FORM
+from .categories import WEB_CORPUS
+from .conversation import MAX_ROUNDS, Conversation, converse
+from .dialect import Dialect
+from .text_prompts import with_system
 
 # Text of web pages has 3 to 4 characters a token; HTML has fewer.
 CHARACTERS_PER_TOKEN = 2.5
 ROUND_TOKENS = 150
 
 
-class NotConfigured:
-    """Stands where no provider is set: in rescoring, where nothing is searched."""
-
-    name = "none"
-    is_live = False
-
-    def refusal(self) -> Ungraded | None:
-        """See Provider."""
-        return None
-
-    async def search(self, keywords: str, region: str) -> tuple[Hit, ...]:
-        """See Provider."""
-        raise failed("no provider is set", cause="no_provider", kind=Kind.GRADER_ERROR)
-
-    async def page(self, url: str) -> Page:
-        """See Provider."""
-        raise failed("no provider is set", cause="no_provider", kind=Kind.GRADER_ERROR)
-
-
 class Web:
     """What the web questions of one run share: the providers, and whether any page could be reached so far."""
 
-    def __init__(self, choice: WebConfig, environ: Mapping[str, str]) -> None:
-        self._live = provider_of(choice, environ)
-        self._corpus: Provider = Corpus(choice.corpus) if choice.corpus is not None else NotConfigured()
+    def __init__(self, config: WebConfig, environ: Mapping[str, str]) -> None:
+        self._live = open_provider(config, environ)
+        self._corpus = open_corpus(config)
         self.has_reached = False
 
     def provider(self, category: str) -> Provider:
-        """Who searches for the questions of a category."""
+        """The provider for the questions of a category."""
         return self._corpus if category == WEB_CORPUS else self._live
-
-
-def provider_of(choice: WebConfig, environ: Mapping[str, str]) -> Provider:
-    """The provider of a choice. The key is read here and kept nowhere else."""
-    if choice.kind == "replay" and choice.folder is not None:
-        return Replay(choice.folder)
-    if choice.missing:
-        return NotConfigured()
-    live: Provider
-    if choice.kind == "serpapi":
-        key = environ.get(SERPAPI_KEY, "").strip()
-        live = SerpApi(choice.url, key, allow_private=choice.allow_private)
-    else:
-        live = SearXng(choice.url, allow_private=choice.allow_private)
-    return Record(choice.record, live) if choice.record is not None else live
 
 
 async def ask_web(
@@ -92,7 +56,7 @@ async def ask_web(
     said = await converse(measured, dialect, turns, functions, tools.answer)
     web.has_reached = web.has_reached or tools.has_reached
     if tools.is_unproven and not web.has_reached:
-        raise failed(
+        raise provider_error(
             "no page could be reached in this run so far; is there a way to the internet from here (HTTPS_PROXY)?",
             cause="no_network",
         )

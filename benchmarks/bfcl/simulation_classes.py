@@ -24,20 +24,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-PACKAGE = "bfcl_eval.eval_checker.multi_turn_eval.func_source_code"
-MODULES = {
-    "GorillaFileSystem": "gorilla_file_system",
-    "MathAPI": "math_api",
-    "MessageAPI": "message_api",
-    "TwitterAPI": "posting_api",
-    "TicketAPI": "ticket_api",
-    "TradingBot": "trading_bot",
-    "TravelAPI": "travel_booking",
-    "VehicleControlAPI": "vehicle_control",
-    "MemoryAPI_kv": "memory_kv",
-    "MemoryAPI_rec_sum": "memory_rec_sum",
-    "MemoryAPI_vector": "memory_vector",
-}
+from .official_modules import MODULES, PACKAGE
+
 STATELESS = ("MathAPI",)
 # Upstream refuses these names before it evaluates a call; the text reaches the model, so it is kept.
 REFUSED = ("kill", "exit", "quit", "remove", "unlink", "popen", "Popen", "run")

@@ -7,11 +7,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytest_modeleval.bfcl.categories import CATEGORIES
-from pytest_modeleval.bfcl.text_prompts import all_forms
-from pytest_modeleval.bfcl.wheel import DEFAULT_VERSION, member
 from pytest_modeleval.datasets import Row
 from pytest_modeleval.records import Sample
+
+from .categories import CATEGORIES
+from .text_prompts import all_forms
+from .wheel import DEFAULT_VERSION, member
 
 SUBSET = "format_sensitivity"
 _DATA = "bfcl_eval/data"

@@ -9,10 +9,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from pytest_modeleval.bfcl.text_prompts import describe, system_text, with_system
-from pytest_modeleval.bfcl.tool_schemas import shared_tools
 from pytest_modeleval.graders.calls import Call, NoCallsFound, decode_text, decode_tool_calls
 from pytest_modeleval.records import Request, Response, ToolCall
+
+from .text_prompts import describe, system_text, with_system
+from .tool_schemas import shared_tools
 
 Message = dict[str, Any]
 Offer = Sequence[Mapping[str, Any]]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from pytest_modeleval.bfcl.conversation import Conversation
 from pytest_modeleval.records import Grade, Sample
+
+from .conversation import Conversation
 
 ANSWER_FORM = (
     "Give your final answer to the user in this form: {'answer': a short and precise answer, 'context': briefly, how "

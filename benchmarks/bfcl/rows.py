@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_modeleval.bfcl.categories import CATEGORIES, WEB_CORPUS, Category, Style
-from pytest_modeleval.bfcl.wheel import DEFAULT_VERSION, NAME, sha256_of_wheel
 from pytest_modeleval.datasets import Dataset, Progress, Row
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.fetch.package import PackageFile
 from pytest_modeleval.fetch.source import Fetched
 from pytest_modeleval.records import Sample
-from pytest_modeleval.web_search.config import read_choice
+from pytest_modeleval.web_search.config import read_web_config
 from pytest_modeleval.web_search.corpus import index_of
+
+from .categories import CATEGORIES, WEB_CORPUS, Category, Style
+from .wheel import DEFAULT_VERSION, NAME, sha256_of_wheel
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def to_sample(row: Row) -> Sample:
     category = CATEGORIES.get(row.subset)
     if category is None:
         raise DataError(f"expected a category of BFCL V4, found {row.subset!r}, in {row.where}")
-    if category.name == WEB_CORPUS and (corpus := read_choice().corpus) is not None:
+    if category.name == WEB_CORPUS and (corpus := read_web_config().corpus) is not None:
         # Samples are made before the first request: what is wrong with the documents is told now.
         index_of(corpus)
     turns = row["question"]

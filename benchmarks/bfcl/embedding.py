@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from pytest_modeleval._support.retry import RetryLater, retry_async
 from pytest_modeleval.declaration import Model
 from pytest_modeleval.errors import DataError, SettingsError, Ungraded
 from pytest_modeleval.records import Kind
@@ -30,8 +31,8 @@ EMBEDDING_MODEL, EMBEDDING_KEY_ENV = "MODELEVAL_EMBEDDING_MODEL", "MODELEVAL_EMB
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
 MISSING = f"no embedding model is set; set {EMBEDDING} to embedded, or to an address such as http://localhost:8000/v1"
 TIMEOUT_S = 60.0
-TRIES = 4
-FIRST_WAIT_S = 0.5
+# Waits between the attempts for one text, seconds.
+WAITS_S = (0.5, 2.0, 8.0)
 MOST_BYTES = 64 * 1024 * 1024
 
 
@@ -53,7 +54,7 @@ class EmbeddingConfig:
         return "" if self.missing else self.model
 
 
-def read_embedding(environ: Mapping[str, str] | None = None) -> EmbeddingConfig:
+def read_embedding_config(environ: Mapping[str, str] | None = None) -> EmbeddingConfig:
     """The choice that the environment makes. Raises SettingsError for a value that is none."""
     given = os.environ if environ is None else environ
     chosen = given.get(EMBEDDING, "").strip()
@@ -81,7 +82,7 @@ class Embedder:
     """Gives vectors of length 1, each text's once per run, and journaled, so that rescoring needs no model."""
 
     def __init__(self) -> None:
-        self._choice = read_embedding()
+        self._choice = read_embedding_config()
         self._known: dict[str, list[float]] = {}
         self._client: httpx.Client | None = None
 
@@ -106,22 +107,16 @@ class Embedder:
         if self._choice.missing:
             raise _failed(self._choice.missing)
         if not self._choice.url:
-            from pytest_modeleval.bfcl.minilm import embed  # noqa: PLC0415 - scipy, 91 MB of weights
+            from .minilm import embed  # noqa: PLC0415 - scipy, 91 MB of weights
 
             try:
                 return (await asyncio.to_thread(embed, [text]))[0]
             except DataError as error:
                 raise _failed(str(error)) from error
-        wait_s = FIRST_WAIT_S
-        for left in reversed(range(TRIES)):
-            try:
-                return await asyncio.to_thread(self._post, text)
-            except _Again as again:
-                if not left:
-                    raise _failed(f"{again} ({TRIES} attempts)") from again
-            await asyncio.sleep(wait_s)
-            wait_s *= 4
-        raise AssertionError("unreachable")
+        try:
+            return await retry_async(lambda: asyncio.to_thread(self._post, text), WAITS_S)
+        except RetryLater as last:
+            raise _failed(f"{last} ({len(WAITS_S) + 1} attempts)") from last
 
     def _post(self, text: str) -> list[float]:
         import httpx  # noqa: PLC0415 - only where an endpoint is asked
@@ -141,16 +136,12 @@ class Embedder:
                         raise _failed(f"{self._choice.url} sent more than {MOST_BYTES} bytes")
                 status = answer.status_code
         except httpx.HTTPError as error:
-            raise _Again(f"{self._choice.url} does not answer: {type(error).__name__}") from error
+            raise RetryLater(f"{self._choice.url} does not answer: {type(error).__name__}") from error
         if status == 429 or status >= 500:
-            raise _Again(f"{self._choice.url} answers with status {status}")
+            raise RetryLater(f"{self._choice.url} answers with status {status}")
         if status != 200:
             raise _failed(f"{self._choice.url} answers with status {status}: {raw[:200].decode('utf-8', 'replace')}")
         return unit_vector(_first_vector(raw))
-
-
-class _Again(Exception):
-    """Worth another attempt."""
 
 
 def _first_vector(raw: bytes) -> list[float]:

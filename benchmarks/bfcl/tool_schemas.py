@@ -12,9 +12,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytest_modeleval.bfcl.wheel import functions_of
 from pytest_modeleval.graders.calls import Language
 from pytest_modeleval.records import SharedTools
+
+from .wheel import functions_of
 
 _SYNTAX = {Language.PYTHON: "Python 3", Language.JAVA: "Java 8", Language.JAVASCRIPT: "JavaScript"}
 _LISTS = ("Array", "ArrayList", "array")
