@@ -1,7 +1,7 @@
-"""A Request becomes the body of POST /chat/completions. Pure: the same input gives the same bytes, everywhere.
+"""The body of POST /chat/completions from a Request. Pure: the same input gives the same bytes on every machine.
 
-Format: the OpenAI chat completions API as SGLang and vLLM speak it. Everything is sent explicitly, because an unset
-field means the server's own default, which an upgrade may change without a word.
+Format: the OpenAI chat completions API as SGLang and vLLM implement it. Every parameter is sent explicitly, because an
+unset field means the server's own default, which an upgrade may change silently.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ SHIPPED_PARAMS: Mapping[str, Any] = {"temperature": 0.0, "top_p": 1.0, "max_toke
 def effective_params(
     *, benchmark: Mapping[str, Any], profile: Mapping[str, Any], user: Mapping[str, Any], context_tokens: int | None
 ) -> dict[str, Any]:
-    """The generation parameters of a benchmark's requests: shipped < benchmark < profile < user.
+    """The generation parameters of a benchmark's requests; later ones win: shipped, benchmark, profile, user.
 
-    A max_tokens that leaves no room for the prompt would be refused with status 400 by every server; it is lowered to
-    three quarters of the context. The caller tells the user (see `max_tokens_note`).
+    A max_tokens that leaves no room for the prompt is lowered to three quarters of the context, since servers would
+    refuse it with status 400. The plugin warns about it when a run is prepared.
     """
     params = {**SHIPPED_PARAMS, **benchmark, **profile, **user}
     limit = params.get("max_tokens")
@@ -39,8 +39,8 @@ def effective_params(
 def seed_of(key: ItemKey) -> int:
     """The seed of an item, 0 to 2**31 - 1, from the sample's id and the repeat alone.
 
-    Repeats are separate requests with seeds of their own: n > 1 shares one seed on some servers, and then
-    all n answers are the same one.
+    Repeats are separate requests with seeds of their own: some servers use one seed for all n choices of a request,
+    which makes all n equal.
     """
     text = f"{key.benchmark}\x00{key.sample}\x00{key.repeat}".encode()
     return int.from_bytes(hashlib.sha256(text).digest()[:4], "big") & 0x7FFFFFFF
@@ -63,15 +63,15 @@ def encode_body(request: Request, *, model: str, params: Mapping[str, Any], seed
 
 
 def prompt_digest(request: Request) -> str:
-    """16 hex digits of sha256 over what is asked: messages, tools, response format, and the request's own parameters.
+    """16 hex digits of sha256 over messages, tools, response format and the request's own parameters.
 
-    Parameters of the run, the seed and the model are left out: the same question asked in the same words.
+    Equal for the same question in the same words: parameters of the run, the seed and the model do not count.
     """
     return hashlib.sha256(encode_body(request, model="", params={}, seed=0)).hexdigest()[:16]
 
 
 def _encoded(tools: Sequence[Mapping[str, Any]]) -> Any:
-    """Tools as orjson takes them; those of thousands of requests are made text once."""
+    """Tools for orjson. Tools shared by thousands of requests are encoded once."""
     if not isinstance(tools, SharedTools):
         return list(tools)
     if tools.encoded is None:
@@ -80,10 +80,10 @@ def _encoded(tools: Sequence[Mapping[str, Any]]) -> Any:
 
 
 def request_key(hashed: Hash, *, repeat: int, occurrence: int, identity: str) -> str:
-    """The journal key: sha256 (64 hex digits) of body, repeat, and the identity of the model.
+    """The journal key: sha256 (64 hex digits) of body, repeat, occurrence and the identity of the model.
 
-    hashed: hashlib.sha256(body), left as it is. occurrence counts the same body asked again within one item (a check
-    that asks twice on purpose), from 0.
+    hashed: hashlib.sha256(body); not modified. occurrence: how often the item sent the same body before, from 0 (a
+    check may send it twice on purpose).
     """
     digest = hashed.copy()
     digest.update(f"\x00{repeat}\x00{occurrence}\x00{identity}".encode())

@@ -1,7 +1,7 @@
-"""The one place where a model's thinking is cut from its answer. Pure, total, linear in the length of the text.
+"""Separates a model's thinking from its answer, here only. Pure, total, linear in the length of the text.
 
-Why it matters: thinking that stays in the text is read by graders. A draft "ANSWER: B" inside a cut-off thinking
-block, or before a bare closing tag, then counts as the answer.
+Thinking left in the text is read by graders: a draft "ANSWER: B" inside a thinking block that was cut off, or before a
+bare closing tag, would count as the answer.
 """
 
 from __future__ import annotations
@@ -11,27 +11,26 @@ from typing import NamedTuple
 
 
 class Split(NamedTuple):
-    """A reply in two parts.
-
-    text: what graders read. reasoning: everything else but the tags.
-    is_open: the last thinking block was never closed, so the reply ended (or was cut) while the model was thinking.
-    """
+    """A reply in two parts."""
 
     text: str
+    """Read by graders."""
     reasoning: str
+    """Everything else, without the tags."""
     is_open: bool
+    """The last thinking block was never closed: the reply ended, or was cut, while the model was thinking."""
 
 
 _FINAL = r"(?:<\|start\|>assistant)?<\|channel\|>\s{0,4}final[^<]{0,200}<\|message\|>"
-# One row for each family: name, opening tag, closing tag, both as patterns. Upper and lower case are the same, and
-# a tag may hold spaces before its closing bracket and after an opening one.
+# One row for each family: name, pattern of the opening tag, pattern of the closing tag. Case does not matter, and a
+# tag may contain spaces next to its brackets.
 #
-# Closing patterns begin with a character, so that the search for them is a plain scan.
+# Closing patterns begin with a literal character, so that the search for them is a plain scan.
 _FAMILIES: tuple[tuple[str, str, str], ...] = (
     # <think>: DeepSeek-R1, Qwen3, GLM-4.5, MiniMax-M2, Kimi-K2 and most others (SGLang, srt/parser/reasoning_parser.py;
-    # vLLM, vllm/reasoning/basic_parsers.py). <thinking>, <thought>: what prompts ask models without tokens of their
-    # own to write. <seed:think>: ByteDance Seed-OSS (vllm/reasoning/seedoss_reasoning_parser.py). <longcat_think>:
-    # Meituan LongCat (vllm/reasoning/longcat_reasoning_parser.py). <mm:think>: the same with a name space.
+    # vLLM, vllm/reasoning/basic_parsers.py). <thinking>, <thought>: written by models without such tokens
+    # when the prompt asks for it. <seed:think>: ByteDance Seed-OSS (vllm/reasoning/seedoss_reasoning_parser.py).
+    # <longcat_think>: Meituan LongCat (vllm/reasoning/longcat_reasoning_parser.py). <mm:think>: with a name space.
     *(
         (name, rf"<\s{{0,4}}{name}\s{{0,4}}>", rf"</\s{{0,4}}{name}\s{{0,4}}>")
         for name in ("think", "thinking", "thought", "seed:think", "longcat_think", "mm:think")
@@ -45,7 +44,7 @@ _FAMILIES: tuple[tuple[str, str, str], ...] = (
     # Gemma 4 (vllm/reasoning/gemma4_reasoning_parser.py).
     ("gemma", r"<\|channel>(?:thought\n)?", r"<channel\|>"),
     # gpt-oss, the harmony format (SGLang, GptOssDetector; openai/harmony, docs/format.md): every channel but "final"
-    # is not meant for the reader. The header of the final channel closes what came before it, even where <|end|> is
+    # is not meant for the reader. The header of the final channel closes an earlier channel even if <|end|> is
     # missing.
     (
         "harmony",
@@ -54,7 +53,7 @@ _FAMILIES: tuple[tuple[str, str, str], ...] = (
         rf"<\|(?:end|call)\|>|{_FINAL}",
     ),
 )
-# Closes nothing by itself and is no answer either: what ends a harmony message outside a thinking channel.
+# Ends a harmony message outside a thinking channel: closes nothing, and is not part of the answer.
 _DROPPED = r"<\|(?:return|end|call)\|>"
 
 _CLOSE = [re.compile(f"(?i:{close})") for _, _, close in _FAMILIES]
@@ -67,8 +66,8 @@ _TAG = re.compile(
     + "|".join(f"(?P<o{index}>{opening})" for index, (_, opening, _) in enumerate(_FAMILIES))
     + f"|(?P<dropped>{_DROPPED}))"
 )
-# Where a tag may begin. It starts with a set of characters, which the search looks for at the speed of a scan; the
-# alternatives of _TAG, tried at every character, would cost a hundred times as much.
+# Where a tag may begin. The pattern starts with a character set, so the search is a fast scan; trying the
+# alternatives of _TAG at every character would cost a hundred times as much.
 _HINT = re.compile(
     r"[<\[◁][|/]?+\s{0,4}+(?=[tslmercTSLMERC])(?i:think|thought|seed:|longcat_|mm:|start|end|channel|return|call)"
 )
@@ -78,8 +77,8 @@ _QUOTES = {"`": "`", '"': '"', "'": "'", "“": "”", "‘": "’"}
 def split_thinking(content: str | None, reasoning_content: str | None) -> Split:
     """Separate thinking from the answer.
 
-    content, reasoning_content: the fields of the message as they came. reasoning_content is thinking as a whole.
-    Inside content these rules hold, for every family of tags:
+    content, reasoning_content: the fields of the message. All of reasoning_content is thinking. Rules for content, for
+    every family of tags:
 
     - A block runs from its opening tag to the next closing tag of the same family. Text around and between blocks is
       answer. An opening tag inside a block opens nothing: servers and models both put one in front.
@@ -87,11 +86,11 @@ def split_thinking(content: str | None, reasoning_content: str | None) -> Split:
     - A closing tag outside a block (the template wrote the opening one) makes everything before it thinking, so that
       after nested blocks, too, only what follows the last closing tag is answer.
     - A tag directly between quotes or back-ticks, such as `</think>` in prose or "</think>" in a program, is a
-      mention and stays in the text. Nothing else protects a tag: a code fence does not, for in thinking that breaks
-      off half-way fences are open as often as not.
+      mention and stays in the text. A code fence does not protect a tag: in thinking that breaks off, fences are
+      often left open.
 
-    Joined, text and reasoning hold every character of both fields but the tags, in their order; reasoning_content
-    and thinking from the content are parted by a line end.
+    Text and reasoning together contain every character of both fields except the tags, in order; a line break
+    separates reasoning_content from thinking found in the content.
     """
     content = content or ""
     reasoning = reasoning_content or ""
@@ -109,9 +108,9 @@ def split_thinking(content: str | None, reasoning_content: str | None) -> Split:
 
 
 def _pieces(content: str) -> tuple[list[tuple[str, bool]], int, bool]:
-    """The content without its tags, cut where tags were: (piece, is it thinking).
+    """The content split at its tags: pieces as (text, is_thinking).
 
-    Also the position of the first piece that can be answer, and whether the last block is open.
+    Then the position of the first piece that can be answer, and whether the last block is open.
     """
     pieces: list[tuple[str, bool]] = []
     answer_from = 0
@@ -133,7 +132,7 @@ def _pieces(content: str) -> tuple[list[tuple[str, bool]], int, bool]:
 
 
 def _next_tag(text: str, position: int) -> re.Match[str] | None:
-    """The next tag outside a block that is not merely mentioned."""
+    """The next tag outside a block that is no mention."""
     while (hint := _HINT.search(text, position)) is not None:
         found = _TAG.match(text, hint.start())
         if found is not None and not _is_mention(text, found):
@@ -143,7 +142,7 @@ def _next_tag(text: str, position: int) -> re.Match[str] | None:
 
 
 def _next_close(family: int, text: str, position: int) -> re.Match[str] | None:
-    """The next closing tag of the family that is not merely mentioned."""
+    """The next closing tag of the family that is no mention."""
     while (found := _CLOSE[family].search(text, position)) is not None:
         if not _is_mention(text, found):
             return found
