@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 from loopback import LoopbackServer, loopback
 from suites import Suite, key_answer
 
-# A busy machine is no failed test: hypothesis would fail an example that takes 200 ms once, or data that come slowly.
-settings.register_profile("any-machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("any-machine")
+# `pytest --model NAME` at the top of the repository loads this file, also where the test dependencies are missing.
+if importlib.util.find_spec("hypothesis") is not None:
+    from hypothesis import HealthCheck, settings
+
+    # On a busy machine a single example may take longer than 200 ms, and data may be generated slowly.
+    settings.register_profile("any-machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("any-machine")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

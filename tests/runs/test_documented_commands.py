@@ -112,12 +112,13 @@ def run(words: list[str], folder: Path, data: Path) -> subprocess.CompletedProce
     while "=" in words[0]:
         name, _, value = words.pop(0).partition("=")
         given[name] = value
-    module = {"pytest": "pytest", "modeleval": "pytest_modeleval.cli"}[words[0]]
-    options = ["-p", "no:cacheprovider"] if module == "pytest" else []
+    # The commands of the environment, not `python -m`, which would put the current folder on the path.
+    program = str(Path(PLAIN_PYTHON).with_name(words[0]))
+    options = ["-p", "no:cacheprovider"] if words[0] == "pytest" else []
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("MODELEVAL_", "PYTEST_"))}
     environ = {**kept, "MODELEVAL_DATA": str(data), "MY_KEY": "a-key", "COLUMNS": "100", **given}
     return subprocess.run(
-        [PLAIN_PYTHON, "-m", module, *words[1:], *options],
+        [program, *words[1:], *options],
         cwd=folder,
         env=environ,
         capture_output=True,
