@@ -204,7 +204,7 @@ def _side(path: Path) -> Baseline:
         1
         for plan in plans
         for key in plan.item_keys()
-        if key not in known or not (known[key].kind.is_verdict or known[key].is_spared)
+        if key not in known or not (known[key].kind.is_verdict or known[key].is_stopped_early)
     )
     return Baseline(
         label=str(path),

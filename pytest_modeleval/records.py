@@ -42,7 +42,7 @@ VERDICTS = frozenset({Kind.RIGHT, Kind.WRONG, Kind.NO_ANSWER, Kind.TRUNCATED})
 # Causes of NOT_RUN that nobody misses: no gate's verdict needed the item. DROPPED was asked all the same: its request
 # was on its way when the last verdict became certain.
 STOPPED_EARLY, DROPPED, DECIDED = "stopped_early", "stopped_early_asked", "decided"
-SPARED = frozenset({STOPPED_EARLY, DROPPED, DECIDED})
+STOPPED_CAUSES = frozenset({STOPPED_EARLY, DROPPED, DECIDED})
 UNGRADED = tuple(kind for kind in Kind if kind not in VERDICTS)
 
 
@@ -295,6 +295,6 @@ class Outcome:
     prompt: str = ""
 
     @property
-    def is_spared(self) -> bool:
+    def is_stopped_early(self) -> bool:
         """It was not asked because no verdict needed it: neither missing nor in any count."""
-        return self.kind is Kind.NOT_RUN and self.cause in SPARED
+        return self.kind is Kind.NOT_RUN and self.cause in STOPPED_CAUSES

@@ -17,34 +17,49 @@ PASSED, FAILED, CANNOT_JUDGE = "passed", "failed", "cannot judge"
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """The score of one subset.
-
-    num: samples with a verdict, the denominator of the score; planned: samples that were to be asked.
-    score: mean credit from 0 to 1, None if nothing has a verdict.
-    low, high: 95 % interval, None if it does not exist; method: how it was made, e.g. "wilson".
-    counts: items (samples x repeats) of every kind. repeats: epochs asked of each sample.
-    if_ungraded_wrong, if_ungraded_right: bounds of the score; equal to it where everything is graded.
-    causes: why items with a verdict are lost, most frequent first. marks: items of every mark (records.Grade).
-    is_suspicious: every item is 0 or no_answer, which a harness fault explains better than a model does.
-    spared: items that no gate's verdict needed, and that were therefore not asked; in no count and not in planned.
-    """
+    """The score of one subset."""
 
     subset: str
+
     num: int
+    """Samples with a verdict: the denominator of the score."""
+
     planned: int
+    """Samples that were to be asked."""
+
     score: float | None
+    """Mean credit from 0 to 1; None if nothing has a verdict."""
+
     low: float | None
     high: float | None
+    """The 95 % interval; None if it does not exist."""
+
     method: str
+    """How the interval was made, such as "wilson"; "" without one."""
+
     counts: Mapping[Kind, int]
+    """Items (samples x repeats) of every kind."""
+
     repeats: int = 1
+    """Requests planned for each sample."""
+
     if_ungraded_wrong: float | None = None
     if_ungraded_right: float | None = None
+    """Bounds of the score; equal to it where everything is graded."""
+
     is_suspicious: bool = False
+    """Every item is 0 or no_answer, which a harness fault explains better than a model does."""
+
     completion_tokens: int = 0
+
     causes: Mapping[str, int] = field(default_factory=dict)
+    """Why items with a verdict are lost, most frequent first."""
+
     marks: Mapping[str, int] = field(default_factory=dict)
-    spared: int = 0
+    """Items of every mark (records.Grade)."""
+
+    stopped_early: int = 0
+    """Items that no gate's verdict needed, and that were therefore not asked; in no count and not in `planned`."""
 
     @property
     def ungraded(self) -> int:
@@ -59,44 +74,48 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class PartScore:
-    """A second look at a subset: by another metric, or at some of its samples only.
-
-    metric: of the score. by, group: the samples whose property `by` ("difficulty") is `group` ("hard"); both "" for
-    all of the subset. score: of these samples; score.subset is the subset's name.
-    """
+    """A second look at a subset: by another metric, or at some of its samples only."""
 
     metric: str
+
     score: Score
+    """Of these samples; score.subset is the subset's name."""
+
     by: str = ""
     group: str = ""
+    """The samples whose property `by` ("difficulty") is `group` ("hard"); both "" for all of the subset."""
 
 
 @dataclass(frozen=True, slots=True)
 class AggregateScore:
-    """Several subsets combined.
-
-    score: None where parts are missing (is_partial); at_least and at_most then bound what the whole could be.
-    missing: the parts that are not there; note: one sentence for people, "" if whole.
-    """
+    """Several subsets combined."""
 
     name: str
     num: int
+
     score: float | None
+    """None where parts are missing."""
+
     low: float | None
     high: float | None
+    """The 95 % interval; None if it does not exist."""
+
     is_partial: bool = False
+
     at_least: float | None = None
     at_most: float | None = None
+    """Bounds of the whole where it is partial; None where a size that they need is not known."""
+
     missing: tuple[str, ...] = ()
+    """The parts that are not there."""
+
     note: str = ""
+    """One sentence for people; "" if whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkSummary:
-    """One benchmark: its subsets in the order of the declaration, then its aggregates.
-
-    parts: further metrics and breakdowns of the subsets.
-    """
+    """One benchmark: its subsets in the order of the declaration, then its aggregates."""
 
     benchmark: str
     version: str
@@ -104,61 +123,78 @@ class BenchmarkSummary:
     subsets: tuple[Score, ...]
     aggregates: tuple[AggregateScore, ...] = ()
     advice: Mapping[str, Advice] = field(default_factory=dict)
+
     parts: tuple[PartScore, ...] = ()
+    """Further metrics and breakdowns of the subsets."""
 
 
 @dataclass(frozen=True, slots=True)
 class GateVerdict:
-    """A gate, judged. verdict: "passed", "failed" or "cannot judge"; reason: one full sentence.
-
-    The figures of that sentence, None where it has none. kind: "regression", "floor" or "ceiling". score: what was
-    judged, a score or share from 0 to 1 or a quantile in seconds or tokens, with low and high as its 95 % interval;
-    n: questions judged. p, adjusted_p: one-sided, before and after Holm; alpha: what adjusted_p is held against.
-    detectable: the smallest true drop (or distance beyond the limit) found four times in five. newly_wrong,
-    newly_right: questions that lost or won against the baseline.
-    """
+    """A gate, judged, with the figures of its sentence; None where it has none."""
 
     name: str
+
     verdict: str
+    """PASSED, FAILED or CANNOT_JUDGE."""
+
     reason: str
+    """One full sentence."""
+
     kind: str = ""
+    """"regression", "floor" or "ceiling"."""
+
     score: float | None = None
+    """What was judged: a score or share from 0 to 1, or a quantile in seconds or tokens."""
+
     low: float | None = None
     high: float | None = None
+    """The 95 % interval of `score`."""
+
     n: int | None = None
+    """Questions judged."""
+
     p: float | None = None
     adjusted_p: float | None = None
+    """One-sided p-value, before and after Holm."""
+
     alpha: float | None = None
+    """What adjusted_p is held against."""
+
     detectable: float | None = None
+    """The smallest true drop (or distance beyond the limit) that is found four times in five."""
+
     newly_wrong: int | None = None
     newly_right: int | None = None
+    """Questions whose value fell or rose against the baseline."""
 
 
 @dataclass(frozen=True, slots=True)
 class Savings:
-    """What a run that asks no more than its gates need has asked. asked, of: items (samples x repeats).
-
-    because: "stopped early" (--eval-stop-early) or "decided" (--eval-repeat-until-decided).
-    """
+    """How much a run has asked that asks no more than its gates need."""
 
     asked: int
     of: int
+    """Items (samples x repeats)."""
+
     because: str
+    """"stopped early" (--eval-stop-early) or "decided" (--eval-repeat-until-decided)."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """A whole run. is_complete: every planned item has a verdict, but for at most the allowed number.
-
-    saved: None for a run that was to ask everything.
-    """
+    """A whole run."""
 
     model: str
+
     is_complete: bool
+    """Every planned item has a verdict, but for at most the allowed number."""
+
     benchmarks: tuple[BenchmarkSummary, ...]
     gates: tuple[GateVerdict, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+
     saved: Savings | None = None
+    """None for a run that was to ask everything."""
 
     @property
     def ungraded(self) -> int:
@@ -172,35 +208,46 @@ PROMPT_DIGITS = 4
 
 @dataclass(frozen=True, slots=True)
 class ExperimentIdentity:
-    """What must be the same for two results of a benchmark to be comparable.
-
-    data_sha256: of the rows asked from, "" if unknown. params: generation parameters as sent, without keys of any kind.
-    prompts: (subset, sample) -> the first PROMPT_DIGITS of what was asked (Outcome.prompt), so that runs over different
-    samples compare on those that both have; empty where it is not known. prompt_sha256: over all of them.
-    """
+    """What must be the same for two results of a benchmark to be comparable (`experiment.identity_differences`)."""
 
     benchmark: str
     version: str
+
     data_sha256: str = ""
+    """Of the rows asked from; "" if unknown."""
+
     prompt_sha256: str = ""
+    """Over all prompts."""
+
     params: Mapping[str, Any] = field(default_factory=dict)
+    """Generation parameters as sent, without keys of any kind."""
+
     prompts: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """(subset, sample) -> the first PROMPT_DIGITS of the digest of its prompt (Outcome.prompt), so that runs over
+    different samples compare on those that both have; empty where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """An earlier result, blessed by a person.
-
-    label: how messages call it, usually its path. made_utc: when the run was made, ISO 8601. metrics: benchmark ->
-    metric. flip_rates: benchmark -> share of answers that differ between two runs of that unchanged deployment, where
-    it was measured. facts: whatever else is known of the run.
-    """
+    """An earlier result, blessed by a person."""
 
     label: str
+    """How messages call it, usually its path."""
+
     model: str
+
     made_utc: str
+    """When the run was made, ISO 8601."""
+
     identities: Mapping[str, ExperimentIdentity]
+
     metrics: Mapping[str, str]
+    """Benchmark -> metric."""
+
     outcomes: Mapping[ItemKey, Outcome]
+
     flip_rates: Mapping[str, float] = field(default_factory=dict)
+    """Benchmark -> share of answers that differ between two runs of that unchanged deployment, where measured."""
+
     facts: Mapping[str, Any] = field(default_factory=dict)
+    """Whatever else is known of the run."""

@@ -29,7 +29,7 @@ def run_summary(
     plans = merge_plans(contents.plans)
     keys = {key for plan in plans for key in plan.item_keys()}
     known = [contents.outcomes[key] for key in keys if key in contents.outcomes]
-    spared = [outcome for outcome in known if outcome.is_spared]
+    spared = [outcome for outcome in known if outcome.is_stopped_early]
     asked = len(keys) - len(spared)
     graded = sum(1 for outcome in known if outcome.kind.is_verdict)
     dropped = sum(1 for outcome in spared if outcome.cause == DROPPED)
@@ -141,7 +141,7 @@ def _benchmark(plan: Plan, outcomes: Mapping[ItemKey, Outcome]) -> BenchmarkSumm
     for key in plan.item_keys():
         found = by_subset.setdefault(key.subset, [])
         outcome = outcomes.get(key) or Outcome(key=key, kind=Kind.NOT_RUN)
-        if outcome.is_spared:
+        if outcome.is_stopped_early:
             spared[key.subset] = spared.get(key.subset, 0) + 1
         else:
             found.append(outcome)
@@ -193,5 +193,5 @@ def _score(name: str, outcomes: Sequence[Outcome], samples: int, spared: int, *,
     score = score_subset(name, outcomes, asked, metric=metric)
     # A question of which some repeats were spared misses none of them.
     counts = {**score.counts, Kind.NOT_RUN: sum(outcome.kind is Kind.NOT_RUN for outcome in outcomes)}
-    score = replace(score, counts=counts, spared=spared)
+    score = replace(score, counts=counts, stopped_early=spared)
     return replace(score, if_ungraded_wrong=score.score, if_ungraded_right=score.score) if not score.ungraded else score

@@ -1,7 +1,7 @@
 """Tests that may be looked at after every sample: betting against "all is well". Pure.
 
 A *badness* is a bounded number for each sample whose mean is at most 0 if the gate's claim holds: the drop beyond the
-margin, the floor minus the credit, the truncation beyond its ceiling. Somebody who bets a fraction of their wealth on
+margin, the floor minus the credit, the truncation beyond its ceiling. A bettor who stakes a fraction of their wealth on
 badness, before seeing it, cannot expect to gain while the claim holds: the wealth is a test supermartingale, and by
 Ville's inequality (1939) it ever reaches 1/alpha with a chance of at most alpha, however often one looks. (Shafer
 2021, JRSS A 184; Waudby-Smith and Ramdas 2024, "Estimating means of bounded random variables by betting", JRSS B 86,
@@ -58,7 +58,7 @@ def betting_p(badness: Any, worst: float) -> float:
 class Wealth:
     """The running wealth of one bettor, and the anytime-valid p-value that it gives.
 
-    worst: badness is never below -worst; best: nor above best.
+    Badness lies between -worst and best.
     """
 
     def __init__(self, worst: float, best: float) -> None:

@@ -24,49 +24,67 @@ _ALL_PAIRS = 4
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Two results on the questions that both answered; change is second minus first.
-
-    first, second: numbers of the sides. low, high: 95 % interval of the change (Tango 1998 for single answers,
-    cluster-robust t otherwise; None for fewer than two units). p: two-sided and exact (McNemar, sign flips);
-    adjusted_p: after Holm over all differences of the comparison. detectable: the smallest drop that a one-sided test
-    at 0.05 finds four times in five. flips: questions whose value changed: first the `losses`, then the `gains`.
-    """
+    """Two results on the questions that both answered."""
 
     first: int
     second: int
+    """The places of the two sides."""
+
     n: int
+    """Questions that both answered."""
+
     change: float
+    """Second minus first."""
+
     low: float | None
     high: float | None
+    """The 95 % interval of the change: Tango 1998 for single answers, a cluster-robust t interval otherwise; None for
+    fewer than two units."""
+
     losses: int
     gains: int
+    """Questions whose value fell, and rose."""
+
     p: float
+    """Two-sided and exact (McNemar, sign flips)."""
+
     adjusted_p: float
+    """After Holm over all differences of the comparison."""
+
     detectable: float | None
+    """The smallest drop that a one-sided test at 0.05 finds four times in five."""
+
     flips: tuple[Question, ...]
+    """The questions whose value changed: first the losses, then the gains."""
 
 
 @dataclass(frozen=True, slots=True)
 class ComparedScope:
-    """One benchmark or subset: the score of each side (None where it has none), and the differences.
-
-    obstacles: sentences on pairs that were not compared; remarks: on pairs that were, but were asked differently.
-    """
+    """One benchmark or subset."""
 
     benchmark: str
     subset: str
+
     scores: tuple[float | None, ...]
+    """The score of each side; None where it has none."""
+
     questions: tuple[int, ...]
+    """The questions of each side that have a value."""
+
     differences: tuple[Difference, ...]
+
     obstacles: tuple[str, ...] = ()
+    """Sentences on pairs that were not compared."""
+
     remarks: tuple[str, ...] = ()
+    """Sentences on pairs that were compared although they were asked differently."""
 
 
 def compare(sides: Sequence[Baseline]) -> tuple[ComparedScope, ...]:
     """Compare two or more results, runs and baselines alike; every pair of up to four, else each with the first.
 
     Results that were made from other data or under another version of the benchmark are not compared; other
-    parameters and prompts are remarked upon, since comparing those may be the purpose.
+    parameters and prompts lead to a remark, since comparing those may be the purpose.
     """
     names: dict[str, None] = {}
     for side in sides:
@@ -113,7 +131,7 @@ def _scope(
         if found.n:
             differences.append(_difference(first, second, found))
         elif values[first] and values[second]:
-            obstacles.append(f"{names} have no question in common that both have a verdict on")
+            obstacles.append(f"{names} have no question in common on which both have a verdict")
     scored = [[v.value for v in found.values() if v.value is not None] for found in values]
     return ComparedScope(
         benchmark,

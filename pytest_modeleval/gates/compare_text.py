@@ -51,7 +51,7 @@ def letter(number: int) -> str:
 
 
 def difference_text(found: Difference) -> str:
-    """One sentence: who is better and by how much, or plainly that nothing tells them apart."""
+    """One sentence: who is better and by how much, or plainly that nothing distinguishes them."""
     one, other = letter(found.first), letter(found.second)
     interval = ""
     if found.low is not None and found.high is not None:
@@ -63,7 +63,7 @@ def difference_text(found: Difference) -> str:
         return f"{one} to {other}: {change}, {'worse' if found.change < 0 else 'better'}: {counts}; {p}."
     sees = f"drops of {points(found.detectable)} or more" if found.detectable is not None else "no drop at all"
     return (
-        f"{one} to {other}: {change}, a tie: nothing here tells them apart: {counts}; {p};"
+        f"{one} to {other}: {change}, a tie: nothing here distinguishes them: {counts}; {p};"
         f" four times in five this comparison finds {sees}."
     )
 

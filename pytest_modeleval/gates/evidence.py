@@ -1,4 +1,4 @@
-"""What gates judge: the outcomes of a run, those of a baseline, and the questions that both answered. Pure."""
+"""The outcomes of a run, those of a baseline, and the questions that both answered. Pure."""
 
 from __future__ import annotations
 
@@ -15,12 +15,16 @@ from pytest_modeleval.results import ExperimentIdentity, RunSummary
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A run, as gates see it. aggregates: benchmark -> its declared aggregates, every part named."""
+    """A run, as gates see it."""
 
     summary: RunSummary
     outcomes: Mapping[ItemKey, Outcome]
+
     identities: Mapping[str, ExperimentIdentity] = field(default_factory=dict)
+    """Benchmark -> how it was asked."""
+
     aggregates: Mapping[str, Sequence[Aggregate]] = field(default_factory=dict)
+    """Benchmark -> its declared aggregates, every part named."""
 
     @property
     def metrics(self) -> dict[str, str]:
@@ -30,24 +34,34 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Questions with a value in baseline and run, in the order of their ids.
-
-    values: in the baseline, per question; drops: baseline minus run. weights: of each question in the score, mean 1.
-    clusters: "" where a question stands alone. is_single: every value is one right/wrong answer. unpaired: questions
-    of the run that the baseline lacks or that have no value on one side. before, after: scores on the paired questions.
-    repeats: verdicts on a question in the baseline and in the run (the median).
-    """
+    """Questions with a value in baseline and run, in the order of their ids."""
 
     keys: tuple[Question, ...]
+
     values: Floats
+    """The value of each question in the baseline."""
+
     drops: Floats
+    """Baseline minus run."""
+
     weights: Floats
+    """The weight of each question in the score, mean 1."""
+
     clusters: tuple[str, ...]
+    """"" where a question stands alone."""
+
     is_single: bool
+    """Every value is one right/wrong answer."""
+
     unpaired: int
+    """Questions of the run that the baseline lacks or that have no value on one side."""
+
     before: float | None
     after: float | None
+    """Scores on the paired questions; None without any."""
+
     repeats: tuple[int, int] = (1, 1)
+    """Verdicts on a question in the baseline and in the run (the median)."""
 
     @property
     def n(self) -> int:
@@ -81,7 +95,7 @@ class Pairs:
         return len(set(named)) < len(named)
 
     def units(self) -> tuple[Floats, Floats]:
-        """Weighted drops and weights, summed over each cluster: what can be thought of as independent."""
+        """Weighted drops and weights, summed over each cluster: the units that can be taken as independent."""
         places: dict[str, int] = {}
         unit = np.asarray(
             [places.setdefault(name or f"\0{row}", len(places)) for row, name in enumerate(self.clusters)], dtype=int

@@ -1,4 +1,4 @@
-"""How much an unchanged deployment moves by itself, and what a wanted sensitivity costs. Pure."""
+"""How much an unchanged deployment moves by itself, and how many answers a wanted sensitivity needs. Pure."""
 
 from __future__ import annotations
 
@@ -19,20 +19,26 @@ _MOST_SAMPLES = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class NoiseLevel:
-    """The flip rate of one benchmark: chance that two answers to the same question are graded differently.
-
-    For partial credit: the mean difference of two grades. low, high: 95 % interval, None where it does not exist.
-    questions: those with two or more verdicts; answers: verdicts on them. score_deviation: standard deviation of the
-    score of one run that asks these questions once, from this noise alone.
-    """
+    """The noise of one benchmark."""
 
     benchmark: str
+
     questions: int
+    """Questions with two or more verdicts."""
+
     answers: int
+    """Verdicts on them."""
+
     flip_rate: float
+    """Chance that two answers to the same question are graded differently; for partial credit, the mean difference of
+    two grades."""
+
     low: float | None
     high: float | None
+    """The 95 % interval of the flip rate; None where it does not exist."""
+
     score_deviation: float
+    """Standard deviation, from this noise alone, of the score of one run that asks these questions once."""
 
 
 def noise_levels(runs: Sequence[Mapping[ItemKey, Outcome]]) -> tuple[NoiseLevel, ...]:
@@ -95,7 +101,7 @@ def noise_text(levels: Sequence[NoiseLevel], *, alpha: float = 0.01) -> list[str
             f" {level.questions} questions, {level.answers} answers; the score moves by"
             f" {points(level.score_deviation)} (one standard deviation) from run to run by itself;"
             f" a regression gate over them at alpha {alpha:g} {sees};"
-            f" tell the gate: flip_rate = {level.flip_rate:.4f}"
+            f" for the gates file: flip_rate = {level.flip_rate:.4f}"
         )
     return lines
 
@@ -143,7 +149,7 @@ def repeats_needed(
 ) -> int | None:
     """Fewest repeats of n questions, in baseline and run alike, that find a true drop; None if `most` do not.
 
-    Supposes that the noise comes from questions that are answered like the toss of a coin, a share of twice the flip
+    Assumes that the noise comes from questions that are answered like the toss of a coin, a share of twice the flip
     rate; noise that is spread over more questions needs about as many repeats.
     """
     for repeats in range(1, most + 1):
@@ -182,7 +188,7 @@ def bernoulli_noise(
 def plan_text(
     drop: float, *, flip_rate: float, alpha: float = 0.01, margin: float = 0.0, samples: int | None = None
 ) -> list[str]:
-    """What it takes to find a drop: samples asked once, and repeats of the samples there are."""
+    """The samples, asked once, that it takes to find a drop, and the repeats if there are only so many samples."""
     what = f"to find a true drop of {points(drop)} four times in five at alpha {alpha:g}"
     what += f" beyond a margin of {points(margin)}" if margin else ""
     if drop <= margin:

@@ -30,18 +30,20 @@ _NORMAL = NormalDist()
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """How far question values move between two runs of an unchanged deployment.
-
-    sizes: possible absolute differences of a question's value, each > 0 and <= 1; shares: how often each occurs. What
-    is left of 1 is the share of questions that do not move. For single right/wrong answers: sizes (1.0,) and shares
-    (flip rate,). before, before_shares: the values of questions in the baseline and how often each occurs, which is
-    what a lost question loses.
-    """
+    """How far question values move between two runs of an unchanged deployment."""
 
     sizes: tuple[float, ...] = (1.0,)
+    """Possible absolute differences of a question's value, each > 0 and <= 1."""
+
     shares: tuple[float, ...] = (0.0,)
+    """How often each size occurs; the rest of 1 is the share of questions that do not move. For single right/wrong
+    answers: sizes (1.0,) and shares (flip rate,)."""
+
     before: tuple[float, ...] = (1.0,)
+    """The values of questions in the baseline: the amount that a lost question loses."""
+
     before_shares: tuple[float, ...] = (1.0,)
+    """How often each of them occurs."""
 
     @classmethod
     def of(cls, differences: Floats, before: Floats) -> Noise:

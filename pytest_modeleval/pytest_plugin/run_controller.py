@@ -14,7 +14,7 @@ from pytest_modeleval.pytest_plugin.display import Display, StatusLine, Tally
 from pytest_modeleval.pytest_plugin.gate_reports import gate_reports
 from pytest_modeleval.pytest_plugin.item_reports import ATTRIBUTE, status_of
 from pytest_modeleval.pytest_plugin.termination import TerminationSignal
-from pytest_modeleval.records import SPARED, ItemKey, Kind
+from pytest_modeleval.records import STOPPED_CAUSES, ItemKey, Kind
 from pytest_modeleval.reports.text_layout import visible
 from pytest_modeleval.results import GateVerdict, RunSummary
 from pytest_modeleval.runs import lifecycle as runs
@@ -209,7 +209,7 @@ class RunController:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count samples for the live line, and failures that are none of a sample's ungraded ends."""
         facts = getattr(report, ATTRIBUTE, None)
-        if facts is not None and facts["cause"] not in SPARED:
+        if facts is not None and facts["cause"] not in STOPPED_CAUSES:
             self.tally.count(facts["benchmark"], KINDS[facts["kind"]], facts["value"])
         if not report.failed:
             return

@@ -115,7 +115,7 @@ def ungraded_parts(counts: Mapping[Kind, int], unrecorded: int = 0) -> str:
 
 def unrecorded_of(score: Score) -> int:
     """Planned items of a subset that no count holds."""
-    return max(0, score.planned * max(1, score.repeats) - score.items - score.spared)
+    return max(0, score.planned * max(1, score.repeats) - score.items - score.stopped_early)
 
 
 def _subset_row(entry: BenchmarkSummary, score: Score) -> ScoreRow:

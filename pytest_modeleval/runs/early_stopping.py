@@ -34,7 +34,7 @@ class ItemFilter(Protocol):
     """Says which items are still needed. `why_not` is called from the engine's thread too."""
 
     def why_not(self, key: ItemKey) -> str:
-        """The cause (records.SPARED) for which an item is not asked; "" if it is needed."""
+        """The cause (records.STOPPED_CAUSES) for which an item is not asked; "" if it is needed."""
 
     def is_reached(self, key: ItemKey) -> bool:
         """False while it cannot be known whether the item is needed: it is not asked ahead."""
@@ -82,7 +82,7 @@ class StopWhenDecided:
 
     def see(self, outcome: Outcome) -> None:
         """See ItemFilter."""
-        if not outcome.is_spared and outcome.key not in self._seen:
+        if not outcome.is_stopped_early and outcome.key not in self._seen:
             self._seen.add(outcome.key)
             self._state.observe(outcome)
             self._update()

@@ -26,7 +26,7 @@ INTERRUPTED = "The run did not come to its end, so nothing is judged; the same c
 
 
 class GateRunner:
-    """Reads gates and baseline at the start, so that a mistake is told before anything is asked."""
+    """Judges the gates of a run. Reads gates and baseline at the start: a mistake in them ends the run before it asks."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -77,7 +77,7 @@ class GateRunner:
         early = self.early_stop(contents, int(run["order_seed"])) if run.get("order_seed") is not None else None
         if early is not None:
             for outcome in contents.outcomes.values():
-                if not outcome.is_spared:
+                if not outcome.is_stopped_early:
                     early.observe(outcome)
         return judge(
             self.gates,
@@ -224,7 +224,7 @@ def evidence(summary: RunSummary, contents: Contents) -> Evidence:
     plans = merge_plans(contents.plans)
     return Evidence(
         summary,
-        {key: outcome for key, outcome in contents.outcomes.items() if not outcome.is_spared},
+        {key: outcome for key, outcome in contents.outcomes.items() if not outcome.is_stopped_early},
         identities=identities_of(plans, contents.outcomes),
         aggregates=_aggregates(plans),
     )

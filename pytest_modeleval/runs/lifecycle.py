@@ -177,7 +177,7 @@ def earlier_items(settings: Settings, folder: Path) -> frozenset[ItemKey]:
         for plan in merge_plans(contents.plans)
         for key in plan.item_keys()
         # What was spared has no answer that could be graded again, and nobody missed it.
-        if key not in contents.outcomes or not contents.outcomes[key].is_spared
+        if key not in contents.outcomes or not contents.outcomes[key].is_stopped_early
     )
     if not settings.only:
         return planned

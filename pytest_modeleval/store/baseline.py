@@ -1,7 +1,7 @@
 """A baseline file: an earlier result, small enough to be reviewed (docs/gates.md).
 
 Outcomes are strings, one letter for each sample and one string for each repeat: r right, w wrong, n no answer,
-t truncated, "." no verdict. Partial credit stands beside them, and four hex digits for the prompt of each sample. A
+t truncated, "." no verdict. Partial credit stands next to them, and four hex digits for the prompt of each sample. A
 baseline is written only when asked for (--eval-bless) and never moves by itself.
 """
 

@@ -67,7 +67,7 @@ def _subset(score: Score) -> JsonObject:
         "suspicious": score.is_suspicious,
         "causes": dict(score.causes),
         "marks": dict(score.marks),
-        "spared": score.spared,
+        "spared": score.stopped_early,
     }
 
 

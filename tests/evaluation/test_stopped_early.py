@@ -38,10 +38,10 @@ def test_every_item_is_counted_or_spared(samples: list[list[str]]) -> None:
     (score,) = found.subsets
     flat = [fate for repeats in samples for fate in repeats]
     lost = sum(fate in ("timeout", "missing") for fate in flat)
-    assert score.spared == sum(fate in (STOPPED_EARLY, DROPPED, DECIDED) for fate in flat)
+    assert score.stopped_early == sum(fate in (STOPPED_EARLY, DROPPED, DECIDED) for fate in flat)
     assert score.counts[Kind.RIGHT] == flat.count("right")
     assert score.counts[Kind.TIMEOUT] == flat.count("timeout")
     assert score.counts[Kind.NOT_RUN] == flat.count("missing")
-    assert score.items + score.spared == len(flat)
+    assert score.items + score.stopped_early == len(flat)
     if not lost:
         assert score.if_ungraded_wrong == score.score == score.if_ungraded_right

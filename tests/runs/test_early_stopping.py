@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pytest_modeleval.gates import EarlyStop, parse_gates, seeded_order
 from pytest_modeleval.pytest_plugin.skipped_by_gate import SkippedByGate
-from pytest_modeleval.records import DECIDED, SPARED, STOPPED_EARLY, ItemKey, Kind, Outcome
+from pytest_modeleval.records import DECIDED, STOPPED_CAUSES, STOPPED_EARLY, ItemKey, Kind, Outcome
 from pytest_modeleval.runs.early_stopping import (
     RepeatUntilDecided,
     StopFlagReader,
@@ -107,5 +107,5 @@ def test_what_stands_for_a_spared_item_is_known_as_such() -> None:
     for cause in (DECIDED, STOPPED_EARLY):
         for was_asked in (False, True):
             error = SkippedByGate(cause, was_asked=was_asked)
-            assert error.cause in SPARED
+            assert error.cause in STOPPED_CAUSES
             assert str(error.msg).startswith("decided" if cause == DECIDED else "stopped early")
