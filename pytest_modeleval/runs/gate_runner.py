@@ -26,7 +26,7 @@ INTERRUPTED = "The run did not come to its end, so nothing is judged; the same c
 
 
 class GateRunner:
-    """Judges the gates of a run. Gates and baseline are read at the start, so that a mistake is reported before asking."""
+    """Judges the gates of a run. Gates and baseline are read, and their mistakes reported, before anything is asked."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
