@@ -152,7 +152,7 @@ class RunController:
                 on_down=lambda replica, why: states.set(replica, RESTARTING),
                 on_up=lambda replica: states.set(replica, UP),
                 on_abandoned=states.set,
-                pulse=states.pulse,
+                activity=states.pulse,
             )
         return self._states
 

@@ -68,7 +68,7 @@ def find_profile(settings: Settings) -> Profile | None:
     is_known = settings.model in profiles.profile_names(settings.project_dir)
     profile = None
     if is_known or settings.urls or "extends" in table or "urls" in table:
-        profile = profiles.load_profile(settings.model, project_dir=settings.project_dir, overridden=table)
+        profile = profiles.load_profile(settings.model, project_dir=settings.project_dir, overriding=table)
     if profile is None and not settings.urls:
         known = ", ".join(profiles.profile_names(settings.project_dir))
         near = profiles.closest_profile(settings.model, project_dir=settings.project_dir)

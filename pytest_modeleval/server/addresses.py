@@ -1,20 +1,19 @@
-"""Server addresses as people write them, made into the one form that the client needs. Pure."""
+"""Server addresses as people write them, normalised to the one form that the client needs. Pure."""
 
 from __future__ import annotations
 
-import ipaddress
 from urllib.parse import urlsplit, urlunsplit
 
+from pytest_modeleval._support import redact
 from pytest_modeleval.errors import ConnectError
 
 _ENDPOINTS = ("/chat/completions", "/completions", "/models")
-_HIGHEST_PORT = 65_535
 
 
 def normalise_url(url: str) -> str:
     """The base address: scheme, host, port and version path, without a slash at the end.
 
-    "localhost:8000" becomes "http://localhost:8000/v1"; a path that is given is kept, an endpoint at its end is not.
+    "localhost:8000" becomes "http://localhost:8000/v1"; a given path is kept, an endpoint at its end is removed.
     Raises ConnectError for anything else than http(s)://host[:port][/path].
     """
     text = url.strip()
@@ -27,13 +26,22 @@ def normalise_url(url: str) -> str:
         host, port, parts = None, None, urlsplit("")
     is_usable = bool(host) and parts.scheme in ("http", "https") and not any(mark.isspace() for mark in text)
     if parts.username or parts.password:
-        # Not repeated: what stands before the @ is often a key.
+        # Not repeated: the part before the @ is often a key.
         raise ConnectError(
             "--model-url: expected http://HOST:PORT/v1, found an address with a user name or key in it; "
             "put the key into an environment variable and name that with --model-key-env"
         )
-    if parts.query or parts.fragment or not is_usable or port == 0:
-        raise ConnectError(f"--model-url: expected an address such as http://localhost:8000/v1, found {url!r}")
+    if parts.query or parts.fragment:
+        # Not repeated either.
+        raise ConnectError(
+            f"--model-url: expected an address such as http://localhost:8000/v1, found one with a query or fragment "
+            f"after {urlunsplit((parts.scheme, parts.netloc, parts.path, '', ''))!r}; if it holds a key, put the key "
+            "into an environment variable and name that with --model-key-env"
+        )
+    if not is_usable or port == 0:
+        raise ConnectError(
+            f"--model-url: expected an address such as http://localhost:8000/v1, found {redact.url(url)!r}"
+        )
     path = parts.path.rstrip("/")
     for endpoint in _ENDPOINTS:
         path = path.removesuffix(endpoint)
@@ -43,14 +51,3 @@ def normalise_url(url: str) -> str:
 def root_of(base: str) -> str:
     """Where the server's own endpoints are (/health, /server_info): the base address without its version path."""
     return base.rstrip("/").removesuffix("/v1")
-
-
-def is_loopback(url: str) -> bool:
-    """True if the address names this very machine, so that no proxy may stand between."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -1,13 +1,15 @@
-"""The server of one run: found at an address, or launched because nothing answered there; ended only if it is ours."""
+"""The server of one run: found at an address, or launched because nothing answers there; stopped only if it is ours."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 from typing import TYPE_CHECKING, Self
 
+from pytest_modeleval._support import suggest
 from pytest_modeleval.errors import ConnectError, SettingsError
 from pytest_modeleval.server.identify import UnreachableError, identify
-from pytest_modeleval.server.profiles import closest_profile, profile_names
+from pytest_modeleval.server.profiles import profile_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,14 +18,17 @@ if TYPE_CHECKING:
 
     from pytest_modeleval.server.launched_server import LaunchedServer
     from pytest_modeleval.server.profiles import Profile
-    from pytest_modeleval.server.server_info import ServerFacts
+    from pytest_modeleval.server_facts import ServerFacts
+
+_LOG = logging.getLogger("pytest_modeleval.server")
 
 
-class ServerSession:
-    """What answers in this run.
+class ServerHandle:
+    """The servers that answer in this run."""
 
-    facts: what is served, and where. launched: the servers that we started, one per replica; empty if none.
-    """
+    facts: ServerFacts
+    launched: tuple[LaunchedServer, ...]
+    """Those that we started, one for each replica; empty if none."""
 
     def __init__(self, facts: ServerFacts, launched: Sequence[LaunchedServer] = ()) -> None:
         self.facts = facts
@@ -31,11 +36,11 @@ class ServerSession:
 
     @property
     def is_ours(self) -> bool:
-        """True if we started what answers, and will stop it."""
+        """True if we started them, and will stop them."""
         return bool(self.launched)
 
     def stop(self) -> None:
-        """End what we started; nothing else. May be called again."""
+        """Stop the servers that we started, and no others. May be called again."""
         _stop_all(self.launched)
 
     def __enter__(self) -> Self:
@@ -56,69 +61,72 @@ def open_server(
     project_dir: Path,
     key: str | None = None,
     key_env: str | None = None,
-    say: Callable[[str], None] = lambda _: None,
-    live: Callable[[str], bool] = lambda _: False,
-) -> ServerSession:
+    report: Callable[[str], None] = lambda _: None,
+    show_progress: Callable[[str], bool] = lambda _: False,
+) -> ServerHandle:
     """Connect to `urls`, else to the profile's; launch the profile's command where nothing answers there.
 
-    log_dir: where a launched server's log goes (server.log; server-1.log and so on for further replicas).
-    say, live: told how far a launch has come, see LaunchedServer.
-    Raises SettingsError, ConnectError or LaunchError, one message each.
+    log_dir: for the logs of launched servers (server.log; server-1.log and so on for further replicas).
+    report, show_progress: see LaunchedServer. Raises SettingsError, ConnectError or LaunchError.
     """
     names = profile.served_names if profile else ()
     if urls:
-        return ServerSession(identify(urls, model=model, served_names=names, key=key, key_env=key_env))
+        return ServerHandle(identify(urls, model=model, served_names=names, key=key, key_env=key_env))
     if profile is None:
-        close = closest_profile(model, project_dir=project_dir)
-        known = ", ".join(profile_names(project_dir))
-        hint = f"did you mean --model {close}?" if close else f"known profiles: {known}"
         raise SettingsError(
             f"--model: expected a profile of models.toml, or the name of a served model together with --model-url; "
-            f"found {model!r}, {hint}"
+            f"found {model!r}, {suggest.hint(model, profile_names(project_dir))}"
         )
     if profile.urls:
         try:
-            return ServerSession(identify(profile.urls, model=model, served_names=names, key=key, key_env=key_env))
+            return ServerHandle(identify(profile.urls, model=model, served_names=names, key=key, key_env=key_env))
         except UnreachableError as error:
             if profile.launch is None:
                 raise
-            # A timeout or 503 means that somebody is there, still loading: a second server beside it would find
-            # neither its port nor free GPUs.
+            # A time-out or 503 means that a server is there and still loading: a second one would find neither its
+            # port nor free GPUs.
             if error.is_somebody_there:
                 raise
-            say(f"{model}: nothing answers at {', '.join(profile.urls)}, starting it")
+            report(f"{model}: nothing answers at {', '.join(profile.urls)}, starting it")
     if profile.launch is None:
         raise ConnectError(
             f"--model {model}: its profile in {profile.source} has neither urls nor a [launch] table; give the address "
             f"of a running server with --model-url"
         )
-    return _launched(model, profile, log_dir=log_dir, key=key, key_env=key_env, say=say, live=live)
+    return _launch(
+        model, profile, log_dir=log_dir, key=key, key_env=key_env, report=report, show_progress=show_progress
+    )
 
 
-def _launched(
+def _launch(
     model: str,
     profile: Profile,
     *,
     log_dir: Path,
     key: str | None,
     key_env: str | None,
-    say: Callable[[str], None],
-    live: Callable[[str], bool],
-) -> ServerSession:
+    report: Callable[[str], None],
+    show_progress: Callable[[str], bool],
+) -> ServerHandle:
     from pytest_modeleval.server import orphans  # noqa: PLC0415 - only where something is launched
     from pytest_modeleval.server.launched_server import LaunchedServer  # noqa: PLC0415
 
     assert profile.launch is not None
-    # No place for the traces of earlier runs means that there are none.
+    # Without a folder for records of earlier runs there are none.
     with contextlib.suppress(OSError):
-        for told in orphans.clean(orphans.state_dir()):
-            say(told)
+        for sentence in orphans.clean(orphans.state_dir()):
+            _LOG.info("%s", sentence)
+            report(sentence)
     servers: list[LaunchedServer] = []
     try:
         for replica in range(profile.launch.replicas):
             log_file = log_dir / (f"server-{replica}.log" if replica else "server.log")
-            servers.append(LaunchedServer(profile, log_file=log_file, say=say, live=live, replica=replica))
-        # Started together, awaited one after the other: as long as the slowest, not as all of them.
+            servers.append(
+                LaunchedServer(
+                    profile, log_file=log_file, report=report, show_progress=show_progress, replica=replica
+                )
+            )
+        # Started together, awaited one after the other: that takes as long as the slowest.
         for server in servers:
             server.wait_ready()
         facts = identify(
@@ -132,11 +140,11 @@ def _launched(
     except BaseException:
         _stop_all(servers)
         raise
-    return ServerSession(facts, servers)
+    return ServerHandle(facts, servers)
 
 
 def _stop_all(servers: Sequence[LaunchedServer]) -> None:
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 (only where something was launched)
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only where something was launched
 
     if len(servers) == 1:
         servers[0].stop()

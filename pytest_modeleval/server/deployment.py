@@ -1,4 +1,4 @@
-"""What about a deployment would spoil scores, told before the first benchmark request. Pure: facts in, text out."""
+"""Finds what about a deployment would spoil scores, before the first benchmark request. Pure: facts in, text out."""
 
 from __future__ import annotations
 
@@ -6,65 +6,70 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_modeleval.server.server_info import SGLANG, VLLM, ServerFacts
+from pytest_modeleval.server_facts import SGLANG, VLLM, ServerFacts
 
-# Every one of them changes answers; what we do not send, the server fills from the model's own file or its own mind.
+# Each of them changes answers. Unset ones are filled in from the model's own file or the server's defaults.
 _SAMPLING = ("temperature", "top_p", "top_k")
-# These refuse a request whose max_tokens cannot fit, with 400; others cut it in silence.
+# These refuse a request whose max_tokens cannot fit, with 400; others cut it silently.
 _REFUSING = frozenset({SGLANG, VLLM})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchmarkNeeds:
-    """What one benchmark asks of the server. params: as they will be sent; has_tools: it sends tools.
-
-    is_in_text: it would send tools, but was told to describe them in the prompt and to read calls from the text.
-    """
+    """What one benchmark needs of the server."""
 
     benchmark: str
+
     params: Mapping[str, Any] = field(default_factory=dict)
+    """As they will be sent."""
+
     has_tools: bool = False
+    """Whether its requests offer tools."""
+
     is_in_text: bool = False
+    """Whether the prompt describes the tools instead, and calls are parsed from the text."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeploymentIssue:
-    """Something to tell. is_fatal: no request of that benchmark can succeed, so the run must not begin."""
+    """One thing that people should know."""
 
     text: str
+
     is_fatal: bool = False
+    """Whether no request of that benchmark can succeed, so that the run must not begin."""
 
 
 def find_issues(
-    facts: ServerFacts, wishes: Sequence[BenchmarkNeeds], *, context_tokens: int | None = None
+    facts: ServerFacts, needs: Sequence[BenchmarkNeeds], *, context_tokens: int | None = None
 ) -> tuple[DeploymentIssue, ...]:
-    """Everything about the deployment that people should know before the run, each once, the fatal ones first.
+    """All issues of the deployment, each once, the fatal ones first.
 
-    context_tokens: the profile's, used where the server does not say its own.
+    context_tokens: the profile's, used where the server does not state its own.
     """
     found = [
-        *_context(facts, wishes, facts.context_tokens or context_tokens),
-        *_tools(facts, wishes),
-        *_calls_in_text(facts, wishes),
+        *_context(facts, needs, facts.context_tokens or context_tokens),
+        *_tools(facts, needs),
+        *_calls_in_text(facts, needs),
         *_thinking(facts),
-        *_sampling(facts, wishes),
+        *_sampling(facts, needs),
     ]
     if facts.is_auto_truncating:
         found.append(
             DeploymentIssue(
-                "the server cuts prompts that are too long instead of refusing them (allow-auto-truncate): questions "
-                "would be graded that the model never saw whole; start it without that flag"
+                "the server cuts prompts that are too long instead of refusing them (allow-auto-truncate): answers "
+                "to incomplete questions would be graded; start it without that flag"
             )
         )
     return tuple(sorted(dict.fromkeys(found), key=lambda finding: not finding.is_fatal))
 
 
-def _context(facts: ServerFacts, wishes: Sequence[BenchmarkNeeds], context: int | None) -> list[DeploymentIssue]:
+def _context(facts: ServerFacts, needs: Sequence[BenchmarkNeeds], context: int | None) -> list[DeploymentIssue]:
     if context is None:
         return []
     found = []
-    for wish in wishes:
-        asked = wish.params.get("max_tokens")
+    for need in needs:
+        asked = need.params.get("max_tokens")
         if not isinstance(asked, int) or asked < context:
             continue
         consequence = (
@@ -74,7 +79,7 @@ def _context(facts: ServerFacts, wishes: Sequence[BenchmarkNeeds], context: int 
         )
         found.append(
             DeploymentIssue(
-                f"{wish.benchmark} asks for max_tokens={asked}, but the context of {facts.model} holds {context} "
+                f"{need.benchmark} asks for max_tokens={asked}, but the context of {facts.model} holds {context} "
                 f"tokens for prompt and answer together: {consequence}. Serve it with a longer context, or give "
                 f"--eval-param max_tokens={max(1, context // 2)}",
                 is_fatal=facts.kind in _REFUSING,
@@ -83,8 +88,8 @@ def _context(facts: ServerFacts, wishes: Sequence[BenchmarkNeeds], context: int 
     return found
 
 
-def _tools(facts: ServerFacts, wishes: Sequence[BenchmarkNeeds]) -> list[DeploymentIssue]:
-    asking = [wish.benchmark for wish in wishes if wish.has_tools]
+def _tools(facts: ServerFacts, needs: Sequence[BenchmarkNeeds]) -> list[DeploymentIssue]:
+    asking = [need.benchmark for need in needs if need.has_tools]
     if not asking or facts.has_native_tool_calls:
         return []
     return [
@@ -95,8 +100,8 @@ def _tools(facts: ServerFacts, wishes: Sequence[BenchmarkNeeds]) -> list[Deploym
     ]
 
 
-def _calls_in_text(facts: ServerFacts, wishes: Sequence[BenchmarkNeeds]) -> list[DeploymentIssue]:
-    asking = [wish.benchmark for wish in wishes if wish.is_in_text]
+def _calls_in_text(facts: ServerFacts, needs: Sequence[BenchmarkNeeds]) -> list[DeploymentIssue]:
+    asking = [need.benchmark for need in needs if need.is_in_text]
     if not asking:
         return []
     why = "as the profile says"
@@ -122,15 +127,15 @@ def _thinking(facts: ServerFacts) -> list[DeploymentIssue]:
     return []
 
 
-def _sampling(facts: ServerFacts, wishes: Sequence[BenchmarkNeeds]) -> list[DeploymentIssue]:
+def _sampling(facts: ServerFacts, needs: Sequence[BenchmarkNeeds]) -> list[DeploymentIssue]:
     # Only these two read the model's generation_config.json; "openai" tells SGLang not to.
     if facts.kind not in _REFUSING or facts.sampling_defaults == "openai":
         return []
     found = []
-    for wish in wishes:
-        unset = [name for name in _SAMPLING if name not in wish.params]
+    for need in needs:
+        unset = [name for name in _SAMPLING if name not in need.params]
         # At temperature 0 the others change nothing.
-        if unset and wish.params.get("temperature") != 0:
+        if unset and need.params.get("temperature") != 0:
             found.append(
                 DeploymentIssue(
                     f"{', '.join(unset)} {'is' if len(unset) == 1 else 'are'} not set, so the server takes the "

@@ -1,41 +1,54 @@
-"""Waiting until GPUs have their memory back after a server was ended: SIGKILL returns before the driver has freed it.
+"""Waits until GPUs have released their memory after a server has ended: SIGKILL returns before the driver has freed it.
 
-Read through NVIDIA's own library (libnvidia-ml.so.1, part of every driver), by ctypes, so that nothing has to be
-installed. Where there is none, nothing is waited for.
+Read with NVIDIA's nvidia-ml-py (the extra `gpu`). Without it, or without a driver, there is nothing to wait for.
 """
 
 from __future__ import annotations
 
-import ctypes
+import contextlib
+import importlib.util
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
-_LIBRARY = "libnvidia-ml.so.1"
-# A driver keeps a little per process that is just going; what a model leaves is a hundred times that.
+# A driver keeps a little for each process that is just ending; a model leaves a hundred times that.
 _SLACK_BYTES = 512 * 1024 * 1024
 
 
-class _Memory(ctypes.Structure):
-    """nvmlMemory_t: total, free and used bytes."""
+def used_bytes(load: Callable[[], Any] | None = None) -> dict[int, int]:
+    """Bytes in use on each GPU of this machine, by its number; empty where NVML cannot say.
 
-    _fields_ = (("total", ctypes.c_ulonglong), ("free", ctypes.c_ulonglong), ("used", ctypes.c_ulonglong))
-
-
-def used_bytes(load: Callable[[str], Any] = ctypes.CDLL) -> dict[int, int]:
-    """Bytes in use on each GPU of this machine, by its number; empty where NVML cannot say. load: for tests."""
+    load: returns the module pynvml; for tests.
+    """
     try:
-        library = load(_LIBRARY)
-        if library.nvmlInit_v2() != 0:
-            return {}
-    except (OSError, AttributeError):
+        nvml = (load or _load_nvml)()
+        nvml.nvmlInit()
+    except Exception:  # noqa: BLE001 - not installed, no driver, a driver of another version: the GPUs are unknown
         return {}
+    found: dict[int, int] = {}
     try:
-        return _used(library)
-    except AttributeError:
+        for number in range(nvml.nvmlDeviceGetCount()):
+            # A GPU that cannot be read (lost, or without permission) is left out.
+            with contextlib.suppress(nvml.NVMLError):
+                device = nvml.nvmlDeviceGetHandleByIndex(number)
+                found[number] = int(nvml.nvmlDeviceGetMemoryInfo(device).used)
+    except nvml.NVMLError:
         return {}
     finally:
-        library.nvmlShutdown()
+        nvml.nvmlShutdown()
+    return found
+
+
+def is_missing() -> bool:
+    """True if this machine has NVIDIA's driver, and the package that asks it is not installed."""
+    return Path("/dev/nvidiactl").exists() and importlib.util.find_spec("pynvml") is None
+
+
+def _load_nvml() -> Any:
+    import pynvml  # noqa: PLC0415 - an optional package, and only for servers with gpu_release_s
+
+    return pynvml
 
 
 def await_memory(
@@ -48,8 +61,8 @@ def await_memory(
 ) -> str:
     """Wait until no GPU holds more than it did `before` the server was launched (and 512 MB).
 
-    "" if so, or where NVML cannot say; after limit_s a sentence that names the GPUs. Somebody else's process that has
-    come in the meantime looks the same: it is only told, never ended.
+    "" if so, or where NVML cannot say; after limit_s a sentence that names the GPUs. Another user's process that was
+    started in the meantime looks the same: it is only reported, never ended.
     """
     deadline = clock() + limit_s
     while held := _held(before, used()):
@@ -57,7 +70,7 @@ def await_memory(
             shown = ", ".join(f"GPU {number}: {amount / 2**30:.1f} GB" for number, amount in sorted(held.items()))
             return (
                 f"{limit_s:.0f} s after the server ended, memory is still held that was free before it started "
-                f"({shown}); see nvidia-smi for whose it is"
+                f"({shown}); nvidia-smi shows by which process"
             )
         sleep(0.5)
     return ""
@@ -69,17 +82,3 @@ def _held(before: Mapping[int, int], now: Mapping[int, int]) -> dict[int, int]:
         for number, used in now.items()
         if number in before and used - before[number] > _SLACK_BYTES
     }
-
-
-def _used(library: Any) -> dict[int, int]:
-    count = ctypes.c_uint()
-    if library.nvmlDeviceGetCount_v2(ctypes.byref(count)) != 0:
-        return {}
-    found: dict[int, int] = {}
-    for number in range(count.value):
-        device, memory = ctypes.c_void_p(), _Memory()
-        if library.nvmlDeviceGetHandleByIndex_v2(number, ctypes.byref(device)) != 0:
-            continue
-        if library.nvmlDeviceGetMemoryInfo(device, ctypes.byref(memory)) == 0:
-            found[number] = int(memory.used)
-    return found

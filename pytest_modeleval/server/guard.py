@@ -1,17 +1,18 @@
-"""The guard: a small process between pytest and a server, which outlives pytest and stops the server for certain.
+"""The guard: a small process between pytest and a server. It outlives pytest and stops the server for certain.
 
-    python guard.py --status-fd N --mark UUID --owner PID [--stop-s S] [--abort-url URL] -- COMMAND ...
+    python guard.py --status-fd N --mark UUID --owner PID [--stop-s S] [--abort-root URL] -- COMMAND ...
 
 Standard library only and run by its path, so that it starts in a few hundredths of a second and needs no package.
-It reads orders from its standard input, a pipe whose other end only pytest holds:
+For the same reason it reads /proc itself: psutil would double its time to start and would have to be importable in
+an isolated interpreter. It reads orders from its standard input, a pipe whose other end only pytest holds:
 
-    stop 5.0         (a line) end the server, with so many seconds of patience before SIGKILL
-    end of file      pytest is gone, be it by kill -9: the same
+    stop 5.0         (a line) end the server; SIGKILL follows SIGTERM after so many seconds
+    end of file      pytest is gone, possibly by kill -9: the same
 
-and writes one JSON line to the status pipe when the server runs ({"pid": ...}), one when it ended ({"exit": ...}).
-It leads a session of its own, so that Ctrl-C in the terminal does not reach it or the server; it adopts orphans
-(PR_SET_CHILD_SUBREAPER), and it finds children that left the server's process group by the mark in their
-environment. What it cannot do: find children that cleared their environment and were not adopted (not on Linux).
+and writes one JSON line to the status pipe when the server runs ({"pid": ...}) and one when it has ended
+({"exit": ...}). It leads a session of its own, so that Ctrl-C in the terminal reaches neither it nor the server. It
+adopts orphans (PR_SET_CHILD_SUBREAPER) and finds children that left the server's process group by the mark in their
+environment. Outside of Linux it cannot find children that left the group.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ _ABORT_S = 2.0
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 
-def marked(mark: str) -> list[int]:
-    """Processes that carry the mark in their environment, this one excepted. Empty where there is no /proc."""
+def find_marked(mark: str) -> list[int]:
+    """Other processes that carry the mark in their environment. Empty where there is no /proc."""
     wanted = f"{MARK}={mark}".encode()
     found: list[int] = []
     for entry in _numbered():
@@ -52,7 +53,7 @@ def marked(mark: str) -> list[int]:
 
 
 def in_group(group: int) -> list[int]:
-    """Processes of a process group that still run (a zombie does not)."""
+    """Running processes of a process group, zombies excluded."""
     found: list[int] = []
     for entry in _numbered():
         state = process_state(entry)
@@ -67,25 +68,25 @@ def process_state(pid: int) -> tuple[str, int, int, int] | None:
         text = (_PROC / str(pid) / "stat").read_text(errors="replace")
     except OSError:
         return None
-    # The name stands in brackets and may itself hold spaces and brackets.
+    # The name stands in brackets and may itself contain spaces and brackets.
     fields = text.rpartition(")")[2].split()
     return fields[0], int(fields[2]), int(fields[19]), int(fields[1])
 
 
-def end_all(group: int, mark: str, patience_s: float, *, reap: Callable[[], object] = lambda: None) -> list[int]:
-    """SIGTERM to the group and everything marked, then SIGKILL to what is left after patience_s.
+def end_all(group: int, mark: str, stop_s: float, *, reap: Callable[[], object] = lambda: None) -> list[int]:
+    """Send SIGTERM to the group and everything marked, then SIGKILL to what is left after stop_s.
 
-    reap: collects ended children, where they are ours. Gives the processes that even so remain (none, unless the
-    kernel itself is stuck). Bounded by patience_s + 8 s.
+    reap: collects ended children, where they are ours. Returns the processes that remain even so (none, unless the
+    kernel itself is stuck). Takes at most stop_s + 8 s.
     """
     remaining = _members(group, mark)
     _signal_all(group, remaining, signal.SIGTERM)
-    deadline = time.monotonic() + patience_s
+    deadline = time.monotonic() + stop_s
     while (remaining := _members(group, mark)) and time.monotonic() < deadline:
         reap()
         time.sleep(_TICK_S)
     deadline = time.monotonic() + _KILL_S
-    # Again and again: a process may fork between the look and the signal.
+    # Repeatedly: a process may fork between the listing and the signal.
     while (remaining := _members(group, mark)) and time.monotonic() < deadline:
         _signal_all(group, remaining, signal.SIGKILL)
         reap()
@@ -96,7 +97,7 @@ def end_all(group: int, mark: str, patience_s: float, *, reap: Callable[[], obje
 def _members(group: int, mark: str) -> list[int]:
     if not _has_proc():
         return [group] if group > 1 and _group_exists(group) else []
-    running = (pid for pid in marked(mark) if (state := process_state(pid)) and state[0] not in "ZX")
+    running = (pid for pid in find_marked(mark) if (state := process_state(pid)) and state[0] not in "ZX")
     return sorted({*running, *in_group(group)} - {os.getpid()})
 
 
@@ -118,7 +119,7 @@ def _signal_all(group: int, pids: Sequence[int], number: int) -> None:
     for pid in pids:
         try:
             os.kill(pid, number)
-            # A stopped process (Ctrl-Z, a debugger) would keep SIGTERM pending for ever.
+            # A stopped process (Ctrl-Z, a debugger) would leave SIGTERM pending for ever.
             os.kill(pid, signal.SIGCONT)
         except (ProcessLookupError, PermissionError):
             continue
@@ -141,7 +142,7 @@ def _numbered() -> list[int]:
 
 
 def _prctl(option: int, value: int) -> None:
-    """Linux only; elsewhere nothing."""
+    """Linux only; does nothing elsewhere."""
     if not sys.platform.startswith("linux"):
         return
     import ctypes  # noqa: PLC0415 (a hundredth of a second, needed on Linux only)
@@ -149,44 +150,42 @@ def _prctl(option: int, value: int) -> None:
     ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
 
 
-def _abort(url: str) -> None:
-    """Tell the server to drop what it generates; whatever goes wrong, the signals follow."""
-    import urllib.request  # noqa: PLC0415
-
-    request = urllib.request.Request(  # noqa: S310 (the address is made by us)
-        url, data=b'{"rid": "", "abort_all": true}', headers={"Content-Type": "application/json"}
-    )
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+def _abort(root: str) -> None:
+    """Make the server drop what it generates. Failures are ignored: the signals follow in any case."""
     try:
-        opener.open(request, timeout=_ABORT_S).close()
-    except Exception:  # noqa: BLE001 (a server that is broken may answer anything; the guard must live on)
+        # Run by its path and isolated, this process does not find the package by itself.
+        sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+        from pytest_modeleval._support.abort import abort  # noqa: PLC0415 - an HTTP client slows the start down
+
+        abort(root, timeout_s=_ABORT_S)
+    except Exception:  # noqa: BLE001 - a package deleted in mid-run must not keep the server alive
         return
 
 
 class Guard:
-    """One server and its end."""
+    """Runs one server and ends it."""
 
     def __init__(
-        self, command: Sequence[str], *, mark: str, status_fd: int, stop_s: float, abort_url: str, owner: int = 0
+        self, command: Sequence[str], *, mark: str, status_fd: int, stop_s: float, abort_root: str, owner: int = 0
     ) -> None:
         self._command = list(command)
         self._mark = mark
         self._status_fd = status_fd
         self._stop_s = stop_s
-        self._abort_url = abort_url
+        self._abort_root = abort_root
         self._owner = owner or os.getppid()
         self._statuses: dict[int, int] = {}
         self._wakeup, wakeup_in = os.pipe()
         os.set_blocking(wakeup_in, False)
         signal.set_wakeup_fd(wakeup_in, warn_on_full_buffer=False)
-        self._is_told_to_stop = False
+        self._is_stopping = False
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE, signal.SIGCHLD):
             # A handler that does nothing, not SIG_IGN: the server would inherit that, and rely on its default.
             signal.signal(number, lambda *_: None)
         signal.signal(signal.SIGTERM, self._on_term)
 
     def run(self) -> int:
-        """Start the command and stay until it and all of its children are gone; its exit status."""
+        """Start the command and wait until it and all of its children are gone; its exit status."""
         _prctl(_PR_SET_CHILD_SUBREAPER, 1)
         try:
             server = subprocess.Popen(
@@ -198,42 +197,42 @@ class Guard:
                 preexec_fn=lambda: _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL),  # noqa: PLW1509 (one thread only)
             )
         except OSError as error:
-            self._say({"error": f"{self._command[0]}: {error.strerror}"})
+            self._report({"error": f"{self._command[0]}: {error.strerror}"})
             return 127
-        self._say({"pid": server.pid})
-        patience_s = 0.0
+        self._report({"pid": server.pid})
+        stop_s = 0.0
         try:
-            told = self._watch(server.pid)
-            if told is None:
-                # Told before the cleaning, so that pytest learns of a death at once.
-                self._say({"exit": self._exit_status(server.pid)})
+            ordered_stop_s = self._watch(server.pid)
+            if ordered_stop_s is None:
+                # Reported before the cleaning, so that pytest learns of a death at once.
+                self._report({"exit": self._exit_status(server.pid)})
             else:
-                patience_s = told
-                if self._abort_url:
-                    _abort(self._abort_url)
+                stop_s = ordered_stop_s
+                if self._abort_root:
+                    _abort(self._abort_root)
         finally:
-            # Whatever went wrong above, nothing may stay.
-            self._end(server.pid, patience_s)
+            # After any exception too, no process may stay.
+            self._end(server.pid, stop_s)
         status = self._exit_status(server.pid)
-        if told is not None:
-            self._say({"exit": status})
+        if ordered_stop_s is not None:
+            self._report({"exit": status})
         return status
 
-    def _end(self, group: int, patience_s: float) -> None:
-        """End everything, adopted orphans too, whether or not they still carry the mark."""
-        end_all(group, self._mark, patience_s, reap=self._reap)
+    def _end(self, group: int, stop_s: float) -> None:
+        """End everything, adopted orphans included, with or without the mark."""
+        end_all(group, self._mark, stop_s, reap=self._reap)
         deadline = time.monotonic() + _KILL_S
         while self._reap() and time.monotonic() < deadline:
             _signal_all(group, _children(os.getpid()), signal.SIGKILL)
             time.sleep(_TICK_S)
 
     def _watch(self, pid: int) -> float | None:
-        """Until the server ends (None) or is to be ended (how much patience to have, in seconds)."""
+        """Wait until the server ends (None) or is to be ended (the seconds between SIGTERM and SIGKILL)."""
         while True:
             self._reap()
             if pid in self._statuses:
                 return None
-            if self._is_told_to_stop or os.getppid() != self._owner:
+            if self._is_stopping or os.getppid() != self._owner:
                 return self._stop_s
             ready, _, _ = select.select([sys.stdin.fileno(), self._wakeup], [], [], 1.0)
             if self._wakeup in ready:
@@ -252,7 +251,7 @@ class Guard:
         return code if code >= 0 else 128 - code
 
     def _reap(self) -> bool:
-        """Collect every child that ended, adopted ones too; True if others still run."""
+        """Collect every child that has ended, adopted ones included; True if others still run."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -263,9 +262,9 @@ class Guard:
             self._statuses[pid] = status
 
     def _on_term(self, *_: object) -> None:
-        self._is_told_to_stop = True
+        self._is_stopping = True
 
-    def _say(self, message: dict[str, object]) -> None:
+    def _report(self, message: dict[str, object]) -> None:
         try:
             os.write(self._status_fd, json.dumps(message).encode() + b"\n")
         except OSError:
@@ -278,7 +277,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--status-fd", type=int, required=True)
     parser.add_argument("--mark", required=True)
     parser.add_argument("--stop-s", type=float, default=5.0)
-    parser.add_argument("--abort-url", default="")
+    parser.add_argument("--abort-root", default="")
     parser.add_argument("--owner", type=int, default=0)
     given = list(sys.argv[1:] if arguments is None else arguments)
     at = given.index("--")
@@ -289,7 +288,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         mark=options.mark,
         status_fd=options.status_fd,
         stop_s=options.stop_s,
-        abort_url=options.abort_url,
+        abort_root=options.abort_root,
         owner=options.owner,
     )
     return guard.run()

@@ -1,43 +1,36 @@
-"""Who answers at a URL, and is it what was asked for? Asked once, before the first benchmark request."""
+"""Identifies the server at a URL and checks that it serves the requested model, before the first benchmark request."""
 
 from __future__ import annotations
 
-import json
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from pytest_modeleval._support import redact, suggest
+from pytest_modeleval._support.side_requests import HttpReply, SideRequestError, http_get
 from pytest_modeleval.errors import ConnectError
-from pytest_modeleval.server.addresses import is_loopback, normalise_url, root_of
-from pytest_modeleval.server.plain_http import plain_get
-from pytest_modeleval.server.server_info import (
-    LLAMA_CPP,
-    OTHER,
-    SGLANG,
-    VLLM,
-    ServerFacts,
-    read_llama_cpp,
-    read_model_entry,
-    read_sglang,
-    read_vllm,
-)
+from pytest_modeleval.server.addresses import normalise_url, root_of
+from pytest_modeleval.server.server_info import read_llama_cpp, read_model_entry, read_sglang, read_vllm
+from pytest_modeleval.server_facts import LLAMA_CPP, OTHER, SGLANG, VLLM, ServerFacts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import httpx
 
-_MOST_BYTES = 8_000_000
-_MOST_MODELS_SHOWN = 12
+_LOG = logging.getLogger("pytest_modeleval.server")
+_MAX_BYTES = 8_000_000
+_MAX_MODELS_SHOWN = 12
 
 
 class UnreachableError(ConnectError):
-    """Nothing answers at the address, or not yet.
-
-    is_somebody_there: a program does listen there (a time-out, 503), most likely a server that is still loading.
-    Only where it is False may a server be launched instead.
-    """
+    """Nothing answers at the address, or not yet."""
 
     def __init__(self, message: str, *, is_somebody_there: bool) -> None:
+        """is_somebody_there: a program listens there (a time-out, 503), most likely a server that is still loading.
+
+        Only where it is False may a server be launched instead.
+        """
         super().__init__(message)
         self.is_somebody_there = is_somebody_there
 
@@ -55,38 +48,43 @@ def identify(
 ) -> ServerFacts:
     """What the servers at `urls` serve; all of them must serve the same.
 
-    model, served_names: what is accepted, see `match_served_name`. key: sent as a bearer token. key_env: the
-    variable it came from, for messages. client: for tests; timeout_s: for each of a handful of small requests.
-    version: what is recorded where the server does not say (the package that we launched).
-    Raises UnreachableError where nothing answers, ConnectError where something else does; one message each.
+    model, served_names: the accepted names, see `match_served_name`. key: sent as a bearer token. key_env: the
+    variable that holds it, for messages. client: for tests; timeout_s: for each of a handful of small requests.
+    version: recorded where the server does not state one (the package that we launched).
+    Raises UnreachableError where nothing answers, ConnectError where something else does.
     """
     bases = [normalise_url(url) for url in urls]
     if not bases:
         raise ConnectError("expected the address of a server, found none; give it with --model-url")
-    found: list[ServerFacts] = []
-    for base in bases:
-        inquiry = _Inquiry(client, base, key, key_env, version=version, timeout_s=timeout_s)
-        try:
-            found.append(inquiry.facts(model, served_names))
-        finally:
-            inquiry.close()
+    found = [
+        _Identification(base, key=key, key_env=key_env, client=client, timeout_s=timeout_s).facts(model, served_names)
+        for base in bases
+    ]
     first = found[0]
     for base, facts in zip(bases[1:], found[1:], strict=True):
         if facts.identity != first.identity:
             raise ConnectError(
-                f"expected every replica to serve the same model, found {_described(first)} at {bases[0]} and "
-                f"{_described(facts)} at {base}; their answers cannot be one score. Name only replicas of one model"
+                f"expected every replica to serve the same model, found {_describe(first)} at {bases[0]} and "
+                f"{_describe(facts)} at {base}; their answers cannot be one score. Name only replicas of one model"
             )
     notes = tuple(dict.fromkeys(note for facts in found for note in facts.notes))
     contexts = [facts.context_tokens for facts in found if facts.context_tokens]
-    return replace(first, urls=tuple(bases), notes=notes, context_tokens=min(contexts, default=None))
+    facts = replace(
+        first,
+        urls=tuple(bases),
+        notes=notes,
+        context_tokens=min(contexts, default=None),
+        version=first.version or version,
+    )
+    _LOG.info("%s at %s", _describe(facts), ", ".join(facts.urls))
+    return facts
 
 
 def match_served_name(model: str, served_names: Sequence[str], listed: Sequence[str]) -> str | None:
-    """Which of the listed ids is the model that was asked for; None if none is, or several could be.
+    """The listed id that is the requested model; None if none is, or several could be.
 
-    In this order: the very name; one of the profile's served_names; the only one with the same last part
-    ("MiniMax-M2" is "MiniMaxAI/MiniMax-M2"), whatever its case.
+    In this order: the exact name; one of the profile's served_names; the only one with the same last part
+    ("MiniMax-M2" is "MiniMaxAI/MiniMax-M2"), ignoring case.
     """
     for name in (model, *served_names):
         if name in listed:
@@ -100,161 +98,117 @@ def _last_part(name: str) -> str:
     return name.rstrip("/").rpartition("/")[2].lower()
 
 
-def _described(facts: ServerFacts) -> str:
+def _describe(facts: ServerFacts) -> str:
     weights = f" ({facts.root})" if facts.root and facts.root != facts.model else ""
     return f"{facts.model}{weights} on {facts.kind} {facts.version}".rstrip()
 
 
-class _Inquiry:
-    """The questions to one server. client: None for one of its own, made only where plain HTTP is not enough."""
+class _Identification:
+    """The requests to one server."""
 
     def __init__(
-        self,
-        client: httpx.Client | None,
-        base: str,
-        key: str | None,
-        key_env: str | None,
-        *,
-        version: str,
-        timeout_s: float,
+        self, base: str, *, key: str | None, key_env: str | None, client: httpx.Client | None, timeout_s: float
     ) -> None:
-        self._version = version
-        self._client = client
-        self._is_plain = client is None
-        self._own: httpx.Client | None = None
-        self._timeout_s = timeout_s
         self._base = base
-        self._headers = {"Accept": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
+        self._key = key
         self._key_env = key_env if key else None
-
-    def close(self) -> None:
-        """Let the connections go."""
-        if self._own is not None:
-            self._own.close()
+        self._client = client
+        self._timeout_s = timeout_s
 
     def facts(self, model: str, served_names: Sequence[str]) -> ServerFacts:
-        status, body = self._get(f"{self._base}/models")
-        if status == 404:
-            return self._without_list(model)
-        self._refuse_status(status)
+        """What it serves. Raises ConnectError if that is not the model."""
+        reply = self._get(f"{self._base}/models")
+        if reply.status == 404:
+            return self._facts_without_list(model)
+        self._check_status(reply.status)
+        body = reply.json()
         entries = body.get("data") if isinstance(body, dict) else None
         if not isinstance(entries, list):
             raise ConnectError(
                 f"expected an OpenAI-compatible server at {self._base}, found an answer to {self._base}/models that "
-                f"is no list of models; check the address, its path most often ends in /v1"
+                f"is not a list of models; check the address, its path most often ends in /v1"
             )
         by_id = {str(entry["id"]): entry for entry in entries if isinstance(entry, dict) and "id" in entry}
         name = match_served_name(model, served_names, list(by_id))
         if name is None:
             raise ConnectError(self._wrong_model(model, list(by_id)))
-        facts = self._completed(read_model_entry(by_id[name]))
-        return replace(facts, version=facts.version or self._version)
+        return self._add_details(read_model_entry(by_id[name]))
 
-    def _without_list(self, model: str) -> ServerFacts:
-        note = f"{self._base}/models does not exist there, so nobody could check that {model} is what is served"
-        facts = self._completed(ServerFacts(model=model))
+    def _facts_without_list(self, model: str) -> ServerFacts:
+        facts = self._add_details(ServerFacts(model=model))
         if facts.kind != OTHER:
-            # A server that we know has such a list: the path is what is wrong.
+            # A server of a known kind has such a list, so the path is wrong.
             raise ConnectError(
                 f"expected the OpenAI endpoints of {facts.kind} below {self._base}, found none; try --model-url "
                 f"{root_of(self._base)}/v1"
             )
+        note = f"{self._base}/models does not exist, so it could not be checked that {model} is the served model"
         return replace(facts, notes=(*facts.notes, note))
 
-    def _completed(self, facts: ServerFacts) -> ServerFacts:
-        """facts, with what the server's own endpoints tell; who owns the model says which are worth asking."""
-        asked = facts.kind
-        if asked in (SGLANG, OTHER):
+    def _add_details(self, facts: ServerFacts) -> ServerFacts:
+        """Facts with those of the server's own endpoints; the owner of the model decides which are requested."""
+        kind = facts.kind
+        if kind in (SGLANG, OTHER):
             model_info = self._info("/model_info") or self._info("/get_model_info")
             if "model_path" in model_info:
                 return read_sglang(facts, model_info, self._info("/server_info") or self._info("/get_server_info"))
-        if asked in (LLAMA_CPP, OTHER):
+        if kind in (LLAMA_CPP, OTHER):
             props = self._info("/props")
             if "default_generation_settings" in props:
                 return read_llama_cpp(facts, props)
-        if asked in (VLLM, OTHER):
-            version = self._info("/version")
+        if kind == VLLM:
             # Many services have a /version; only together with vLLM's own list of models does it mean vLLM.
-            if asked == VLLM and "version" in version:
+            version = self._info("/version")
+            if "version" in version:
                 return read_vllm(facts, version)
         return facts
 
     def _info(self, path: str) -> Mapping[str, Any]:
-        """The JSON object at the server's root; empty if there is none. Never decides whether we can connect."""
+        """The JSON object at the server's root; empty if there is none. It never decides whether we can connect."""
         try:
-            status, body = self._get(root_of(self._base) + path)
+            reply = self._get(root_of(self._base) + path)
         except ConnectError:
             return {}
-        return body if status == 200 and isinstance(body, dict) else {}
+        body = reply.json()
+        return body if reply.status == 200 and isinstance(body, dict) else {}
 
-    def _get(self, url: str) -> tuple[int, Any]:
-        """Status and JSON; None for a body that is none. Raises UnreachableError."""
-        found = None
-        if self._is_plain:
-            try:
-                found = plain_get(url, self._headers, timeout_s=self._timeout_s, most_bytes=_MOST_BYTES + 1)
-            except TimeoutError as error:
-                raise self._silent(url) from error
-        status, raw = found or self._get_by_httpx(url)
-        if len(raw) > _MOST_BYTES:
-            return status, None
+    def _get(self, url: str) -> HttpReply:
+        """Raises UnreachableError without an answer, ConnectError for a certificate that is not trusted."""
         try:
-            return status, json.loads(raw)
-        except (ValueError, RecursionError):
-            return status, None
-
-    def _get_by_httpx(self, url: str) -> tuple[int, bytes]:
-        import httpx  # noqa: PLC0415 - loaded only where something is not plain
-
-        # What is not plain once will not be plain the next time, and a redirect leads to all paths.
-        self._is_plain = False
-        if self._client is None:
-            # As for plain_get: no proxy before this machine's own ports.
-            self._client = self._own = httpx.Client(
-                timeout=self._timeout_s, trust_env=not is_loopback(self._base), follow_redirects=True
+            return http_get(
+                url, key=self._key, timeout_s=self._timeout_s, max_bytes=_MAX_BYTES, client=self._client
             )
-        raw = bytearray()
-        try:
-            with self._client.stream("GET", url, headers=self._headers) as response:
-                for part in response.iter_bytes():
-                    raw += part
-                    if len(raw) > _MOST_BYTES:
-                        break
-        except (httpx.ReadTimeout, httpx.WriteTimeout) as error:
-            raise self._silent(url) from error
-        except (httpx.TransportError, httpx.TooManyRedirects, httpx.InvalidURL) as error:
-            said = str(error).strip() or type(error).__name__
-            if "certificate" in said.lower():
+        except SideRequestError as error:
+            reason = redact.diagnostic(str(error))
+            if error.is_timeout and error.is_connected:
+                raise UnreachableError(
+                    f"expected a model server at {self._base}, found one that does not answer {url} in time; is it "
+                    f"still loading? See its log, wait, or give another --model-url",
+                    is_somebody_there=True,
+                ) from error
+            if "certificate" in reason.lower():
                 raise ConnectError(
-                    f"expected a trusted certificate at {self._base}, found: {said}. Add the authority to the file "
+                    f"expected a trusted certificate at {self._base}, found: {reason}. Add the authority to the file "
                     f"that SSL_CERT_FILE names"
                 ) from error
             raise UnreachableError(
-                f"expected a model server at {self._base}, found: {said}. Check the address and that the server runs; "
-                f"curl {self._base}/models must list its models",
-                is_somebody_there=not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout),
+                f"expected a model server at {self._base}, found: {reason}. Check the address and that the server "
+                f"runs; curl {self._base}/models must list its models",
+                is_somebody_there=error.is_connected,
             ) from error
-        return response.status_code, bytes(raw)
 
-    def _silent(self, url: str) -> UnreachableError:
-        return UnreachableError(
-            f"expected a model server at {self._base}, found one that does not answer {url} in time; is it still "
-            f"loading? See its log, wait, or give another --model-url",
-            is_somebody_there=True,
-        )
-
-    def _refuse_status(self, status: int) -> None:
+    def _check_status(self, status: int) -> None:
         if status in (401, 403):
-            how = (
+            next_step = (
                 f"the key in ${self._key_env} was refused; check that it is the key of this server"
                 if self._key_env
                 else "put the key into an environment variable and name that variable: --model-key-env OPENAI_API_KEY"
             )
-            raise ConnectError(f"{self._base} asks for an API key (HTTP {status}): {how}")
+            raise ConnectError(f"{self._base} asks for an API key (HTTP {status}): {next_step}")
         if status in (502, 503, 504):
             raise UnreachableError(
-                f"expected a ready model server at {self._base}, found HTTP {status}: it is still starting, or the "
-                f"gateway before it has nothing behind. Wait until curl {self._base}/models answers",
+                f"expected a ready model server at {self._base}, found HTTP {status}: it is still starting, or a "
+                f"gateway has no server behind it. Wait until curl {self._base}/models answers",
                 is_somebody_there=True,
             )
         if status != 200:
@@ -264,14 +218,12 @@ class _Inquiry:
             )
 
     def _wrong_model(self, model: str, listed: Sequence[str]) -> str:
-        shown = ", ".join(listed[:_MOST_MODELS_SHOWN]) or "no model at all"
-        more = f" and {len(listed) - _MOST_MODELS_SHOWN} more" if len(listed) > _MOST_MODELS_SHOWN else ""
-        by_last = {_last_part(name): name for name in listed}
-        import difflib  # noqa: PLC0415 - only for this message
-
-        close = difflib.get_close_matches(_last_part(model), by_last, n=1)
-        hint = f"did you mean --model {by_last[close[0]]}?" if close else "give one of these with --model."
-        return (
-            f"expected {model} at {self._base}, found {shown}{more}; {hint} A profile's other names for it stand in "
-            f"served_names of models.toml"
+        shown = ", ".join(listed[:_MAX_MODELS_SHOWN]) or "no model at all"
+        more = f" and {len(listed) - _MAX_MODELS_SHOWN} more" if len(listed) > _MAX_MODELS_SHOWN else ""
+        by_last_part = {_last_part(name): name for name in listed}
+        close = suggest.closest(_last_part(model), by_last_part)
+        hint = f"did you mean --model {by_last_part[close]}?" if close else "give one of these with --model."
+        return redact.text(
+            f"expected {model} at {self._base}, found {shown}{more}; {hint} Other names of a profile's model belong "
+            f"into served_names of models.toml"
         )

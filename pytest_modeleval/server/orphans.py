@@ -1,8 +1,8 @@
-"""Servers of ours that an earlier run left behind: known by a file with pids, start times and a mark, and ended.
+"""Finds and ends servers that an earlier run of ours left behind, by a record of pids, start times and a mark.
 
-Normally the guard ends them (guard.py). This is for the rest: the guard itself was killed, or the machine froze.
-Nothing is ever ended by its name: only processes that carry the mark of the file, or the very process (same pid and
-same start time, same boot) that the file names.
+Normally the guard ends them (guard.py). This is for the other cases: the guard itself was killed, or the machine froze.
+No process is ever ended because of its name: only processes that carry the record's mark, or the exact process (same
+pid, start time and boot) that it names.
 """
 
 from __future__ import annotations
@@ -14,27 +14,31 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pytest_modeleval._support.atomic_file import atomic_write
-from pytest_modeleval.server.guard import end_all, in_group, marked, process_state
+from pytest_modeleval.server.guard import end_all, find_marked, in_group, process_state
 
 _MOST_BYTES = 100_000
-_PATIENCE_S = 2.0
+_STOP_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class ServerRecord:
-    """What is written down of a running server. Start times are in clock ticks since boot (/proc/PID/stat)."""
+    """The file about one running server. Start times are in clock ticks since boot (/proc/PID/stat)."""
 
     mark: str
+    """The value of guard.MARK in the environment of its processes."""
     boot: str
+    """boot_id of the machine when it was started."""
     owner: int
+    """The pid of the pytest that started it."""
     owner_start: int
     guard: int
     guard_start: int
     server: int
     server_start: int
     what: str
+    """For people: its name and pid."""
 
-    def written(self, folder: Path) -> Path:
+    def write(self, folder: Path) -> Path:
         """Write it into `folder`, whole or not at all."""
         path = folder / f"{self.mark}.json"
         atomic_write(path, json.dumps(asdict(self)).encode())
@@ -42,7 +46,7 @@ class ServerRecord:
 
 
 def state_dir() -> Path:
-    """Where the traces are: private to the user, on this machine, gone with a reboot where the system does that."""
+    """The folder of the records: private to the user and on this machine; some systems empty it at a reboot."""
     base = os.environ.get("XDG_RUNTIME_DIR")
     if base and os.access(base, os.W_OK):
         folder = Path(base) / "pytest-modeleval"
@@ -53,7 +57,7 @@ def state_dir() -> Path:
 
 
 def boot_id() -> str:
-    """Tells one boot of one machine from every other; "" where the system does not say."""
+    """An id of this boot of this machine; "" where the system has none."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
@@ -61,41 +65,41 @@ def boot_id() -> str:
 
 
 def start_time(pid: int) -> int:
-    """When a process started, in clock ticks since boot; 0 if there is no such process."""
+    """The start of a process in clock ticks since boot; 0 if there is no such process."""
     state = process_state(pid)
     return state[2] if state else 0
 
 
 def clean(folder: Path) -> list[str]:
-    """End what runs of ours left behind; a sentence for each server that was ended.
+    """End what earlier runs left behind; returns a sentence for each server that was ended.
 
-    A server whose pytest still runs is none of our business, nor is one whose guard still runs: that one ends it.
+    A server whose pytest or guard still runs is left alone: the guard will end it.
     """
-    told: list[str] = []
+    reports: list[str] = []
     for path in sorted(folder.glob("*.json")):
-        trace = _read(path)
-        if trace is None:
+        record = _read(path)
+        if record is None:
             continue
-        if trace.boot != boot_id():
+        if record.boot != boot_id():
             path.unlink(missing_ok=True)
             continue
-        if _runs(trace.owner, trace.owner_start) or _runs(trace.guard, trace.guard_start):
+        if _runs(record.owner, record.owner_start) or _runs(record.guard, record.guard_start):
             continue
-        has_leader = _runs(trace.server, trace.server_start)
-        # Without its leader the number of a group may long belong to somebody else.
-        group = trace.server if has_leader else -1
-        left = sorted({*marked(trace.mark), *(in_group(group) if has_leader else ())})
+        has_leader = _runs(record.server, record.server_start)
+        # Without its leader the group's number may already belong to other processes.
+        group = record.server if has_leader else -1
+        left = sorted({*find_marked(record.mark), *(in_group(group) if has_leader else ())})
         if left:
-            remaining = end_all(group, trace.mark, _PATIENCE_S)
+            remaining = end_all(group, record.mark, _STOP_S)
             outcome = f"; {len(remaining)} could not be ended" if remaining else ""
-            told.append(
+            reports.append(
                 f"ended {len(left)} process{'es' if len(left) > 1 else ''} that an earlier run left behind "
-                f"({trace.what}){outcome}"
+                f"({record.what}){outcome}"
             )
             if remaining:
                 continue
         path.unlink(missing_ok=True)
-    return told
+    return reports
 
 
 def _runs(pid: int, start: int) -> bool:
@@ -104,17 +108,17 @@ def _runs(pid: int, start: int) -> bool:
 
 
 def _read(path: Path) -> ServerRecord | None:
-    """A trace; None for a file that is not ours, not whole or not owned by this user."""
+    """A record; None for a file of another kind or user, or one that is incomplete."""
     try:
         if path.stat().st_uid != os.getuid() or path.stat().st_size > _MOST_BYTES:
             return None
         found = json.loads(path.read_text(encoding="utf-8"))
-        trace = ServerRecord(**found)
+        record = ServerRecord(**found)
     except (OSError, ValueError, TypeError):
         return None
-    numbers = (trace.owner, trace.owner_start, trace.guard, trace.guard_start, trace.server, trace.server_start)
+    numbers = (record.owner, record.owner_start, record.guard, record.guard_start, record.server, record.server_start)
     if not all(isinstance(number, int) and number > 1 for number in numbers):
         return None
-    is_text = isinstance(trace.mark, str) and isinstance(trace.boot, str) and isinstance(trace.what, str)
+    is_text = isinstance(record.mark, str) and isinstance(record.boot, str) and isinstance(record.what, str)
     # An empty mark would match every process that was started with an empty variable of that name.
-    return trace if is_text and len(trace.mark) >= 16 else None
+    return record if is_text and len(record.mark) >= 16 else None

@@ -1,57 +1,30 @@
-"""One GET to a server of this machine that nobody waits for: sent, and looked at now and then, without a thread."""
+"""One GET to a server of this machine whose answer is looked at later, so that the caller never waits."""
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import re
-import select
-import socket
+import threading
 
-_STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})\b")
-_MOST_BYTES = 4096
+from pytest_modeleval._support.side_requests import SideRequestError, http_get
 
 
 class HttpProbe:
-    """A request under way."""
+    """A request under way, in a thread of its own that ends at the deadline."""
 
-    def __init__(self, port: int, path: str, *, host: str = "127.0.0.1") -> None:
+    def __init__(self, port: int, path: str, *, timeout_s: float, host: str = "127.0.0.1") -> None:
         """Send it and return at once."""
-        self._unsent = f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode()
-        self._got = b""
+        self._url = f"http://{host}:{port}{path}"
+        self._timeout_s = timeout_s
         self._status: int | None = None
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        self._socket.setblocking(False)
-        if self._socket.connect_ex((host, port)) not in (0, errno.EINPROGRESS):
-            self._status = 0
+        self._thread = threading.Thread(target=self._ask, name="modeleval-probe", daemon=True)
+        self._thread.start()
 
-    def answer(self) -> int | None:
-        """The status; 0 if the connection was refused or broke; None as long as nothing came. Never waits."""
-        if self._status is None:
-            try:
-                self._go_on()
-            except OSError:
-                self._status = 0
+    @property
+    def status(self) -> int | None:
+        """The HTTP status; 0 if the connection was refused or broke, or the time was up; None before that."""
         return self._status
 
-    def close(self) -> None:
-        """Wait for it no more. May be called again."""
-        with contextlib.suppress(OSError):
-            self._socket.close()
-
-    def _go_on(self) -> None:
-        # poll, since select cannot look at file numbers above 1023.
-        poll = select.poll()
-        poll.register(self._socket, select.POLLIN | (select.POLLOUT if self._unsent else 0))
-        if not poll.poll(0):
-            return
-        if self._unsent:
-            self._unsent = self._unsent[self._socket.send(self._unsent) :]
-            return
-        piece = self._socket.recv(_MOST_BYTES)
-        self._got += piece
-        found = _STATUS.match(self._got)
-        if found:
-            self._status = int(found[1])
-        elif not piece or len(self._got) >= _MOST_BYTES:
+    def _ask(self) -> None:
+        try:
+            self._status = http_get(self._url, timeout_s=self._timeout_s, max_bytes=4096).status
+        except SideRequestError:
             self._status = 0

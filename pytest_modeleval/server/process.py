@@ -1,4 +1,4 @@
-"""A command run under the guard: started, asked whether it lives, ended for certain with all that it started."""
+"""Runs a command under the guard, which ends it and everything that it started for certain."""
 
 from __future__ import annotations
 
@@ -13,25 +13,27 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from pytest_modeleval._support import redact
 from pytest_modeleval.errors import LaunchError
 from pytest_modeleval.server import guard, orphans
-from pytest_modeleval.server.server_info import command_without_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 _GUARD_START_S = 20.0
-# The guard's own limit after SIGKILL is 8 s; beyond that the kernel holds the process and nobody can help.
+# The guard itself waits 8 s after SIGKILL; after that the kernel holds the process and cannot be made to end it.
 _AFTER_KILL_S = 10.0
-_PIECE_S = 0.1
+_SLICE_S = 0.1
 
 
 class GuardedProcess:
-    """One command and everything it starts. pid: of the command itself; mark: what its children carry.
+    """One command and everything that it starts. Its methods may be called from several threads."""
 
-    Its methods may be called from several threads.
-    """
+    pid: int
+    """Of the command itself, not of the guard."""
+    mark: str
+    """A value that all its processes carry in their environment."""
 
     def __init__(
         self,
@@ -40,12 +42,13 @@ class GuardedProcess:
         log_file: Path,
         environment: Mapping[str, str],
         stop_s: float,
-        abort_url: str = "",
-        what: str = "",
+        abort_root: str = "",
+        name: str = "",
     ) -> None:
-        """Start it, its output appended to log_file. what: for people, in the trace of a crashed run.
+        """Start it; its output is appended to log_file. name: for people, in the record for after a crash.
 
-        stop_s: patience between SIGTERM and SIGKILL. abort_url: asked (POST, abort_all) before SIGTERM.
+        stop_s: seconds between SIGTERM and SIGKILL. abort_root: the address of a server that is made to abort its
+        requests before SIGTERM.
         Raises LaunchError if there is no such command.
         """
         self.mark = uuid.uuid4().hex
@@ -55,13 +58,13 @@ class GuardedProcess:
         self._is_stopped = False
         self._error = ""
         self._unread = b""
-        self._trace: Path | None = None
-        # One thread may wait for the end while another one stops it.
+        self._record: Path | None = None
+        # One thread may wait for the end while another stops it.
         self._lock = threading.RLock()
         status_read, status_write = os.pipe()
         arguments = [
             *(sys.executable, "-I", "-S", guard.__file__, "--status-fd", str(status_write), "--mark", self.mark),
-            *("--owner", str(os.getpid()), "--stop-s", str(stop_s), "--abort-url", abort_url, "--", *command),
+            *("--owner", str(os.getpid()), "--stop-s", str(stop_s), "--abort-root", abort_root, "--", *command),
         ]
         try:
             with log_file.open("ab") as log:
@@ -88,24 +91,24 @@ class GuardedProcess:
         except BaseException:
             self.stop()
             raise
-        self._leave_trace(what)
+        self._write_record(name)
 
     def poll(self) -> int | None:
         """The command's exit status, 128 + N if signal N ended it; None while it runs. Costs one system call."""
         if self._exit is None:
-            self._listen(0.0)
+            self._read_status(0.0)
         return self._exit
 
     def wait(self, timeout_s: float) -> int | None:
         """Sleep until it ends, at most timeout_s; its exit status, None if it still runs."""
         deadline = time.monotonic() + timeout_s
         while self._exit is None and (left := deadline - time.monotonic()) > 0:
-            # In short pieces, so that another thread gets a word in.
-            self._listen(min(left, _PIECE_S))
+            # In short slices, so that another thread gets the lock.
+            self._read_status(min(left, _SLICE_S))
         return self._exit
 
     def stop(self) -> int | None:
-        """End it and everything it started; its exit status. May be called again; bounded by stop_s + 12 s."""
+        """End it and everything it started; its exit status. May be called again; takes at most stop_s + 12 s."""
         with self._lock:
             if not self._is_stopped:
                 self._stop()
@@ -125,38 +128,38 @@ class GuardedProcess:
                 self._guard.wait()
         self.poll()
         if self._guard.returncode < 0:
-            # The guard itself was killed, and with it the server (parent-death signal); its children may live on.
+            # The guard itself was killed, and with it the server (parent-death signal); its children may still run.
             guard.end_all(self.pid if self.pid > 1 else -1, self.mark, 0.0)
         with contextlib.suppress(OSError, ValueError):
             self._orders.close()
         self._status.close()
         self._guard_ended()
-        if self._trace is not None:
-            self._trace.unlink(missing_ok=True)
+        if self._record is not None:
+            self._record.unlink(missing_ok=True)
 
     def _await_pid(self, command: Sequence[str]) -> None:
         deadline = time.monotonic() + _GUARD_START_S
         while not self.pid and self._exit is None and (left := deadline - time.monotonic()) > 0:
-            self._listen(left)
+            self._read_status(left)
         if not self.pid:
             raise LaunchError(
                 f"expected a command that can be started, found: {self._error or 'no report of its guard'}. "
-                f"Is it installed and spelled right? {command_without_keys(command)}"
+                f"Is it installed and spelled right? {redact.command(command)}"
             )
 
-    def _leave_trace(self, what: str) -> None:
+    def _write_record(self, name: str) -> None:
         if not sys.platform.startswith("linux"):
             return
         owner, watcher, server = ((pid, orphans.start_time(pid)) for pid in (os.getpid(), self._guard.pid, self.pid))
-        trace = orphans.ServerRecord(
-            self.mark, orphans.boot_id(), *owner, *watcher, *server, f"{what}, pid {self.pid}".lstrip(", ")
+        record = orphans.ServerRecord(
+            self.mark, orphans.boot_id(), *owner, *watcher, *server, f"{name}, pid {self.pid}".lstrip(", ")
         )
-        # A machine without a writable place for it still gets its server; only the cleaning after a crash is lost.
+        # Without a writable folder for it the server runs all the same; only the cleaning after a crash is lost.
         with contextlib.suppress(OSError):
-            self._trace = trace.written(orphans.state_dir())
+            self._record = record.write(orphans.state_dir())
 
-    def _listen(self, timeout_s: float) -> None:
-        """Take in what the guard says, waiting at most timeout_s for a word of it."""
+    def _read_status(self, timeout_s: float) -> None:
+        """Read the guard's messages, waiting at most timeout_s for one."""
         with self._lock:
             if self._status.closed:
                 self._guard_ended()
@@ -170,7 +173,7 @@ class GuardedProcess:
                 return
             *lines, self._unread = (self._unread + raw).split(b"\n")
             for line in lines:
-                self._note(json.loads(line))
+                self._apply(json.loads(line))
 
     def _guard_ended(self) -> None:
         if self._exit is None:
@@ -178,7 +181,7 @@ class GuardedProcess:
                 code = self._guard.wait(1.0)
                 self._exit = code if code >= 0 else 128 - code
 
-    def _note(self, message: Mapping[str, Any]) -> None:
+    def _apply(self, message: Mapping[str, Any]) -> None:
         self.pid = message.get("pid", self.pid)
         self._exit = message.get("exit", self._exit)
         self._error = message.get("error", self._error)

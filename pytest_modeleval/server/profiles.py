@@ -1,12 +1,11 @@
-"""Profiles: how a model is launched, known and asked, read from models.toml (docs/models.md describes the file).
+"""Profiles of models, read from models.toml: how to launch a model, its names and its parameters (docs/models.md).
 
-The project's models.toml is laid over the one that ships with this package, profile by profile and key by key; a
-profile may extend another. Lists are replaced as a whole, tables are merged.
+The project's models.toml overrides the shipped one profile by profile and key by key; a profile may extend another.
+Lists are replaced as a whole, tables are merged.
 """
 
 from __future__ import annotations
 
-import difflib
 import functools
 import sys
 import tomllib
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_modeleval._support import suggest
 from pytest_modeleval.errors import SettingsError
 from pytest_modeleval.server.profile_schema import validation_errors
 
@@ -22,39 +22,54 @@ if TYPE_CHECKING:
 
 FILE_NAME = "models.toml"
 SHIPPED = Path(__file__).with_name(FILE_NAME)
-_MOST_BYTES = 1_000_000
-_MOST_SHOWN = 10
+_MAX_BYTES = 1_000_000
+_MAX_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """How a server is started. Texts may hold {python}, {port}, {replica} (from 0) and {gpus} ("0,1,2,3").
-
-    argv: the whole command. env: variables set for it. pass_env: names, or prefixes ending in *, of variables that
-    it inherits beyond the basic ones; nothing else passes, so that no key of ours ends up in a server's log.
-    package: the distribution whose version is recorded; "" if unknown.
-    port: the wished port, taken if it is free; None for any free port.
-    ready_path: answers 200 as soon as requests are served.
-    stall_s: how long the log may stand still before the start is given up. ready_s: limit for the whole start.
-    stop_s: patience between SIGTERM and SIGKILL. gpu_release_s: how long to wait afterwards until the GPUs have their
-    memory back, where the driver can say; 0 does not wait. gpus_each: devices per replica, for {gpus}.
-    """
+    """How a server is started. Texts may contain {python}, {port}, {replica} (from 0) and {gpus} ("0,1,2,3")."""
 
     argv: tuple[str, ...]
+    """The whole command."""
+
     env: Mapping[str, str] = field(default_factory=dict)
+    """Variables set for it."""
+
     pass_env: tuple[str, ...] = ()
+    """Names, or prefixes ending in *, of variables that it inherits beyond _support.child_env.SERVER.
+
+    No other variable passes, so that no key of ours ends up in a server's log.
+    """
+
     package: str = ""
+    """The distribution whose version is recorded; "" if unknown."""
+
     port: int | None = None
+    """The preferred port, used if it is free; None for any free port."""
+
     ready_path: str = "/health"
+    """Answers 200 as soon as requests are served."""
+
     stall_s: float = 600.0
+    """Seconds without growth of the log after which the start is given up."""
+
     ready_s: float = 7200.0
+    """The limit for the whole start, in seconds."""
+
     stop_s: float = 5.0
+    """Seconds between SIGTERM and SIGKILL."""
+
     gpu_release_s: float = 0.0
+    """The longest wait afterwards, in seconds, until the GPUs have released their memory; 0 does not wait."""
+
     replicas: int = 1
+
     gpus_each: int = 0
+    """Devices of each replica, for {gpus}."""
 
     def fill_placeholders(self, *, port: int, replica: int = 0) -> tuple[tuple[str, ...], dict[str, str]]:
-        """The command and its own variables, with every placeholder filled in."""
+        """The command and its own variables, without placeholders."""
         first = replica * self.gpus_each
         values = {
             "{python}": sys.executable,
@@ -64,7 +79,7 @@ class Launch:
         }
 
         def fill(text: str) -> str:
-            # Not str.format: a JSON argument such as '{"num_threads": 64}' is full of braces that are its own.
+            # Not str.format: a JSON argument such as '{"num_threads": 64}' has braces of its own.
             for name, value in values.items():
                 text = text.replace(name, value)
             return text
@@ -74,38 +89,48 @@ class Launch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """One model as it is served.
-
-    served_names: what /v1/models may list for it. urls: where it is looked for first; several are replicas.
-    launch: how to start it where nothing answers; None if we cannot. params: sent with every request.
-    context_tokens: prompt and answer together; None if unknown. restart: how often a server of ours that died in
-    mid-run is started again. in_flight: requests at once unless the user says otherwise. tool_calls: "native" (tools
-    are offered with the request), "text" (functions are described in the prompt), or "detect" as the server says.
-    source: the file it comes from, for messages.
-    """
+    """One model as it is served."""
 
     name: str
+
     served_names: tuple[str, ...] = ()
+    """The ids that /v1/models may list for it."""
+
     urls: tuple[str, ...] = ()
+    """Where a running server is looked for first; several are replicas."""
+
     launch: Launch | None = None
+    """How to start it where nothing answers; None if we cannot."""
+
     params: Mapping[str, Any] = field(default_factory=dict)
+    """Sent with every request."""
+
     context_tokens: int | None = None
+    """Prompt and answer together; None if unknown."""
+
     restart: int = 0
+    """How often a launched server that died in mid-run is started again."""
+
     in_flight: int | None = None
+    """Concurrent requests unless the user sets another number."""
+
     tool_calls: str = "detect"
+    """"native" (tools are offered with the request), "text" (the prompt describes them) or "detect"."""
+
     source: str = ""
+    """The file that it comes from, for messages."""
 
 
-def load_profile(name: str, *, project_dir: Path, overridden: Mapping[str, Any] | None = None) -> Profile | None:
+def load_profile(name: str, *, project_dir: Path, overriding: Mapping[str, Any] | None = None) -> Profile | None:
     """The profile of that name; None if there is none (the name may be a served model's).
 
-    overridden: the table of server.overrides, which counts above the files'; without a profile it is one of its own.
-    Raises SettingsError for any mistake in the project's models.toml, also in other profiles: a typo is better told
-    early than when that profile is needed.
+    overriding: the table of server.overrides, which wins over the files; without a profile it is one of its own.
+    Raises SettingsError for any mistake in the project's models.toml, also in other profiles: a typo is better
+    reported early than when that profile is needed.
     """
     tables, sources = _all_tables(project_dir)
-    if overridden:
-        tables[name] = _merged(tables.get(name, {}), overridden)
+    if overriding:
+        tables[name] = _merged(tables.get(name, {}), overriding)
         sources.setdefault(name, Path("--model-set"))
     if name not in tables:
         return None
@@ -119,10 +144,8 @@ def profile_names(project_dir: Path) -> tuple[str, ...]:
 
 
 def closest_profile(name: str, *, project_dir: Path) -> str | None:
-    """The profile that the user may have meant; None if no name is near."""
-    known = {known.lower(): known for known in profile_names(project_dir)}
-    close = difflib.get_close_matches(name.lower(), known, n=1)
-    return known[close[0]] if close else None
+    """The profile that the user may have meant; None if no name is similar."""
+    return suggest.closest(name, profile_names(project_dir))
 
 
 def _all_tables(project_dir: Path) -> tuple[dict[str, dict[str, Any]], dict[str, Path]]:
@@ -144,19 +167,19 @@ def _shipped_tables() -> dict[str, dict[str, Any]]:
 def _read_tables(path: Path) -> dict[str, dict[str, Any]]:
     try:
         with path.open("rb") as file:
-            raw = file.read(_MOST_BYTES + 1)
+            raw = file.read(_MAX_BYTES + 1)
     except OSError as error:
         raise SettingsError(f"{path}: expected a readable file of profiles, found: {error.strerror}") from error
-    if len(raw) > _MOST_BYTES:
-        raise SettingsError(f"{path}: expected a file of profiles of at most {_MOST_BYTES:,} bytes, found a larger one")
+    if len(raw) > _MAX_BYTES:
+        raise SettingsError(f"{path}: expected a file of profiles of at most {_MAX_BYTES:,} bytes, found a larger one")
     try:
         tables = tomllib.loads(raw.decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SettingsError(f"{path}: expected TOML in UTF-8, found: {error}") from error
-    found = [mistake for name, table in tables.items() for mistake in validation_errors(name, table)]
+    found = [error for name, table in tables.items() for error in validation_errors(name, table)]
     if found:
-        more = [f"... and {len(found) - _MOST_SHOWN} more"] if len(found) > _MOST_SHOWN else []
-        lines = "\n".join(f"  {line}" for line in found[:_MOST_SHOWN] + more)
+        more = [f"... and {len(found) - _MAX_SHOWN} more"] if len(found) > _MAX_SHOWN else []
+        lines = "\n".join(f"  {line}" for line in found[:_MAX_SHOWN] + more)
         raise SettingsError(f"{path}: {len(found)} mistake{'s' if len(found) > 1 else ''} in the profiles:\n{lines}")
     return tables
 
@@ -173,8 +196,7 @@ def _inherited(
         circle = " -> ".join((*chain[chain.index(parent) :], parent))
         raise SettingsError(f"{sources[name]}: [{name}] extends: expected a profile above it, found a circle: {circle}")
     if parent not in tables:
-        close = difflib.get_close_matches(parent, tables, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"known profiles: {', '.join(sorted(tables))}"
+        hint = suggest.hint(parent, sorted(tables))
         raise SettingsError(f"{sources[name]}: [{name}] extends: there is no profile {parent!r}; {hint}")
     return _merged(_inherited(parent, tables, sources, chain), table)
 

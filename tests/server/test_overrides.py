@@ -17,7 +17,7 @@ from pytest_modeleval.server.profiles import Profile, load_profile
 
 def laid(tmp_path: Path, *pairs: str, name: str = "MiniMax-M2") -> Profile:
     """The profile with the pairs laid over it."""
-    found = load_profile(name, project_dir=tmp_path, overridden=overrides(name, pairs))
+    found = load_profile(name, project_dir=tmp_path, overriding=overrides(name, pairs))
     assert found is not None
     return found
 

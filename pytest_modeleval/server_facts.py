@@ -1,0 +1,88 @@
+"""What a model server serves: one type from the first request that identifies it to the report. Standard library only."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+SGLANG, VLLM, LLAMA_CPP, OTHER = "sglang", "vllm", "llama.cpp", "openai-compatible"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerFacts:
+    """The model behind one or more addresses, as the server describes it."""
+
+    model: str
+    """The id that goes into every request."""
+
+    urls: tuple[str, ...] = ()
+    """All replicas; each ends in its version path (/v1)."""
+
+    kind: str = OTHER
+    """SGLANG, VLLM, LLAMA_CPP or OTHER; "" if a stored run does not know."""
+
+    version: str = ""
+    """As the server states it; "" if it does not."""
+
+    root: str = ""
+    """The weights behind the served name: a hub id, or the last part of a path."""
+
+    context_tokens: int | None = None
+    """The most tokens that prompt and answer may have together; None if the server does not say."""
+
+    quantization: str = ""
+    weight_version: str = ""
+    chat_template_sha256: str = ""
+
+    reasoning_parser: str | None = None
+    """Its name, "" if none is set, None if the server does not say."""
+
+    tool_call_parser: str | None = None
+    """Its name, "" if none is set, None if the server does not say."""
+
+    is_auto_truncating: bool | None = None
+    """Whether prompts that are too long are cut silently; None if unknown."""
+
+    sampling_defaults: str | None = None
+    """Where the values of unset parameters come from: "model" or "openai"; None if the server does not say."""
+
+    max_running_requests: int | None = None
+
+    launch_command: str = ""
+    """As the server reports it, without secrets."""
+
+    notes: tuple[str, ...] = ()
+    """Warnings for people, a sentence each."""
+
+    @property
+    def has_native_tool_calls(self) -> bool:
+        """False where offered tools are useless: SGLang without a parser returns calls as text."""
+        return not (self.kind == SGLANG and self.tool_call_parser == "")
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 (hex) of what decides the answers: equal for the same model on the same kind and version of server.
+
+        Addresses, paths, ports and times are not part of it.
+        """
+        identifying = (
+            *(self.model, self.root, self.quantization, self.weight_version, self.chat_template_sha256),
+            *(self.kind, self.version),
+        )
+        return hashlib.sha256(json.dumps(identifying).encode()).hexdigest()
+
+    def as_json(self) -> dict[str, Any]:
+        """For run.json and the workers of xdist: every field, and the identity."""
+        return {**asdict(self), "identity": self.identity}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> ServerFacts:
+        """The reverse of as_json; unknown keys of another version are ignored, missing ones keep their defaults."""
+        known = {field.name for field in fields(cls)}
+        values = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in stored.items() if name in known
+        }
+        return cls(**{"model": "", "kind": "", **values})
