@@ -1,4 +1,4 @@
-"""What a model server serves: one type from the first request that identifies it to the report. Standard library only."""
+"""The facts about a served model: one type from the first request to the report. Standard library only."""
 
 from __future__ import annotations
 
@@ -82,7 +82,56 @@ class ServerFacts:
     def from_json(cls, stored: Mapping[str, Any]) -> ServerFacts:
         """The reverse of as_json; unknown keys of another version are ignored, missing ones keep their defaults."""
         known = {field.name for field in fields(cls)}
-        values = {
+        values: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in stored.items() if name in known
         }
         return cls(**{"model": "", "kind": "", **values})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFacts:
+    """The model that a run evaluates: for the `model` fixture, the journal's keys and run.json."""
+
+    name: str
+    """As the user names it."""
+
+    server: ServerFacts
+
+    identity: str
+    """ServerFacts.identity; of a stored run, the one that was recorded."""
+
+    context_tokens: int | None = None
+    """The smaller of the server's and the profile's; None if neither is known."""
+
+    tool_calls: str = "native"
+    """"native" or "text", see declaration.Model."""
+
+    @property
+    def served(self) -> str:
+        """The server's name for it, sent with every request."""
+        return self.server.model
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The replicas."""
+        return self.server.urls
+
+    @property
+    def kind(self) -> str:
+        """The kind of server."""
+        return self.server.kind
+
+    def as_json(self) -> dict[str, Any]:
+        """For the workers of xdist."""
+        return {
+            "name": self.name,
+            "server": self.server.as_json(),
+            "identity": self.identity,
+            "context_tokens": self.context_tokens,
+            "tool_calls": self.tool_calls,
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> ModelFacts:
+        """The reverse of as_json."""
+        return cls(**{**stored, "server": ServerFacts.from_json(stored["server"])})

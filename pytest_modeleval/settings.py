@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pytest_modeleval._support import redact
 from pytest_modeleval.errors import SettingsError
 from pytest_modeleval.records import UNGRADED, Kind
 
@@ -97,7 +98,11 @@ class Settings:
     @property
     def key(self) -> str | None:
         """The API key, read when it is needed and kept nowhere."""
-        return os.environ.get(self.key_env) if self.key_env else None
+        key = os.environ.get(self.key_env) if self.key_env else None
+        # A key that was read from a file often ends in a line break.
+        key = key.strip() if key else None
+        redact.remember(key)
+        return key
 
 
 def parse_whole(flag: str, text: str, *, least: int) -> int:

@@ -185,9 +185,9 @@ def setting(pair: str) -> str:
     path, sign, value = _OF_THIS_RUN.text(pair).partition("=")
     if sign and names_a_secret(path.rpartition(".")[2]):
         return f"{path}={MASK}"
-    if sign and value.lstrip().startswith("["):
-        return f"{path}={_clean_list(value)}"
-    return f"{path}{sign}{command_argument(value)}" if sign else diagnostic(pair)
+    if not sign:
+        return diagnostic(pair)
+    return f"{path}={_clean_list(value) if value.lstrip().startswith('[') else command_argument(value)}"
 
 
 def secret_values(pair: str) -> list[str]:
@@ -218,6 +218,10 @@ def secrets_in_argv(arguments: Sequence[str]) -> list[str]:
 
 def command_argument(argument: str) -> str:
     """One argument without secrets, seen without the argument in front of it."""
+    head, sign, value = argument.partition("=[")
+    if sign:
+        # --model-set=launch.argv=[...]: a command inside an argument.
+        return f"{diagnostic(head)}={_clean_list('[' + value)}"
     *names, _ = argument.split("=")
     secret = next((place for place, name in enumerate(names) if names_a_secret(name)), None)
     if secret is not None and not any(mark in argument for mark in "{?"):

@@ -151,11 +151,13 @@ def _by_standard_library(request: _SideRequest) -> HttpReply:
     deadline_s = time.monotonic() + request.timeout_s
     is_connected = False
     connection: http.client.HTTPConnection | None = None
+    sock: socket.socket | None = None
     try:
         connection, target = _connection_to(request)
         connection.connect()
         is_connected = True
-        connection.sock = cast("socket.socket", _DeadlineSocket(connection.sock, deadline_s))
+        sock = connection.sock
+        connection.sock = cast("socket.socket", _DeadlineSocket(sock, deadline_s))
         connection.request(request.method, target, body=request.body, headers=dict(request.fields))
         answer = connection.getresponse()
         raw = answer.read(request.max_bytes + 1)
@@ -174,6 +176,8 @@ def _by_standard_library(request: _SideRequest) -> HttpReply:
     finally:
         if connection is not None:
             connection.close()
+        if sock is not None:
+            sock.close()
 
 
 def _connection_to(request: _SideRequest) -> tuple[http.client.HTTPConnection, str]:
@@ -213,7 +217,7 @@ class _DeadlineSocket:
         return io.BufferedReader(_DeadlineReader(self._sock, self._limit))
 
     def close(self) -> None:
-        self._sock.close()
+        """Leave it open: http.client closes the socket before it reads a body that ends with the connection."""
 
     def _limit(self) -> None:
         left_s = self._deadline_s - time.monotonic()

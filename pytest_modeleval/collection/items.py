@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_modeleval.errors import EngineStopped, Ungraded, UserError
-from pytest_modeleval.evaluation.item_runner import ItemResult, ModelFacts
+from pytest_modeleval.evaluation.item_runner import ItemResult
 from pytest_modeleval.evaluation.planned_items import PlannedItem
 from pytest_modeleval.records import Grade, Kind, Sample
+from pytest_modeleval.server_facts import ModelFacts
 
 if TYPE_CHECKING:
     from _pytest._code.code import ExceptionInfo, TerminalRepr

@@ -17,12 +17,13 @@ from pytest_modeleval.dispatch.dispatcher import Dispatcher
 from pytest_modeleval.dispatch.engine import Engine
 from pytest_modeleval.dispatch.replicas import ServerMonitor
 from pytest_modeleval.errors import RunFolderError, SettingsError
-from pytest_modeleval.evaluation.item_runner import ItemResult, ItemRunner, ModelFacts
+from pytest_modeleval.evaluation.item_runner import ItemResult, ItemRunner
 from pytest_modeleval.evaluation.planned_items import BenchmarkPlan, PlannedItem, make_plan
 from pytest_modeleval.evaluation.summary import merge_plans, parts_text, selected_parts
 from pytest_modeleval.experiment import plan_differences
 from pytest_modeleval.plan import Plan
 from pytest_modeleval.records import ItemKey, Outcome
+from pytest_modeleval.server_facts import ModelFacts
 from pytest_modeleval.store.journal import JournalReader, JournalWriter, outcome_line
 
 

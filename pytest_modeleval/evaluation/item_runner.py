@@ -21,30 +21,13 @@ from pytest_modeleval.errors import AttemptFailed, Ungraded
 from pytest_modeleval.evaluation.planned_items import PlannedItem
 from pytest_modeleval.evaluation.verdict import grade_of
 from pytest_modeleval.records import Grade, ItemKey, JsonObject, Kind, Outcome, Request, Response
+from pytest_modeleval.server_facts import ModelFacts
 from pytest_modeleval.store.journal import Contents, JournalError, JournalOffset, JournalWriter, read_line, utc_now
 from pytest_modeleval.store.requests import compress_request
 
 # Replies that wait for their test stay in memory up to this size; beyond it they are read back from the journal.
 MAX_HELD_BYTES = 128 * 1024 * 1024
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class ModelFacts:
-    """The model, for the `model` fixture, the keys of the journal and run.json."""
-
-    name: str
-    """As the user names it."""
-    served: str
-    """As the server names it; sent with every request."""
-    identity: str
-    """See server.server_info.ServerFacts."""
-    urls: tuple[str, ...] = ()
-    kind: str = ""
-    version: str = ""
-    context_tokens: int | None = None
-    tool_calls: str = "native"
-    """ "native" or "text", see declaration.Model."""
 
 
 @dataclass(frozen=True, slots=True)

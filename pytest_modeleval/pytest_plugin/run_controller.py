@@ -106,7 +106,7 @@ class RunController:
             logs = runs.log_dir_for(self.settings, self.settings.model)
             try:
                 self.connection = connect(
-                    self.settings, self.profile, log_dir=logs, say=self.say, live=self._passing.show
+                    self.settings, self.profile, log_dir=logs, report=self.say, show_progress=self._passing.show
                 )
                 self._open()
                 assert self.folder is not None

@@ -1,10 +1,8 @@
-"""What about the deployment would spoil these benchmarks' scores: asked of server.deployment with what will be sent."""
+"""The needs of the selected benchmarks, compared with the deployment before the first request."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 from pytest_modeleval.errors import ConnectError
 from pytest_modeleval.evaluation.planned_items import BenchmarkPlan
@@ -13,19 +11,12 @@ from pytest_modeleval.runs.connection import Connection
 
 def deployment_notes(plans: Sequence[BenchmarkPlan], connection: Connection) -> list[str]:
     """Warnings, a sentence each. Raises ConnectError where no request of a benchmark can succeed."""
-    if not connection.server.get("kind"):
+    model = connection.model
+    if not model.kind:
         return []
-    from pytest_modeleval.server.deployment import BenchmarkNeeds, find_issues  # noqa: PLC0415 - only where a server is asked
-    from pytest_modeleval.server.server_info import ServerFacts  # noqa: PLC0415
+    from pytest_modeleval.server.deployment import BenchmarkNeeds, find_issues  # noqa: PLC0415 - not when rescoring
 
-    names = {field.name for field in dataclasses.fields(ServerFacts)}
-    known: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in connection.server.items()
-        if name in names
-    }
-    facts = ServerFacts(**known)
-    wishes = [
+    needs = [
         BenchmarkNeeds(
             benchmark=plan.benchmark.name,
             params=plan.params,
@@ -34,11 +25,11 @@ def deployment_notes(plans: Sequence[BenchmarkPlan], connection: Connection) -> 
         )
         for plan in plans
     ]
-    found = find_issues(facts, wishes, context_tokens=connection.model.context_tokens)
-    fatal = [finding.text for finding in found if finding.is_fatal]
+    issues = find_issues(model.server, needs, context_tokens=model.context_tokens)
+    fatal = [issue.text for issue in issues if issue.is_fatal]
     if fatal:
         raise ConnectError("; ".join(fatal))
-    return [finding.text for finding in found]
+    return [issue.text for issue in issues]
 
 
 def _sends_tools(plan: BenchmarkPlan) -> bool:

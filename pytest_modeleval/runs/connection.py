@@ -1,66 +1,57 @@
-"""From --model and --model-url to a server that answers, or a sentence that says why not."""
+"""Connects a run to its model: from --model and --model-url to a server that answers, or to an error message."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_modeleval._support import redact
 from pytest_modeleval.errors import RunFolderError, SettingsError
-from pytest_modeleval.evaluation.item_runner import ModelFacts
 from pytest_modeleval.records import JsonObject
+from pytest_modeleval.server_facts import ModelFacts, ServerFacts
 from pytest_modeleval.settings import Settings
 from pytest_modeleval.store.run_folder import read_run
 
 if TYPE_CHECKING:
-    from pytest_modeleval.server.connect import ServerSession
+    from pytest_modeleval.server.connect import ServerHandle
     from pytest_modeleval.server.profiles import Profile
-    from pytest_modeleval.server.server_info import ServerFacts
 
 DEFAULT_IN_FLIGHT = 64
 
 
 @dataclass(slots=True)
 class Connection:
-    """The model as it is reached.
-
-    server: what run.json keeps about the server. params: the profile's request parameters. opened: what has to
-    be closed again in the main process. notes: for people.
-    """
+    """The model and how it is reached."""
 
     model: ModelFacts
-    server: JsonObject = field(default_factory=dict)
+
     params: Mapping[str, Any] = field(default_factory=dict)
+    """The profile's request parameters."""
+
     in_flight: int = DEFAULT_IN_FLIGHT
-    opened: ServerSession | None = None
+
+    opened: ServerHandle | None = None
+    """What the main process has to close again; None in workers and when rescoring."""
+
     notes: tuple[str, ...] = ()
+    """Warnings for people."""
 
     def as_json(self) -> JsonObject:
         """For the workers of xdist, which connect to what the controller found."""
-        model = self.model
-        return {
-            "model": [model.name, model.served, model.identity, list(model.urls), model.kind, model.version],
-            "context_tokens": model.context_tokens,
-            "tool_calls": model.tool_calls,
-            "server": self.server,
-            "params": dict(self.params),
-            "in_flight": self.in_flight,
-        }
+        return {"model": self.model.as_json(), "params": dict(self.params), "in_flight": self.in_flight}
 
     @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> Connection:
+    def from_json(cls, stored: Mapping[str, Any]) -> Connection:
         """The reverse of as_json."""
-        name, served, identity, urls, kind, version = found["model"]
-        told = found["context_tokens"], found["tool_calls"]
-        facts = ModelFacts(name, served, identity, tuple(urls), kind, version, *told)
-        return cls(facts, found["server"], found["params"], found["in_flight"])
+        return cls(ModelFacts.from_json(stored["model"]), stored["params"], stored["in_flight"])
 
 
 def find_profile(settings: Settings) -> Profile | None:
-    """The profile of --model, --model-set laid over it. Raises SettingsError if there is neither a profile nor a URL.
+    """The profile of --model with the values of --model-set. Raises SettingsError without a profile or a URL.
 
-    --model-set alone makes a profile if it says where the model is, or what to begin from.
+    --model-set alone makes a profile if it names the model's address, or a profile to extend.
     """
     from pytest_modeleval.server import overrides, profiles  # noqa: PLC0415 - only where a model is named
 
@@ -71,8 +62,8 @@ def find_profile(settings: Settings) -> Profile | None:
         profile = profiles.load_profile(settings.model, project_dir=settings.project_dir, overriding=table)
     if profile is None and not settings.urls:
         known = ", ".join(profiles.profile_names(settings.project_dir))
-        near = profiles.closest_profile(settings.model, project_dir=settings.project_dir)
-        hint = f"; did you mean {near}?" if near else "."
+        close = profiles.closest_profile(settings.model, project_dir=settings.project_dir)
+        hint = f"; did you mean {close!r}?" if close else "."
         raise SettingsError(
             f"--model: no profile is named {settings.model!r}{hint} Profiles: {known}. To evaluate a running server, "
             "add --model-url URL; to describe one, add a profile to models.toml"
@@ -85,10 +76,10 @@ def connect(
     profile: Profile | None,
     *,
     log_dir: Path,
-    say: Callable[[str], None],
-    live: Callable[[str], bool],
+    report: Callable[[str], None],
+    show_progress: Callable[[str], bool],
 ) -> Connection:
-    """Find out what is served; launch it if nothing answers and the profile can. Raises ConnectError or LaunchError."""
+    """Identify the server; launch it if nothing answers and the profile can. Raises ConnectError or LaunchError."""
     from pytest_modeleval.server.connect import open_server  # noqa: PLC0415
 
     opened = open_server(
@@ -99,30 +90,26 @@ def connect(
         project_dir=settings.project_dir,
         key=settings.key,
         key_env=settings.key_env,
-        say=say,
-        live=live,
+        report=report,
+        show_progress=show_progress,
     )
     facts = opened.facts
     context = facts.context_tokens
     if profile is not None and profile.context_tokens is not None:
         context = min(profile.context_tokens, context) if context else profile.context_tokens
     model = ModelFacts(
-        settings.model,
-        facts.model,
-        facts.identity,
-        tuple(facts.urls),
-        facts.kind,
-        facts.version,
-        context,
-        _tool_calls(profile.tool_calls if profile is not None else "detect", facts),
+        name=settings.model,
+        server=facts,
+        identity=facts.identity,
+        context_tokens=context,
+        tool_calls=_choose_tool_calls(profile.tool_calls if profile is not None else "detect", facts),
     )
     notes = list(facts.notes)
-    if not opened.is_ours and (idle := _without_effect(settings)):
-        notes.append(f"the server was running already, so this changes nothing: --model-set {', '.join(idle)}")
+    if not opened.is_ours and (unused := _launch_settings(settings)):
+        notes.append(f"the server was running already, so this changes nothing: --model-set {', '.join(unused)}")
     own = profile.in_flight if profile is not None else None
     return Connection(
         model=model,
-        server=facts.as_json(),
         params=profile.params if profile is not None else {},
         in_flight=settings.in_flight or own or DEFAULT_IN_FLIGHT,
         opened=opened,
@@ -130,36 +117,33 @@ def connect(
     )
 
 
-def _without_effect(settings: Settings) -> list[str]:
-    """What of --model-set matters only to a server that the run starts itself."""
-    from pytest_modeleval.server.overrides import is_launch_setting, without_secret  # noqa: PLC0415
+def _launch_settings(settings: Settings) -> list[str]:
+    """The values of --model-set that have an effect only on a server that the run starts itself."""
+    from pytest_modeleval.server.overrides import is_launch_setting  # noqa: PLC0415
 
-    return [without_secret(pair) for pair in settings.model_set if is_launch_setting(pair)]
+    return [redact.setting(pair) for pair in settings.model_set if is_launch_setting(pair)]
 
 
-def _tool_calls(wished: str, facts: ServerFacts) -> str:
-    """How calls are asked for: "native" or "text"."""
+def _choose_tool_calls(wished: str, facts: ServerFacts) -> str:
+    """How tools are offered: "native" or "text"."""
     if wished == "detect":
         return "native" if facts.has_native_tool_calls else "text"
     return wished
 
 
 def stored_connection(folder: Path, settings: Settings) -> Connection:
-    """The model of a stored run, for --eval-rescore: nothing is asked."""
+    """The model of a stored run, for --eval-rescore, which sends no request."""
     run = read_run(folder)
     if run is None:
         raise RunFolderError(f"--eval-rescore: expected a run folder with a run.json, but {folder} has none")
     if settings.model and settings.model != run["model"]:
         raise RunFolderError(f"--eval-rescore: {folder} holds a run of {run['model']}, not of {settings.model}")
-    server = run.get("server") or {}
-    facts = ModelFacts(
-        run["model"],
-        run["served"],
-        run["identity"],
-        (),
-        server.get("kind", ""),
-        server.get("version", ""),
-        run.get("context_tokens"),
-        run.get("tool_calls") or "native",
+    model = ModelFacts(
+        name=run["model"],
+        # No address: nothing may be sent.
+        server=replace(ServerFacts.from_json(run.get("server") or {}), model=run["served"], urls=()),
+        identity=run["identity"],
+        context_tokens=run.get("context_tokens"),
+        tool_calls=run.get("tool_calls") or "native",
     )
-    return Connection(facts, server, run.get("profile_params") or {}, 1)
+    return Connection(model, run.get("profile_params") or {}, 1)

@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_modeleval._support import redact
 from pytest_modeleval.errors import RunFolderError, SettingsError
 from pytest_modeleval.evaluation.summary import is_limited, merge_plans, run_summary, selected_parts
 from pytest_modeleval.records import UNGRADED, ItemKey, JsonObject, Kind
 from pytest_modeleval.results import GateVerdict, RunSummary
 from pytest_modeleval.runs.connection import Connection
 from pytest_modeleval.runs.gate_runner import attach_verdicts
-from pytest_modeleval.server.overrides import without_secret
 from pytest_modeleval.settings import Settings
 from pytest_modeleval.store.journal import JournalReader, utc_now
 from pytest_modeleval.store.run_folder import (
@@ -29,7 +29,6 @@ from pytest_modeleval.store.run_folder import (
     open_run,
     read_run,
     runs_of,
-    without_keys,
 )
 from pytest_modeleval.store.summary_file import write_summary
 
@@ -77,9 +76,6 @@ def open_folder(settings: Settings, connection: Connection) -> tuple[RunFolder, 
         path = find_resumable(runs, key) or new_path(runs, suffix=part)
     found = read_run(path)
     is_known, stored = found is not None, found or {}
-    shown = [without_secret(pair) for pair in settings.model_set]
-    hidden = {pair.partition("=")[2] for pair, told in zip(settings.model_set, shown, strict=True) if pair != told}
-    secrets = [*([settings.key] if settings.key else []), *sorted(hidden)]
     facts = {
         "model": model.name,
         "served": model.served,
@@ -87,11 +83,11 @@ def open_folder(settings: Settings, connection: Connection) -> tuple[RunFolder, 
         "tool_calls": model.tool_calls,
         "identity": model.identity,
         "resume_key": key,
-        "urls": [_without_password(url) for url in model.urls],
-        "server": connection.server,
+        "urls": [redact.url(url) for url in model.urls],
+        "server": model.server.as_json(),
         "profile_params": dict(connection.params),
         "user_params": dict(settings.params),
-        "model_set": shown,
+        "model_set": [redact.setting(pair) for pair in settings.model_set],
         "limit": str(settings.limit) if settings.limit.rows or settings.limit.fraction else None,
         "repeats": settings.repeats,
         "order_seed": _order_seed(settings, stored),
@@ -101,7 +97,7 @@ def open_folder(settings: Settings, connection: Connection) -> tuple[RunFolder, 
     if settings.rescore_dir is not None:
         # A rescored run stays what it is; only its grades are made anew.
         facts = {name: stored.get(name, value) for name, value in facts.items()}
-    folder = open_run(path, facts=facts, command=without_keys(sys.argv, secrets), project_dir=settings.project_dir)
+    folder = open_run(path, facts=facts, command=redact.argv(sys.argv), project_dir=settings.project_dir)
     return folder, is_known
 
 
@@ -251,8 +247,3 @@ def ungraded_kinds(summary: RunSummary) -> dict[Kind, int]:
         for kind in UNGRADED
     }
     return {kind: count for kind, count in counts.items() if count}
-
-
-def _without_password(url: str) -> str:
-    scheme, sign, rest = url.partition("://")
-    return f"{scheme}{sign}{rest.rpartition('@')[2]}" if sign else url

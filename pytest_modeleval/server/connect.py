@@ -122,9 +122,7 @@ def _launch(
         for replica in range(profile.launch.replicas):
             log_file = log_dir / (f"server-{replica}.log" if replica else "server.log")
             servers.append(
-                LaunchedServer(
-                    profile, log_file=log_file, report=report, show_progress=show_progress, replica=replica
-                )
+                LaunchedServer(profile, log_file=log_file, report=report, show_progress=show_progress, replica=replica)
             )
         # Started together, awaited one after the other: that takes as long as the slowest.
         for server in servers:

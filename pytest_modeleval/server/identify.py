@@ -175,9 +175,7 @@ class _Identification:
     def _get(self, url: str) -> HttpReply:
         """Raises UnreachableError without an answer, ConnectError for a certificate that is not trusted."""
         try:
-            return http_get(
-                url, key=self._key, timeout_s=self._timeout_s, max_bytes=_MAX_BYTES, client=self._client
-            )
+            return http_get(url, key=self._key, timeout_s=self._timeout_s, max_bytes=_MAX_BYTES, client=self._client)
         except SideRequestError as error:
             reason = redact.diagnostic(str(error))
             if error.is_timeout and error.is_connected:

@@ -48,7 +48,9 @@ def overrides(name: str, pairs: Sequence[str]) -> dict[str, Any]:
         place[last] = _read_value(keys, text)
     errors = list(validation_errors(name, table))
     if errors:
-        raise SettingsError("\n".join(f"{OPTION}: {redact.diagnostic(error)}{_suggest_path(error)}" for error in errors))
+        raise SettingsError(
+            "\n".join(f"{OPTION}: {redact.diagnostic(error)}{_suggest_path(error)}" for error in errors)
+        )
     return table
 
 

@@ -188,17 +188,6 @@ def git_commit(folder: Path) -> str | None:
     return found.stdout.strip() or None if found.returncode == 0 else None
 
 
-def without_keys(command: Sequence[str], secrets: Sequence[str]) -> list[str]:
-    """A command line with every secret replaced, in case somebody passed one after all."""
-    cleaned = []
-    for word in command:
-        for secret in secrets:
-            if len(secret) >= 4:
-                word = word.replace(secret, "***")  # noqa: PLW2901
-        cleaned.append(word)
-    return cleaned
-
-
 def _is_ours(entry: Path) -> bool:
     """True for files that a run leaves before it has a run.json, when it is ended in its first moment."""
     is_named_so = entry.name == "run.lock" or entry.name.startswith(("journal", "server", ".server-"))

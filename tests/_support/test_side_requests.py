@@ -131,7 +131,7 @@ def test_redirects_and_compressed_bodies_are_read() -> None:
 
     packed = gzip.compress(b'{"a": 1}')
     answer = OK + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b" % (len(packed), packed)
-    redirect = b"HTTP/1.1 307 There\r\nLocation: /there\r\nContent-Length: 0\r\n\r\n"
+    redirect = b"HTTP/1.1 307 There\r\nConnection: close\r\nLocation: /there\r\nContent-Length: 0\r\n\r\n"
     with byte_server(redirect, redirect, answer) as server:
         assert http_get(server.root, timeout_s=5).json() == {"a": 1}
 

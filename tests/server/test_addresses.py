@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_modeleval._support.proxies import is_loopback
 from pytest_modeleval.errors import ConnectError
-from pytest_modeleval.server.addresses import is_loopback, normalise_url, root_of
+from pytest_modeleval.server.addresses import normalise_url, root_of
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,14 @@ from scripted_server import models, scripted
 from stand_ins import running, stand_in
 
 from pytest_modeleval.errors import ConnectError, LaunchError, SettingsError
-from pytest_modeleval.server.connect import ServerSession, open_server
+from pytest_modeleval.server.connect import ServerHandle, open_server
 from pytest_modeleval.server.identify import UnreachableError
 from pytest_modeleval.server.profiles import Profile
 
 NOWHERE = "http://127.0.0.1:9/v1"
 
 
-def opened(tmp_path: Path, profile: Profile | None, *urls: str, model: str = "MiniMax-M2") -> ServerSession:
+def opened(tmp_path: Path, profile: Profile | None, *urls: str, model: str = "MiniMax-M2") -> ServerHandle:
     """A session, with logs in tmp_path."""
     return open_server(model, profile=profile, urls=urls, log_dir=tmp_path, project_dir=tmp_path)
 
@@ -110,9 +110,9 @@ def test_a_launched_server_of_another_model_is_stopped(tmp_path: Path) -> None:
 
 def test_no_profile_and_no_url_is_a_settings_error(tmp_path: Path) -> None:
     """The nearest profile is suggested, or all are listed."""
-    with pytest.raises(SettingsError, match="did you mean --model embedded"):
+    with pytest.raises(SettingsError, match="did you mean 'embedded'"):
         opened(tmp_path, None, model="embeded")
-    with pytest.raises(SettingsError, match=r"known profiles: .*MiniMax-M2"):
+    with pytest.raises(SettingsError, match=r"known: .*MiniMax-M2"):
         opened(tmp_path, None, model="zzz")
 
 

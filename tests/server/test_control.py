@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -12,7 +12,8 @@ import pytest
 from scripted_server import scripted
 from stand_ins import stand_in
 
-from pytest_modeleval.server.control import abort_request, flush_cache
+from pytest_modeleval._support.abort import abort, abort_body
+from pytest_modeleval.server.control import flush_cache
 from pytest_modeleval.server.gpu_memory import await_memory, used_bytes
 from pytest_modeleval.server.launched_server import LaunchedServer
 
@@ -42,17 +43,17 @@ def test_nobody_there_is_told() -> None:
 
 def test_the_key_goes_along() -> None:
     """A server with a key takes these requests only with it."""
-    seen: list[httpx.Request] = []
+    with scripted({"/abort_request": (200, b"")}) as server:
+        assert abort(server.url.removesuffix("/v1"), "r1", key="sk-1") == ""
+        assert server.asked[0][1]["Authorization"] == "Bearer sk-1"
+        assert json.loads(abort_body("r1")) == {"rid": "r1", "abort_all": False}
 
-    def answer(request: httpx.Request) -> httpx.Response:
-        seen.append(request)
-        return httpx.Response(200)
 
-    with httpx.Client(transport=httpx.MockTransport(answer)) as client:
-        assert abort_request("http://h/v1", "r1", key="sk-1", client=client) == ""
-    assert seen[0].headers["Authorization"] == "Bearer sk-1"
-    assert json.loads(seen[0].content) == {"rid": "r1", "abort_all": False}
-    assert seen[0].url.path == "/abort_request"
+def test_an_abort_that_fails_says_why() -> None:
+    """Refused or unreachable: a sentence, no exception."""
+    with scripted({"/abort_request": (401, b"no")}) as server:
+        assert "HTTP 401: no" in abort(server.url.removesuffix("/v1"))
+    assert "gave no answer" in abort("http://127.0.0.1:9")
 
 
 def test_an_aborted_request_frees_its_slot(tmp_path: Path) -> None:
@@ -68,57 +69,59 @@ def test_an_aborted_request_frees_its_slot(tmp_path: Path) -> None:
             answer = pool.submit(httpx.post, url, json=body, timeout=30, trust_env=False)
             while not (seen.exists() and "our-id" in seen.read_text()):
                 assert not answer.done()
-            assert abort_request(server.url, "our-id") == ""
+            assert abort(server.url.removesuffix("/v1"), "our-id") == ""
             assert answer.result(10).json()["choices"][0]["finish_reason"] == "abort"
 
 
 class FakeNvml:
-    """Two GPUs, the second one unreadable."""
+    """The module pynvml with two GPUs, of which the second cannot be read."""
 
-    def __init__(self, used: int = 5, *, init: int = 0) -> None:
-        self.used, self.init, self.is_shut = used, init, False
-
-    def nvmlInit_v2(self) -> int:  # noqa: N802
+    class NVMLError(Exception):
         """NVML's own name."""
-        return self.init
 
-    def nvmlShutdown(self) -> int:  # noqa: N802
+    def __init__(self, used: int = 5, *, is_broken: bool = False) -> None:
+        self.used, self.is_broken, self.is_shut = used, is_broken, False
+
+    def nvmlInit(self) -> None:  # noqa: N802
+        """NVML's own name."""
+        if self.is_broken:
+            raise self.NVMLError
+
+    def nvmlShutdown(self) -> None:  # noqa: N802
         """NVML's own name."""
         self.is_shut = True
-        return 0
 
-    def nvmlDeviceGetCount_v2(self, count: Any) -> int:  # noqa: N802
+    def nvmlDeviceGetCount(self) -> int:  # noqa: N802
         """NVML's own name."""
-        count._obj.value = 2
-        return 0
+        return 2
 
-    def nvmlDeviceGetHandleByIndex_v2(self, number: int, device: Any) -> int:  # noqa: N802
+    def nvmlDeviceGetHandleByIndex(self, number: int) -> int:  # noqa: N802
         """NVML's own name."""
-        device._obj.value = number + 1
-        return 0
+        return number
 
-    def nvmlDeviceGetMemoryInfo(self, device: ctypes.c_void_p, memory: Any) -> int:  # noqa: N802
+    def nvmlDeviceGetMemoryInfo(self, device: int) -> Any:  # noqa: N802
         """NVML's own name."""
-        memory._obj.used = self.used
-        return 0 if device.value == 1 else 3
+        if device:
+            raise self.NVMLError
+        return SimpleNamespace(used=self.used)
 
 
 def test_memory_is_read_from_the_driver() -> None:
-    """What NVML says is passed on; a GPU it cannot read is left out; it is shut down afterwards."""
+    """NVML's numbers are returned; a GPU that it cannot read is left out; it is shut down afterwards."""
     library = FakeNvml(used=7)
-    assert used_bytes(lambda _: library) == {0: 7}
+    assert used_bytes(lambda: library) == {0: 7}
     assert library.is_shut
 
 
-def test_without_a_driver_nothing_is_waited_for() -> None:
-    """No library, an old one, or a refusal: nothing is known, and waiting ends at once."""
+def test_without_a_driver_there_is_nothing_to_wait_for() -> None:
+    """No package, an old one, or no driver: nothing is known, and waiting ends at once."""
 
-    def missing(_: str) -> Any:
-        raise OSError
+    def missing() -> Any:
+        raise ImportError
 
     assert used_bytes(missing) == {}
-    assert used_bytes(lambda _: object()) == {}
-    assert used_bytes(lambda _: FakeNvml(init=9)) == {}
+    assert used_bytes(object) == {}
+    assert used_bytes(lambda: FakeNvml(is_broken=True)) == {}
     assert await_memory({}, used=dict) == ""
 
 

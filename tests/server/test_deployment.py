@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pytest_modeleval.server.deployment import BenchmarkNeeds, DeploymentIssue, find_issues
-from pytest_modeleval.server.server_info import ServerFacts
+from pytest_modeleval.server_facts import ServerFacts
 
 M2 = ServerFacts(
     model="MiniMaxAI/MiniMax-M2",

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from pytest_modeleval.server.connect import ServerSession, open_server
+from pytest_modeleval.server.connect import ServerHandle, open_server
 from pytest_modeleval.server.embedded import NAME, main
 from pytest_modeleval.server.profiles import load_profile
 
@@ -25,7 +25,7 @@ def test_embedded_model_answers_for_real(tmp_path: Path) -> None:
     profile = load_profile("embedded", project_dir=tmp_path)
     said: list[str] = []
     with open_server(
-        "embedded", profile=profile, urls=(), log_dir=tmp_path, project_dir=tmp_path, say=said.append
+        "embedded", profile=profile, urls=(), log_dir=tmp_path, project_dir=tmp_path, report=said.append
     ) as session:
         facts = session.facts
         assert (facts.model, facts.kind, facts.context_tokens) == (NAME, "llama.cpp", 2048)
@@ -41,20 +41,20 @@ def test_embedded_model_answers_for_real(tmp_path: Path) -> None:
         httpx.get(f"{facts.urls[0]}/models", trust_env=False)
 
 
-def body(session: ServerSession, text: str) -> dict[str, object]:
+def body(session: ServerHandle, text: str) -> dict[str, object]:
     """A short request."""
     message = {"role": "user", "content": text}
     return {"model": session.facts.model, "messages": [message], "max_tokens": 8, "temperature": 0}
 
 
-def asked(session: ServerSession, text: str) -> dict[str, Any]:
+def asked(session: ServerHandle, text: str) -> dict[str, Any]:
     """One answer, whole."""
     url = f"{session.facts.urls[0]}/chat/completions"
     found: dict[str, Any] = httpx.post(url, json=body(session, text), timeout=60, trust_env=False).json()
     return found
 
 
-def streamed(session: ServerSession) -> str:
+def streamed(session: ServerHandle) -> str:
     """One answer, in pieces."""
     url = f"{session.facts.urls[0]}/chat/completions"
     text = ""

@@ -15,7 +15,7 @@ import pytest
 from stand_ins import eventually, running, stand_in
 
 from pytest_modeleval.server import orphans
-from pytest_modeleval.server.guard import end_all, in_group, marked, process_state
+from pytest_modeleval.server.guard import end_all, find_marked, in_group, process_state
 from pytest_modeleval.server.launched_server import LaunchedServer
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
@@ -139,11 +139,11 @@ def test_traces_that_are_not_ours_are_left_alone(tmp_path: Path) -> None:
     gone = (999_999_999, 5, 999_999_998, 5)
     boot = orphans.boot_id()
     try:
-        orphans.ServerRecord("m" * 32, "another boot", *gone, victim.pid, orphans.start_time(victim.pid), "x").written(
+        orphans.ServerRecord("m" * 32, "another boot", *gone, victim.pid, orphans.start_time(victim.pid), "x").write(
             tmp_path
         )
-        orphans.ServerRecord("n" * 32, boot, *gone, victim.pid, 7, "start time differs").written(tmp_path)
-        orphans.ServerRecord("", boot, *gone, victim.pid, orphans.start_time(victim.pid), "no mark").written(tmp_path)
+        orphans.ServerRecord("n" * 32, boot, *gone, victim.pid, 7, "start time differs").write(tmp_path)
+        orphans.ServerRecord("", boot, *gone, victim.pid, orphans.start_time(victim.pid), "no mark").write(tmp_path)
         (tmp_path / "broken.json").write_text('{"mark": ')
         assert orphans.clean(tmp_path) == []
         assert victim.poll() is None
@@ -181,8 +181,8 @@ def test_only_the_very_mark_is_found() -> None:
     assert process.stdout is not None
     process.stdout.readline()
     try:
-        assert marked("abcdef") == [process.pid]
-        assert marked("abc") == []
+        assert find_marked("abcdef") == [process.pid]
+        assert find_marked("abc") == []
     finally:
         process.kill()
         process.communicate()

@@ -14,7 +14,7 @@ import pytest
 from scripted_server import models, scripted
 from stand_ins import eventually
 
-from pytest_modeleval.server import hang_detector as vigils
+from pytest_modeleval.server import hang_detector
 from pytest_modeleval.server.guard import MARK
 from pytest_modeleval.server.hang_detector import HangDetector, HangThresholds
 from pytest_modeleval.server.listening_process import cpu_seconds
@@ -24,7 +24,7 @@ DEFAULT_THRESHOLDS = HangThresholds(quiet_s=8.0, every_s=10.0, answer_s=25.0, pr
 
 
 class World:
-    """A server as the vigil sees it; each field may be changed at any time."""
+    """A server as the detector sees it; each field may be changed at any time."""
 
     def __init__(self, tmp_path: Path) -> None:
         self.port = 1
@@ -32,18 +32,18 @@ class World:
         self.log_file = tmp_path / "log"
         self.log_file.write_text("ready\n")
         self.launch = type("Launch", (), {"ready_path": "/health"})
-        self.pulse = 0
+        self.activity = 0
         self.cpu: float | None = 0.0
         self.answers: dict[str, int | None] = {"/health": None, "/v1/models": None}
         self.now_s = 1000.0
-        self.vigil = HangDetector(self, lambda: self.pulse, DEFAULT_THRESHOLDS)  # type: ignore[arg-type]
+        self.detector = HangDetector(self, lambda: self.activity, DEFAULT_THRESHOLDS)  # type: ignore[arg-type]
 
     def hangs_within(self, seconds: float, *, each: Any = lambda: None) -> str:
-        """Let time pass in tenths; `each` happens at every step. What the vigil said, "" if nothing."""
+        """Let time pass in tenths; `each` happens at every step. What the detector said, "" if nothing."""
         for _ in range(round(seconds * 10)):
             self.now_s += 0.1
             each()
-            said = self.vigil.look(self.now_s)
+            said = self.detector.check(self.now_s)
             if said:
                 return said
         return ""
@@ -54,18 +54,16 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """A server that shows no sign of life."""
     made = World(tmp_path)
 
-    class FakeKnock:
-        def __init__(self, port: int, path: str) -> None:
+    class FakeProbe:
+        def __init__(self, port: int, path: str, *, timeout_s: float) -> None:
             self.path = path
 
-        def answer(self) -> int | None:
+        @property
+        def status(self) -> int | None:
             return made.answers[self.path]
 
-        def close(self) -> None:
-            """Nothing is open."""
-
-    monkeypatch.setattr(vigils, "HttpProbe", FakeKnock)
-    monkeypatch.setattr(vigils, "cpu_seconds", lambda port, mark: made.cpu)
+    monkeypatch.setattr(hang_detector, "HttpProbe", FakeProbe)
+    monkeypatch.setattr(hang_detector, "cpu_seconds", lambda port, mark: made.cpu)
     return made
 
 
@@ -79,7 +77,7 @@ def test_any_single_sign_of_life_forbids_it(world: World) -> None:
     """Bytes on a request, a growing log, an answer of any status, a process that computes or cannot be looked at."""
 
     def talk() -> None:
-        world.pulse += 1
+        world.activity += 1
 
     def write() -> None:
         with world.log_file.open("a") as log:
@@ -92,12 +90,12 @@ def test_any_single_sign_of_life_forbids_it(world: World) -> None:
     assert world.hangs_within(300, each=talk) == ""
     # The slow rule would have its say on these, after its own time.
     assert world.hangs_within(30, each=write) == ""
-    world.pulse += 1
+    world.activity += 1
     assert world.hangs_within(30, each=compute) == ""
-    world.pulse += 1
+    world.activity += 1
     world.answers["/v1/models"] = 401
     assert world.hangs_within(30) == ""
-    world.pulse += 1
+    world.activity += 1
     world.answers["/v1/models"] = None
     world.cpu = None
     assert world.hangs_within(30) == ""
@@ -115,9 +113,9 @@ def test_failing_health_is_a_hang_after_its_own_time(world: World) -> None:
     assert world.hangs_within(19) == ""
     assert "2 health checks in a row failed" in world.hangs_within(5)
     world.answers["/health"] = None
-    world.vigil = HangDetector(world, lambda: world.pulse, DEFAULT_THRESHOLDS)  # type: ignore[arg-type]
+    world.detector = HangDetector(world, lambda: world.activity, DEFAULT_THRESHOLDS)  # type: ignore[arg-type]
     assert world.hangs_within(60) == ""
-    world.pulse += 1
+    world.activity += 1
     assert world.hangs_within(40) == ""
     assert "2 health checks" in world.hangs_within(60)
 
@@ -128,32 +126,29 @@ def test_a_healthy_server_is_left_alone(world: World) -> None:
     assert world.hangs_within(3600) == ""
 
 
-def answered(knock: HttpProbe) -> int | None:
-    """What the knock brings in the end."""
-    assert eventually(lambda: knock.answer() is not None)
-    knock.close()
-    return knock.answer()
+def final_status(probe: HttpProbe) -> int | None:
+    """The status that the probe ends with."""
+    assert eventually(lambda: probe.status is not None)
+    return probe.status
 
 
-def test_a_knock_gets_the_status_without_waiting() -> None:
-    """200 and 404 from a real server; 0 where nobody listens; nothing from one that accepts and is silent."""
+def test_a_probe_gets_the_status_without_waiting() -> None:
+    """200 and 404 from a real server; 0 if nothing listens, or after nonsense or the deadline; None before that."""
     with scripted({"/v1/models": models("m")}) as server:
         port = int(server.url.split(":")[2].partition("/")[0])
         for path, status in (("/v1/models", 200), ("/nowhere", 404)):
-            assert answered(HttpProbe(port, path)) == status
+            assert final_status(HttpProbe(port, path, timeout_s=5)) == status
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
-        knock = HttpProbe(port, "/")
+        probe = HttpProbe(port, "/", timeout_s=5)
         accepted, _ = silent.accept()
         with accepted:
-            assert [knock.answer() for _ in range(3)] == [None] * 3
             assert accepted.recv(100).startswith(b"GET / HTTP/1.1\r\n")
-            assert knock.answer() is None
+            assert probe.status is None
             accepted.sendall(b"SSH-2.0-nonsense\r\n")
-        assert eventually(lambda: knock.answer() == 0)
-        knock.close()
-        knock.close()
-    assert answered(HttpProbe(port, "/")) == 0
+            assert final_status(probe) == 0
+        assert final_status(HttpProbe(port, "/", timeout_s=0.05)) == 0
+    assert final_status(HttpProbe(port, "/", timeout_s=5)) == 0
 
 
 @pytest.fixture
@@ -166,7 +161,7 @@ def listening() -> Iterator[int]:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 def test_time_of_the_listener(listening: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """It grows while the process that listens computes; unknown for a port of somebody else, or of nobody."""
-    monkeypatch.setattr("pytest_modeleval.server.listening_process.marked", lambda mark: [os.getpid(), 1])
+    monkeypatch.setattr("pytest_modeleval.server.listening_process.find_marked", lambda mark: [os.getpid(), 1])
     before = cpu_seconds(listening, "m")
     assert before is not None
     deadline = time.process_time() + 0.05
@@ -176,5 +171,5 @@ def test_time_of_the_listener(listening: int, monkeypatch: pytest.MonkeyPatch) -
     assert after is not None
     assert before < after < before + 60
     assert cpu_seconds(9, "m") is None
-    monkeypatch.setattr("pytest_modeleval.server.listening_process.marked", lambda mark: [])
+    monkeypatch.setattr("pytest_modeleval.server.listening_process.find_marked", lambda mark: [])
     assert cpu_seconds(listening, MARK) is None

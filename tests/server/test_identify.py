@@ -150,7 +150,7 @@ def test_missing_list_of_models_is_a_note() -> None:
     with scripted({}) as server:
         facts = identify([server.url], model="m")
     assert facts.model == "m"
-    assert "nobody could check" in facts.notes[0]
+    assert "could not be checked" in facts.notes[0]
 
 
 def test_wrong_path_of_a_known_server_is_told() -> None:

@@ -40,7 +40,7 @@ def test_start_tells_its_milestones_and_ends_without_orphans(tmp_path: Path) -> 
     """Each step is said once, the server answers, and after stop no process is left, deaf children included."""
     said: list[str] = []
     seen = f"seen-{tmp_path}"
-    server = LaunchedServer(stand_in(children=3, note=seen), log_file=tmp_path / "server.log", say=said.append)
+    server = LaunchedServer(stand_in(children=3, note=seen), log_file=tmp_path / "server.log", report=said.append)
     with server:
         server.wait_ready()
         assert httpx.get(f"{server.url}/models", trust_env=False).status_code == 200
@@ -59,7 +59,7 @@ def test_start_tells_its_milestones_and_ends_without_orphans(tmp_path: Path) -> 
 def test_progress_bars_and_waiting_are_told(tmp_path: Path) -> None:
     """A slow start names what was reached and what is awaited."""
     said: list[str] = []
-    with LaunchedServer(stand_in(pace_s=0.15), log_file=tmp_path / "log", say=said.append) as server:
+    with LaunchedServer(stand_in(pace_s=0.15), log_file=tmp_path / "log", report=said.append) as server:
         server.wait_ready()
     story = "\n".join(said)
     for step in (

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_modeleval.server.crash_diagnosis import describe_exit, diagnose
-from pytest_modeleval.server.log import LAST_LINES, LogTail, plain
+from pytest_modeleval.server.log import LAST_LINES, LogTail, clean_line
 from pytest_modeleval.server.startup_progress import find_milestone
 
 
@@ -55,12 +55,12 @@ def test_flood_is_bounded(tmp_path: Path) -> None:
 @given(st.text())
 def test_shown_lines_hold_no_control_characters(text: str) -> None:
     """Neither colours nor anything that moves the cursor reaches the terminal."""
-    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", plain(text))
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", clean_line(text))
 
 
 def test_colours_are_cut() -> None:
     """A coloured word is the word."""
-    assert plain("\x1b[1;31mred\x1b[0m \x07bell") == "red  bell"
+    assert clean_line("\x1b[1;31mred\x1b[0m \x07bell") == "red  bell"
 
 
 @pytest.mark.parametrize(

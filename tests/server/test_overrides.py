@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_modeleval._support.redact import setting
 from pytest_modeleval.errors import SettingsError
-from pytest_modeleval.server.overrides import is_launch_setting, overrides, without_secret
+from pytest_modeleval.server.overrides import is_launch_setting, overrides
 from pytest_modeleval.server.profiles import Profile, load_profile
 
 
@@ -102,11 +103,11 @@ def test_what_must_be_a_text_stays_one() -> None:
         ("port=8001", "(write launch.port)"),
         ("tp-size=4", "launch.flags.tp-size"),
         ("launch.tp-size=4", "launch.flags.tp-size"),
-        ("launch.prot=4", "did you mean port?"),
+        ("launch.prot=4", "did you mean 'port'?"),
         ("launch.flags={}", "is a table"),
         ("params.temperature=hot", "[m.params] temperature: expected a number"),
         ("params.model=x", "is not a generation parameter"),
-        ("url=http://h/v1", "did you mean urls?"),
+        ("url=http://h/v1", "did you mean 'urls'?"),
         ("urls=ftp://h", "a list of addresses"),
     ],
 )
@@ -134,9 +135,9 @@ def test_any_text_is_a_value_or_a_mistake(text: str) -> None:
 
 def test_secrets_are_not_shown() -> None:
     """A value whose name speaks of a key is left out wherever the pair is kept; others are kept."""
-    assert without_secret("launch.flags.api-key=sk-1") == "launch.flags.api-key=***"
-    assert without_secret("launch.env.HF_TOKEN=hf_1") == "launch.env.HF_TOKEN=***"
-    assert without_secret("launch.flags.max-total-tokens=9") == "launch.flags.max-total-tokens=9"
+    assert setting("launch.flags.api-key=sk-1") == "launch.flags.api-key=***"
+    assert setting("launch.env.HF_TOKEN=hf_1") == "launch.env.HF_TOKEN=***"
+    assert setting("launch.flags.max-total-tokens=9") == "launch.flags.max-total-tokens=9"
     with pytest.raises(SettingsError) as caught:
         overrides("m", ["launch.env.HF TOKEN=hf_1"])
     assert "hf_1" not in str(caught.value)
