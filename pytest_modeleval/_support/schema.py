@@ -4,7 +4,7 @@
     for problem in validate(document, table(RULES)):
         print(problem.path, problem.message)
 
-A message says what was expected and what was found, and suggests the key that was probably meant. The caller adds where
+A message states the expected and the found value, and suggests the key that was probably meant. The caller adds where
 the table stands (file, line, table name), which only the caller knows.
 """
 
@@ -58,7 +58,7 @@ class Problem:
     """Keys and list positions from the validated value to the one that is wrong; empty for the value itself."""
 
     message: str
-    """What was expected and what was found, without the path."""
+    """The expected and the found value, without the path."""
 
     is_unknown_key: bool = False
     """True if the table may not have this key."""

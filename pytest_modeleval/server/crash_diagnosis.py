@@ -1,4 +1,4 @@
-"""Why a server did not start or died, read from the last lines of its log: one line of advice. Pure.
+"""Diagnoses from the last lines of a log why a server did not start or died: one line of advice. Pure.
 
 The patterns are texts that SGLang 0.5.5 to 0.5.23, vLLM, PyTorch, CUDA, NCCL and the hub client print; the most
 telling cause comes first, because one failure often prints several (out of memory, then a broken NCCL group).
@@ -16,11 +16,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A recognised failure. cause: machine-readable; advice: what to do, one sentence; line: where it was seen."""
+    """A recognised failure."""
 
     cause: str
+    """Machine-readable."""
+
     advice: str
+    """What to do, one sentence."""
+
     line: str = ""
+    """The line of the log that shows it."""
 
 
 _TABLE: tuple[tuple[str, str, str], ...] = (
@@ -90,8 +95,8 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
         r"|HF_HUB_OFFLINE|OfflineModeIsEnabled|Max retries exceeded|Temporary failure in name resolution"
         r"|Network is unreachable|Failed to establish a new connection|RepositoryNotFoundError|is not a local folder",
         "hub_offline",
-        "the weights are neither here nor to be had: download them once while online, check the name, or give "
-        "model-path a local folder",
+        "the weights are not on this machine and cannot be downloaded: fetch them once while online, check the name, "
+        "or give model-path a local folder",
     ),
     (
         r"No space left on device|Disk quota exceeded",
@@ -147,7 +152,7 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
         "the server's packages do not fit together: install them into a fresh environment",
     ),
 )
-# The command line, its echo in the log, and a usage text name every flag, such as --watchdog-timeout: no failures.
+# The command line, its echo in the log, and a usage text contain flags such as --watchdog-timeout: no failures.
 _ECHO = re.compile(r"^\$ |ServerArgs\(|server_args=|non-default args|Namespace\(|\[--[\w-]+")
 _PATTERNS = tuple((re.compile(pattern, re.IGNORECASE), cause, advice) for pattern, cause, advice in _TABLE)
 

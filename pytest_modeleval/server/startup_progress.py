@@ -1,4 +1,4 @@
-"""What a server's log says about how far its start has come. Pure: a line in, a milestone out.
+"""Recognises the steps of a server's start in its log. Pure: a line in, a milestone out.
 
 Lines of SGLang are those of 0.5.5 to 0.5.23, of vLLM those of its V1 engine; unknown lines mean nothing.
 """
@@ -11,10 +11,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Milestone:
-    """A step of the start. done: what has just been reached; next: what is awaited now."""
+    """A step of the start."""
 
     done: str
+    """What has just been reached."""
+
     next: str
+    """What is awaited now."""
 
 
 _TABLE: tuple[tuple[str, Milestone], ...] = (
@@ -50,7 +53,7 @@ _SHARDS = re.compile(r"(?:shards|Multi-thread loading shards)\D{0,20}(\d{1,3})%"
 
 
 def find_milestone(line: str) -> Milestone | None:
-    """The step that a log line tells of; None for every other line."""
+    """The step that a log line reports; None for every other line."""
     for pattern, milestone in _LINES:
         if pattern.search(line):
             shards = _SHARDS.search(line)
