@@ -77,7 +77,7 @@ def test_scripts_pass_shellcheck(file: Path, tmp_path: Path) -> None:
     """What the templates run is sound shell."""
     script = tmp_path / "script.sh"
     # The services set these.
-    known = "MODEL MODEL_URL MODEL_KEY BENCHMARKS GATES BASELINE BLESS GITHUB_STEP_SUMMARY"
+    known = "MODEL MODEL_URL MODEL_KEY BENCHMARKS GATES BASELINE BLESS GITHUB_STEP_SUMMARY GITHUB_OUTPUT"
     script.write_text(f"#!/bin/bash\nexport {known}\n{script_of(file)}\n")
     _lint(_tool("shellcheck"), script)
 
@@ -135,6 +135,7 @@ def run_script(suite: Suite, file: Path, url: str, **more: str) -> Result:
         "BLESS": "false",
         "MODELEVAL_DATA": str(suite.path / "data"),
         "GITHUB_STEP_SUMMARY": str(suite.path / "step.md"),
+        "GITHUB_OUTPUT": str(suite.path / "output"),
         "GITHUB_ACTIONS": "true" if file == GITHUB else "",
     }
     env["PATH"] = f"{BIN}:{env['PATH']}"
