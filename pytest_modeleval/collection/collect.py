@@ -107,7 +107,7 @@ class BenchmarkCollector:
         for subset in subsets:
             for planned in self._planned(plan, subset.name):
                 sample = planned.key.sample
-                item = mould.cast(f"{sample}-r{planned.key.repeat}" if has_repeats else sample)
+                item = mould.cast(planned.key.item_name(has_repeats=has_repeats))
                 item.planned = planned
                 item.shared_location = location
                 item.filled = filled

@@ -63,7 +63,8 @@ class StatusLine:
 class Display:
     """Shows the tally of a run.
 
-    totals: items of every benchmark. figures(): requests in flight and completion tokens so far, where known.
+    totals: items of every benchmark. reused: those that an earlier run answered.
+    figures(): requests in flight and completion tokens so far, where known.
     """
 
     def __init__(
@@ -71,10 +72,12 @@ class Display:
         config: pytest.Config,
         tally: Tally,
         totals: Mapping[str, int],
+        reused: Mapping[str, int],
         figures: Callable[[], tuple[int | None, int]],
     ) -> None:
         self._tally = tally
         self._totals = totals
+        self._reused = reused
         self._figures = figures
         self._start_s = time.monotonic()
         self._shown_s = self._start_s
@@ -126,6 +129,8 @@ class Display:
                     tokens_per_s=tokens / (now - self._start_s) if is_turn and tokens and now > self._start_s else None,
                     errors=done - graded,
                     elapsed_s=now - started,
+                    # Items come in order, and those with an answer cost no time.
+                    reused=min(done, self._reused.get(name, 0)),
                 )
             )
         return states

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -190,7 +191,9 @@ class RunController:
         )
         if self.gate_runner.idle:
             self.say(f"warning: {self.gate_runner.idle}")
-        self._display = Display(self.config, self.tally, totals, lambda: self.figures())  # noqa: PLW0108 - replaced later
+        outcomes = self.folder.reader.contents.outcomes if self.settings.rescore_dir is None else {}
+        reused = Counter(key.benchmark for key, outcome in outcomes.items() if outcome.kind.is_verdict)
+        self._display = Display(self.config, self.tally, totals, reused, lambda: self.figures())  # noqa: PLW0108
 
     @property
     def order_seed(self) -> int | None:

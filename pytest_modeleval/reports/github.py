@@ -7,8 +7,9 @@ Never one annotation per sample: GitHub shows ten of a step, and the gate is wha
 import re
 from html import escape
 
+from pytest_modeleval.reports.columns import NAME_COLUMNS, SCORE, SCORE_COLUMNS, Column
 from pytest_modeleval.reports.remarks import remarks
-from pytest_modeleval.reports.table_rows import NONE, counts_sentence, score_rows
+from pytest_modeleval.reports.table_rows import ScoreRow, counts_sentence, score_rows
 from pytest_modeleval.reports.text_layout import one_line, sentences
 from pytest_modeleval.results import CANNOT_JUDGE, FAILED, PASSED, GateVerdict, RunSummary
 
@@ -28,13 +29,11 @@ def step_summary(summary: RunSummary) -> str:
         blocks.append("\n".join(_gate(gate) for gate in summary.gates))
     rows = score_rows(summary)
     if rows:
-        heads = ["Dataset", "Metric", "Subset", "Num", "Score", "95 % interval", "Truncated", "No answer", "Ungraded"]
-        lines = [_line(heads), _line(["---"] * 3 + ["---:"] * 6)]
-        for row in rows:
-            counts = [NONE if count is None else str(count) for count in (row.truncated, row.no_answer, row.ungraded)]
-            score = f"**{row.score}**" if row.is_aggregate else row.score
-            names = [_text(row.dataset), _text(row.metric), _text(row.subset)]
-            lines.append(_line([*names, str(row.num), score, row.interval, *counts]))
+        lines = [
+            _line([column.head for column in SCORE_COLUMNS]),
+            _line(["---:" if column.align == "right" else "---" for column in SCORE_COLUMNS]),
+            *(_line([_cell(column, row) for column in SCORE_COLUMNS]) for row in rows),
+        ]
         blocks += ["\n".join(lines), _text(counts_sentence(summary))]
     said = [f"- {_text(remark.text)}" for remark in remarks(summary)]
     if said:
@@ -55,6 +54,12 @@ def annotations(summary: RunSummary) -> list[str]:
 def _gate(gate: GateVerdict) -> str:
     verdict = _MARKS.get(gate.verdict, _text(gate.verdict))
     return f"- {verdict} {_text(gate.name)}: {_text(sentences(gate.reason))}"
+
+
+def _cell(column: Column[ScoreRow], row: ScoreRow) -> str:
+    if column in NAME_COLUMNS:
+        return _text(column.value(row))
+    return f"**{column.value(row)}**" if column is SCORE and row.is_aggregate else column.value(row)
 
 
 def _line(cells: list[str]) -> str:

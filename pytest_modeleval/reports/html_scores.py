@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from html import escape
 
+from pytest_modeleval.reports.columns import ITEM_COLUMNS, SCORE, SCORE_COLUMNS, Column
 from pytest_modeleval.reports.page_data import CHART_WIDTH, Chart, axis_ticks, chart
 from pytest_modeleval.reports.remarks import remarks
 from pytest_modeleval.reports.table import gate_text
-from pytest_modeleval.reports.table_rows import NONE, ScoreRow, counts_sentence, score_rows
+from pytest_modeleval.reports.table_rows import ScoreRow, counts_sentence, score_rows
 from pytest_modeleval.reports.text_layout import counted, one_line
 from pytest_modeleval.results import CANNOT_JUDGE, FAILED, PASSED, RunSummary
 
+# The chart of the interval stands between the score and the interval.
+_CHART_AT = SCORE_COLUMNS.index(SCORE) + 1
 _COLORS = {PASSED: "#2a7f4f", FAILED: "#c0392f", CANNOT_JUDGE: "#a86500"}
 _STYLE = (
     "<style>.modeleval{color:#222;font-size:13px}table.modeleval{border-collapse:collapse;margin:8px 0}"
@@ -27,7 +30,8 @@ _STYLE = (
     ".modeleval dt{color:#777;margin-top:6px}.modeleval dd{margin:2px 0}"
     ".modeleval pre{white-space:pre-wrap;overflow-wrap:anywhere;max-height:22em;overflow:auto;margin:0;padding:6px 8px;"
     "background:#f4f4f4}"
-    "#results-table td.col-tokens,#results-table td.col-response,#results-table td.col-grade{text-align:right}</style>"
+    + ",".join(f"#results-table td.col-{column.head.lower()}" for column in ITEM_COLUMNS if column.align == "right")
+    + "{text-align:right}</style>"
 )
 
 
@@ -40,8 +44,9 @@ def html_summary(summary: RunSummary) -> list[str]:
     ]
     if not summary.benchmarks:
         return [_STYLE, *gates] if gates else []
-    heads = ["Dataset", "Metric", "Subset", "Num", "Score", "", "95 % interval", "Truncated", "No answer", "Ungraded"]
-    head = "".join(f"<th{_figure(number)}>{name or _axis()}</th>" for number, name in enumerate(heads))
+    heads = [_head(column) for column in SCORE_COLUMNS]
+    heads.insert(_CHART_AT, f'<th class="figure">{_axis()}</th>')
+    head = "".join(heads)
     rows = "".join(_row(row) for row in score_rows(summary))
     state = "complete" if summary.is_complete else "incomplete"
     table = (
@@ -66,12 +71,14 @@ def omitted_html(total: int, not_right: int, shown: int, place: str) -> str:
     return f'<p class="modeleval left">{_safe(text)}</p>'
 
 
+def _head(column: Column[ScoreRow]) -> str:
+    return f'<th{_figure(column)} title="{escape(column.hint)}">{escape(column.head)}</th>'
+
+
 def _row(row: ScoreRow) -> str:
-    counts = [NONE if count is None else str(count) for count in (row.truncated, row.no_answer, row.ungraded)]
-    texts = [row.dataset, row.metric, row.subset, f"{row.num:,}", row.score]
-    cells = [*map(_safe, texts), _drawing(chart(row)), _safe(row.interval), *counts]
-    inner = "".join(f"<td{_figure(number)}>{cell}</td>" for number, cell in enumerate(cells))
-    return f"<tr{' class=aggregate' if row.is_aggregate else ''}>{inner}</tr>"
+    cells = [f"<td{_figure(column)}>{_safe(column.grouped(row))}</td>" for column in SCORE_COLUMNS]
+    cells.insert(_CHART_AT, f'<td class="figure">{_drawing(chart(row))}</td>')
+    return f"<tr{' class=aggregate' if row.is_aggregate else ''}>{''.join(cells)}</tr>"
 
 
 def _drawing(drawn: Chart) -> str:
@@ -89,8 +96,8 @@ def _axis() -> str:
     return f'<svg viewBox="0 0 {CHART_WIDTH} 16" aria-hidden="true">{labels}</svg>'
 
 
-def _figure(number: int) -> str:
-    return ' class="figure"' if number > 2 else ""
+def _figure(column: Column[ScoreRow]) -> str:
+    return ' class="figure"' if column.align == "right" else ""
 
 
 def _safe(text: str) -> str:

@@ -48,35 +48,28 @@ class BenchmarkProgress:
         return (self.total - self.done) * self.elapsed_s / answered
 
 
-def live_lines(
-    states: Sequence[BenchmarkProgress], *, width: int, max_lines: int = 8, ascii_only: bool = False
-) -> list[str]:
-    """One line for each benchmark, figures under one another, none wider than width.
+# The terminal must be higher than the block: what scrolled away could not be erased.
+MAX_LINES = 8
+# Fields that are left out, step by step, where the terminal is too narrow. Then names are cut, then lines.
+_NARROWER = ((), ("percent", "tokens"), ("percent", "tokens", "in_flight", "half_width"))
 
-    max_lines: the terminal must be higher than this, else what scrolled away could not be erased; what does not fit is
-    summed up in the last line. ascii_only: for terminals that cannot write "±".
-    Where space is short, per cent, tokens/s, requests in flight, time left and then the interval give way, in this
-    order; at last the name is shortened.
+
+def live_lines(states: Sequence[BenchmarkProgress], *, width: int) -> list[str]:
+    """One line for each benchmark, figures under one another, none wider than width, at most MAX_LINES lines.
+
+    Benchmarks beyond that are summed up in the last line. Where space is short, per cent and tokens/s are left out,
+    then requests in flight and the interval; then the name is shortened.
     """
-    shown = list(states) if len(states) <= max_lines else list(states[: max(0, max_lines - 1)])
-    sign = "+-" if ascii_only else "±"
-    table = [_fields(state, sign) for state in shown]
-    hidden = states[len(shown) :]
-    for dropped in (*_DROP_ORDER, None):
-        sizes = {name: max((display_width(row[name]) for row in table), default=0) for name in _FIELDS}
-        lines = [_line(row, sizes) for row in table]
-        if all(display_width(line) <= width for line in lines) or dropped is None:
+    shown = list(states) if len(states) <= MAX_LINES else list(states[: MAX_LINES - 1])
+    rows = [_fields(state) for state in shown]
+    lines: list[str] = []
+    for left_out in _NARROWER:
+        lines = _table(rows, left_out)
+        if all(display_width(line) <= width for line in lines):
             break
-        for row in table:
-            row[dropped] = ""
-    excess = max((display_width(line) - width for line in lines), default=0)
-    if excess > 0:
-        room = max(4, sizes["name"] - excess)
-        for row in table:
-            row["name"] = shorten(row["name"], room)
-        sizes["name"] = room
-        lines = [_line(row, sizes) for row in table]
-    if hidden and max_lines > 0:
+    else:
+        lines = _with_short_names(rows, _NARROWER[-1], width)
+    if hidden := states[len(shown) :]:
         done, total = sum(state.done for state in hidden), sum(state.total for state in hidden)
         lines.append(f"... and {len(hidden)} more benchmarks: {done}/{total}")
     return [shorten(line, width) for line in lines]
@@ -134,29 +127,19 @@ class LiveDisplay:
     def __init__(self, write: Callable[[str], object]) -> None:
         self._write = write
         self._lines: tuple[str, ...] = ()
-        self._column = 0
 
     @property
     def is_shown(self) -> bool:
         """True while there is a block on the terminal."""
         return bool(self._lines)
 
-    def show(self, lines: Sequence[str], *, column: int = 0) -> None:
-        """Put these lines in place of the block.
-
-        column: where the cursor stands in a line of somebody else's (pytest's row of dots), 0 if at a line's start.
-        The block then goes below that line, and `clear` returns to the column. Ignored while a block is shown.
-        """
+    def show(self, lines: Sequence[str]) -> None:
+        """Put these lines in place of the block. The cursor must be at the start of a line."""
         if tuple(lines) == self._lines:
             return
         erase = self._erasure()
-        if not self._lines:
-            self._column = column
         self._lines = tuple(lines)
-        if not lines:
-            self._write(erase)
-            return
-        self._write(erase + ("\r\n" if self._column else "\r") + "\r\n".join(lines))
+        self._write(erase + ("\r" + "\r\n".join(lines) if lines else ""))
 
     def clear(self) -> None:
         """Take the block off the terminal; the cursor returns to where it was. Does nothing if there is none."""
@@ -168,24 +151,20 @@ class LiveDisplay:
     def _erasure(self) -> str:
         if not self._lines:
             return ""
-        text = _CLEAR_LINE + (_UP + _CLEAR_LINE) * (len(self._lines) - 1)
-        if self._column:
-            text += f"{_UP}\r\x1b[{self._column}C"
-        return text
+        return _CLEAR_LINE + (_UP + _CLEAR_LINE) * (len(self._lines) - 1)
 
 
 _FIELDS = ("name", "done", "percent", "score", "half_width", "in_flight", "tokens", "errors", "left")
-_DROP_ORDER = ("percent", "tokens", "in_flight", "left", "half_width", "errors")
 _LEFT_ALIGNED = ("name", "half_width")
 
 
-def _fields(state: BenchmarkProgress, sign: str) -> dict[str, str]:
+def _fields(state: BenchmarkProgress) -> dict[str, str]:
     return {
         "name": _name(state),
         "done": f"{state.done}/{state.total}",
         "percent": _percent(state),
         "score": f"{state.score:.3f}" if state.score is not None else "",
-        "half_width": f"{sign}{state.half_width:.3f}" if state.half_width is not None else "",
+        "half_width": f"±{state.half_width:.3f}" if state.half_width is not None else "",
         "in_flight": f"{state.in_flight} in flight",
         "tokens": f"{state.tokens_per_s:.0f} tok/s" if state.tokens_per_s is not None else "",
         "errors": "" if not state.errors else "1 error" if state.errors == 1 else f"{state.errors} errors",
@@ -193,9 +172,21 @@ def _fields(state: BenchmarkProgress, sign: str) -> dict[str, str]:
     }
 
 
-def _line(row: dict[str, str], sizes: dict[str, int]) -> str:
-    cells = [pad(row[name], sizes[name], right=name not in _LEFT_ALIGNED) for name in _FIELDS if sizes[name]]
-    return "  ".join(cells).rstrip()
+def _table(rows: Sequence[dict[str, str]], left_out: Sequence[str]) -> list[str]:
+    names = [name for name in _FIELDS if name not in left_out]
+    sizes = {name: max((display_width(row[name]) for row in rows), default=0) for name in names}
+    return [
+        "  ".join(
+            pad(row[name], sizes[name], right=name not in _LEFT_ALIGNED) for name in names if sizes[name]
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _with_short_names(rows: Sequence[dict[str, str]], left_out: Sequence[str], width: int) -> list[str]:
+    excess = max((display_width(line) for line in _table(rows, left_out)), default=0) - width
+    room = max(4, max((display_width(row["name"]) for row in rows), default=0) - excess)
+    return _table([{**row, "name": shorten(row["name"], room)} for row in rows], left_out)
 
 
 def _name(state: BenchmarkProgress) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_modeleval.records import Kind
 from pytest_modeleval.reports import transcript
+from pytest_modeleval.reports.columns import INTERVAL, NUM, SCORE, UNGRADED, kind_column
 from pytest_modeleval.reports.page_data import (
     SampleView,
     Selection,
@@ -25,7 +26,7 @@ from pytest_modeleval.reports.page_data import (
     run_sections,
     select_samples,
 )
-from pytest_modeleval.reports.remarks import Replies, remarks
+from pytest_modeleval.reports.remarks import remarks
 from pytest_modeleval.reports.table_rows import counts_sentence, run_counts, score_rows
 from pytest_modeleval.reports.text_layout import HIDDEN, escape_of, sentences, visible
 from pytest_modeleval.results import RunSummary
@@ -45,23 +46,24 @@ def report_page(
     run: Mapping[str, Any],
     samples: Iterable[SampleView],
     title: str,
-    replies: Replies | None = None,
-    max_shown: int = MAX_SHOWN,
 ) -> str:
     """The whole page, UTF-8 text without lone surrogates.
 
     run: run.json, for "what was sent". samples: every item of the run, read once and not kept, but for those that are
-    shown: the ones that are not right, at most max_shown, shared out fairly between subsets.
-    replies: raw replies of suspicious subsets; without them, their shown items serve.
+    shown: the ones that are not right, at most MAX_SHOWN, shared out fairly between subsets.
     """
     from markupsafe import Markup  # noqa: PLC0415 - jinja2 and its kin are needed by this one report only
 
-    selection = select_samples(samples, max_shown)
+    selection = select_samples(samples, MAX_SHOWN)
     css = (_FOLDER / "report.css").read_text(encoding="utf-8")
     template = _environment().from_string((_FOLDER / "report.html.j2").read_text(encoding="utf-8"))
     counts = run_counts(summary)
     rows = score_rows(summary)
     kinds = [kind for kind in Kind if kind.is_verdict and (counts[kind] or kind in (Kind.RIGHT, Kind.WRONG))]
+    # (column, the CSS class of a count that is not 0)
+    count_columns = [(kind_column(kind), f"k-{kind.value}") for kind in kinds]
+    if any(row.ungraded for row in rows):
+        count_columns.append((UNGRADED, f"k-{Kind.NOT_RUN.value}"))
     return template.render(
         title=visible(title),
         summary=summary,
@@ -69,13 +71,13 @@ def report_page(
         csp=_policy(css),
         gates=[(gate.verdict, gate.name, sentences(gate.reason)) for gate in summary.gates],
         rows=[(row, chart(row), selection.anchor(row.dataset, row.subset)) for row in rows],
-        kinds=kinds,
-        has_ungraded=any(row.ungraded for row in rows),
+        columns={"num": NUM, "score": SCORE, "interval": INTERVAL},
+        count_columns=count_columns,
         ticks=axis_ticks(),
         counts=counts,
         bar=count_bar(counts),
         counts_sentence=counts_sentence(summary),
-        remarks=remarks(summary, replies if replies is not None else _replies(summary, selection)),
+        remarks=remarks(summary, _replies(summary, selection)),
         sections=run_sections(run),
         selection=selection,
         shown_kinds=[kind for kind in Kind if selection.shown_of(kind)],
@@ -108,11 +110,11 @@ def _environment() -> Environment:
         clip=transcript.clip,
         excerpt=lambda text: transcript.clip(text, _EXCERPT, 0),
         reply=lambda text: transcript.clip(text, _REPLY_EXCERPT, 0),
-        words=transcript.words,
+        value_text=transcript.value_text,
         breakable=_breakable,
-        question=transcript.question,
-        message=transcript.message,
-        call=transcript.call,
+        question_text=transcript.question_text,
+        message_text=transcript.message_text,
+        call_text=transcript.call_text,
     )
     return environment
 

@@ -30,6 +30,7 @@ class SampleView:
 
     target: the expected answer, any JSON value. request_messages: chat messages as sent. content, reasoning: as they
     came over the wire. tool_calls: ToolCall records, or mappings in the wire's form. tokens: completion tokens.
+    has_repeats: samples of its benchmark are asked several times.
     """
 
     key: ItemKey
@@ -46,11 +47,12 @@ class SampleView:
     finish_reason: str | None = None
     tokens: int | None = None
     total_s: float | None = None
+    has_repeats: bool = False
 
     @property
     def name(self) -> str:
-        """The sample's id, with -r2 for the third repeat, as in the item's id."""
-        return self.key.sample + (f"-r{self.key.repeat}" if self.key.repeat else "")
+        """What pytest's id of the item has in brackets."""
+        return self.key.item_name(has_repeats=self.has_repeats)
 
 
 @dataclass(slots=True)

@@ -13,19 +13,22 @@ from typing import Any
 
 from pytest_modeleval.records import Kind
 from pytest_modeleval.reports import transcript
+from pytest_modeleval.reports.columns import ITEM_COLUMNS, Column, ItemRow
 from pytest_modeleval.reports.page_data import SampleView
-from pytest_modeleval.reports.table_rows import score_text
 from pytest_modeleval.reports.text_layout import one_line, visible
 
 # After Result and Test, before Duration and Links.
 _AT = 2
-_COLUMNS = ("Benchmark", "Subset", "Kind", "Grade", "Tokens", "Response")
 _TEST_ID = re.compile(r'(<td class="col-testId">)(.*)(</td>)\Z', re.DOTALL)
 
 
 def html_header(cells: MutableSequence[str]) -> None:
     """For pytest_html_results_table_header: add our columns, all sortable."""
-    cells[_AT:_AT] = [f'<th class="sortable" data-column-type="{name.lower()}">{name}</th>' for name in _COLUMNS]
+    cells[_AT:_AT] = [
+        f'<th class="sortable" data-column-type="{column.head.lower()}" title="{escape(column.hint)}">'
+        f"{escape(column.head)}</th>"
+        for column in ITEM_COLUMNS
+    ]
 
 
 def html_row(report_facts: Mapping[str, Any] | None, cells: MutableSequence[str], *, gate: str = "") -> None:
@@ -38,19 +41,16 @@ def html_row(report_facts: Mapping[str, Any] | None, cells: MutableSequence[str]
     if not cells:
         return
     facts = report_facts or {}
-    kind = Kind(facts["kind"]) if facts.get("kind") in set(Kind) else None
-    tokens, seconds = facts.get("completion_tokens"), facts.get("total_s")
-    values = (
-        _safe(str(facts.get("benchmark", ""))),
-        _safe(str(facts.get("subset", ""))),
-        _safe(kind.label if kind is not None else f"gate {gate}" if gate else ""),
-        score_text(float(facts.get("value") or 0.0)) if kind is not None and kind.is_verdict else "",
-        _number(float(tokens), f"{tokens:,}") if tokens is not None else "",
-        _number(float(seconds), f"{seconds:.1f} s") if seconds is not None else "",
+    row = ItemRow(
+        benchmark=str(facts.get("benchmark", "")),
+        subset=str(facts.get("subset", "")),
+        kind=Kind(facts["kind"]) if facts.get("kind") in set(Kind) else None,
+        value=float(facts.get("value") or 0.0),
+        tokens=facts.get("completion_tokens"),
+        seconds=facts.get("total_s"),
+        gate=gate,
     )
-    cells[_AT:_AT] = [
-        f'<td class="col-{name.lower()}">{value}</td>' for name, value in zip(_COLUMNS, values, strict=True)
-    ]
+    cells[_AT:_AT] = [f'<td class="col-{column.head.lower()}">{_cell(column, row)}</td>' for column in ITEM_COLUMNS]
     if facts or gate:
         # pytest-html (4.2) puts the test's id into the page as it is, and ids come from data files. Unescaping first
         # keeps this right on the day when it escapes them itself.
@@ -71,12 +71,12 @@ def details_html(view: SampleView, *, is_open: bool) -> str:
 
 def _parts(view: SampleView) -> Iterator[tuple[str, str]]:
     if view.target is not None:
-        yield "expected", transcript.clip(transcript.words(view.target), 400, 0)
+        yield "expected", transcript.clip(transcript.value_text(view.target), 400, 0)
     yield "answer", transcript.clip(view.answer if view.answer is not None else "(none found)", 400, 0)
     for sent in view.request_messages:
-        yield str(sent.get("role") or "message"), transcript.clip(transcript.message(sent))
+        yield str(sent.get("role") or "message"), transcript.clip(transcript.message_text(sent))
     yield "thinking", transcript.clip(view.reasoning)
-    said = [view.content, *map(transcript.call, view.tool_calls)]
+    said = [view.content, *map(transcript.call_text, view.tool_calls)]
     yield "reply", transcript.clip("\n".join(filter(None, said)))
 
 
@@ -84,9 +84,11 @@ def _block(text: str) -> str:
     return f'<pre dir="auto">{escape(visible(text))}</pre>' if text.strip() else "(empty)"
 
 
-def _number(value: float, text: str) -> str:
-    """A cell's number. pytest-html sorts a cell's HTML as text, so what it is sorted by stands first, unseen."""
-    return f"<span hidden>{value:015.3f}</span>{text}"
+def _cell(column: Column[ItemRow], row: ItemRow) -> str:
+    """pytest-html sorts a cell's HTML as text, so the number that it is sorted by comes first, hidden."""
+    number = column.number(row)
+    prefix = f"<span hidden>{float(number):015.3f}</span>" if number is not None else ""
+    return prefix + _safe(column.value(row))
 
 
 def _safe(text: str) -> str:

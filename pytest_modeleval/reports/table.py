@@ -8,11 +8,12 @@ logs that are not UTF-8.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from pytest_modeleval.reports.columns import DATASET, NAME_COLUMNS, shown_columns
 from pytest_modeleval.reports.remarks import Remark, Replies, remarks
-from pytest_modeleval.reports.table_rows import NONE, ScoreRow, counts_sentence, score_rows
+from pytest_modeleval.reports.table_rows import ScoreRow, counts_sentence, score_rows
 from pytest_modeleval.reports.text_layout import (
     display_width,
     excerpt,
@@ -33,13 +34,15 @@ _NAME_WIDTH = 7
 
 
 @dataclass(frozen=True, slots=True)
-class _Column:
-    """A column. header: on one line, and on two where space is short. is_name: may be broken over lines."""
+class _Cells:
+    """A column with the texts of all its cells."""
 
     header: str
     stacked: tuple[str, str]
+    """The header on two lines, where space is short."""
     cells: tuple[str, ...]
     is_name: bool = False
+    """Its cells may break over lines."""
     is_model: bool = False
 
     def width(self, *, is_stacked: bool) -> int:
@@ -49,7 +52,7 @@ class _Column:
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    columns: tuple[_Column, ...]
+    columns: tuple[_Cells, ...]
     widths: tuple[int, ...]
     is_stacked: bool
     gap: int = 2
@@ -109,11 +112,6 @@ def note_lines(
                 yield ("  | " if number == 0 else "  : ") + line, remark
 
 
-def gate_lines(summary: RunSummary, *, width: int | None = None) -> list[str]:
-    """One sentence for each gate, its verdict first: "gate failed: ...". width: wrap, with an indent of two."""
-    return [line for gate in summary.gates for line in gate_text(gate, width=width)]
-
-
 def gate_text(gate: GateVerdict, *, width: int | None = None) -> list[str]:
     """The lines of one gate."""
     name, reason = one_line(gate.name), one_line(gate.reason)
@@ -123,35 +121,17 @@ def gate_text(gate: GateVerdict, *, width: int | None = None) -> list[str]:
     return wrap(text, width, indent=2) if width is not None else [text]
 
 
-def _columns(rows: Sequence[ScoreRow], model: str) -> tuple[_Column, ...]:
-    def column(
-        header: str, stacked: tuple[str, str], cell: Callable[[ScoreRow], str], *, is_name: bool = False
-    ) -> _Column:
-        return _Column(header, stacked, tuple(cell(row) for row in rows), is_name=is_name)
-
-    def figure(value: int | None) -> str:
-        return NONE if value is None else str(value)
-
-    found = [_Column("Model", ("", "Model"), (model,) * len(rows), is_model=True)] if model else []
-    found += [
+def _columns(rows: Sequence[ScoreRow], model: str) -> tuple[_Cells, ...]:
+    found = [_Cells("Model", ("", "Model"), (model,) * len(rows), is_model=True)] if model else []
+    for column in shown_columns(rows):
         # Twenty months below one subset need its name once.
-        column("Dataset", ("", "Dataset"), lambda row: "" if row.is_part else row.dataset, is_name=True),
-        column("Metric", ("", "Metric"), lambda row: row.metric, is_name=True),
-        column("Subset", ("", "Subset"), lambda row: row.subset, is_name=True),
-        column("Num", ("", "Num"), lambda row: str(row.num)),
-        column("Score", ("", "Score"), lambda row: row.score),
-        column("95 % interval", ("95 %", "interval"), lambda row: row.interval),
-    ]
-    if any(row.truncated for row in rows):
-        found.append(column("Truncated", ("Trun-", "cated"), lambda row: figure(row.truncated)))
-    if any(row.no_answer for row in rows):
-        found.append(column("No answer", ("No", "answer"), lambda row: figure(row.no_answer)))
-    if any(row.ungraded for row in rows):
-        found.append(column("Ungraded", ("Un-", "graded"), lambda row: figure(row.ungraded)))
+        cells = tuple("" if column is DATASET and row.is_part else column.value(row) for row in rows)
+        stacked = column.stacked if any(column.stacked) else ("", column.head)
+        found.append(_Cells(column.head, stacked, cells, is_name=column in NAME_COLUMNS))
     return tuple(found)
 
 
-def _fitting(columns: tuple[_Column, ...], width: int) -> _Layout:
+def _fitting(columns: tuple[_Cells, ...], width: int) -> _Layout:
     """The first layout that fits, by the order that `score_table` states."""
     tries = [(columns, False), (columns, True)]
     without_model = tuple(column for column in columns if not column.is_model)
@@ -164,7 +144,7 @@ def _fitting(columns: tuple[_Column, ...], width: int) -> _Layout:
     return layout if layout.total <= width else _Layout(layout.columns, layout.widths, is_stacked=True, gap=1)
 
 
-def _natural(columns: tuple[_Column, ...], *, is_stacked: bool) -> _Layout:
+def _natural(columns: tuple[_Cells, ...], *, is_stacked: bool) -> _Layout:
     return _Layout(columns, tuple(column.width(is_stacked=is_stacked) for column in columns), is_stacked)
 
 

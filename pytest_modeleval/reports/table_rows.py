@@ -21,8 +21,8 @@ class ScoreRow:
 
     score: four decimals, "partial" for an aggregate with missing parts, "-" where there is none.
     interval: "0.680-0.913" or "-". value, low, high: the same as numbers, for charts.
-    truncated, no_answer, ungraded: items; None for an aggregate, whose subsets show them, and for a part of a subset.
-    counts: items of every kind; None where those are.
+    counts: items of every kind; ungraded: items without a verdict. Both None for an aggregate, whose subsets show them,
+    and for a part of a subset.
     """
 
     dataset: str
@@ -34,8 +34,6 @@ class ScoreRow:
     value: float | None
     low: float | None
     high: float | None
-    truncated: int | None = None
-    no_answer: int | None = None
     ungraded: int | None = None
     counts: Mapping[Kind, int] | None = None
     is_aggregate: bool = False
@@ -121,8 +119,6 @@ def unrecorded_of(score: Score) -> int:
 def _subset_row(entry: BenchmarkSummary, score: Score) -> ScoreRow:
     return replace(
         _row(entry, score, metric=entry.metric, name=one_line(score.subset)),
-        truncated=score.counts.get(Kind.TRUNCATED, 0),
-        no_answer=score.counts.get(Kind.NO_ANSWER, 0),
         ungraded=ungraded_of(score),
         counts=score.counts,
         is_suspicious=score.is_suspicious,

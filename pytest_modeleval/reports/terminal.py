@@ -12,7 +12,7 @@ from pytest_modeleval.reports.table import gate_text, note_lines, score_table
 from pytest_modeleval.results import CANNOT_JUDGE, FAILED, PASSED, RunSummary
 
 # Text, and keyword arguments of TerminalWriter.line: {"red": True, "bold": True}.
-Part = tuple[str, dict[str, bool]]
+Line = tuple[str, dict[str, bool]]
 
 VERDICT_MARKUP = {PASSED: {"green": True}, FAILED: {"red": True, "bold": True}, CANNOT_JUDGE: {"yellow": True}}
 
@@ -24,7 +24,7 @@ def summary_parts(
     replies: Replies | None = None,
     places: Sequence[tuple[str, str]] = (),
     model_column: bool = True,
-) -> Iterator[Part]:
+) -> Iterator[Line]:
     """Table, counts and notes, gates, places, with an empty line between them. Nothing for a run without benchmarks.
 
     width: columns. replies: raw replies of suspicious subsets, up to three are shown.
@@ -49,20 +49,20 @@ def summary_parts(
         yield from block
 
 
-def _table(summary: RunSummary, width: int, *, model_column: bool) -> list[Part]:
+def _table(summary: RunSummary, width: int, *, model_column: bool) -> list[Line]:
     lines = score_table(summary, width=width, model_column=model_column)
     # Header and rules are light, rows are plain: the figures are what is read.
     return [(line, {"bold": True} if "Dataset" in line and "Metric" in line else {}) for line in lines]
 
 
-def _notes(summary: RunSummary, width: int, replies: Replies | None) -> list[Part]:
-    found: list[Part] = []
+def _notes(summary: RunSummary, width: int, replies: Replies | None) -> list[Line]:
+    found: list[Line] = []
     for line, remark in note_lines(summary, width=width, replies=replies):
         is_raw = line.startswith(("  | ", "  : "))
         found.append((line, {"yellow": True} if remark is not None and remark.is_warning and not is_raw else {}))
     return found
 
 
-def _places(places: Sequence[tuple[str, str]]) -> list[Part]:
+def _places(places: Sequence[tuple[str, str]]) -> list[Line]:
     size = max((len(what) for what, _ in places), default=0)
     return [(f"{what + ':':<{size + 1}} {where}", {}) for what, where in places]

@@ -21,7 +21,7 @@ def clip(text: str, head: int = _HEAD, tail: int = _TAIL) -> str:
     return shorten_middle(text, head, tail, "[... {left} characters are not shown; the journal has them ...]")
 
 
-def words(value: Any) -> str:
+def value_text(value: Any) -> str:
     """An expected answer as text: a text as it is, anything else as JSON."""
     if isinstance(value, str):
         return value
@@ -32,33 +32,33 @@ def words(value: Any) -> str:
         return f"a {type(value).__name__} that cannot be shown"
 
 
-def question(messages: Sequence[Mapping[str, Any]]) -> str:
+def question_text(messages: Sequence[Mapping[str, Any]]) -> str:
     """The text of the last message of the user."""
     for sent in reversed(messages):
         if sent.get("role") == "user":
-            return message(sent)
+            return message_text(sent)
     return ""
 
 
-def message(sent: Mapping[str, Any]) -> str:
+def message_text(sent: Mapping[str, Any]) -> str:
     """The text of a chat message: its parts and its calls, one below the other."""
     content = sent.get("content")
     parts = content if isinstance(content, Sequence) and not isinstance(content, str) else [content]
     texts = [
-        str(part["text"]) if isinstance(part, Mapping) and "text" in part else words(part)
+        str(part["text"]) if isinstance(part, Mapping) and "text" in part else value_text(part)
         for part in parts
         if part is not None
     ]
-    texts += [call(made) for made in sent.get("tool_calls") or ()]
+    texts += [call_text(made) for made in sent.get("tool_calls") or ()]
     return "\n".join(texts)
 
 
-def call(made: Any) -> str:
+def call_text(made: Any) -> str:
     """A function call as name(arguments)."""
     if isinstance(made, ToolCall):
         return f"{made.name}({made.arguments})"
     # The wire wraps name and arguments in "function"; the journal may hold them bare.
     function = made.get("function", made) if isinstance(made, Mapping) else None
     if isinstance(function, Mapping) and "name" in function:
-        return f"{function.get('name')}({words(function.get('arguments', ''))})"
-    return words(made)
+        return f"{function.get('name')}({value_text(function.get('arguments', ''))})"
+    return value_text(made)

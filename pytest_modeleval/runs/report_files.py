@@ -54,6 +54,7 @@ def views(contents: Contents, with_content: Set[ItemKey]) -> Iterator[SampleView
     """Every item of a run as a reader sees it; what was asked and said is read only for those in with_content."""
     from pytest_modeleval.reports.page_data import SampleView  # noqa: PLC0415
 
+    repeated = {plan.benchmark for plan in contents.plans if plan.repeats > 1}
     for key, outcome in contents.outcomes.items():
         if outcome.kind is Kind.RIGHT:
             yield SampleView(key=key, kind=outcome.kind)
@@ -75,6 +76,7 @@ def views(contents: Contents, with_content: Set[ItemKey]) -> Iterator[SampleView
             finish_reason=outcome.finish_reason,
             tokens=outcome.completion_tokens,
             total_s=outcome.total_s,
+            has_repeats=key.benchmark in repeated,
         )
 
 

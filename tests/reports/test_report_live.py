@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_cases import HOSTILE_TEXT
 
-from pytest_modeleval.reports.live import BenchmarkProgress, LiveDisplay, duration_text, live_lines, log_line
+from pytest_modeleval.reports.live import MAX_LINES, BenchmarkProgress, LiveDisplay, duration_text, live_lines, log_line
 from pytest_modeleval.reports.text_layout import HIDDEN, display_width
 
 IQUIZ = BenchmarkProgress(
@@ -49,18 +49,23 @@ def test_live_lines_stand_under_one_another() -> None:
 
 
 def test_live_lines_give_way_at_80_columns() -> None:
-    """Per cent and tokens/s go first; progress, score and time left stay."""
-    assert live_lines([IQUIZ, CODE, MMLU], width=80, ascii_only=True) == [
-        "iquiz             84/120  0.700  +-0.082  36 in flight  3 errors     0:26 left",
-        "live_code_bench   1/1055  0.000           28 in flight            7 d 7 h left",
-        "mmlu             0/14042                   0 in flight",
+    """Per cent and tokens/s go first, then requests in flight and the interval; score and time left stay."""
+    assert live_lines([IQUIZ, CODE, MMLU], width=80) == [
+        "iquiz             84/120  0.700  ±0.082  36 in flight  3 errors     0:26 left",
+        "live_code_bench   1/1055  0.000          28 in flight            7 d 7 h left",
+        "mmlu             0/14042                  0 in flight",
+    ]
+    assert live_lines([IQUIZ, CODE, MMLU], width=60) == [
+        "iquiz             84/120  0.700  3 errors     0:26 left",
+        "live_code_bench   1/1055  0.000            7 d 7 h left",
+        "mmlu             0/14042",
     ]
 
 
 def test_hidden_benchmarks_are_summed_up() -> None:
     """More benchmarks than lines: the last line counts the rest."""
-    lines = live_lines([IQUIZ, CODE, MMLU], width=80, max_lines=2)
-    assert lines[1:] == ["... and 2 more benchmarks: 1/15097"]
+    lines = live_lines([IQUIZ] * (MAX_LINES - 1) + [CODE, MMLU], width=80)
+    assert lines[MAX_LINES - 1 :] == ["... and 2 more benchmarks: 1/15097"]
 
 
 def test_log_line_is_plain() -> None:
@@ -76,11 +81,11 @@ def test_log_line_is_plain() -> None:
 
 
 @settings(max_examples=50)
-@given(st.lists(states, max_size=12), st.integers(1, 140), st.integers(1, 10))
-def test_live_lines_fit(running: list[BenchmarkProgress], width: int, most: int) -> None:
+@given(st.lists(states, max_size=12), st.integers(1, 140))
+def test_live_lines_fit(running: list[BenchmarkProgress], width: int) -> None:
     """No line is wider than the terminal, no block higher than allowed, no name drives the terminal."""
-    lines = live_lines(running, width=width, max_lines=most)
-    assert len(lines) == min(len(running), most)
+    lines = live_lines(running, width=width)
+    assert len(lines) == min(len(running), MAX_LINES)
     for line in lines:
         assert display_width(line) <= width
         assert not HIDDEN.search(line)
@@ -179,7 +184,9 @@ def test_display_leaves_nothing_behind(steps: list[str | list[str]]) -> None:
             # A line that reaches the last column puts the cursor in a state that no terminal agrees on.
             terminal.write(step if terminal.column + len(step) < 40 else "\n" + step)
         else:
-            terminal.display.show(step, column=terminal.column)
+            if terminal.column:
+                terminal.write("\n")
+            terminal.display.show(step)
             if step and step[-1].strip():
                 assert terminal.seen(0)[-1] == step[-1].rstrip()
     terminal.display.clear()
@@ -187,16 +194,16 @@ def test_display_leaves_nothing_behind(steps: list[str | list[str]]) -> None:
     assert terminal.screens[0].cursor.x == terminal.screens[1].cursor.x
 
 
-def test_display_shows_its_lines_below_a_row_of_dots() -> None:
-    """The block stands under pytest's line and is replaced in place; nothing is written for the same lines again."""
+def test_display_replaces_its_lines_in_place() -> None:
+    """The block stands under what pytest wrote; nothing of it stays."""
     terminal = Terminal()
-    terminal.write("test_iquiz.py ...")
-    terminal.display.show(["iquiz 1/2", "mmlu 0/9"], column=terminal.column)
+    terminal.write("test_iquiz.py ...\n")
+    terminal.display.show(["iquiz 1/2", "mmlu 0/9"])
     assert terminal.seen(0) == ["test_iquiz.py ...", "iquiz 1/2", "mmlu 0/9"]
-    terminal.display.show(["iquiz 2/2"], column=terminal.column)
+    terminal.display.show(["iquiz 2/2"])
     assert terminal.seen(0) == ["test_iquiz.py ...", "iquiz 2/2"]
-    terminal.write(".\n")
-    assert terminal.seen(0) == ["test_iquiz.py ...."]
+    terminal.write("test_mmlu.py\n")
+    assert terminal.seen(0) == ["test_iquiz.py ...", "test_mmlu.py"]
     assert not terminal.display.is_shown
 
 

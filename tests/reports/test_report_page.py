@@ -109,6 +109,7 @@ def test_selection_is_fair_and_bounded(items: list[tuple[int, bool]], most: int)
 def test_item_shows_question_answers_cause_and_transcript() -> None:
     """One item with everything, its transcript in a fold."""
     view = SampleView(
+        has_repeats=True,
         key=ItemKey("iquiz", "IQ", "IQ-0007", 2),
         kind=Kind.WRONG,
         value=0.25,
@@ -167,16 +168,13 @@ def test_long_texts_are_cut_in_the_middle() -> None:
 
 
 def test_suspicious_subset_shows_raw_replies() -> None:
-    """Those that are given, else those of its shown items."""
+    """Those of its shown items."""
     views = [
         SampleView(key=ItemKey("bfcl_v4", "simple_javascript", str(n)), kind=Kind.NO_ANSWER, content=f"raw {n}")
         for n in range(5)
     ]
     text = Document(report_page(full_summary(), run={}, samples=views, title="t")).text
     assert "Its first 3 raw replies: raw 0 raw 1 raw 2" in text
-    given_replies = {("bfcl_v4", "simple_javascript"): ["given"]}
-    text = Document(report_page(full_summary(), run={}, samples=views, title="t", replies=given_replies)).text
-    assert "Its first raw reply: given" in text
 
 
 def test_policy_allows_only_our_style_sheet() -> None:
@@ -250,3 +248,10 @@ def test_targets_of_any_shape_can_be_shown() -> None:
     text = Document(report_page(clean_summary(), run={}, samples=views, title="t")).text
     for said in ("Expected0", "Expectedfalse", 'Expected["甲"]', 'Expected{"a": null}', "a list that cannot be shown"):
         assert said in text.replace("Expected ", "Expected"), said
+
+
+def test_the_first_of_several_repeats_is_named_as_pytest_names_it() -> None:
+    """A sample that is asked several times has "-r0" in the name of its first repeat, as in the item's id."""
+    key = ItemKey("b", "s", "x-1", 0)
+    assert SampleView(key=key, kind=Kind.WRONG, has_repeats=True).name == "x-1-r0"
+    assert SampleView(key=key, kind=Kind.WRONG).name == "x-1"

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from report_cases import a_score, clean_summary, full_summary, iquiz, summaries
 
 from pytest_modeleval.records import Advice, Kind
+from pytest_modeleval.reports.columns import COUNT_COLUMNS
 from pytest_modeleval.reports.remarks import remarks
-from pytest_modeleval.reports.table import MIN_WIDTH, gate_lines, notes, score_table
+from pytest_modeleval.reports.table import MIN_WIDTH, gate_text, notes, score_table
 from pytest_modeleval.reports.table_rows import interval_text, score_rows, score_text
 from pytest_modeleval.reports.terminal import summary_parts
 from pytest_modeleval.reports.text_layout import HIDDEN, display_width
@@ -86,9 +87,9 @@ def test_no_figure_is_ever_cut(summary: RunSummary, width: int) -> None:
     """Each row's figures stand together, whole and in order, in the table."""
     lines = [line.split() for line in score_table(summary, width=width)]
     rows = score_rows(summary)
-    extra = [name for name in ("truncated", "no_answer", "ungraded") if any(getattr(row, name) for row in rows)]
+    extra = [column for column in COUNT_COLUMNS if any(column.number(row) for row in rows)]
     for row in rows:
-        counts = ["-" if getattr(row, name) is None else str(getattr(row, name)) for name in extra]
+        counts = [column.value(row) for column in extra]
         figures = [str(row.num), row.score, row.interval, *counts]
         assert any(line[-len(figures) :] == figures for line in lines)
 
@@ -123,7 +124,9 @@ def test_every_planned_item_is_accounted_for(summary: RunSummary, width: int) ->
 def test_notes_fit_and_never_drive_the_terminal(summary: RunSummary, width: int, replies: list[str]) -> None:
     """Every line of notes and gates fits, whatever names, reasons and raw replies hold; at most three replies show."""
     shown = {(entry.benchmark, score.subset): replies for entry in summary.benchmarks for score in entry.subsets}
-    lines = notes(summary, width=width, replies=shown) + gate_lines(summary, width=width)
+    lines = notes(summary, width=width, replies=shown) + [
+        line for gate in summary.gates for line in gate_text(gate, width=width)
+    ]
     for line in lines:
         assert display_width(line) <= width
         assert not HIDDEN.search(line)
@@ -222,12 +225,12 @@ def test_lost_items_are_shown_and_not_dropped() -> None:
 
 def test_gate_lines_put_the_verdict_first() -> None:
     """One sentence for each gate; a reason that names its gate does not name it twice."""
-    assert gate_lines(full_summary()) == [
+    assert [line for gate in full_summary().gates for line in gate_text(gate)] == [
         "gate failed: iquiz-floor: iquiz OVERALL 0.7119 (95 % 0.613-0.775, n=118) is below its floor 0.8.",
         "gate passed: no-cuts: 4 of 118 replies are cut, at most 5 % are allowed.",
         "gate cannot judge: bfcl has no baseline; bless a run with --eval-bless.",
     ]
-    assert gate_lines(full_summary(), width=80)[:2] == [
+    assert [line for gate in full_summary().gates for line in gate_text(gate, width=80)][:2] == [
         "gate failed: iquiz-floor: iquiz OVERALL 0.7119 (95 % 0.613-0.775, n=118) is",
         "  below its floor 0.8.",
     ]
