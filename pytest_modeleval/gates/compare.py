@@ -16,7 +16,7 @@ from pytest_modeleval.gates.exact_tests import holm, mcnemar_two_sided, sign_fli
 from pytest_modeleval.gates.margin import score_statistic
 from pytest_modeleval.gates.paired_test import paired_test
 from pytest_modeleval.metrics import Question, t_quantile
-from pytest_modeleval.results import Baseline
+from pytest_modeleval.results import Baseline, ExperimentIdentity
 
 # With more results than this every one is compared with the first only.
 _ALL_PAIRS = 4
@@ -119,14 +119,13 @@ def _scope(
     obstacles: list[str] = []
     remarks: list[str] = []
     for first, second in pairs:
-        then, now = sides[first].identities.get(benchmark), sides[second].identities.get(benchmark)
         names = f"{sides[first].label} and {sides[second].label}"
-        if then is not None and now is not None and (unlike := identity_differences(then, now)):
-            same = replace(now, params=then.params, prompts={}, prompt_sha256=then.prompt_sha256)
-            if identity_differences(then, same):
-                obstacles.append(f"{names} are not comparable: {'; '.join(unlike)}")
-                continue
-            remarks.append(f"{names} were asked differently: {'; '.join(unlike)}")
+        obstacle, remark = _unlike(sides[first].identities.get(benchmark), sides[second].identities.get(benchmark))
+        if obstacle:
+            obstacles.append(f"{names} are not comparable: {obstacle}")
+            continue
+        if remark:
+            remarks.append(f"{names} were asked differently: {remark}")
         found = pair(values[first], values[second])
         if found.n:
             differences.append(_difference(first, second, found))
@@ -142,6 +141,15 @@ def _scope(
         tuple(obstacles),
         tuple(remarks),
     )
+
+
+def _unlike(then: ExperimentIdentity | None, now: ExperimentIdentity | None) -> tuple[str, str]:
+    """Why two results are not comparable, else how they were asked differently; "" for none."""
+    if then is None or now is None:
+        return "", ""
+    text = "; ".join(identity_differences(then, now))
+    asked_alike = replace(now, params=then.params, prompts={}, prompt_sha256=then.prompt_sha256)
+    return (text, "") if identity_differences(then, asked_alike) else ("", text)
 
 
 def _with_first(count: int) -> list[tuple[int, int]]:

@@ -109,12 +109,19 @@ class Pairs:
 class QuestionValue:
     """What one side of a comparison knows of a question."""
 
-    # From 0 to 1; None without enough verdicts.
     value: float | None
-    # Answers with a verdict.
+    """From 0 to 1; None without enough verdicts."""
+
     verdicts: int
-    # "" where the question stands alone.
+    """Answers with a verdict."""
+
     cluster: str
+    """"" where the question stands alone."""
+
+    @property
+    def is_single(self) -> bool:
+        """One answer, which is right or wrong without partial credit."""
+        return self.verdicts == 1 and self.value in (0.0, 1.0)
 
 
 def question_values(outcomes: Iterable[Outcome], metric: str) -> dict[Question, QuestionValue]:
@@ -128,11 +135,7 @@ def question_values(outcomes: Iterable[Outcome], metric: str) -> dict[Question, 
 
 def questions_by_subset(values: Mapping[Question, QuestionValue]) -> dict[str, int]:
     """Subset -> questions that have a value."""
-    sizes: dict[str, int] = {}
-    for (subset, _), found in values.items():
-        if found.value is not None:
-            sizes[subset] = sizes.get(subset, 0) + 1
-    return sizes
+    return count_by_subset(question for question, found in values.items() if found.value is not None)
 
 
 def by_benchmark(outcomes: Mapping[ItemKey, Outcome]) -> dict[str, list[Outcome]]:
@@ -143,13 +146,19 @@ def by_benchmark(outcomes: Mapping[ItemKey, Outcome]) -> dict[str, list[Outcome]
     return grouped
 
 
+def count_by_subset(questions: Iterable[Question]) -> dict[str, int]:
+    """Subset -> how many of these questions are in it."""
+    sizes: dict[str, int] = {}
+    for subset, _ in questions:
+        sizes[subset] = sizes.get(subset, 0) + 1
+    return sizes
+
+
 def question_weights(keys: Sequence[Question], shares: Mapping[str, float] | None) -> Floats:
     """The weight of each question, mean 1, so that every subset has its share. None: all alike."""
     if shares is None:
         return np.ones(len(keys))
-    sizes: dict[str, int] = {}
-    for subset, _ in keys:
-        sizes[subset] = sizes.get(subset, 0) + 1
+    sizes = count_by_subset(keys)
     return np.asarray([shares.get(subset, 0.0) * len(keys) / sizes[subset] for subset, _ in keys])
 
 
@@ -160,37 +169,29 @@ def pair(
     aggregate: tuple[Sequence[Aggregate], str] | None = None,
 ) -> Pairs:
     """The questions that have a value on both sides. aggregate: declared aggregates and which one weighs them."""
-    keys = tuple(sorted(q for q, now in after.items() if now.value is not None and _value(before, q) is not None))
-    first = np.asarray([_value(before, key) or 0.0 for key in keys], dtype=np.float64)
-    second = np.asarray([_value(after, key) or 0.0 for key in keys], dtype=np.float64)
-    shares = None
-    if aggregate is not None:
-        sizes: dict[str, int] = {}
-        for subset, _ in keys:
-            sizes[subset] = sizes.get(subset, 0) + 1
-        shares = subset_weights(aggregate[0], aggregate[1], sizes)
+    keys = tuple(sorted(_valued(before) & _valued(after)))
+    then, now = [before[key] for key in keys], [after[key] for key in keys]
+    first, second = (np.asarray([found.value for found in side], dtype=np.float64) for side in (then, now))
+    shares = subset_weights(aggregate[0], aggregate[1], count_by_subset(keys)) if aggregate is not None else None
     weights = question_weights(keys, shares)
-    is_single = all(after[key].verdicts == 1 and before[key].verdicts == 1 for key in keys) and bool(
-        np.all(np.isin(first, (0.0, 1.0))) and np.all(np.isin(second, (0.0, 1.0)))
-    )
     return Pairs(
         keys,
         first,
         np.round(first - second, 12),
         weights,
-        tuple(after[key].cluster or before[key].cluster for key in keys),
-        is_single,
+        tuple(new.cluster or old.cluster for old, new in zip(then, now, strict=True)),
+        all(found.is_single for found in (*then, *now)),
         len(after) - len(keys),
         float(np.mean(first * weights)) if keys else None,
         float(np.mean(second * weights)) if keys else None,
-        (_median([before[key].verdicts for key in keys]), _median([after[key].verdicts for key in keys])),
+        (_median_verdicts(then), _median_verdicts(now)),
     )
 
 
-def _median(counts: Sequence[int]) -> int:
-    return max(1, sorted(counts)[len(counts) // 2]) if counts else 1
+def _valued(values: Mapping[Question, QuestionValue]) -> set[Question]:
+    return {question for question, found in values.items() if found.value is not None}
 
 
-def _value(values: Mapping[Question, QuestionValue], key: Question) -> float | None:
-    found = values.get(key)
-    return found.value if found is not None else None
+def _median_verdicts(values: Sequence[QuestionValue]) -> int:
+    counts = sorted(found.verdicts for found in values)
+    return max(1, counts[len(counts) // 2]) if counts else 1

@@ -18,7 +18,16 @@ from pytest_modeleval.gates.measurement import Measurement, cannot_judge
 from pytest_modeleval.gates.scope import Scope
 from pytest_modeleval.gates.verdict_text import explain
 from pytest_modeleval.records import ItemKey, Kind, Outcome
-from pytest_modeleval.results import CANNOT_JUDGE, FAILED, PASSED, Baseline, GateVerdict, Score
+from pytest_modeleval.results import (
+    CANNOT_JUDGE,
+    FAILED,
+    PASSED,
+    AggregateScore,
+    Baseline,
+    BenchmarkSummary,
+    GateVerdict,
+    Score,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,24 +157,16 @@ def _measure(
 ) -> Measurement:
     """Measure one gate. now, then: the outcomes of its benchmark in run and baseline."""
     summary = next((entry for entry in results.summary.benchmarks if entry.benchmark == gate.benchmark), None)
-    scores = [score for score in summary.subsets if gate.subset in ("", score.subset)] if summary else []
-    if summary is None or not scores:
-        return cannot_judge(
-            gate, f"{gate.scope}: nothing of it is in this run; select it with -k, or leave this gate out"
-        )
-    aggregate = next((entry for entry in summary.aggregates if entry.name == gate.aggregate), None)
-    if gate.aggregate and (aggregate is None or aggregate.is_partial):
-        note = aggregate.note if aggregate and aggregate.note else "not all of its parts were run"
-        return cannot_judge(gate, f"{gate.scope} is incomplete, {note}; run its missing parts")
     is_stopped = early is not None and early.is_decided(gate)
-    if text := _too_much_ungraded(gate, scores, max_ungraded, is_stopped=is_stopped):
-        return cannot_judge(gate, text)
+    if obstacle := _obstacle(gate, summary, max_ungraded, is_stopped=is_stopped):
+        return cannot_judge(gate, obstacle)
+    assert summary is not None
     found = KINDS[gate.kind].measure(
         Scope(
             gate=gate,
             metric=summary.metric,
-            scores=scores,
-            aggregate=aggregate,
+            scores=_scores(gate, summary),
+            aggregate=_aggregate(gate, summary),
             declared=results.aggregates.get(gate.benchmark, ()),
             # Where the gate stopped the run, an item that was not asked was not needed: it is no missing verdict.
             now=[
@@ -184,20 +185,37 @@ def _measure(
     return _looked_at_early(found, early) if early is not None and not found.obstacle else found
 
 
+def _obstacle(gate: Gate, summary: BenchmarkSummary | None, max_ungraded: float, *, is_stopped: bool) -> str:
+    """Why a gate of any kind cannot look at this run; "" if it can."""
+    scores = _scores(gate, summary) if summary is not None else []
+    if summary is None or not scores:
+        return f"{gate.scope}: nothing of it is in this run; select it with -k, or leave this gate out"
+    aggregate = _aggregate(gate, summary)
+    if gate.aggregate and (aggregate is None or aggregate.is_partial):
+        note = aggregate.note if aggregate and aggregate.note else "not all of its parts were run"
+        return f"{gate.scope} is incomplete, {note}; run its missing parts"
+    return _too_much_ungraded(gate, scores, max_ungraded, is_stopped=is_stopped)
+
+
+def _scores(gate: Gate, summary: BenchmarkSummary) -> list[Score]:
+    return [score for score in summary.subsets if gate.subset in ("", score.subset)]
+
+
+def _aggregate(gate: Gate, summary: BenchmarkSummary) -> AggregateScore | None:
+    return next((entry for entry in summary.aggregates if entry.name == gate.aggregate), None)
+
+
 def _too_much_ungraded(gate: Gate, scores: Sequence[Score], max_ungraded: float, *, is_stopped: bool) -> str:
     """Why too much is ungraded; "" if it is within the limit.
 
     A gate that counts ungraded items is not stopped by them; but an item that was never asked is of no use to it
     either, since it is neither answered nor lost.
     """
-    kinds = {kind: sum(score.counts.get(kind, 0) for score in scores) for kind in Kind if not kind.is_verdict}
-    if is_stopped:
-        del kinds[Kind.NOT_RUN]
-    if gate.counts_ungraded:
-        kinds = {kind: number for kind, number in kinds.items() if kind is Kind.NOT_RUN}
+    kinds = {kind: sum(score.counts.get(kind, 0) for score in scores) for kind in _missing_kinds(gate, is_stopped)}
     items, count = sum(score.items for score in scores), sum(kinds.values())
-    allowed = max_ungraded if gate.max_ungraded is None else gate.max_ungraded
-    most = allowed * items if gate.max_ungraded is not None or 0 < allowed < 1 else allowed
+    is_own = gate.max_ungraded is not None
+    allowed = gate.max_ungraded if gate.max_ungraded is not None else max_ungraded
+    most = allowed * items if is_own or 0 < allowed < 1 else allowed
     if count <= most:
         return ""
     named = ", ".join(f"{number} {kind.label}" for kind, number in kinds.items() if number)
@@ -205,6 +223,14 @@ def _too_much_ungraded(gate: Gate, scores: Sequence[Score], max_ungraded: float,
         f"{gate.scope}: {count} of {items} items have no verdict ({named}), more than the {most:g} allowed;"
         " the same command again asks for them again"
     )
+
+
+def _missing_kinds(gate: Gate, is_stopped: bool) -> list[Kind]:
+    """The kinds of items that a gate misses. An item that was not needed (is_stopped) is not missed."""
+    lost: list[Kind] = []
+    if not gate.counts_ungraded:
+        lost = [kind for kind in Kind if not kind.is_verdict and kind is not Kind.NOT_RUN]
+    return lost if is_stopped else [*lost, Kind.NOT_RUN]
 
 
 def _looked_at_early(found: Measurement, early: EarlyStop) -> Measurement:

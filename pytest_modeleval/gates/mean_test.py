@@ -46,7 +46,7 @@ def measure_mean(
         drops=np.zeros(len(keys)),
         weights=question_weights(keys, shares),
         clusters=tuple(values[key].cluster for key in keys),
-        is_single=all(values[key].verdicts == 1 for key in keys) and bool(np.all(np.isin(numbers, (0.0, 1.0)))),
+        is_single=all(values[key].is_single for key in keys),
         unpaired=0,
         before=None,
         after=None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pytest_modeleval.gates.evidence import question_weights
+from pytest_modeleval.gates.evidence import count_by_subset, question_weights
 from pytest_modeleval.gates.gate import Gate
 from pytest_modeleval.metrics import Aggregate, Question, subset_weights
 from pytest_modeleval.records import Outcome
@@ -63,10 +63,7 @@ class PlannedScope:
         """The weight in the gate's score of each question that it counts, mean 1; None where a part has no question."""
         if not self.gate.aggregate:
             return dict.fromkeys(questions, 1.0)
-        sizes: dict[str, int] = {}
-        for subset, _ in questions:
-            sizes[subset] = sizes.get(subset, 0) + 1
-        shares = subset_weights(self.declared, self.gate.aggregate, sizes)
+        shares = subset_weights(self.declared, self.gate.aggregate, count_by_subset(questions))
         if shares is None:
             return None
         counted = [question for question in questions if question[0] in shares]

@@ -15,12 +15,15 @@ class Aggregate:
     """A declared combination of parts, made by `micro`, `macro` and `weighted`."""
 
     name: str
-    # "micro", "macro" or "weighted".
+
     method: str
-    # Subsets, or aggregates declared before this one; None: all subsets that are not optional (`with_parts`).
+    """"micro", "macro" or "weighted"."""
+
     parts: tuple[str, ...] | None = None
-    # Part -> weight, for "weighted" only.
+    """Subsets, or aggregates declared before this one; None: all subsets that are not optional (`with_parts`)."""
+
     weights: Mapping[str, float] = field(default_factory=dict)
+    """Part -> weight, for "weighted" only."""
 
 
 def micro(name: str, of: Sequence[str] | None = None) -> Aggregate:
@@ -74,19 +77,20 @@ def subset_weights(aggregates: Sequence[Aggregate], name: str, sizes: Mapping[st
     aggregates: as `with_parts` gives them. sizes: subset -> questions with a value. The aggregate's score is the sum
     of the subsets' scores times these weights, as `combine` has it.
     """
-    declared = {aggregate.name: aggregate for aggregate in aggregates}
-    if name not in declared:
+    aggregate = next((found for found in aggregates if found.name == name), None)
+    if aggregate is None:
         return {name: 1.0} if sizes.get(name) else None
-    others = [aggregate for aggregate in aggregates if aggregate.name != name]
-    inside = {part: subset_weights(others, part, sizes) for part in declared[name].parts or ()}
-    weights = part_weights(declared[name], {part: _questions(others, part, sizes) for part in inside})
-    if weights is None or any(found is None for found in inside.values()):
-        return None
+    others = [other for other in aggregates if other is not aggregate]
+    parts = aggregate.parts or ()
+    weights = part_weights(aggregate, {part: _questions(others, part, sizes) for part in parts})
     made: dict[str, float] = {}
-    for part, found in inside.items():
-        for subset, share in (found or {}).items():
+    for part in parts:
+        inside = subset_weights(others, part, sizes)
+        if inside is None or weights is None:
+            return None
+        for subset, share in inside.items():
             made[subset] = made.get(subset, 0.0) + share * weights[part]
-    return made
+    return made or None
 
 
 def _questions(aggregates: Sequence[Aggregate], name: str, sizes: Mapping[str, int]) -> int:

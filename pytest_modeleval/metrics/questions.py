@@ -16,15 +16,11 @@ Question = tuple[str, str]
 class Answers:
     """The graded answers to one question, over its repeats."""
 
-    # One number from 0 to 1 for each repeat with a verdict.
     credits: list[float]
-    # Questions of one non-empty cluster share a passage or template; "" stands alone.
-    cluster: str = ""
+    """One number from 0 to 1 for each repeat with a verdict."""
 
-    @property
-    def is_single(self) -> bool:
-        """One answer, and it is right or wrong without partial credit."""
-        return len(self.credits) == 1 and self.credits[0] in (0.0, 1.0)
+    cluster: str = ""
+    """Questions of one non-empty cluster share a passage or template; "" stands alone."""
 
 
 def pass_at_k(correct: int, total: int, *, k: int) -> float | None:

@@ -1,4 +1,4 @@
-"""The baseline file: what is written comes back, small enough to read, and damage is told."""
+"""The baseline file: what is written comes back, small enough to read, and damage is reported."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_run_with_repeats_carries_its_flip_rate() -> None:
         (lambda c: c.update(benchmarks=3), "no usable baseline"),
     ],
 )
-def test_damage_is_told_with_what_to_do(tmp_path: Path, change: object, words: str) -> None:
+def test_damage_is_reported_with_the_next_step(tmp_path: Path, change: object, words: str) -> None:
     """A damaged file names itself, what is wrong, and how to get a good one; it never fails in another way."""
     content = baseline_json(evidence(outcomes("rwr")), made_utc="")
     change(content)  # type: ignore[operator]
@@ -104,7 +104,7 @@ def test_damage_is_told_with_what_to_do(tmp_path: Path, change: object, words: s
     assert words in str(error.value)
 
 
-def test_no_file_and_no_json_are_told_apart(tmp_path: Path) -> None:
+def test_no_file_and_no_json_have_messages_of_their_own(tmp_path: Path) -> None:
     """Both are mistakes of the user."""
     with pytest.raises(SettingsError, match="could not read it"):
         read_baseline(tmp_path / "none.json")

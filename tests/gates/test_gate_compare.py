@@ -81,7 +81,7 @@ def test_a_tie_is_said_plainly_and_flips_show_both_answers() -> None:
 
 
 def test_other_data_is_not_compared_and_other_parameters_are_remarked_upon() -> None:
-    """Another version is an obstacle; another temperature is a remark beside the difference."""
+    """Another version is an obstacle; another temperature is a remark next to the difference."""
     one = as_baseline(evidence(outcomes("r" * 20)), label="one")
     hot = as_baseline(evidence(outcomes("r" * 20), params={"temperature": 1.0}), label="hot")
     new = as_baseline(evidence(outcomes("r" * 20), version="2"), label="new")

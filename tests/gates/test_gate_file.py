@@ -87,7 +87,7 @@ def test_each_mistake_is_named_with_its_line(text: str, line: int, words: str) -
     assert words in str(error.value)
 
 
-def test_all_mistakes_are_told_at_once() -> None:
+def test_all_mistakes_are_reported_at_once() -> None:
     """Three mistakes in two gates make one message with three lines, in the order of the file."""
     text = (
         GOOD.replace("margin = 0.01", "margn = 0.01").replace("floor = 0.8", "floor = 80").replace("ceiling = 30", "")
@@ -99,7 +99,7 @@ def test_all_mistakes_are_told_at_once() -> None:
     assert [line.split(":")[1] for line in rest] == ["7", "15", "19"]
 
 
-def test_a_missing_and_a_binary_file_are_told_apart(tmp_path: Path) -> None:
+def test_a_missing_and_a_binary_file_have_messages_of_their_own(tmp_path: Path) -> None:
     """Both are mistakes of the user, with the path and the reason."""
     with pytest.raises(SettingsError, match="could not read it"):
         read_gates(tmp_path / "none.toml")

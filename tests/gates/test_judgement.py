@@ -288,11 +288,11 @@ def test_a_known_flip_rate_changes_what_can_be_detected_but_not_the_p_value() ->
     then, now = evidence(outcomes(letters)), evidence(outcomes(letters))
     plain = judge_in_detail(parse_gates(REGRESSION), now, as_baseline(then))[0]
     noisy = judge_in_detail(parse_gates(REGRESSION), now, as_baseline(then, flip_rates={"gsm8k": 0.1}))[0]
-    told = judge_in_detail(
+    given = judge_in_detail(
         parse_gates(REGRESSION + "flip_rate = 0.02\n"), now, as_baseline(then, flip_rates={"gsm8k": 0.1})
     )[0]
-    assert plain.p == noisy.p == told.p
-    assert (plain.detectable or 1) < (told.detectable or 1) < (noisy.detectable or 1)
+    assert plain.p == noisy.p == given.p
+    assert (plain.detectable or 1) < (given.detectable or 1) < (noisy.detectable or 1)
 
 
 def test_only_questions_with_a_verdict_on_both_sides_are_paired() -> None:
@@ -320,7 +320,7 @@ def test_repeats_of_the_baseline_or_of_the_run_tell_how_much_is_noise() -> None:
     assert other_way.detectable == pytest.approx(steady.detectable, abs=0.02)
 
 
-def test_figures_stand_beside_the_sentence() -> None:
+def test_a_verdict_carries_the_figures_of_its_sentence() -> None:
     """A verdict carries what its sentence says: score, interval, n, p before and after Holm, flips, smallest drop."""
     now, base = evidence(outcomes("w" * 20 + "r" * 80)), as_baseline(evidence(outcomes("r" * 100)))
     (found,) = judge(parse_gates(REGRESSION), now, base)

@@ -222,7 +222,7 @@ def test_a_part_says_that_it_is_one(suite: Suite, server: LoopbackServer) -> Non
         ("[[gate]]\nkind = 'floor'\nbenchmark = 'quix'\nfloor = 0.5\n", ["quix", "quiz"]),
     ],
 )
-def test_mistakes_in_the_gates_are_told_first(
+def test_mistakes_in_the_gates_are_reported_first(
     suite: Suite, server: LoopbackServer, text: str, words: list[str]
 ) -> None:
     """File and line, status 4, nothing asked."""

@@ -147,7 +147,7 @@ def test_a_debugger_does_not_stop_at_what_is_not_needed(blessed: Suite, server: 
     ],
     ids=["no gates", "bless", "both", "one repeat", "xdist", "bless a part"],
 )
-def test_what_cannot_be_had_together_is_told(
+def test_options_that_exclude_each_other_are_refused(
     suite: Suite, server: LoopbackServer, options: list[str], words: list[str]
 ) -> None:
     """Status 4 and a sentence, before anything is asked."""
