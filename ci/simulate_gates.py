@@ -68,7 +68,7 @@ def highest_wealth(rng: np.random.Generator, runs: int, *, n: int, growth: Float
         categories = draw(rng, shares, (min(chunk, runs - start), n))
         still = ~np.any(growth != 0, axis=1)
         if still.any():
-            # Samples on which no bettor wins or loses change no wealth: move them to the end and leave most of them out.
+            # Samples on which no bettor wins or loses change no wealth: move them to the end and leave most out.
             categories = np.take_along_axis(categories, np.argsort(still[categories], axis=1, kind="stable"), axis=1)
             categories = categories[:, : max(1, int((~still[categories]).sum(axis=1).max()))]
         found.append(np.asarray(log_wealth(np.cumsum(single[categories], axis=1))).max(axis=1))
