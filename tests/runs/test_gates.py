@@ -39,7 +39,7 @@ def _verdicts(suite: Suite) -> dict[str, str]:
 def test_a_planted_regression_fails_and_a_rerun_passes(
     suite: Suite, server: LoopbackServer, workers: list[str]
 ) -> None:
-    """BaselineSource, asked again: green. A quarter of the answers worse: status 1, one failed gate in JUnit."""
+    """Blessed, asked again: green. A quarter of the answers worse: status 1, one failed gate in JUnit."""
     suite.write_rows(100)
     (suite.path / "gates.toml").write_text(GATES.format(floor=0.6), encoding="utf-8")
     judge = ["--eval-gates", "gates.toml", "--eval-baseline", "base.json"]
