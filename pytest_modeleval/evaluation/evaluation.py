@@ -93,16 +93,8 @@ class Evaluation:
                 all_items=[item for item in all_items if item.plan is plan],
                 sample_limit=sample_limit,
             )
-            old = stored.get(plan.benchmark.name)
-            if old is not None and self._is_rescore:
-                self._refuse_mixture(old, made, items)
-            elif old is not None:
-                found = plan_differences(old, made)
-                if found:
-                    raise RunFolderError(
-                        f"{self._journal.path.parent} holds another experiment with {plan.benchmark.name}: "
-                        f"{'; '.join(found)}. Name another folder with --eval-run"
-                    )
+            if (old := stored.get(made.benchmark)) is not None:
+                self._refuse_other_experiment(old, made, items)
             if made not in self._contents.plans:
                 added.append(made)
         if is_blessed and (parts := selected_parts(merge_plans([*self._contents.plans, *added]))):
@@ -114,12 +106,25 @@ class Evaluation:
             self._journal.write(made.to_json())
         self._contents.plans.extend(added)
         self.items = list(items)
-        for item in items:
+        self._forget_ungraded()
+        self._graded = frozenset(item.key for item in items if item.key in self._contents.outcomes)
+
+    def _forget_ungraded(self) -> None:
+        """Drop outcomes without a verdict: these items are asked again, and an interrupt must leave them not_run."""
+        for item in self.items:
             known = self._contents.outcomes.get(item.key)
             if known is not None and not known.kind.is_verdict:
-                # It is tried again now; until then it has no outcome, so that an interrupt leaves it not_run.
                 del self._contents.outcomes[item.key]
-        self._graded = frozenset(item.key for item in items if item.key in self._contents.outcomes)
+
+    def _refuse_other_experiment(self, old: Plan, new: Plan, items: Sequence[PlannedItem]) -> None:
+        """Raises RunFolderError where the folder's plan and the new one must not share a folder."""
+        if self._is_rescore:
+            self._refuse_mixture(old, new, items)
+        elif found := plan_differences(old, new):
+            raise RunFolderError(
+                f"{self._journal.path.parent} holds another experiment with {new.benchmark}: "
+                f"{'; '.join(found)}. Name another folder with --eval-run"
+            )
 
     def _refuse_mixture(self, old: Plan, new: Plan, items: Sequence[PlannedItem]) -> None:
         """Grading a part again under another version would leave one score made of two ways of grading."""

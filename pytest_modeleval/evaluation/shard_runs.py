@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,27 +84,31 @@ def missing_items(parts: Sequence[ShardRun], plans: Sequence[Plan], outcomes: Ma
     wanted = {key for plan in plans for key in plan.item_keys()}
     own = [{key for plan in merge_plans(part.contents.plans) for key in plan.item_keys()} for part in parts]
     in_no_part = len(wanted.difference(*own))
-    found = []
     absent = _absent_shards(parts) if in_no_part else []
+    found = []
     if absent:
+        which = f"Shard {absent[0]} is" if len(absent) == 1 else f"Shards {', '.join(absent)} are"
         found.append(
-            f"{'Shard' if len(absent) == 1 else 'Shards'} {', '.join(absent)} {'is' if len(absent) == 1 else 'are'} "
-            f"missing: {in_no_part:,} of {len(wanted):,} items are in no folder. Run --eval-shard {absent[0]}, "
+            f"{which} missing: {in_no_part:,} of {len(wanted):,} items are in no folder. Run --eval-shard {absent[0]}, "
             "and merge its folder into the same one."
         )
-    for part, keys in zip(parts, own, strict=True):
-        left = sum(1 for key in keys if key not in outcomes or not outcomes[key].kind.is_verdict)
-        if left:
-            found.append(
-                f"{part.title} is not finished: {left:,} of {len(keys):,} items have no grade. Run its command again, "
-                "and merge its folder into the same one."
-            )
+    found += [_unfinished(part, keys, outcomes) for part, keys in zip(parts, own, strict=True)]
     if in_no_part and not absent:
         found.append(
             f"{in_no_part:,} of {len(wanted):,} items were planned, but not by the folders that should hold them: were "
             "-k, --eval-limit and --eval-repeats the same for every shard?"
         )
-    return found
+    return [sentence for sentence in found if sentence]
+
+
+def _unfinished(part: ShardRun, keys: Set[ItemKey], outcomes: Mapping[ItemKey, Outcome]) -> str:
+    left = sum(1 for key in keys if key not in outcomes or not outcomes[key].kind.is_verdict)
+    if not left:
+        return ""
+    return (
+        f"{part.title} is not finished: {left:,} of {len(keys):,} items have no grade. Run its command again, "
+        "and merge its folder into the same one."
+    )
 
 
 def _absent_shards(parts: Sequence[ShardRun]) -> list[str]:

@@ -31,28 +31,43 @@ def outcome_with_verdict(
     is_single_request: a reply that was cut then explains a lost sample; with several requests only the grader knows.
     """
     kind, value = _kind_and_value(has_passed, grade, response, is_single_request)
-    cause = grade.cause if grade is not None else ""
-    if kind is not Kind.RIGHT and not cause:
-        cause = (response.missing_cause if response is not None else "") or (
-            "truncated" if kind is Kind.TRUNCATED else "assertion"
-        )
-    usage = response.usage if response is not None else None
     return Outcome(
         key=key,
         kind=kind,
         value=value,
-        answer=short(grade.answer) if grade is not None and grade.answer is not None else None,
-        cause="" if kind is Kind.RIGHT else cause,
-        explanation=short((grade.explanation if grade is not None else "") or failure),
+        cause="" if kind is Kind.RIGHT else _cause(kind, grade, response),
         target=target_text(target),
         cluster=cluster,
-        finish_reason=response.finish_reason if response is not None else None,
-        completion_tokens=usage.completion_tokens if usage is not None else None,
-        total_s=response.total_s if response is not None else None,
         request_key=request_key,
         prompt=prompt,
-        marks=grade.marks if grade is not None else (),
+        **_of_grade(grade, failure),
+        **(_of_response(response) if response is not None else {}),
     )
+
+
+def _of_grade(grade: Grade | None, failure: str) -> dict[str, Any]:
+    if grade is None:
+        return {"explanation": short(failure)}
+    return {
+        "answer": short(grade.answer) if grade.answer is not None else None,
+        "explanation": short(grade.explanation or failure),
+        "marks": grade.marks,
+    }
+
+
+def _of_response(response: Response) -> dict[str, Any]:
+    return {
+        "finish_reason": response.finish_reason,
+        "completion_tokens": response.usage.completion_tokens,
+        "total_s": response.total_s,
+    }
+
+
+def _cause(kind: Kind, grade: Grade | None, response: Response | None) -> str:
+    if grade is not None and grade.cause:
+        return grade.cause
+    missing = response.missing_cause if response is not None else ""
+    return missing or ("truncated" if kind is Kind.TRUNCATED else "assertion")
 
 
 def _kind_and_value(

@@ -80,24 +80,11 @@ def log_line(states: Sequence[BenchmarkProgress], *, width: int | None = None) -
 
     "modeleval: 84/120 (70 %), iquiz 0.7000 +-0.0820, 64 in flight, 2345 tokens/s, 3 errors, 1:23 left"
     """
-    done, total = sum(state.done for state in states), sum(state.total for state in states)
-    whole = BenchmarkProgress(
-        benchmark="",
-        done=done,
-        total=total,
-        in_flight=sum(state.in_flight for state in states),
-        errors=sum(state.errors for state in states),
-        elapsed_s=max((state.elapsed_s for state in states), default=0.0),
-        reused=sum(state.reused for state in states),
-    )
+    whole = _total(states)
     rates = [state.tokens_per_s for state in states if state.tokens_per_s is not None]
-    begun = [state for state in states if state.done or state.in_flight]
-    scores = [f"{_name(state)} {_score(state, '+-')}".rstrip() for state in begun[:3]]
-    if len(begun) > 3:
-        scores.append(f"{len(begun) - 3} more benchmarks")
     parts = [
-        f"{done}/{total}" + (f" ({_percent(whole)})" if total else ""),
-        *scores,
+        f"{whole.done}/{whole.total}" + (f" ({_percent(whole)})" if whole.total else ""),
+        *_log_scores([state for state in states if state.done or state.in_flight]),
         f"{whole.in_flight} in flight",
         f"{sum(rates):.0f} tokens/s" if rates else "",
         f"{whole.errors} errors" if whole.errors != 1 else "1 error",
@@ -106,6 +93,23 @@ def log_line(states: Sequence[BenchmarkProgress], *, width: int | None = None) -
     text = "modeleval: " + ", ".join(part for part in parts if part)
     text = text.encode("ascii", "backslashreplace").decode("ascii")
     return text if width is None else shorten(text, width)
+
+
+def _total(states: Sequence[BenchmarkProgress]) -> BenchmarkProgress:
+    return BenchmarkProgress(
+        benchmark="",
+        done=sum(state.done for state in states),
+        total=sum(state.total for state in states),
+        in_flight=sum(state.in_flight for state in states),
+        errors=sum(state.errors for state in states),
+        elapsed_s=max((state.elapsed_s for state in states), default=0.0),
+        reused=sum(state.reused for state in states),
+    )
+
+
+def _log_scores(begun: Sequence[BenchmarkProgress]) -> list[str]:
+    scores = [f"{_name(state)} {_score(state, '+-')}".rstrip() for state in begun[:3]]
+    return [*scores, f"{len(begun) - 3} more benchmarks"] if len(begun) > 3 else scores
 
 
 def duration_text(seconds: float) -> str:

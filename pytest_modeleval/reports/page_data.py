@@ -152,18 +152,20 @@ def count_bar(counts: Mapping[Kind, int]) -> list[tuple[Kind, int, float, float]
 def run_sections(run: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
     """run.json as (heading, rows of name and value). What is not known by name comes under "Other"."""
     invocations = run.get("invocations")
-    last = invocations[-1] if isinstance(invocations, Sequence) and invocations else {}
+    if not isinstance(invocations, Sequence):
+        invocations = ()
+    last = invocations[-1] if invocations else {}
+    asked = ("params", "limit", "repeats", "in_flight", "only")
+    server = ("model", "server", "identity", "profile")
+    used = {*asked, *server, "benchmarks", "invocations", *_SHORT_KEYS}
+    other = {"runs of this folder": len(invocations)} if len(invocations) > 1 else {}
     known = {
-        "Model and server": {key: run[key] for key in ("model", "server", "identity", "profile") if key in run},
-        "What was asked": {key: run[key] for key in ("params", "limit", "repeats", "in_flight", "only") if key in run},
+        "Model and server": {key: run[key] for key in server if key in run},
+        "What was asked": {key: run[key] for key in asked if key in run},
         "Benchmarks and data": run.get("benchmarks") or {},
         "Command and versions": last if isinstance(last, Mapping) else {},
+        "Other": {**other, **{key: value for key, value in run.items() if key not in used}},
     }
-    used = {"model", "server", "identity", "profile", "params", "limit", "repeats", "in_flight", "only", "benchmarks"}
-    used |= {"invocations", *_SHORT_KEYS}
-    known["Other"] = {key: value for key, value in run.items() if key not in used}
-    if isinstance(invocations, Sequence) and len(invocations) > 1:
-        known["Other"] = {"runs of this folder": len(invocations), **known["Other"]}
     sections = [(heading, _bounded(_flat(content))) for heading, content in known.items()]
     return [(heading, rows) for heading, rows in sections if rows]
 
