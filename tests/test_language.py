@@ -18,7 +18,6 @@ MOST_WORDS = 40
 # Words of a private dialect, each with a plain word that says the same.
 STOP_WORDS = {
     "told": "reported, passed, warned",
-    "tells": "reports, shows",
     "whoever": "the caller, the user",
     "beside": "next to, with, in addition to",
     "mend": "fix, repair",

@@ -63,7 +63,7 @@ def difference_text(found: Difference) -> str:
         return f"{one} to {other}: {change}, {'worse' if found.change < 0 else 'better'}: {counts}; {p}."
     sees = f"drops of {points(found.detectable)} or more" if found.detectable is not None else "no drop at all"
     return (
-        f"{one} to {other}: {change}, a tie: nothing here distinguishes them: {counts}; {p};"
+        f"{one} to {other}: {change}, a tie: nothing here tells them apart: {counts}; {p};"
         f" four times in five this comparison finds {sees}."
     )
 

@@ -61,7 +61,7 @@ def test_compare_lists_flips_with_both_answers_and_takes_more_runs(runs: tuple[P
         "B to C:",
     ]
     assert "A to C: 0.0 points" in out
-    assert "a tie: nothing here distinguishes them" in out
+    assert "a tie: nothing here tells them apart" in out
     _, none, _ = _modeleval("compare", first, worse, "--flips", "0")
     assert "part-0001" not in none
 
