@@ -9,10 +9,10 @@ from ..bfcl.wheel import DEFAULT_VERSION, chosen_version
 
 # MODELEVAL_BFCL=2026.3.23 asks the newest questions; a score of one version says nothing about the other's.
 DATA = chosen_version()
-# Without a parser next to nothing is right; a weak model is above this, and needs no such advice.
+# Only where tools were offered and a reply has a call in its text; a weak model alone needs no such advice.
 PARSER = Advice(
-    "where tools are offered, calls as text mean that the server has no tool parser: is --tool-call-parser set?",
-    below=0.1,
+    "",
+    by_cause={"call_in_text": "calls come back as text although tools are offered: is --tool-call-parser set?"},
 )
 
 

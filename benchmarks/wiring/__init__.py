@@ -1,1 +1,1 @@
-"""See card.md."""
+"""The benchmark `wiring`: quick checks of a deployment; card.md describes it."""

@@ -1,7 +1,8 @@
-"""A code, noted at the beginning of a prompt that fills a known part of the model's context, and asked for at its end.
+"""Asks at the end of a long prompt for a code that stands at its beginning.
 
-How many tokens a sentence has is measured first, from two short prompts: tokenizers differ by half. With it the length
-of the prompt is known before the server counts it, and a server that cuts prompts in silence is found out.
+The prompt fills a known part of the model's context. The tokens of a sentence are measured first, with two short
+prompts, since tokenizers differ by half. So the length of the prompt is known before the server counts it, and a
+server that silently cuts prompts is detected.
 """
 
 from __future__ import annotations
@@ -12,19 +13,21 @@ from pytest_modeleval import Grade, Model, Request, Response, Sample
 
 from .requests import FILLER
 
-# Taken where the server does not say how long its context is: every model in use has this much.
+# For servers that do not state their context: every model in use has this much.
 ASSUMED_CONTEXT_TOKENS = 4096
-# Longer prompts than 3/4 of this would no longer be quick to read for the server.
+# Prefilling more than 3/4 of this would take the server too long for a quick check.
 MAX_CONTEXT_TOKENS = 131_072
 _SHORT, _LONGER = 2, 10
 
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """The reply to a long prompt. expected_tokens: how long the prompt is; None if the server counts no tokens."""
+    """The reply to a long prompt."""
 
     response: Response
+
     expected_tokens: int | None
+    """The length of the prompt; None if the server counts no tokens."""
 
 
 async def ask_recall(sample: Sample, model: Model) -> Recall:
@@ -39,23 +42,23 @@ async def ask_recall(sample: Sample, model: Model) -> Recall:
     short, longer = counted
     wanted = int(context * sample.target["part"])
     if short is None or longer is None or longer <= short:
-        # No count to go by: about 13 tokens a sentence, and nothing is claimed about the length.
+        # Without counts: about 13 tokens a sentence, and the length is not checked.
         count, expected = max(_LONGER, wanted // 13), None
     else:
         each = (longer - short) / (_LONGER - _SHORT)
         count = max(_LONGER, int((wanted - short) / each) + _SHORT)
         expected = int(short + each * (count - _SHORT))
-    # Room for a thinking model to think; on a small context, what is left over in any case.
+    # Room for thinking; on a small context, the unused rest of it.
     limit = min(2048, context // 32) if known else 1024
     response = await model.ask(Request(_messages(code, count), params={"max_tokens": limit}))
     return Recall(response, expected)
 
 
-def judge_recall(sample: Sample, recall: Recall) -> Grade:
-    """Right if the code came back, in answer or thinking: it is nowhere but at the beginning of the prompt."""
+def grade_recall(sample: Sample, recall: Recall) -> Grade:
+    """Right if the reply contains the code, which stands only at the beginning of the prompt."""
     counted, expected = recall.response.usage.prompt_tokens, recall.expected_tokens
     if counted is not None and expected is not None and counted < 0.9 * expected:
-        why = f"a prompt of about {expected} tokens was counted as {counted}: the server cuts prompts in silence"
+        why = f"a prompt of about {expected} tokens was counted as {counted}: the server silently cuts prompts"
         return Grade.wrong(cause="prompt_cut", explanation=why)
     written = recall.response.content + recall.response.reasoning_content
     digits = "".join(filter(str.isdigit, written))

@@ -1,4 +1,4 @@
-"""Reading replies: small functions that several rules share."""
+"""Small functions on replies that several rules share."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 from pytest_modeleval import Grade, Response
 
 Replies = Sequence[Response]
-Judge = Callable[[Mapping[str, Any], Replies], Grade]
+Check = Callable[[Mapping[str, Any], Replies], Grade]
 
 NO_USAGE = "the reply has no usage, so tokens cannot be compared (stream_options.include_usage is sent)"
 
 
 def written(response: Response) -> str:
-    """Everything the model wrote, thinking included, as it came over the wire."""
+    """The whole text of the model, thinking included, as it arrived."""
     return response.reasoning_content + response.content
 
 
@@ -26,7 +26,7 @@ def missing(reply: Response) -> Grade | None:
     if reply.is_truncated:
         return Grade.no_answer(cause="cut_at_max_tokens", explanation="the reply was cut before the answer began")
     if reply.reasoning.strip():
-        why = "the reply ended, and all of it is thinking: does the reasoning parser fit the model?"
+        why = "the reply ended, and all of it counts as thinking: does the reasoning parser fit the model?"
         return Grade.wrong(short(reply.reasoning), cause="answer_in_thinking", explanation=why)
     return Grade.no_answer(cause=cause, explanation="the answer is empty")
 

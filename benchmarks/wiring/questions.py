@@ -1,7 +1,7 @@
-"""Small questions with known answers: a model far below its usual score here is not the model that was meant.
+"""Small questions with known answers: a model far below its usual score here is not the intended model.
 
-Asked with three solved examples and a schema that allows the options only, so that even a tiny model is above chance.
-The options are not shown: a tiny model picks by their place when they are.
+Each has three solved examples and a schema that allows only the options, so that even a tiny model is above chance.
+The options are not shown: a tiny model would pick by their position.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The vocabulary in which the rows of this benchmark are written: turns, requests, schemas, codes. Plain JSON."""
+"""Builds the rows of this benchmark: turns, requests, schemas, codes. Plain JSON."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 from pytest_modeleval import Request
 
 Ask = dict[str, Any]
-# One sentence of about twelve words; repeated where the length of a prompt matters and its meaning does not.
+# One sentence of about twelve words, repeated where only the length of a prompt matters.
 FILLER = "The train left the station at noon and the town was quiet."
 
 
 def ask(*turns: str | Mapping[str, Any], system: str | None = None, **rest: Any) -> Ask:
-    """One request. Text turns are the user's and the assistant's in turn; rest is what Request takes beside messages.
+    """One request. Text turns alternate between user and assistant; rest: the other fields of Request.
 
     Generation parameters are given by their own names (max_tokens=8).
     """
@@ -31,13 +31,26 @@ def ask(*turns: str | Mapping[str, Any], system: str | None = None, **rest: Any)
     return made
 
 
-def row(name: str, judge: str, asks: Sequence[Ask], *, at_once: bool = False, **expect: Any) -> dict[str, Any]:
-    """One check: its name, the rule of judges.py that judges it, the requests, and what the rule needs to know."""
-    return {"id": name, "judge": judge, "asks": list(asks), "at_once": at_once, "expect": expect}
+def row(
+    name: str, check: str, asks: Sequence[Ask], *, at_once: bool = False, thinks: bool = False, **expect: Any
+) -> dict[str, Any]:
+    """One check: its name, the rule of checks.py, the requests, and the parameters of the rule.
+
+    at_once: the requests are sent concurrently. thinks: a reply whose max_tokens were spent on thinking is asked for
+    again without that limit.
+    """
+    return {
+        "id": name,
+        "check": check,
+        "asks": list(asks),
+        "at_once": at_once,
+        "thinks": thinks,
+        "expect": expect,
+    }
 
 
 def request_of(spec: Mapping[str, Any]) -> Request:
-    """The request that an ask describes."""
+    """The Request of one entry of a row's `asks`."""
     return Request(
         messages=spec["messages"],
         tools=spec.get("tools", ()),
@@ -68,6 +81,6 @@ def whole(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def code(name: str) -> str:
-    """Two groups of three digits that belong to this name: "041 992". Always the same."""
+    """Two groups of three digits for this name, such as "041 992". Always the same."""
     number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") % 10**6
     return f"{number // 1000:03d} {number % 1000:03d}"

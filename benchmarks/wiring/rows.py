@@ -1,7 +1,7 @@
-"""The checks of this benchmark, as data: what is asked, and which rule of judges.py judges the replies.
+"""The checks of this benchmark as data: the requests, and the rule of checks.py that grades the replies.
 
-Made by code, in our own words, always the same. Where a check asks twice or more, only the difference between the
-replies is judged, so that it says something about the server and nothing about how good the model is.
+Made by code, in our own words, always the same. A check with two or more requests grades only the difference between
+the replies, so that it measures the server and not the model.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from .questions import question_rows
 from .requests import FILLER, Ask, ask, code, one_of, row, schema, whole
 
 Rows = dict[str, list[dict[str, Any]]]
+# Enough for every schema of this page, in any spelling of its white space but an endless one.
+SCHEMA_TOKENS = 128
 STORY = "Write a long story about the sea."
 LONG_NOTE = f"Keep this in mind. {' '.join([FILLER] * 4)} Answer in plain words."
 
@@ -123,6 +125,8 @@ def _reasoning() -> list[dict[str, Any]]:
         row("reasoning-streamed", "thinks_apart", [ask(sum_up)]),
         row("reasoning-whole-reply", "thinks_apart", [ask(sum_up, stream=False)]),
         row("reasoning-dialogue", "thinks_apart", [ask("What is 2 + 2?", "4", "Think first. What is 3 + 3?")]),
+        # Some parsers lose the end of thinking only when tools are offered and the reply is streamed.
+        row("reasoning-with-tools", "thinks_apart", [ask(sum_up, tools=[_WEATHER], stream=True)]),
     ]
 
 
@@ -131,10 +135,19 @@ def _tool(name: str, about: str, **arguments: str) -> dict[str, Any]:
     return {"type": "function", "function": {"name": name, "description": about, "parameters": shape}}
 
 
+def _strict(tool: dict[str, Any]) -> dict[str, Any]:
+    """The tool with its arguments enforced: without `strict`, vLLM forces the call and leaves its arguments free."""
+    return {**tool, "function": {**tool["function"], "strict": True}}
+
+
+_WEATHER = _tool("get_weather", "The weather in a city, now.", city="string")
+
+
 def _tool_call() -> list[dict[str, Any]]:
-    weather = _tool("get_weather", "The weather in a city, now.", city="string")
+    weather = _WEATHER
     add = _tool("add", "The sum of two whole numbers.", a="integer", b="integer")
     summed = ask("Add 17 and 25 with the tool.", tools=[add])
+    forced = ask("Add 17 and 25 with the tool.", tools=[_strict(add)])
     sum_of: dict[str, Any] = {"function": "add", "arguments": {"a": 17, "b": 25}}
     named = {"type": "function", "function": {"name": "add"}}
     call = {"id": "call_1", "type": "function", "function": {"name": "get_weather", "arguments": '{"city": "Paris"}'}}
@@ -147,8 +160,8 @@ def _tool_call() -> list[dict[str, Any]]:
     return [
         row("tool_call-streamed", "calls", [summed], **sum_of),
         row("tool_call-whole-reply", "calls", [_with(summed, stream=False)], **sum_of),
-        row("tool_call-required", "calls", [{**summed, "tool_choice": "required"}], is_forced=True, **sum_of),
-        row("tool_call-named", "calls", [{**summed, "tool_choice": named}], is_forced=True, **sum_of),
+        row("tool_call-required", "calls", [{**forced, "tool_choice": "required"}], is_forced=True, **sum_of),
+        row("tool_call-named", "calls", [{**forced, "tool_choice": named}], is_forced=True, **sum_of),
         row(
             "tool_call-one-of-two",
             "calls",
@@ -167,7 +180,8 @@ def _tool_call() -> list[dict[str, Any]]:
 
 
 def _json_schema() -> list[dict[str, Any]]:
-    flag, number = {"type": "boolean"}, {"type": "integer"}
+    # An integer without bounds has no end: a model may write digits up to max_tokens.
+    flag, number = {"type": "boolean"}, {"type": "integer", "minimum": 0, "maximum": 20_000}
     letters = {"type": "array", "items": {"enum": ["a", "b", "c"]}, "minItems": 3, "maxItems": 3}
     shapes = {
         "enum": {"type": "string", "enum": ["alpha", "beta", "gamma"]},
@@ -178,8 +192,15 @@ def _json_schema() -> list[dict[str, Any]]:
         "either": whole({"depth": {"anyOf": [flag, {"type": "null"}]}}),
     }
     return [
-        # The prompt asks for prose: a server that ignores the schema gives prose.
-        row(f"json_schema-{name}", "conforms", [ask(STORY, response_format=schema(shape))], schema=shape)
+        # The prompt asks for prose: a server that ignores the schema returns prose. The limit is for grammars that
+        # allow any white space: a small model fills thousands of tokens with line breaks.
+        row(
+            f"json_schema-{name}",
+            "conforms",
+            [ask(STORY, response_format=schema(shape), max_tokens=SCHEMA_TOKENS)],
+            thinks=True,
+            schema=shape,
+        )
         for name, shape in shapes.items()
     ]
 
@@ -231,7 +252,7 @@ def _streaming() -> list[dict[str, Any]]:
 
 
 def _long_context() -> list[dict[str, Any]]:
-    """Lengths are parts of the model's context; the requests are made by long_context.py, which knows it."""
+    """Lengths are parts of the model's context; long_context.py, which knows it, makes the requests."""
     return [
         row(f"long_context-{name}", "recalls", [], part=part, code=code(f"long context {name}"))
         for name, part in (("1-8", 0.125), ("1-4", 0.25), ("1-2", 0.5), ("3-4", 0.75))

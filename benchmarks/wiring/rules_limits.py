@@ -1,6 +1,6 @@
 """Rules on limits, ends and counts of tokens. Pure; every cause is a word that can be counted.
 
-A rule says `wrong` where the server, or the way it was started, must be at fault, and `no_answer` where the replies do
+A rule gives `wrong` where the server, or the way it was started, must be at fault, and `no_answer` where the replies do
 not show whether it is (a model that ended early, a reply that was cut).
 """
 
@@ -15,7 +15,7 @@ from .parsing import NO_USAGE, Replies, reason_found, short, written
 
 
 def stops(expect: Mapping[str, Any], replies: Replies) -> Grade:
-    """Nothing was written from the stop word on, the word itself included."""
+    """The reply ends before the stop word."""
     reply, text = replies[-1], written(replies[-1])
     places = [(text.index(word), word) for word in expect["stop"] if word in text]
     if places:
@@ -53,7 +53,7 @@ def is_cut(expect: Mapping[str, Any], replies: Replies) -> Grade:
 
 
 def finishes(expect: Mapping[str, Any], replies: Replies) -> Grade:
-    """finish_reason tells the truth."""
+    """finish_reason is the expected one."""
     reply, reason = replies[-1], expect["reason"]
     if reply.finish_reason == reason:
         return Grade.right(reason)
@@ -63,18 +63,20 @@ def finishes(expect: Mapping[str, Any], replies: Replies) -> Grade:
 
 
 def counts_tokens(expect: Mapping[str, Any], replies: Replies) -> Grade:
-    """Usage is there and counts something."""
+    """The reply has positive counts of tokens."""
     usage = replies[-1].usage
     found = f"prompt {usage.prompt_tokens}, completion {usage.completion_tokens}"
     if usage.prompt_tokens is None or usage.completion_tokens is None:
         return Grade.wrong(cause="usage_missing", explanation=f"the reply does not count its tokens: {found}")
     if usage.prompt_tokens <= 0 or usage.completion_tokens <= 0:
-        return Grade.wrong(found, cause="usage_zero", explanation=f"a prompt and a reply cannot have no token: {found}")
+        return Grade.wrong(
+            found, cause="usage_zero", explanation=f"a prompt and a reply have at least one token: {found}"
+        )
     return Grade.right(found)
 
 
 def counts_alike(expect: Mapping[str, Any], replies: Replies) -> Grade:
-    """The same prompt has as many tokens streamed as not streamed."""
+    """The same prompt has the same number of tokens streamed and whole."""
     counts = [reply.usage.prompt_tokens for reply in replies]
     if None in counts:
         return Grade.wrong(cause="usage_missing", explanation=NO_USAGE)
@@ -100,7 +102,7 @@ def counts_plausibly(expect: Mapping[str, Any], replies: Replies) -> Grade:
 
 
 def grows(expect: Mapping[str, Any], replies: Replies) -> Grade:
-    """The second prompt holds a note more than the first, and the server counts it."""
+    """The second prompt has an additional note, and the server counts it."""
     before, after = (reply.usage.prompt_tokens for reply in replies)
     if before is None or after is None:
         return Grade.no_answer(cause="usage_missing", explanation=NO_USAGE)

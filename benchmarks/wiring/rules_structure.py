@@ -1,6 +1,6 @@
-"""Rules on tool calls and JSON. Pure; every cause is a word that can be counted.
+"""Rules for tool calls and JSON. Pure; every cause is a word that can be counted.
 
-A rule says `wrong` where the server, or the way it was started, must be at fault, and `no_answer` where the replies do
+A rule gives `wrong` where the server, or the way it was started, must be at fault, and `no_answer` where the replies do
 not show whether it is (a model that ended early, a reply that was cut).
 """
 
@@ -13,10 +13,10 @@ from typing import Any
 
 from pytest_modeleval import Grade, Response, ToolCall
 
-from .json_schema import misfit
+from .json_schema import find_violation
 from .parsing import Replies, missing, reason_found, short, written
 
-# How models write a call that no parser took out of the text.
+# Calls in the text, which no parser has extracted.
 _CALL_TEXT = re.compile(
     r"tool_calls?\b|<function|function_call|<invoke\b|\[TOOL_CALLS\]|<\|python_tag\|>|"
     r"\"(?:name|function)\"\s{0,9}:\s{0,9}\"(?:get_weather|add)\"|\b(?:get_weather|add)\s{0,3}\(",
@@ -25,7 +25,7 @@ _CALL_TEXT = re.compile(
 
 
 def calls(expect: Mapping[str, Any], replies: Replies) -> Grade:
-    """The reply calls the expected function, parsed into tool_calls."""
+    """The reply calls the expected function, as an entry of tool_calls."""
     reply = replies[-1]
     if not reply.tool_calls:
         return _without_call(expect, reply)
@@ -34,7 +34,7 @@ def calls(expect: Mapping[str, Any], replies: Replies) -> Grade:
         wanted = f"expected {expect['function']}({json.dumps(expect['arguments'])})"
         found = f"{short(call.name)}({short(call.arguments)})"
         return Grade.wrong(found, cause=cause, explanation=f"{wanted}, found {found}")
-    # A forced call may end with "stop", as with OpenAI; one of the model's own choice may not.
+    # A forced call may end with "stop", as OpenAI's do; a call of the model's own choice may not.
     if reply.finish_reason != "tool_calls" and not expect.get("is_forced"):
         why = reason_found(reply, "tool_calls")
         return Grade.partial(0.5, short(call.arguments), cause="wrong_finish_reason", explanation=why)
@@ -47,7 +47,7 @@ def _without_call(expect: Mapping[str, Any], reply: Response) -> Grade:
         why = f"the call came back as text ({found.group()!r})"
         return Grade.wrong(short(text), cause="call_as_text", explanation=why)
     if expect.get("is_forced") and not reply.is_truncated:
-        why = "tool_choice demands a call, and none came"
+        why = "tool_choice demands a call, and the reply has none"
         return Grade.wrong(short(text), cause="tool_choice_ignored", explanation=why)
     if reply.is_truncated:
         return Grade.no_answer(cause="cut_at_max_tokens", explanation="the reply was cut before it called a tool")
@@ -76,13 +76,24 @@ def conforms(expect: Mapping[str, Any], replies: Replies) -> Grade:
         value = json.loads(reply.text)
     except (ValueError, RecursionError):
         if reply.is_truncated:
-            return Grade.no_answer(cause="cut_at_max_tokens", explanation="the reply was cut before its JSON was whole")
+            return _cut(reply.text)
         return Grade.wrong(
             short(reply.text), cause="no_json", explanation="the answer is no JSON: the schema is not enforced"
         )
-    if found := misfit(value, expect["schema"]):
+    if found := find_violation(value, expect["schema"]):
         return Grade.wrong(short(reply.text), cause="schema_violated", explanation=found)
     return Grade.right(short(reply.text))
+
+
+def _cut(text: str) -> Grade:
+    """A reply that was cut at max_tokens: so far within JSON, or prose."""
+    if not text.lstrip().startswith(("{", "[", '"')):
+        why = "the answer is prose, cut at max_tokens: the schema is not enforced"
+        return Grade.wrong(short(text), cause="no_json", explanation=why)
+    if 2 * sum(map(str.isspace, text)) > len(text):
+        why = "the reply was cut within JSON that is mostly white space, which the grammar of this server allows"
+        return Grade.no_answer(cause="endless_white_space", explanation=why)
+    return Grade.no_answer(cause="cut_in_json", explanation="the reply was cut before its JSON was whole")
 
 
 def _is_argument(found: Any, wanted: Any) -> bool:

@@ -1,6 +1,6 @@
-"""Rules on what stands in the answers, and whether it comes again. Pure; every cause is a word that can be counted.
+"""Rules on the text of answers, and on its repetition. Pure; every cause is a word that can be counted.
 
-A rule says `wrong` where the server, or the way it was started, must be at fault, and `no_answer` where the replies do
+A rule gives `wrong` where the server, or the way it was started, must be at fault, and `no_answer` where the replies do
 not show whether it is (a model that ended early, a reply that was cut).
 """
 
@@ -16,7 +16,7 @@ from pytest_modeleval import Grade
 
 from .parsing import Replies, missing, short, written
 
-# What chat templates put between turns (ChatML, Llama 2 and 3, Gemma, GPT-2, DeepSeek). None of it is an answer.
+# The marks of chat templates between turns (ChatML, Llama 2 and 3, Gemma, GPT-2, DeepSeek).
 _MARK = re.compile(
     r"<\|[a-z_]{1,30}\|>|<｜[^｜<>]{1,40}｜>|\[/?INST\]|</?s>|</?(?:start|end)_of_turn>|^(?:assistant|user)\s*\n"
 )
@@ -26,7 +26,7 @@ _THINK_TAG = re.compile(
 
 
 def contains(expect: Mapping[str, Any], replies: Replies) -> Grade:
-    """The answer holds one of the words."""
+    """The answer contains one of the words."""
     answer = replies[-1].text
     if (lost := missing(replies[-1])) is not None:
         return lost
@@ -38,13 +38,11 @@ def contains(expect: Mapping[str, Any], replies: Replies) -> Grade:
 
 
 def clean(expect: Mapping[str, Any], replies: Replies) -> Grade:
-    """No mark of the chat template stands in the answer."""
+    """The answer contains no mark of the chat template."""
     found = _MARK.search(replies[-1].text)
     if found is None:
         return Grade.right()
-    return Grade.wrong(
-        found.group().strip(), cause="template_mark", explanation=f"{found.group()!r} stands in the answer"
-    )
+    return Grade.wrong(found.group().strip(), cause="template_mark", explanation=f"{found.group()!r} is in the answer")
 
 
 def thinks_apart(expect: Mapping[str, Any], replies: Replies) -> Grade:
@@ -52,8 +50,10 @@ def thinks_apart(expect: Mapping[str, Any], replies: Replies) -> Grade:
     reply = replies[-1]
     if found := _THINK_TAG.search(reply.text):
         return Grade.wrong(
-            found.group(), cause="think_tag_in_answer", explanation=f"{found.group()!r} stands in the answer"
+            found.group(), cause="think_tag_in_answer", explanation=f"{found.group()!r} is in the answer"
         )
+    if reply.tool_calls and not reply.text.strip():
+        return Grade.right(short(reply.tool_calls[0].name), "a tool was called")
     if reply.text.strip():
         return Grade.right(short(reply.text), "with thinking" if reply.reasoning.strip() else "without thinking")
     if (lost := missing(reply)) is not None:
@@ -62,7 +62,7 @@ def thinks_apart(expect: Mapping[str, Any], replies: Replies) -> Grade:
 
 
 def repeats(expect: Mapping[str, Any], replies: Replies) -> Grade:
-    """The same request gives the same text again, at least in two of three: batching may change one without a fault."""
+    """Equal requests give equal texts, at least two of three: batching may change one without a fault."""
     texts = Counter(map(written, replies))
     most = texts.most_common(1)[0][1]
     if most == len(replies):
@@ -73,7 +73,7 @@ def repeats(expect: Mapping[str, Any], replies: Replies) -> Grade:
 
 
 def varies(expect: Mapping[str, Any], replies: Replies) -> Grade:
-    """At temperature 1, other seeds give other texts."""
+    """At temperature 1, different seeds give different texts."""
     if len(set(map(written, replies))) > 1:
         return Grade.right()
     why = f"{len(replies)} requests with different seeds gave one text"
@@ -81,7 +81,7 @@ def varies(expect: Mapping[str, Any], replies: Replies) -> Grade:
 
 
 def streams_alike(expect: Mapping[str, Any], replies: Replies) -> Grade:
-    """Streamed and whole reply are the same text at temperature 0. Asked twice, for batching may change one."""
+    """Streamed and whole replies are equal at temperature 0. Two of each, since batching may change one."""
     streamed, plain = ([written(reply) for reply in replies[start::2]] for start in (0, 1))
     if "\ufffd" in "".join(streamed) and "\ufffd" not in "".join(plain):
         return Grade.wrong(cause="broken_characters", explanation="streaming breaks characters that span two tokens")
@@ -91,22 +91,22 @@ def streams_alike(expect: Mapping[str, Any], replies: Replies) -> Grade:
         why = f"streamed {short(streamed[0])!r}, whole {short(plain[0])!r}"
         return Grade.wrong(cause="streaming_differs", explanation=why)
     return Grade.no_answer(
-        cause="not_repeatable", explanation="the same request gives other texts, so nothing can be told"
+        cause="not_repeatable", explanation="the same request gives different texts, so nothing can be compared"
     )
 
 
 def answers_apart(expect: Mapping[str, Any], replies: Replies) -> Grade:
-    """No reply holds the code of another request. Replies without any code tell nothing."""
+    """No reply contains the code of another request. Replies without any code prove nothing."""
     digits = [code.replace(" ", "") for code in expect["codes"]]
     own = 0
     for number, (reply, code) in enumerate(zip(replies, digits, strict=True)):
         found = "".join(filter(str.isdigit, written(reply)))
         for other, foreign in enumerate(digits):
             if other != number and foreign in found:
-                why = f"the reply to request {number} of {len(digits)} holds the code of request {other}"
+                why = f"the reply to request {number} of {len(digits)} contains the code of request {other}"
                 return Grade.wrong(short(written(reply)), cause="cross_talk", explanation=why)
         own += code in found
-    held = f"{own} of {len(digits)} replies hold their own code, none another's"
+    held = f"{own} of {len(digits)} replies contain their own code, none another's"
     return (
         Grade.right(str(own), held)
         if 2 * own >= len(digits)
@@ -115,7 +115,7 @@ def answers_apart(expect: Mapping[str, Any], replies: Replies) -> Grade:
 
 
 def chooses(expect: Mapping[str, Any], replies: Replies) -> Grade:
-    """The answer is the right option: as the JSON string that was asked for, or as the only option in a free text."""
+    """The answer is the right option: as the requested JSON string, or as the only option in a free text."""
     reply = replies[-1]
     if (lost := missing(reply)) is not None:
         return lost

@@ -230,8 +230,9 @@ def _advice(summary: RunSummary) -> Iterator[Remark]:
         failing: dict[str, list[str]] = {}
         for score in entry.subsets:
             advice = entry.advice.get(score.subset)
-            if advice is not None and score.score is not None and score.score < advice.below:
-                failing.setdefault(advice.text, []).append(score.subset)
+            if advice is not None and score.score is not None:
+                for text in advice.sentences(score.score, score.causes):
+                    failing.setdefault(text, []).append(score.subset)
         for text, subsets in failing.items():
             names = one_line(f"{entry.benchmark} {_listed(subsets)}")
             yield Remark("advice", f"{names}: {sentences(one_line(text))}", is_warning=False)

@@ -13,6 +13,8 @@ from wired_model import WiredModel
 from benchmarks.wiring import test_wiring as page
 from benchmarks.wiring.advice import ADVICE
 from benchmarks.wiring.rows import rows
+from pytest_modeleval import Advice
+from pytest_modeleval.client.reply import response_from_reply
 from pytest_modeleval.errors import Ungraded
 from pytest_modeleval.records import Grade, Kind, Request, Response, Sample
 
@@ -35,7 +37,7 @@ def grades(samples: list[Sample], model: WiredModel) -> dict[str, Grade]:
     """Sample id -> grade, of one server asked every check in turn."""
 
     async def run() -> dict[str, Grade]:
-        return {sample.id: page.judge(sample, await page.solve(sample, model)) for sample in samples}
+        return {sample.id: page.grade_answers(sample, await page.solve(sample, model)) for sample in samples}
 
     return asyncio.run(run())
 
@@ -114,7 +116,7 @@ def test_a_thinking_model_passes_as_well(wiring_samples: list[Sample], thinks: s
         ("arguments_as_text", {"wrong_arguments": {"tool_call"}}),
         ("renames_tools", {"other_function": {"tool_call"}}),
         ("calls_end_with_stop", {"wrong_finish_reason": {"tool_call"}}),
-        ("refuses_tools", {"refused_http_400": {"tool_call"}}),
+        ("refuses_tools", {"refused_http_400": {"tool_call", "reasoning"}}),
         ("ignores_schema", {"no_json": {"json_schema"}, "no_option": QUESTIONS, "code_missing": {"cross_talk"}}),
         ("always_hot", {"temperature_ignored": {"sampling"}, "not_repeatable": {"streaming"}}),
         ("always_cold", {"always_the_same": {"sampling"}}),
@@ -154,9 +156,9 @@ def test_cross_talk_names_both_requests(wiring_samples: list[Sample]) -> None:
     (sample,) = [sample for sample in wiring_samples if sample.id == "cross_talk-64"]
     replies = [said(code) for code in sample.target["codes"]]
     assert len(replies) == 64
-    assert page.judge(sample, tuple(replies))
+    assert page.grade_answers(sample, tuple(replies))
     replies[3], replies[40] = replies[40], replies[3]
-    grade = page.judge(sample, tuple(replies))
+    grade = page.grade_answers(sample, tuple(replies))
     assert (grade.kind, grade.cause) == (Kind.WRONG, "cross_talk")
     assert "request 3" in grade.explanation
     assert "request 40" in grade.explanation
@@ -168,7 +170,7 @@ def test_cross_talk_in_the_thinking_counts(wiring_samples: list[Sample]) -> None
     codes = sample.target["codes"]
     replies = [said(code) for code in codes]
     replies[5] = dataclasses.replace(replies[5], reasoning_content=f"They ask for {codes[6]}")
-    assert page.judge(sample, tuple(replies)).cause == "cross_talk"
+    assert page.grade_answers(sample, tuple(replies)).cause == "cross_talk"
 
 
 def test_codes_of_a_weak_model_tell_nothing(wiring_samples: list[Sample]) -> None:
@@ -177,8 +179,8 @@ def test_codes_of_a_weak_model_tell_nothing(wiring_samples: list[Sample]) -> Non
     codes = sample.target["codes"]
     most = tuple(said(code if number % 4 else "sorry") for number, code in enumerate(codes))
     few = tuple(said("sorry" if number % 4 else code) for number, code in enumerate(codes))
-    assert page.judge(sample, most).kind is Kind.RIGHT
-    assert page.judge(sample, few).kind is Kind.NO_ANSWER
+    assert page.grade_answers(sample, most).kind is Kind.RIGHT
+    assert page.grade_answers(sample, few).kind is Kind.NO_ANSWER
 
 
 def test_64_prompts_are_in_flight_at_once(wiring_samples: list[Sample]) -> None:
@@ -199,7 +201,7 @@ def test_64_prompts_are_in_flight_at_once(wiring_samples: list[Sample]) -> None:
 
     async def run() -> Grade:
         model = Gate()
-        return page.judge(sample, await page.solve(sample, model))
+        return page.grade_answers(sample, await page.solve(sample, model))
 
     assert asyncio.run(run())
 
@@ -256,15 +258,15 @@ def test_cut_and_empty_replies_are_no_answer(wiring_samples: list[Sample], name:
     """A reply cut while thinking, or empty, is no answer; it is not held against the wiring."""
     (sample,) = [sample for sample in wiring_samples if sample.id == name]
     cut = Response(text="", reasoning="hm", content="<think>hm", finish_reason="length", is_thinking_open=True)
-    assert page.judge(sample, (cut,)).cause == "cut_at_max_tokens"
-    assert page.judge(sample, (said(""),)).kind is Kind.NO_ANSWER
+    assert page.grade_answers(sample, (cut,)).cause == "cut_at_max_tokens"
+    assert page.grade_answers(sample, (said(""),)).kind is Kind.NO_ANSWER
 
 
 def test_a_left_over_think_tag_is_wrong(wiring_samples: list[Sample]) -> None:
     """A tag in the answer is found; a tag that the answer only mentions is not."""
     (sample,) = [sample for sample in wiring_samples if sample.id == "reasoning-streamed"]
-    assert page.judge(sample, (said("so </think> 42"),)).cause == "think_tag_in_answer"
-    assert page.judge(sample, (said("the `<think>` tag"),))
+    assert page.grade_answers(sample, (said("so </think> 42"),)).cause == "think_tag_in_answer"
+    assert page.grade_answers(sample, (said("the `<think>` tag"),))
 
 
 @pytest.mark.parametrize(
@@ -284,5 +286,95 @@ def test_an_option_is_read_from_json_or_text(
 ) -> None:
     """The option counts as JSON string or alone in a sentence; two options, or none, are no answer."""
     (sample,) = [sample for sample in wiring_samples if sample.target.get("answer") == "9.8"]
-    grade = page.judge(sample, (said(text),))
+    grade = page.grade_answers(sample, (said(text),))
     assert (grade.kind, grade.answer) == (kind, answer)
+
+
+def sample_named(samples: list[Sample], name: str) -> Sample:
+    """The sample with this id."""
+    (found,) = [sample for sample in samples if sample.id == name]
+    return found
+
+
+def test_every_schema_row_has_a_limit(wiring_samples: list[Sample]) -> None:
+    """A small model fills thousands of tokens with the white space that a grammar allows; integers are bounded."""
+    schemas = [sample for sample in wiring_samples if sample.subset == "json_schema"]
+    assert {sample.data["asks"][0]["params"]["max_tokens"] for sample in schemas} == {128}
+    integers = [shape for sample in schemas for shape in _integers(sample.target["schema"])]
+    assert integers
+    assert all({"minimum", "maximum"} <= set(shape) for shape in integers)
+
+
+def _integers(shape: object) -> list[dict[str, object]]:
+    if isinstance(shape, list):
+        return [found for entry in shape for found in _integers(entry)]
+    if not isinstance(shape, dict):
+        return []
+    own = [shape] if shape.get("type") == "integer" else []
+    return own + [found for entry in shape.values() for found in _integers(entry)]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "cause"),
+    [
+        ('{\n\n"metres"\n\n:\n\n-1' + "\n" * 100, Kind.NO_ANSWER, "endless_white_space"),
+        ('{"metres":10001111111111111111111111', Kind.NO_ANSWER, "cut_in_json"),
+        ("Once upon a time there was a sea", Kind.WRONG, "no_json"),
+    ],
+)
+def test_a_cut_reply_within_its_schema_is_no_fault(
+    wiring_samples: list[Sample], text: str, kind: Kind, cause: str
+) -> None:
+    """Only prose shows that a schema is not enforced; the advice is that of the cause."""
+    sample = sample_named(wiring_samples, "json_schema-number")
+    reply = dataclasses.replace(said(text), finish_reason="length")
+    grade = page.grade_answers(sample, (reply,))
+    assert (grade.kind, grade.cause) == (kind, cause)
+    advice = ADVICE["json_schema"]
+    assert isinstance(advice, Advice)
+    shown = " ".join(advice.sentences(0.0, [cause]))
+    assert ("not enforced" in shown) == (cause == "no_json")
+    assert ("white space" in shown) == (cause == "endless_white_space")
+
+
+def test_thinking_gets_its_room_after_a_schema_limit(wiring_samples: list[Sample]) -> None:
+    """A reply whose limit was spent on thinking is asked for again without one."""
+
+    class Thinker(WiredModel):
+        async def ask(self, request: Request) -> Response:
+            self.asked.append(request)
+            if "max_tokens" in request.params:
+                return Response(text="", reasoning="hm", content="<think>hm", finish_reason="length")
+            return said('{"metres": 3}')
+
+    model = Thinker()
+    sample = sample_named(wiring_samples, "json_schema-number")
+    assert page.grade_answers(sample, asyncio.run(page.solve(sample, model))).kind is Kind.RIGHT
+    assert [request.params.get("max_tokens") for request in model.asked] == [128, None]
+
+
+def test_forced_calls_are_strict(wiring_samples: list[Sample]) -> None:
+    """Without "strict" vLLM forces the call and not its arguments."""
+    for name in ("required", "named"):
+        (tool,) = sample_named(wiring_samples, f"tool_call-{name}").data["asks"][0]["tools"]
+        assert tool["function"]["strict"] is True
+
+
+def test_advice_on_tool_calls_is_that_of_the_cause() -> None:
+    """Arguments that are no object came from a parser that is set: it is not asked for again."""
+    advice = ADVICE["tool_call"]
+    assert isinstance(advice, Advice)
+    assert "tool-call-parser" in " ".join(advice.sentences(0.5, ["call_as_text"]))
+    assert "tool-call-parser" not in " ".join(advice.sentences(0.5, ["arguments_no_object"]))
+    assert advice.sentences(0.5, ["no_call"]) == []
+    assert advice.sentences(1.0, ["call_as_text"]) == []
+
+
+def test_thinking_is_checked_with_tools_streamed(wiring_samples: list[Sample]) -> None:
+    """VLLM's minimax_m2_append_think loses the end of thinking only then: all of the answer counts as thinking."""
+    sample = sample_named(wiring_samples, "reasoning-with-tools")
+    (request,) = sample.data["asks"]
+    assert request["tools"]
+    assert request["params"]["stream"] is True
+    lost_end = {"content": "<think>Two and two.\n\n\nThe answer is 4.", "finish_reason": "stop"}
+    assert page.grade_answers(sample, (response_from_reply(lost_end),)).cause == "answer_in_thinking"
