@@ -141,7 +141,10 @@ def number(least: float, most: float, unit: str = "", *, is_open: bool = False, 
     """
 
     def accepts(value: Any) -> bool:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        # A whole number of hundreds of digits fits no float: math.isfinite raises OverflowError for it.
+        if isinstance(value, float) and not math.isfinite(value):
             return False
         return least < value < most if is_open else least <= value <= most
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_modeleval._support import suggest
+from pytest_modeleval._support.bounded_file import read_bounded
 from pytest_modeleval._support.schema import Problem, Rule, choice, list_of, required, table, validate
 from pytest_modeleval.errors import SettingsError
 from pytest_modeleval.gates.gate import Gate, GateFile, GateKind
@@ -45,13 +46,11 @@ _KEY = re.compile(r"\s*[\"']?([A-Za-z0-9_-]+)[\"']?\s*=")
 def read_gates(path: Path) -> GateFile:
     """The gates in a file. Raises SettingsError that lists every mistake with its line."""
     try:
-        raw = path.read_bytes()
+        raw = read_bounded(path, _MOST_BYTES)
     except OSError as error:
         raise SettingsError(
             f"expected a gates file at {path}, could not read it ({error.strerror}); check --eval-gates"
         ) from error
-    if len(raw) > _MOST_BYTES:
-        raise SettingsError(f"{path}: expected a gates file of at most {_MOST_BYTES} bytes, found {len(raw)}")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -68,6 +67,8 @@ def parse_gates(text: str, label: str = "gates") -> GateFile:
         found = re.search(r"at line (\d+)", str(error))
         line = int(found[1]) if found else text.count("\n") + 1
         raise SettingsError(f"{label}:{line}: this is not TOML: {error}") from error
+    except RecursionError as error:
+        raise SettingsError(f"{label}: expected a list of [[gate]] tables, found brackets nested too deeply") from error
     reader = _Reader(label, _Lines(text))
     made = reader.read(document)
     if reader.mistakes:

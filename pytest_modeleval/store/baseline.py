@@ -9,12 +9,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
 import orjson
 
 from pytest_modeleval._support.atomic_file import atomic_write_json
+from pytest_modeleval._support.bounded_file import read_bounded
+from pytest_modeleval._support.schema import (
+    TABLE,
+    TEXT,
+    Rule,
+    list_of,
+    matching,
+    number,
+    optional,
+    required,
+    table,
+    validate,
+    whole_number,
+)
 from pytest_modeleval.errors import SettingsError
 from pytest_modeleval.records import ItemKey, JsonObject, Kind, Outcome
 from pytest_modeleval.results import PROMPT_DIGITS, Baseline, BenchmarkSummary, ExperimentIdentity, RunSummary
@@ -28,6 +43,61 @@ _NO_PROMPT = "." * PROMPT_DIGITS
 # Digits that int and format give back as they were: no others than ASCII, and no more than a number is read from.
 _NUMBERED = re.compile(r"(.*?)([0-9]{1,18})", re.DOTALL)
 _RANGE = re.compile(r"(.*)\[(\d+)\.\.(\d+)\]", re.DOTALL)
+
+# Bounds of what a file may make us hold in memory, far above what any run has.
+_MOST_OUTCOMES = 2_000_000
+_MOST_REPEATS = 1_000
+# Faults that are counted; the first is named.
+_MOST_COUNTED = 1_000
+_ANY_TEXT = Rule("a text", lambda value: isinstance(value, str))
+_SHARE = number(0.0, 1.0)
+_SAMPLE = Rule(
+    'a sample id, or {"id": ...}',
+    lambda value: isinstance(value, str) or (isinstance(value, dict) and isinstance(value.get("id"), str)),
+)
+_REPEATS = Rule(
+    f"a list of at most {_MOST_REPEATS:,} texts, one for each repeat",
+    lambda value: isinstance(value, list) and len(value) <= _MOST_REPEATS,
+    entries=matching(f"[{''.join(_KINDS)}{re.escape(_NOTHING)}]*", "a letter for each sample: r, w, n, t or a dot"),
+)
+_SUBSET = table(
+    {
+        "subset": required(TEXT),
+        "num": whole_number(0, _MOST_OUTCOMES),
+        "score": optional(_SHARE),
+        "low": optional(_SHARE),
+        "high": optional(_SHARE),
+        "samples": required(list_of(_SAMPLE)),
+        "outcomes": required(_REPEATS),
+        "partial": table(entries=_SHARE),
+        "prompts": _ANY_TEXT,
+    },
+    is_closed=False,
+)
+_BENCHMARK = table(
+    {
+        "benchmark": required(TEXT),
+        "version": required(_ANY_TEXT),
+        "metric": required(matching(r"mean_acc|acc|pass@[1-9][0-9]{0,3}", 'a metric such as "mean_acc" or "pass@4"')),
+        "data_sha256": required(_ANY_TEXT),
+        "prompt_sha256": required(_ANY_TEXT),
+        "params": required(TABLE),
+        "flip_rate": optional(_SHARE),
+        "subsets": required(list_of(_SUBSET)),
+    },
+    is_closed=False,
+)
+# Keys that are not listed are left to later versions.
+BASELINE_RULE = table(
+    {
+        "schema": required(Rule(f"{SCHEMA}", lambda value: value == SCHEMA and not isinstance(value, bool))),
+        "model": required(_ANY_TEXT),
+        "made_utc": required(_ANY_TEXT),
+        "facts": TABLE,
+        "benchmarks": required(list_of(_BENCHMARK)),
+    },
+    is_closed=False,
+)
 
 
 class BaselineSource(Protocol):
@@ -94,57 +164,58 @@ def write_baseline(
 def read_baseline(path: Path) -> Baseline:
     """The baseline in a file. Raises SettingsError that says what is wrong with it and what to do."""
     try:
-        raw = path.read_bytes()
+        raw = read_bounded(path, _MOST_BYTES)
     except OSError as error:
         raise SettingsError(
             f"--eval-baseline: expected a baseline at {path}, could not read it ({error.strerror});"
             " make one with --eval-bless"
         ) from error
     try:
-        if len(raw) > _MOST_BYTES:
-            raise ValueError(f"it is larger than {_MOST_BYTES} bytes")
         return parse_baseline(orjson.loads(raw), str(path))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+    except ValueError as error:
         raise SettingsError(
-            f"{path} is no usable baseline: {what}; make it again with --eval-bless FILE, or take it from git"
+            f"{path} is no usable baseline: {error}; make it again with --eval-bless FILE, or take it from git"
         ) from error
 
 
-def parse_baseline(content: Mapping[str, Any], label: str) -> Baseline:
-    """The baseline in a file's content. Raises ValueError, KeyError or TypeError where it is damaged."""
-    if content.get("schema") != SCHEMA:
-        raise ValueError(f"expected schema {SCHEMA}, found {content.get('schema')!r}")
+def parse_baseline(content: Any, label: str) -> Baseline:
+    """The baseline in a file's content. Raises ValueError, one sentence about the first fault, where it is damaged."""
+    faults = list(islice(validate(content, BASELINE_RULE), _MOST_COUNTED))
+    if faults:
+        more = f" ({len(faults) - 1} more like this)" if len(faults) > 1 else ""
+        raise ValueError(faults[0].sentence + more)
     outcomes: dict[ItemKey, Outcome] = {}
     identities: dict[str, ExperimentIdentity] = {}
-    metrics: dict[str, str] = {}
-    flips: dict[str, float] = {}
     for entry in content["benchmarks"]:
-        name = str(entry["benchmark"])
+        name = entry["benchmark"]
+        if name in identities:
+            raise ValueError(f"expected every benchmark once, found {name} twice")
         prompts: dict[tuple[str, str], str] = {}
-        metrics[name] = str(entry["metric"])
-        if entry.get("flip_rate") is not None:
-            flips[name] = float(entry["flip_rate"])
         for part in entry["subsets"]:
-            outcomes.update({outcome.key: outcome for outcome in _outcomes(name, part)})
-            prompts.update(_prompts(part))
+            samples = _samples(part["samples"], max((len(row) for row in part["outcomes"]), default=0))
+            found = {outcome.key: outcome for outcome in _outcomes(name, part, samples)}
+            if not outcomes.keys().isdisjoint(found):
+                raise ValueError(f"{name}: expected every subset once, found {part['subset']} twice")
+            outcomes.update(found)
+            if len(outcomes) > _MOST_OUTCOMES:
+                raise ValueError(f"expected at most {_MOST_OUTCOMES:,} outcomes, found more")
+            prompts.update(_prompts(part, samples))
         identities[name] = ExperimentIdentity(
-            name,
-            str(entry["version"]),
-            str(entry["data_sha256"]),
-            str(entry["prompt_sha256"]),
-            dict(entry["params"]),
-            prompts,
+            name, entry["version"], entry["data_sha256"], entry["prompt_sha256"], entry["params"], prompts
         )
     return Baseline(
         label=label,
-        model=str(content["model"]),
-        made_utc=str(content["made_utc"]),
+        model=content["model"],
+        made_utc=content["made_utc"],
         identities=identities,
-        metrics=metrics,
+        metrics={entry["benchmark"]: entry["metric"] for entry in content["benchmarks"]},
         outcomes=outcomes,
-        flip_rates=flips,
-        facts=dict(content.get("facts", {})),
+        flip_rates={
+            entry["benchmark"]: float(entry["flip_rate"])
+            for entry in content["benchmarks"]
+            if entry.get("flip_rate") is not None
+        },
+        facts=content.get("facts", {}),
     )
 
 
@@ -219,7 +290,7 @@ def _samples(entries: Sequence[str | JsonObject], most: int) -> list[str]:
     samples: list[str] = []
     for entry in entries:
         if isinstance(entry, dict):
-            samples.append(str(entry["id"]))
+            samples.append(entry["id"])
             continue
         found = _RANGE.fullmatch(entry)
         if found is None:
@@ -233,34 +304,31 @@ def _samples(entries: Sequence[str | JsonObject], most: int) -> list[str]:
     return samples
 
 
-def _prompts(part: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
-    text = str(part.get("prompts", ""))
+def _prompts(part: Mapping[str, Any], samples: Sequence[str]) -> Iterator[tuple[tuple[str, str], str]]:
+    text = part.get("prompts", "")
     if not text:
         return
     digits = [text[start : start + PROMPT_DIGITS] for start in range(0, len(text), PROMPT_DIGITS)]
-    samples = _samples(part["samples"], len(digits))
     if len(samples) != len(digits):
         raise ValueError(f"{part['subset']}: expected the prompts of {len(samples)} samples, found {len(digits)}")
     for sample, found in zip(samples, digits, strict=True):
         if found != _NO_PROMPT:
-            yield (str(part["subset"]), sample), found
+            yield (part["subset"], sample), found
 
 
-def _outcomes(benchmark: str, part: Mapping[str, Any]) -> Iterator[Outcome]:
-    subset, rows = str(part["subset"]), list(part["outcomes"])
-    longest = max((len(row) for row in rows), default=0)
-    samples = _samples(part["samples"], longest)
-    partial = part.get("partial", {})
-    for repeat, row in enumerate(rows):
+def _outcomes(benchmark: str, part: Mapping[str, Any], samples: Sequence[str]) -> Iterator[Outcome]:
+    subset = part["subset"]
+    if len(set(samples)) < len(samples):
+        raise ValueError(f"{benchmark} {subset}: expected every sample once, found one twice")
+    credits_left = dict(part.get("partial", {}))
+    for repeat, row in enumerate(part["outcomes"]):
         if len(row) != len(samples):
             raise ValueError(f"{benchmark} {subset}: expected {len(samples)} outcomes, found {len(row)}")
         for sample, letter in zip(samples, row, strict=True):
             if letter == _NOTHING:
                 continue
-            if letter not in _KINDS:
-                raise ValueError(f"{benchmark} {subset}: expected r, w, n, t or a dot, found {letter!r}")
             kind = _KINDS[letter]
-            value = float(partial.get(f"{repeat}:{sample}", float(kind is Kind.RIGHT)))
-            if not 0.0 <= value <= 1.0:
-                raise ValueError(f"{benchmark} {subset} {sample}: expected a value from 0 to 1, found {value}")
+            value = float(credits_left.pop(f"{repeat}:{sample}", kind is Kind.RIGHT))
             yield Outcome(ItemKey(benchmark, subset, sample, repeat), kind, value)
+    if credits_left:
+        raise ValueError(f"{benchmark} {subset}: partial credit for {next(iter(credits_left))!r}, which has no verdict")

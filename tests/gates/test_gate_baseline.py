@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -83,14 +84,32 @@ def test_a_run_with_repeats_carries_its_flip_rate() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda c: c.update(schema=2), "expected schema 1, found 2"),
-        (lambda c: c.pop("model"), "'model' is missing"),
+        (lambda c: c.update(schema=2), "schema: expected 1, found 2"),
+        (lambda c: c.pop("model"), "model: expected a text, found none"),
         (lambda c: c["benchmarks"][0]["subsets"][0].update(outcomes=["rr"]), "does not fit its outcomes"),
-        (lambda c: c["benchmarks"][0]["subsets"][0].update(outcomes=["xxx"]), "found 'x'"),
+        (lambda c: c["benchmarks"][0]["subsets"][0].update(outcomes=["xxx"]), "found 'xxx'"),
         (lambda c: c["benchmarks"][0]["subsets"][0].update(samples=["q[0..99999999999999]"]), "does not fit"),
         (lambda c: c["benchmarks"][0]["subsets"][0].update(samples=["q"]), "expected 1 outcomes, found 3"),
         (lambda c: c["benchmarks"][0]["subsets"][0].update(partial={"0:main-0001": 7}), "from 0 to 1"),
+        (lambda c: c["benchmarks"][0]["subsets"][0].update(partial={"0:main-0001": 1000.0}), "found 1000.0"),
+        (lambda c: c["benchmarks"][0]["subsets"][0].update(partial={"0:main-0001": None}), "from 0 to 1"),
+        (lambda c: c["benchmarks"][0]["subsets"][0].update(partial={"3:main-0001": 0.5}), "which has no verdict"),
+        (lambda c: c["benchmarks"][0]["subsets"][0].update(partial=[1]), "partial: expected a table"),
+        (lambda c: c["benchmarks"][0]["subsets"][0].update(score=125.5), "score: expected a number from 0 to 1"),
+        (lambda c: c["benchmarks"][0]["subsets"][0].update(samples=["a", "b", "a"]), "found one twice"),
+        (lambda c: c["benchmarks"][0]["subsets"][0].update(samples=[1, 2, 3]), "samples[0]: expected a sample id"),
+        (lambda c: c["benchmarks"][0]["subsets"][0].update(outcomes=["rwr"] * 200_000), "at most 1,000 texts"),
+        (lambda c: c["benchmarks"][0]["subsets"][0].update(prompts="0f3a"), "the prompts of 3 samples, found 1"),
+        (lambda c: c["benchmarks"][0]["subsets"].append(c["benchmarks"][0]["subsets"][0]), "found main twice"),
+        (lambda c: c["benchmarks"].append(c["benchmarks"][0]), "found gsm8k twice"),
+        (lambda c: c["benchmarks"][0].update(flip_rate=-0.1), "flip_rate: expected a number from 0 to 1"),
+        (lambda c: c["benchmarks"][0].update(metric="bleu"), "metric: expected a metric"),
+        (lambda c: c["benchmarks"][0].update(metric="pass@0"), "metric: expected a metric"),
+        (lambda c: c["benchmarks"][0].update(params=3), "params: expected a table"),
+        (lambda c: c["benchmarks"][0].update(version=2), "version: expected a text, found 2"),
+        (lambda c: c.update(facts=[]), "facts: expected a table"),
         (lambda c: c.update(benchmarks=3), "no usable baseline"),
+        (lambda c: c.update(model=None, made_utc=3), "(1 more like this)"),
     ],
 )
 def test_damage_is_reported_with_the_next_step(tmp_path: Path, change: object, words: str) -> None:
@@ -102,6 +121,40 @@ def test_damage_is_reported_with_the_next_step(tmp_path: Path, change: object, w
     with pytest.raises(SettingsError, match="--eval-bless") as error:
         read_baseline(path)
     assert words in str(error.value)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_a_value_of_any_other_type_is_reported(data: st.DataObject) -> None:
+    """Whatever stands in place of any part of the file, reading it raises ValueError or gives a baseline."""
+    content = baseline_json(evidence(outcomes("rwr")), made_utc="", flip_rates={"gsm8k": 0.1})
+    place: object = content
+    while True:
+        keys = list(place) if isinstance(place, dict) else list(range(len(place)))  # type: ignore[arg-type]
+        key = data.draw(st.sampled_from(keys))
+        inner = place[key]  # type: ignore[index]
+        if not isinstance(inner, dict | list) or not inner or data.draw(st.booleans()):
+            break
+        place = inner
+    junk = st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
+        lambda inside: st.lists(inside, max_size=2) | st.dictionaries(st.text(max_size=2), inside, max_size=2),
+        max_leaves=4,
+    )
+    place[key] = data.draw(junk)  # type: ignore[index]
+    try:
+        found = parse_baseline(content, "b.json")
+    except ValueError:
+        return
+    assert all(0.0 <= outcome.value <= 1.0 for outcome in found.outcomes.values())
+
+
+def test_a_pipe_and_a_device_are_refused(tmp_path: Path) -> None:
+    """A pipe without a writer would wait for ever, a device never end: both are refused in one line."""
+    os.mkfifo(tmp_path / "pipe.json")
+    for path in (tmp_path / "pipe.json", Path("/dev/zero"), tmp_path):
+        with pytest.raises(SettingsError, match=r"no regular file|directory"):
+            read_baseline(path)
 
 
 def test_no_file_and_no_json_have_messages_of_their_own(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,29 @@ def test_all_mistakes_are_reported_at_once() -> None:
     head, *rest = str(error.value).splitlines()
     assert "3 mistakes" in head
     assert [line.split(":")[1] for line in rest] == ["7", "15", "19"]
+
+
+def test_a_gate_of_an_unknown_kind_is_looked_at_all_the_same() -> None:
+    """A wrong kind does not hide the other mistakes of its gate; keys of any kind are known."""
+    text = GOOD.replace('kind = "floor"', 'kind = "flour"').replace("floor = 0.8", "floor = 80\nfoo = 1")
+    with pytest.raises(SettingsError) as error:
+        parse_gates(text, "g.toml")
+    head, *rest = str(error.value).splitlines()
+    assert "3 mistakes" in head
+    assert [line.split(":")[1] for line in rest] == ["12", "15", "16"]
+
+
+def test_a_hostile_file_is_refused_in_one_line(tmp_path: Path) -> None:
+    """Deep brackets, numbers of hundreds of digits, pipes, devices and large files end in a sentence."""
+    with pytest.raises(SettingsError, match="nested too deeply"):
+        parse_gates("alpha = " + "[" * 100_000)
+    with pytest.raises(SettingsError, match="margin: expected a number"):
+        parse_gates(GOOD.replace("margin = 0.01", "margin = 1" + "0" * 400))
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "large").write_text("#" * 1_000_001, encoding="utf-8")
+    for path in (tmp_path / "pipe", Path("/dev/zero"), tmp_path / "large"):
+        with pytest.raises(SettingsError, match=r"no regular file|larger than"):
+            read_gates(path)
 
 
 def test_a_missing_and_a_binary_file_have_messages_of_their_own(tmp_path: Path) -> None:
