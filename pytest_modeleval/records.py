@@ -1,7 +1,7 @@
 """The nouns of an evaluation: sample, request, response, grade, outcome. Standard library only.
 
-Records are frozen: what was sent and what came back is never edited afterwards. Only GraderContext is filled in,
-while a run is prepared.
+Records are frozen: a request or a response is never edited afterwards. Only GraderContext changes, while a run is
+prepared.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class Kind(StrEnum):
 
 
 VERDICTS = frozenset({Kind.RIGHT, Kind.WRONG, Kind.NO_ANSWER, Kind.TRUNCATED})
-# Causes of NOT_RUN that nobody misses: no gate's verdict needed the item. DROPPED was asked all the same: its request
-# was on its way when the last verdict became certain.
+# Causes of NOT_RUN of items that no gate needs. DROPPED items were asked all the same: their requests were in flight
+# when the last verdict became certain.
 STOPPED_EARLY, DROPPED, DECIDED = "stopped_early", "stopped_early_asked", "decided"
 STOPPED_CAUSES = frozenset({STOPPED_EARLY, DROPPED, DECIDED})
 UNGRADED = tuple(kind for kind in Kind if kind not in VERDICTS)
@@ -50,53 +50,54 @@ UNGRADED = tuple(kind for kind in Kind if kind not in VERDICTS)
 class Sample:
     """One question of a benchmark.
 
-    A benchmark's `sample` function fills question, choices, target and data; id and subset are set by the
-    collector, from the data alone.
-
-    question: the text of the question, as the benchmark's `request` function needs it.
-    choices: the options of a choice question, in the data's order; empty otherwise.
-    target: the expected answer, any JSON value; None where grading needs none.
-    data: whatever else the request or the grader needs.
-    cluster: samples with the same non-empty value share a passage or template and are not independent.
+    A benchmark's `sample` function fills question, choices, target, data and cluster; the collector sets id and subset
+    from the data alone.
     """
 
     question: str = ""
+    """The text of the question, as the benchmark's `request` function needs it."""
     choices: tuple[str, ...] = ()
+    """The options of a choice question, in the data's order; empty otherwise."""
     target: Any = None
+    """The expected answer, any JSON value; None where grading needs none."""
     data: Mapping[str, Any] = field(default_factory=dict)
+    """Anything else that the request or the grader needs."""
     cluster: str = ""
+    """Samples with the same non-empty value share a passage or template and are not independent."""
     id: str = ""
     subset: str = ""
 
 
 class SharedTools(tuple[Mapping[str, Any], ...]):
-    """Tools that many requests carry: encoded once. encoded: as JSON, filled in by whoever encodes them first."""
+    """Tools that many requests carry, encoded once."""
 
     encoded: bytes | None = None
+    """As JSON; set by the first request that encodes them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked of the model: the chat messages and everything that shapes the reply.
-
-    params: generation parameters that this very question depends on (a stop word, a token limit, stream=False);
-    they win over the profile and over --eval-param. A benchmark's general wishes belong in `defaults` of its
-    declaration.
-    """
+    """The chat messages and everything else that shapes the reply."""
 
     messages: Sequence[Mapping[str, Any]]
     tools: Sequence[Mapping[str, Any]] = ()
     tool_choice: str | Mapping[str, Any] | None = None
     response_format: Mapping[str, Any] | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
+    """Generation parameters that this question depends on (a stop word, a token limit, stream=False).
+
+    They win over the profile and over --eval-param. Parameters of a whole benchmark belong in `defaults` of its
+    declaration.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A call the model asks for. arguments is the text as it came, which may be malformed JSON."""
+    """A call that the model asks for."""
 
     name: str
     arguments: str
+    """The text as it came, which may be malformed JSON."""
     id: str = ""
 
 
@@ -112,26 +113,26 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One answer of the model.
-
-    text: the answer, with all thinking cut away. This is what graders read.
-    reasoning: the thinking, whether it came in a field of its own or inside the content.
-    content, reasoning_content: both fields exactly as they came over the wire; for transcripts only.
-    finish_reason: as the server gave it ("stop", "length", "tool_calls", ...).
-    is_thinking_open: a thinking block was begun and never closed, so nothing after it can be an answer.
-    first_token_s, total_s: seconds from sending to the first and to the last piece of the answer.
-    """
+    """One answer of the model."""
 
     text: str
+    """The answer without any thinking. Graders read this."""
     reasoning: str = ""
+    """The thinking, from a field of its own or from inside the content."""
     tool_calls: tuple[ToolCall, ...] = ()
     finish_reason: str | None = None
+    """As the server gave it ("stop", "length", "tool_calls", ...)."""
     usage: Usage = Usage()
     content: str = ""
+    """The field exactly as it came over the wire; for transcripts only."""
     reasoning_content: str = ""
+    """The field exactly as it came over the wire; for transcripts only."""
     is_thinking_open: bool = False
+    """A thinking block was begun and never closed, so nothing after it can be an answer."""
     first_token_s: float | None = None
+    """Seconds from sending to the first piece of the answer."""
     total_s: float = 0.0
+    """Seconds from sending to the last piece of the answer."""
     model: str = ""
     response_id: str = ""
 
@@ -161,19 +162,24 @@ class Response:
 class Grade:
     """A grader's judgement of one response.
 
-    value: credit from 0 to 1. kind: right, wrong or no_answer. answer: what was extracted from the reply.
-    cause: machine-readable reason of a loss ("no_marker", "wrong_letter", ...), so that failures can be counted.
-    explanation: one line for people. marks: what else is to be counted, whatever the kind, each a short sentence ("the
-    verdict depends on the extraction rule"); reports say of how many items each is true.
     A grade is true (in `assert grade`) when it is right.
     """
 
     value: float
+    """Credit from 0 to 1."""
     kind: Kind
+    """Right, wrong or no_answer."""
     answer: str | None = None
+    """The answer that was extracted from the reply."""
     cause: str = ""
+    """Machine-readable reason of a loss ("no_marker", "wrong_letter", ...), by which failures are counted."""
     explanation: str = ""
+    """One line for people."""
     marks: tuple[str, ...] = ()
+    """Short sentences that are true of the item, whatever its kind ("the verdict depends on the extraction rule").
+
+    Reports count the items of each.
+    """
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.value <= 1.0:
@@ -226,17 +232,16 @@ class Grade:
 
 @dataclass(slots=True)
 class GraderContext:
-    """What the graders of one process have in common during a run.
-
-    allows_unsafe_code: the user said that programs may run without a sandbox where none can be built.
-    shared: whatever one grader makes and others may use, by the key of whoever makes it (a pool of judges).
-    warnings: sentences for the user, shown before the first request. facts: what run.json says of this invocation.
-    """
+    """State that the graders of one process share during a run."""
 
     allows_unsafe_code: bool = False
+    """Programs may run without a sandbox where none can be built (--eval-unsafe-code)."""
     shared: dict[object, Any] = field(default_factory=dict)
+    """Objects that several graders use, such as a pool of judges, by a key of the grader that makes them."""
     warnings: list[str] = field(default_factory=list)
+    """Sentences for the user, shown before the first request."""
     facts: dict[str, Any] = field(default_factory=dict)
+    """Added to the invocation in run.json."""
 
 
 @runtime_checkable
@@ -272,12 +277,14 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class ItemKey:
-    """Which question this is: benchmark, subset, sample id, and epoch counted from 0."""
+    """Identifies one item of a run."""
 
     benchmark: str
     subset: str
     sample: str
+    """The sample's id."""
     repeat: int = 0
+    """The epoch, from 0."""
 
     def item_name(self, *, has_repeats: bool) -> str:
         """The bracketed part of pytest's item id: the sample's id, with "-r2" for the third of several repeats."""
@@ -286,30 +293,30 @@ class ItemKey:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one item, as it enters the score.
-
-    value: credit from 0 to 1; 0 and meaningless where kind is no verdict.
-    target: what was expected, as a short text for reports; None if it has no short form.
-    request_key: the journal key of the (last) response that was graded, "" if there is none. marks: of the grade.
-    prompt: digest of what was asked, whatever the parameters; "" where it is not known or depends on replies.
-    """
+    """The result of one item, as it enters the score."""
 
     key: ItemKey
     kind: Kind
     value: float = 0.0
+    """Credit from 0 to 1; meaningless where kind is no verdict."""
     answer: str | None = None
     cause: str = ""
     explanation: str = ""
     target: str | None = None
+    """The expected answer as a short text for reports; None if it has no short form."""
     cluster: str = ""
     finish_reason: str | None = None
     completion_tokens: int | None = None
     total_s: float | None = None
+    """Seconds of the response, from sending to its end."""
     request_key: str = ""
+    """The journal key of the (last) response that was graded; "" if there is none."""
     marks: tuple[str, ...] = ()
+    """Of the grade."""
     prompt: str = ""
+    """Digest of the messages, without parameters; "" where it is unknown or depends on replies."""
 
     @property
     def is_stopped_early(self) -> bool:
-        """It was not asked because no verdict needed it: neither missing nor in any count."""
+        """It was not asked because no gate needed it: neither missing nor in any count."""
         return self.kind is Kind.NOT_RUN and self.cause in STOPPED_CAUSES

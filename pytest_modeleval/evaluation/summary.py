@@ -1,4 +1,4 @@
-"""From plans and outcomes to the summary. Pure: the same journals give the same summary, whoever wrote them."""
+"""Summaries from plans and outcomes. Pure: the same journals always give the same summary."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def selected_parts(plans: Iterable[Plan]) -> dict[str, tuple[int, int]]:
     """Benchmark -> (samples planned, samples there are) where -k, --lf or a node id left some of a subset out.
 
     plans: merged. Subsets of which nothing was selected do not count, and --eval-limit is no such selection. Plans of
-    earlier versions do not say how many there are; they are taken for whole.
+    earlier versions do not say how many there are; they count as whole.
     """
     found = {}
     for plan in plans:

@@ -1,7 +1,7 @@
 """A running evaluation: a live line for each benchmark on a terminal, a plain line now and then in a log.
 
-`live_lines` and `log_line` are pure; `LiveDisplay` knows what it wrote and takes it back. Nobody here owns a thread
-or reads a clock.
+`live_lines` and `log_line` are pure; `LiveDisplay` remembers and erases its block. Nothing here owns a
+thread or reads a clock.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class LiveDisplay:
     """A block of lines at the bottom of a terminal that can be written again and taken back.
 
     write: puts text on the terminal at once (and flushes). Each change is a single call, so that nothing flickers.
-    Whoever else writes calls `clear` first. Lines must be no wider, and fewer, than the terminal.
+    Call `clear` before any other write. Lines must be no wider, and fewer, than the terminal.
     """
 
     def __init__(self, write: Callable[[str], object]) -> None:

@@ -1,6 +1,6 @@
-"""What a reader must know to believe a score: partial, ungraded, truncated, suspicious, limited. One sentence each.
+"""Remarks that qualify the scores: partial, ungraded, truncated, suspicious, limited. One sentence each.
 
-Every report says these in the same words: terminal, page, pytest-html, GitHub.
+Terminal, page, pytest-html and GitHub show the same sentences.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Replies = Mapping[tuple[str, str], Sequence[str]]
 
 MAX_REPLIES = 3
 _TRUNCATION_WARNING = 0.01
-# A fault of the whole run would otherwise be told once for each of fifty-seven subsets.
+# Cases shown of one remark: a fault of the whole run would otherwise fill one line for each of 57 subsets.
 _CASES = 3
 _CAUSES = 8
 

@@ -1,6 +1,6 @@
-"""What every report shows of a summary, in the same words and roundings: rows of scores, counts. Pure.
+"""Rows of scores and sentences of counts, in the same words and roundings for every report. Pure.
 
-Nothing is computed here but sums of counts.
+The only arithmetic here is sums of counts.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ def _aggregate_row(entry: BenchmarkSummary, score: AggregateScore) -> ScoreRow:
         metric=one_line(entry.metric),
         subset=one_line(score.name),
         num=score.num,
-        # A number here would be read as the whole's score, whatever stands beside it.
+        # A number here would be read as the score of the whole.
         score=score_text(score.score) if is_whole else "partial",
         interval=interval_text(score.low, score.high) if is_whole else NONE,
         value=score.score if is_whole else None,

@@ -78,7 +78,7 @@ def merge(order: MergeOrder) -> Merged:
     _check_gates(gate_runner, plans)
     folder = open_run(order.into, facts=_facts(parts), command=order.command, project_dir=Path.cwd(), option="--into")
     try:
-        # Only now does nobody else write into it; what it holds may be more than a moment ago.
+        # Read again under the lock: another run may have written to it until now.
         parts = [(path, part if path != order.into else _part(path)) for path, part in parts]
         chosen = latest_outcomes([part for _, part in parts])
         write_merged(folder.path, plans, [(path, part.contents) for path, part in parts], chosen)

@@ -1,4 +1,4 @@
-"""What is written at the end beside summary.json: report.html, GitHub's page."""
+"""Reports written at the end of a run: report.html and GitHub's step summary."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What is kept on disk: journals, run.json, summary.json, baselines. Written whole or line by line, never half."""
+"""Files of a run: journals, run.json, summary.json, baselines."""

@@ -1,4 +1,4 @@
-"""The run folder: where it is, whether it may be used, and run.json (docs/run-folder.md)."""
+"""The run folder: its path, its lock, and run.json (docs/run-folder.md)."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def new_path(runs: Path, *, now: datetime | None = None, suffix: str = "") -> Pa
 
 
 def find_resumable(runs: Path, resume_key: str) -> Path | None:
-    """The newest unfinished run of the same command, if nobody is working on it."""
+    """The newest unfinished run of the same command, unless it is in use."""
     for path in _newest_first(runs):
         run = read_run(path)
         if run is not None and run.get("resume_key") == resume_key:
@@ -143,7 +143,7 @@ def open_run(
         os.close(lock)
         raise RunFolderError(f"the run folder {path} is in use by another run; wait for it or name another") from None
     for entry in path.iterdir():
-        # Of a run that was killed while it wrote; nobody else writes here now.
+        # A draft that a killed run left; the lock keeps other writers out.
         if _is_draft(entry):
             entry.unlink(missing_ok=True)
     fresh: JsonObject = run or {"schema": 1, "started": utc_now(), "invocations": [], "benchmarks": {}}
