@@ -21,7 +21,7 @@ def to_request(sample: Sample) -> Request:
 
 @benchmark(
     name="aime25",
-    version="1",
+    version="2",
     # Both name {subset} as the configuration: neither can give rows in the other's place.
     dataset=first_of(
         huggingface("opencompass/AIME2025", config="{subset}", split="test", local="aime25/{subset}"),

@@ -20,7 +20,7 @@ def to_request(sample: Sample) -> Request:
 
 @benchmark(
     name="general_mcq",
-    version="1",
+    version="2",
     dataset=local("general_mcq/{subset}"),
     sample=to_sample,
     request=to_request,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pytest_modeleval import Grade, Request, Sample, benchmark
 from pytest_modeleval.datasets import Row, local
+from pytest_modeleval.errors import DataError
 from pytest_modeleval.graders import grade_exact
 from pytest_modeleval.prompts import qa_prompt, user
 
@@ -14,7 +15,10 @@ CHINESE = (
 
 
 def to_sample(row: Row) -> Sample:
-    return Sample(question=row.text("query"), target=row.text("response"))
+    response = row.text("response")
+    if not response.strip():
+        raise DataError(f"expected an answer in field 'response', found an empty text, in {row.where}")
+    return Sample(question=row.text("query"), target=response)
 
 
 def to_request(sample: Sample) -> Request:
@@ -25,7 +29,7 @@ def to_request(sample: Sample) -> Request:
 
 @benchmark(
     name="general_qa",
-    version="1",
+    version="2",
     dataset=local("general_qa/{subset}"),
     sample=to_sample,
     request=to_request,

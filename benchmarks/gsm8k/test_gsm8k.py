@@ -22,7 +22,7 @@ def to_request(sample: Sample) -> Request:
 
 @benchmark(
     name="gsm8k",
-    version="1",
+    version="2",
     dataset=huggingface("openai/gsm8k", config="main", split="test", local="gsm8k/test"),
     subsets=["main"],
     sample=to_sample,

@@ -28,7 +28,7 @@ def to_request(sample: Sample) -> Request:
 
 @benchmark(
     name="iquiz",
-    version="1",
+    version="2",
     dataset=modelscope("AI-ModelScope/IQuiz", file=FILE, local="iquiz/{subset}"),
     subsets=["IQ", "EQ"],
     sample=to_sample,

@@ -1,9 +1,8 @@
-"""Symbolic equality by math-verify, in a child process that is killed when its time is up.
+"""Symbolic equality by math-verify, in a child process with limits on time and memory.
 
-Why a process: sympy can think for hours about one answer a model makes up (9^{9^{9^9}}), a thread cannot be stopped,
-and math-verify's own time limit is a SIGALRM, which works in no thread but the main one and would fight with every
-other user of that signal. One child serves all grading of this process; it costs its start (imports of a second or
-more) only where an answer is no plain number.
+Why a process: sympy can work for hours on one answer, a thread cannot be stopped, and math-verify's own time limit is a
+SIGALRM, which only works in the main thread and conflicts with other users of that signal. One child serves all
+grading of this process. It starts, which takes a second or more, when the first answer needs it.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ import contextlib
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -26,29 +26,47 @@ from pytest_modeleval.records import Kind
 
 # -P: the folder of the script holds a math.py, which must not hide the standard library's.
 _COMMAND = (sys.executable, "-P", str(Path(__file__).with_name("symbolic_child.py")))
-# All that Python needs to start and find its packages. API keys stay out.
+# The variables that Python needs to start and find its packages. API keys are not among them.
 _ENVIRONMENT = frozenset(
     {"PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "SYSTEMROOT"}
 )
 
 
-def is_equal(target: str, answer: str) -> bool:
-    """True if math-verify holds both LaTeX texts for the same value.
+class ComparisonFailed(Exception):
+    """math-verify cannot compare these two answers, and will fail again if asked again. The text says why."""
 
-    Raises Ungraded (kind grader_error) where it fails: cause "math_timeout", "math_error" or "math_unavailable".
+
+def is_equal(target: str, answer: str) -> bool:
+    """True if math-verify finds both LaTeX texts equal.
+
+    Raises ComparisonFailed if the answers are the reason: math-verify raises an exception, needs more CPU time or
+    memory than its limits allow, or crashes twice. Raises Ungraded (kind grader_error) for other failures: cause
+    "math_timeout" (no result in time, although little CPU time was used), "math_error" or "math_unavailable".
     """
     return _comparer(os.getpid()).is_equal(target, answer)
 
 
-class Comparer:
-    """Keeps one child alive, asks it, kills it when it is late. Safe to share between threads.
+class _Crashed(Exception):
+    """The child ended without an answer."""
 
-    timeout_s: for one comparison. start_s: for the child's start, on a busy machine.
-    command: the program that is the child.
+
+class Comparer:
+    """Keeps one child alive, asks it, and kills it when it is late. Safe to share between threads.
+
+    timeout_s: for one comparison by the clock. cpu_s: CPU time for one comparison, in whole seconds. start_s: for the
+    start of the child. command: the child's program.
     """
 
-    def __init__(self, *, timeout_s: float = 10.0, start_s: float = 120.0, command: Sequence[str] = _COMMAND) -> None:
+    def __init__(
+        self,
+        *,
+        timeout_s: float = 90.0,
+        cpu_s: int = 10,
+        start_s: float = 120.0,
+        command: Sequence[str] = _COMMAND,
+    ) -> None:
         self._command = list(command)
+        self._cpu_s = cpu_s
         self._timeout_s = timeout_s
         self._start_s = start_s
         self._lock = threading.Lock()
@@ -57,21 +75,35 @@ class Comparer:
         self._owner = os.getpid()
 
     def is_equal(self, target: str, answer: str) -> bool:
-        """See the function of that name."""
+        """Compare two answers, as the function of that name does."""
+        question = json.dumps({"target": target, "answer": answer, "cpu_s": self._cpu_s, "alarm_s": self._alarm_s})
         with self._lock:
-            process = self._process if self._process and self._process.poll() is None else self._start()
-            question = json.dumps({"target": target, "answer": answer, "alarm_s": int(self._timeout_s) + 5})
             try:
-                assert process.stdin is not None
-                process.stdin.write(question + "\n")
-                process.stdin.flush()
-            except OSError as error:
-                self._stop()
-                raise _ungraded(f"its process ended: {error}", "math_error") from error
-            reply = self._read(self._timeout_s, cause="math_timeout")
+                reply = self._ask(question)
+            except _Crashed:
+                # A crash may come from outside, such as the kernel's out-of-memory killer. A second one does not.
+                try:
+                    reply = self._ask(question)
+                except _Crashed as crash:
+                    raise ComparisonFailed(f"math-verify crashed twice: {crash}") from crash
         if "equal" not in reply:
-            raise _ungraded(str(reply.get("error"))[:200], "math_error")
+            raise ComparisonFailed(f"math-verify failed: {str(reply.get('error'))[:200]}")
         return bool(reply["equal"])
+
+    @property
+    def _alarm_s(self) -> int:
+        return int(self._timeout_s) + 5
+
+    def _ask(self, question: str) -> dict[str, object]:
+        process = self._process if self._process and self._process.poll() is None else self._start()
+        try:
+            assert process.stdin is not None
+            process.stdin.write(question + "\n")
+            process.stdin.flush()
+        except OSError as error:
+            self._stop()
+            raise _Crashed(f"its process ended: {error}") from error
+        return self._read(self._timeout_s, cause="math_timeout")
 
     def close(self) -> None:
         """End the child."""
@@ -95,7 +127,10 @@ class Comparer:
         threading.Thread(
             target=_pump, args=(self._process.stdout, self._lines), name="math-verify reader", daemon=True
         ).start()
-        ready = self._read(self._start_s, cause="math_unavailable")
+        try:
+            ready = self._read(self._start_s, cause="math_unavailable")
+        except (_Crashed, ComparisonFailed) as error:
+            raise _ungraded(str(error), "math_unavailable") from error
         if not ready.get("ready"):
             self._stop()
             raise _ungraded(str(ready.get("error"))[:200], "math_unavailable")
@@ -108,8 +143,10 @@ class Comparer:
             self._stop()
             raise _ungraded(f"no result within {timeout_s:g} s", cause) from None
         if line is None:
-            self._stop()
-            raise _ungraded("its process ended, most likely out of memory", "math_error")
+            code = self._stop(has_ended=True)
+            if sys.platform != "win32" and code == -signal.SIGXCPU:
+                raise ComparisonFailed(f"math-verify needs more than {self._cpu_s} s of CPU time")
+            raise _Crashed(f"its process ended with status {code}, most likely out of memory")
         try:
             found = json.loads(line)
         except ValueError:
@@ -119,21 +156,29 @@ class Comparer:
         self._stop()
         raise _ungraded(f"it printed {line[:80]!r}", "math_error")
 
-    def _stop(self) -> None:
+    def _stop(self, *, has_ended: bool = False) -> int | None:
+        """End the child and return its exit status.
+
+        has_ended: its output has ended, so that it is about to exit with a status of its own, which says why.
+        """
         process, self._process = self._process, None
         if process is None:
-            return
+            return None
+        if has_ended:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(5)
         process.kill()
-        process.wait()
+        status = process.wait()
         for pipe in (process.stdin, process.stdout):
-            # What is left in the buffer has no reader any more.
+            # Closing flushes the buffer, which fails because the reader is gone.
             with contextlib.suppress(OSError):
                 if pipe is not None:
                     pipe.close()
+        return status
 
 
 def _pump(source: IO[str] | None, lines: queue.SimpleQueue[str | None]) -> None:
-    """Carry lines over to the queue, whose reading can be limited in time on every platform."""
+    """Move lines to the queue, because reading a queue can be limited in time on every platform."""
     with contextlib.suppress(OSError, ValueError):
         for line in source or ():
             lines.put(line)
@@ -148,7 +193,7 @@ def _ungraded(what: str, cause: str) -> Ungraded:
 
 @cache
 def _comparer(owner: int) -> Comparer:
-    """The comparer of the process with that id: a fork must not talk to its parent's child."""
+    """Return the comparer of the process with that id: a fork must not use the child of its parent."""
     del owner
     made = Comparer()
     atexit.register(made.close)

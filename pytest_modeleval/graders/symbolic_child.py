@@ -1,7 +1,7 @@
-"""The program that compares two LaTeX texts; run by graders.symbolic, one JSON object a line in, one out.
+"""The program that compares two LaTeX texts: reads one JSON object a line and writes one, started by graders.symbolic.
 
-Imports nothing of this package: it is started by its path. The texts are parsed by math-verify's LaTeX grammar only;
-its parser of plain expressions is never used, because that one ends in Python's eval.
+It is started by its path and imports nothing of this package. Only math-verify's LaTeX grammar is used: its parser of
+plain expressions ends in Python's eval.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ MEMORY_BYTES = 3 * 1024**3
 
 
 def main() -> None:
-    """Say ready, then answer until the input ends."""
+    """Report that it is ready, then answer until the input ends."""
     _limit_memory()
-    # The limits below are 0: math-verify warns that the caller has to keep the time, which the caller does.
+    # Without time limits math-verify warns that the caller has to limit the time, which the caller does.
     logging.disable(logging.CRITICAL)
     try:
         import math_verify  # noqa: PLC0415 - its absence is reported to the parent, not printed
@@ -28,9 +28,10 @@ def main() -> None:
     for line in sys.stdin:
         question = json.loads(line)
         _set_alarm(question["alarm_s"])
+        _limit_cpu(question["cpu_s"])
         try:
             reply: dict[str, Any] = {"equal": _is_equal(math_verify, question["target"], question["answer"])}
-        except Exception as error:  # noqa: BLE001 - whatever it is, the parent reports it as a grader's failure
+        except Exception as error:  # noqa: BLE001 - every exception is reported to the parent
             reply = {"error": f"{type(error).__name__}: {str(error)[:150]}"}
         _set_alarm(0)
         _say(reply)
@@ -62,8 +63,23 @@ def _limit_memory() -> None:
         return
 
 
+def _limit_cpu(seconds: int) -> None:
+    """End this process with SIGXCPU after so many more seconds of CPU time."""
+    if sys.platform == "win32":
+        return
+    import resource  # noqa: PLC0415 - not on Windows
+
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    limit = int(usage.ru_utime + usage.ru_stime) + 1 + seconds
+    try:
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+    except (ValueError, OSError):
+        # A lower hard limit is set from outside; it holds as well.
+        return
+
+
 def _set_alarm(seconds: int) -> None:
-    """End this process if it is still busy then, even where its parent has died and cannot kill it."""
+    """End this process after so many seconds, also if its parent has died and cannot kill it."""
     if sys.platform != "win32":
         import signal  # noqa: PLC0415 - not on Windows
 

@@ -1,4 +1,4 @@
-"""Short answers compared as text."""
+"""Grades short answers compared as text."""
 
 from __future__ import annotations
 
@@ -11,12 +11,31 @@ from pytest_modeleval.records import Grade, Response, Sample
 
 MAX_ANSWER_CHARS = 2_000
 _FINAL = " .。!！?？,，;；:：\"'“”‘’*_`"
+_TYPOGRAPHIC = {
+    **{ord(sign): "'" for sign in "‘’‛′ʼ´｀"},
+    **{ord(sign): '"' for sign in "“”„‟″«»"},
+    **{ord(sign): "-" for sign in "‐‑‒–—―−﹣－"},
+    **{ord(sign): None for sign in "\u00ad\u200b\u200c\u200d\u2060\ufeff"},
+    ord("⁄"): "/",
+}
+_POWERS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿⁱ", "0123456789+-ni", strict=True))
+_POWER = re.compile(f"[{''.join(_POWERS)}]+")
+# Scripts that write words without spaces between them: a character of theirs is a border to any other.
+_UNSPACED = re.compile("[⺀-〿぀-ㇿ㐀-䶿一-鿿豈-﫿\U00020000-\U0003ffff฀-໿က-႟ក-៿]")
 
 
 def normalise(text: str) -> str:
-    """The text as it is compared: NFKC, case folded, runs of white space one space, outer punctuation cut off."""
+    """Return the text as it is compared, without punctuation around it; punctuation alone stays as it is."""
+    folded = fold(text)
+    return folded.strip(_FINAL) or folded
+
+
+def fold(text: str) -> str:
+    """Unify case, white space, widths, quotes, dashes and fractions. A power becomes ^2, never a digit of its base."""
+    text = _POWER.sub(lambda found: "^" + "".join(_POWERS[sign] for sign in found[0]), text.translate(_TYPOGRAPHIC))
+    text = re.sub(r"(?<=\d)(?=[¼-¾⅐-⅞])", " ", text)
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    return re.sub(r"\s+", " ", folded).strip(_FINAL)
+    return re.sub(r"\s+", " ", folded.translate(_TYPOGRAPHIC)).strip()
 
 
 def grade_exact(sample: Sample, response: Response) -> Grade:
@@ -25,13 +44,13 @@ def grade_exact(sample: Sample, response: Response) -> Grade:
     sample.target: a string or number, or a list of them, any of which is right.
     The marker is `ANSWER:` or `答案：` (see graders.marker); the answer runs to the end of its line. Without a marker,
     or with more than 2,000 characters after it, there is no answer.
-    Raises ValueError where the sample has no usable target.
+    Raises ValueError if the sample has no usable target.
     """
     targets = _targets(sample)
     answer = marked_line(tail(response.text))
     if answer is None:
         cause = missing_answer_cause(response)
-        return Grade.no_answer(cause=cause, explanation=f"the reply holds no line ANSWER: ... ({cause})")
+        return Grade.no_answer(cause=cause, explanation=f"the reply contains no line ANSWER: ... ({cause})")
     if len(answer) > MAX_ANSWER_CHARS:
         return Grade.no_answer(cause="answer_too_long", explanation=f"{len(answer)} characters follow the marker")
     if normalise(answer) in {normalise(target) for target in targets}:
@@ -40,24 +59,66 @@ def grade_exact(sample: Sample, response: Response) -> Grade:
 
 
 def grade_contains(sample: Sample, response: Response) -> Grade:
-    """Right if a target occurs in the reply as whole words, both normalised. No marker is needed.
+    """Right if a target occurs in the reply as whole words or as a whole number, both normalised.
 
-    A check of the wiring rather than of a model: a reply that names every option is right, too.
+    No marker is needed. This checks the connection to a model rather than the model: a reply that names every option
+    is right as well. Raises ValueError if the sample has no usable target.
     """
     targets = _targets(sample)
     if not response.text.strip():
         return Grade.no_answer(cause=response.missing_cause, explanation="the reply is empty")
-    text = normalise(tail(response.text))
+    text = fold(tail(response.text))
     for target in targets:
-        if re.search(rf"(?<!\w){re.escape(normalise(target))}(?!\w)", text):
+        if _occurs(normalise(target), text):
             return Grade.right(target)
     return Grade.wrong(cause="not_found", explanation=f"{targets[0][:80]!r} does not occur in the reply")
 
 
+def _occurs(target: str, text: str) -> bool:
+    at = text.find(target)
+    while at >= 0:
+        end = at + len(target)
+        if _is_start(text, at) and _is_end(text, end):
+            return True
+        at = text.find(target, at + 1)
+    return False
+
+
+def _is_start(text: str, at: int) -> bool:
+    """True if a word or number may begin here."""
+    first, before, earlier = text[at], text[at - 1 : at], text[at - 2 : at - 1] if at > 1 else ""
+    if not before or not first.isalnum():
+        return True
+    if first.isdigit():
+        if before in ".,/" and earlier.isdigit():
+            return False
+        if before == "^" or (before in "-+." and not earlier.isalnum()):
+            return False
+    return not _joins(before, first)
+
+
+def _is_end(text: str, end: int) -> bool:
+    """True if a word or number may end here."""
+    last, after, later = text[end - 1], text[end : end + 1], text[end + 1 : end + 2]
+    if not after or not last.isalnum():
+        return True
+    if last.isdigit():
+        # A unit may follow a number at once: 5kg.
+        return not (after.isdigit() or after == "^" or (after in ".,/" and later.isdigit()))
+    return not _joins(after, last)
+
+
+def _joins(neighbour: str, sign: str) -> bool:
+    """True if two characters belong to one word."""
+    if _UNSPACED.match(neighbour) or _UNSPACED.match(sign):
+        return False
+    return neighbour.isalnum() or neighbour == "_" or unicodedata.category(neighbour).startswith("M")
+
+
 def _targets(sample: Sample) -> list[str]:
     given: Iterable[object] = sample.target if isinstance(sample.target, list | tuple) else [sample.target]
-    targets = [str(target) for target in given if isinstance(target, str | int | float)]
-    targets = [target for target in targets if normalise(target)]
-    if not targets:
+    found = list(given)
+    targets = [str(target) for target in found if isinstance(target, str | int | float) and fold(str(target))]
+    if not targets or len(targets) != len(found):
         raise ValueError(f"sample {sample.id}: expected a text or a list of texts as target, found {sample.target!r}")
     return targets

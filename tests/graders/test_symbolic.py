@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_modeleval.errors import Ungraded
-from pytest_modeleval.graders.symbolic import Comparer
+from pytest_modeleval.graders.symbolic import Comparer, ComparisonFailed
 from pytest_modeleval.records import Kind
 
 
@@ -91,12 +91,10 @@ def test_a_late_answer_is_ungraded_and_the_next_is_served(scripted: Callable[...
 @pytest.mark.parametrize(
     ("program", "cause"),
     [
-        ("pass", "math_error"),
+        ("pass", "math_unavailable"),
         ('print(\'{"error": "math-verify cannot be imported"}\')', "math_unavailable"),
         ("print('no JSON')", "math_error"),
         ("print('[]')", "math_error"),
-        ("print('{\"ready\": true}')", "math_error"),
-        ('print(\'{"ready": true}\'); input(); print(\'{"error": "MemoryError"}\')', "math_error"),
         ("print('{\"ready\": true}'); input(); print('NaN')", "math_error"),
     ],
 )
@@ -105,6 +103,37 @@ def test_a_broken_child_is_ungraded(scripted: Callable[..., Comparer], program: 
     with pytest.raises(Ungraded) as caught:
         scripted(program).is_equal("7", "8")
     assert (caught.value.kind, caught.value.cause) == (Kind.GRADER_ERROR, cause)
+
+
+@pytest.mark.parametrize(
+    ("program", "message"),
+    [
+        ('print(\'{"ready": true}\', flush=True); input(); print(\'{"error": "MemoryError"}\')', "failed: MemoryError"),
+        ("print('{\"ready\": true}')", "crashed twice"),
+        ("import os\nprint('{\"ready\": true}', flush=True); input(); os.abort()", "crashed twice"),
+        (
+            "import os, signal\nprint('{\"ready\": true}', flush=True); input(); os.kill(os.getpid(), signal.SIGXCPU)",
+            "more than 10 s of CPU time",
+        ),
+    ],
+)
+def test_an_answer_that_cannot_be_compared_is_no_failure_of_the_grader(
+    scripted: Callable[..., Comparer], program: str, message: str
+) -> None:
+    """An exception, a crash that comes again and used-up CPU time are due to the answer, and the next one is served."""
+    with pytest.raises(ComparisonFailed, match=message):
+        scripted(program).is_equal("7", "8")
+
+
+def test_cpu_time_is_limited_for_each_comparison() -> None:
+    """A comparison that never ends is stopped after its CPU time, and the next one is served."""
+    comparer = Comparer(cpu_s=1)
+    try:
+        with pytest.raises(ComparisonFailed, match="more than 1 s of CPU time"):
+            comparer.is_equal("7", "\\sum_{k=1}^{10^{9}} \\frac{1}{k^2 + \\sqrt{k}}")
+        assert comparer.is_equal("7", "\\frac{14}{2}") is True
+    finally:
+        comparer.close()
 
 
 def test_the_child_sees_no_api_key(scripted: Callable[..., Comparer], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,333 @@
+"""Decides whether two final answers are equal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from pytest_modeleval.graders.answers.evaluation import are_equal, is_proportional
+from pytest_modeleval.graders.answers.exact import TooLarge, Undefined
+from pytest_modeleval.graders.answers.expression import Node, Number, Operation, Variable, variables_of
+from pytest_modeleval.graders.answers.notation import canonical_text, normalise_notation
+from pytest_modeleval.graders.answers.reading import has_foreign_command, read_answer
+from pytest_modeleval.graders.answers.values import (
+    ClockTime,
+    Collection,
+    Formula,
+    Interval,
+    Matrix,
+    Named,
+    Numeral,
+    Percent,
+    Ratio,
+    Relation,
+    Text,
+    Tuple,
+    Value,
+)
+
+_HALF_DAY = 12 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The outcome of a comparison."""
+
+    is_equal: bool
+    remark: str = ""
+    """Why the answer counts as not equal although nothing showed a difference; "" otherwise."""
+    needs_algebra: bool = False
+    """True if the grammar does not cover one of the answers, so that computer algebra may know more."""
+
+
+def compare_answers(target: str, answer: str, *, question: str = "") -> Comparison:
+    """Compare two answers as written.
+
+    question: the question's text; "7 dozen" equals 7 if the question asks for dozens.
+    """
+    if canonical_text(normalise_notation(target)) == canonical_text(normalise_notation(answer)):
+        return Comparison(True)
+    targets, answers = read_answer(target), read_answer(answer)
+    if isinstance(targets[0], ClockTime) and isinstance(answers[0], ClockTime):
+        # 1:20 and 2:40 are the same ratio, but not the same time.
+        targets, answers = targets[:1], answers[:1]
+    remark = ""
+    for expected in targets:
+        for found in answers:
+            try:
+                if _is_equal(expected, found) or _is_equal_in_unit(expected, found, question):
+                    return Comparison(True)
+            except TooLarge:
+                remark = "both are too large to be worked out"
+            except (Undefined, ArithmeticError, ValueError, RecursionError, MemoryError) as error:
+                # No answer ends a run. The mark says that the comparison failed.
+                remark = f"they could not be compared ({type(error).__name__})"
+    needs_algebra = (isinstance(targets[0], Text) and has_foreign_command(target)) or (
+        isinstance(answers[0], Text) and has_foreign_command(answer)
+    )
+    return Comparison(False, remark, needs_algebra)
+
+
+def _is_equal(target: Value, answer: Value) -> bool:
+    """Compare two readings. Raises TooLarge."""
+    if target == answer:
+        return not isinstance(target, Formula) or not isinstance(answer, Formula) or target.unit == answer.unit
+    if isinstance(target, Named) or isinstance(answer, Named):
+        return _is_equal_named(target, answer)
+    compare = _COMPARISONS.get((type(target), type(answer)))
+    if compare is not None:
+        return compare(target, answer)
+    compare = _COMPARISONS.get((type(answer), type(target)))
+    return compare(answer, target) if compare is not None else False
+
+
+def _is_equal_named(target: Value, answer: Value) -> bool:
+    if isinstance(target, Named) and isinstance(answer, Named):
+        if target.name.casefold() == answer.name.casefold():
+            return _is_equal(target.value, answer.value)
+        return _is_equation(target) and _is_equation(answer) and _is_same_equation(target, answer)
+    if isinstance(target, Named):
+        if isinstance(answer, Relation):
+            return _is_same_equation(target, answer)
+        return _is_equal(target.value, answer)
+    assert isinstance(answer, Named)
+    if isinstance(target, Relation):
+        return _is_same_equation(target, answer)
+    return _is_equal(target, answer.value)
+
+
+def _is_equation(value: Value) -> bool:
+    """True for y = 2x + 3; false for x = 5, whose name is only the name of the unknown."""
+    return isinstance(value, Named) and isinstance(value.value, Formula) and bool(variables_of(value.value.node))
+
+
+def _is_same_equation(first: Value, second: Value) -> bool:
+    differences = [_difference(value) for value in (first, second)]
+    if differences[0] is None or differences[1] is None:
+        return False
+    return is_proportional(differences[0], differences[1])
+
+
+def _difference(value: Value) -> Node | None:
+    """Return left minus right side of an equation; None for anything else."""
+    if isinstance(value, Relation) and value.signs == ("=",):
+        return Operation("+", (value.sides[0], Operation("negative", (value.sides[1],))))
+    if isinstance(value, Named) and isinstance(value.value, Formula) and len(value.name) == 1:
+        return Operation("+", (Variable(value.name), Operation("negative", (value.value.node,))))
+    return None
+
+
+def _is_equal_in_unit(target: Value, answer: Value, question: str) -> bool:
+    """Compare "7 dozen" with 7, where the question asks for dozens or no question is known."""
+    if not (isinstance(target, Formula) and isinstance(answer, Formula)):
+        return False
+    for scaled, other in ((answer, target), (target, answer)):
+        unit = scaled.unit
+        if unit is None or unit.scale == 1 or (other.unit is not None and other.unit.scale != 1):
+            continue
+        word = unit.text.split()[0].lower().removesuffix("s")
+        if (not question or word in question.lower()) and are_equal(scaled.node, other.node):
+            return True
+    return False
+
+
+def _compare_formulas(target: Formula, answer: Formula) -> bool:
+    first, second = _scaled(target), _scaled(answer)
+    if target.unit and answer.unit and target.unit.dimension and answer.unit.dimension:
+        if target.unit.dimension != answer.unit.dimension:
+            return False
+        first, second = _times(first, target.unit.size), _times(second, answer.unit.size)
+    return are_equal(first, second)
+
+
+def _scaled(value: Formula) -> Node:
+    return _times(value.node, Fraction(value.unit.scale)) if value.unit is not None else value.node
+
+
+def _times(node: Node, factor: Fraction) -> Node:
+    return node if factor == 1 else Operation("*", (node, Number(factor)))
+
+
+def _compare_percents(target: Percent, answer: Percent) -> bool:
+    return are_equal(target.node, answer.node)
+
+
+def _compare_percent_formula(percent: Percent, number: Formula) -> bool:
+    """50% is 50 of a hundred: equal to 0.5, and to 50 where the question asks for per cent."""
+    if number.unit is not None and number.unit.scale != 1:
+        return False
+    return are_equal(percent.node, number.node) or are_equal(_times(percent.node, Fraction(1, 100)), number.node)
+
+
+def _compare_times(target: ClockTime, answer: ClockTime) -> bool:
+    if target.meridiem and answer.meridiem:
+        return _since_midnight(target) == _since_midnight(answer)
+    if target.meridiem or answer.meridiem:
+        marked, plain = (target, answer) if target.meridiem else (answer, target)
+        if plain.seconds >= 13 * 3600 or plain.seconds < 3600:
+            return _since_midnight(marked) == plain.seconds
+        return marked.seconds == plain.seconds
+    return target.seconds == answer.seconds
+
+
+def _since_midnight(time: ClockTime) -> int:
+    return time.seconds % _HALF_DAY + (_HALF_DAY if time.meridiem == "pm" else 0)
+
+
+def _compare_ratios(target: Ratio, answer: Ratio) -> bool:
+    if len(target.parts) != len(answer.parts):
+        return False
+    first, second = target.parts[0], answer.parts[0]
+    return all(
+        are_equal(Operation("*", (mine, second)), Operation("*", (first, other)))
+        for mine, other in zip(target.parts[1:], answer.parts[1:], strict=True)
+    )
+
+
+def _compare_ratio_formula(ratio: Ratio, number: Formula) -> bool:
+    return len(ratio.parts) == 2 and are_equal(Operation("/", ratio.parts), number.node)
+
+
+def _compare_numeral_formula(numeral: Numeral, number: Formula) -> bool:
+    """The question names the base, so the digits alone are the answer."""
+    return (
+        isinstance(number.node, Number)
+        and number.unit is None
+        and number.node.places == 0
+        and str(number.node.value) == numeral.digits
+    )
+
+
+def _in_order(target: Sequence[Value], answer: Sequence[Value]) -> bool:
+    return len(target) == len(answer) and all(map(_is_equal, target, answer))
+
+
+def _compare_tuples(target: Tuple, answer: Tuple) -> bool:
+    return _in_order(target.items, answer.items)
+
+
+def _compare_collections(target: Collection, answer: Collection) -> bool:
+    """Compare without order and repetition; every value must have its equal."""
+    mine, other = (_distinct(_merged(value.items)) for value in (target, answer))
+    left = list(other)
+    for value in mine:
+        match = next((index for index, found in enumerate(left) if _is_equal(value, found)), None)
+        if match is None:
+            return False
+        del left[match]
+    return not left
+
+
+def _distinct(items: Sequence[Value]) -> list[Value]:
+    found: list[Value] = []
+    for item in items:
+        if not any(_is_equal(item, earlier) for earlier in found):
+            found.append(item)
+    return found
+
+
+def _merged(items: Sequence[Value]) -> list[Value]:
+    r"""Return the items, with the items of collections in place of these: 3 \pm 2, 5 holds three values."""
+    merged: list[Value] = []
+    for item in items:
+        merged += _merged(item.items) if isinstance(item, Collection) else [item]
+    return merged
+
+
+def _compare_collection_tuple(collection: Collection, other: Tuple) -> bool:
+    """A list without brackets may be meant in the order of the tuple."""
+    return _in_order(collection.items, other.items)
+
+
+def _compare_single(collection: Collection, other: Value) -> bool:
+    """A set of one value equals that value."""
+    items = _distinct(_merged(collection.items))
+    return len(items) == 1 and _is_equal(items[0], other)
+
+
+def _compare_intervals(target: Interval, answer: Interval) -> bool:
+    return (
+        (target.has_low, target.has_high) == (answer.has_low, answer.has_high)
+        and are_equal(target.low, answer.low)
+        and are_equal(target.high, answer.high)
+    )
+
+
+def _compare_tuple_interval(pair: Tuple, interval: Interval) -> bool:
+    """Compare (1, 4) as a pair with the open interval, which is written alike."""
+    if len(pair.items) != 2 or interval.has_low or interval.has_high:
+        return False
+    low, high = pair.items
+    return (
+        isinstance(low, Formula)
+        and isinstance(high, Formula)
+        and are_equal(low.node, interval.low)
+        and are_equal(high.node, interval.high)
+    )
+
+
+def _compare_matrices(target: Matrix, answer: Matrix) -> bool:
+    return len(target.rows) == len(answer.rows) and all(map(_in_order, target.rows, answer.rows))
+
+
+def _compare_matrix_tuple(matrix: Matrix, other: Tuple) -> bool:
+    """A column or row equals the vector; a matrix equals the tuple of its rows."""
+    if all(len(row) == 1 for row in matrix.rows):
+        return _in_order([row[0] for row in matrix.rows], other.items)
+    if len(matrix.rows) == 1 and _in_order(matrix.rows[0], other.items):
+        return True
+    return len(matrix.rows) == len(other.items) and all(
+        isinstance(item, Tuple) and _in_order(row, item.items)
+        for row, item in zip(matrix.rows, other.items, strict=True)
+    )
+
+
+def _compare_relations(target: Relation, answer: Relation) -> bool:
+    if target.signs == answer.signs:
+        if all(map(are_equal, target.sides, answer.sides)):
+            return True
+        if len(target.signs) == 1:
+            return is_proportional(
+                _left_minus_right(target), _left_minus_right(answer), only_positive=target.signs[0].startswith("<")
+            )
+    if set(target.signs) == set(answer.signs) and set(target.signs) <= {"=", "!="}:
+        return len(target.sides) == len(answer.sides) and all(map(are_equal, target.sides, reversed(answer.sides)))
+    return False
+
+
+def _left_minus_right(relation: Relation) -> Node:
+    return Operation("+", (relation.sides[0], Operation("negative", (relation.sides[1],))))
+
+
+def _compare_relation_formula(relation: Relation, number: Formula) -> bool:
+    """The equation m + n = 37 equals 37: the last side of a calculation is its result."""
+    is_result = set(relation.signs) == {"="} and not variables_of(relation.sides[-1])
+    return is_result and are_equal(relation.sides[-1], number.node)
+
+
+def _compare_texts(target: Text, answer: Text) -> bool:
+    return target.content == answer.content
+
+
+_COMPARISONS: dict[tuple[type, type], Callable[..., bool]] = {
+    (Formula, Formula): _compare_formulas,
+    (Percent, Percent): _compare_percents,
+    (Percent, Formula): _compare_percent_formula,
+    (ClockTime, ClockTime): _compare_times,
+    (Ratio, Ratio): _compare_ratios,
+    (Ratio, Formula): _compare_ratio_formula,
+    (Numeral, Formula): _compare_numeral_formula,
+    (Tuple, Tuple): _compare_tuples,
+    (Collection, Collection): _compare_collections,
+    (Collection, Tuple): _compare_collection_tuple,
+    (Collection, Formula): _compare_single,
+    (Collection, Interval): _compare_single,
+    (Interval, Interval): _compare_intervals,
+    (Tuple, Interval): _compare_tuple_interval,
+    (Matrix, Matrix): _compare_matrices,
+    (Matrix, Tuple): _compare_matrix_tuple,
+    (Relation, Relation): _compare_relations,
+    (Relation, Formula): _compare_relation_formula,
+    (Text, Text): _compare_texts,
+}

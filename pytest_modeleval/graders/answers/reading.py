@@ -1,0 +1,274 @@
+"""Reads a final answer as a typed value. docs/answers.md holds the grammar.
+
+A text may have several readings: "100,200" is one number or two, "5 m" a product or a length. Two answers are equal if
+any of their readings are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+
+from pytest_modeleval.graders.answers.expression import (
+    Node,
+    Number,
+    Operation,
+    Variable,
+    parse_expression,
+    variables_of,
+)
+from pytest_modeleval.graders.answers.notation import canonical_text, normalise_notation
+from pytest_modeleval.graders.answers.splitting import closing_position, split_at, split_items, split_signs
+from pytest_modeleval.graders.answers.statement import candidates, option_label
+from pytest_modeleval.graders.answers.tokens import NotAnExpression
+from pytest_modeleval.graders.answers.units import split_unit
+from pytest_modeleval.graders.answers.values import (
+    ClockTime,
+    Collection,
+    Formula,
+    Interval,
+    Matrix,
+    Named,
+    Numeral,
+    Percent,
+    Ratio,
+    Relation,
+    Text,
+    Tuple,
+    Value,
+)
+
+_INFINITY = Operation("infinity")
+_CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?\s*(?:\\text\s*\{)?\s*([ap])?\.?\s*(m)?\.?\s*\}?\Z", re.IGNORECASE)
+_NUMERAL = re.compile(r"([0-9A-F]+)\s*_\s*\{?\s*(\d{1,2})\s*\}?\Z")
+_MATRIX = re.compile(
+    r"[\[(]?\s*\\begin\s*\{([pbB]?matrix|smallmatrix|array)\}(?:\s*\{[lcr| ]*\})?(.*)"
+    r"\\end\s*\{\1\}\s*[\])]?\Z",
+    re.DOTALL,
+)
+_PLUS_MINUS = re.compile(r"\\(?:pm|mp)(?![A-Za-z])")
+_WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+
+
+def read_answer(text: str) -> tuple[Value, ...]:
+    """Return the values that the text may stand for, the most likely one first; at least one."""
+    text = normalise_notation(text)
+    found: list[Value] = []
+    for candidate in candidates(text):
+        found += [value for value in _read_both_ways(candidate) if value not in found]
+        if found:
+            break
+    label = option_label(text)
+    if label:
+        found.append(Text(label))
+    found.append(Text(canonical_text(text)))
+    return tuple(found)
+
+
+def is_readable(text: str) -> bool:
+    """True if the text is of a kind other than Text."""
+    return not isinstance(read_answer(text)[0], Text)
+
+
+def has_foreign_command(text: str) -> bool:
+    r"""True if the text holds mathematics beyond the grammar, such as \int, \lim or \begin{cases}."""
+    text = re.sub(r"\\text\s*\{[^{}]*\}", "", normalise_notation(text))
+    return (
+        re.search(
+            r"\\(?:int|iint|oint|sum|prod|lim|begin|det|gcd|max|min|vec|mathbf|partial|mod|bmod|pmod)(?![a-z])", text
+        )
+        is not None
+    )
+
+
+def _read_both_ways(text: str) -> list[Value]:
+    """Read commas between groups of three digits as thousands, and then as separators."""
+    found: list[Value] = []
+    has_groups = re.search(r"\d,\d{3}(?!\d)", text) is not None
+    for keeps_groups in (True, False) if has_groups else (True,):
+        try:
+            found += _read_value(text, keeps_groups, 0)
+        except NotAnExpression:
+            continue
+    return found
+
+
+def _read_value(text: str, keeps_groups: bool, depth: int) -> list[Value]:
+    """Return all readings of a text. Raises NotAnExpression if there is none."""
+    text = text.strip()
+    if not text or depth > 6:
+        raise NotAnExpression("it is empty or nested too deeply")
+    simple = _read_token(text)
+    if simple is not None:
+        return simple
+    matrix = _MATRIX.match(text)
+    if matrix is not None:
+        return [_read_matrix(matrix[2], keeps_groups, depth)]
+    parts = split_items(text, keeps_groups)
+    if len(parts) > 1:
+        return [Collection(_read_items(parts, keeps_groups, depth))]
+    union = split_at(text, re.compile(r"\\cup(?![A-Za-z])|(?<=[)\]])\s*U\s*(?=[(\[])"))
+    if len(union) > 1:
+        return [Collection(_read_items(union, keeps_groups, depth))]
+    if split_signs(text)[1]:
+        return [_read_relation(text, keeps_groups, depth)]
+    bracketed = _read_bracketed(text, keeps_groups, depth)
+    if bracketed is not None:
+        return bracketed
+    return _read_formula(text)
+
+
+def _read_token(text: str) -> list[Value] | None:
+    clock = _CLOCK.match(text)
+    if clock is not None and bool(clock[4]) == bool(clock[5]):
+        hours, minutes, seconds = (int(part or 0) for part in clock.group(1, 2, 3))
+        time = ClockTime(3600 * hours + 60 * minutes + seconds, (clock[4] + "m").lower() if clock[4] else "")
+        ratio = Ratio((Number(Fraction(hours)), Number(Fraction(minutes))))
+        return [time] if clock[3] or clock[4] else [time, ratio]
+    numeral = _NUMERAL.match(text)
+    if numeral is not None:
+        return [Numeral(numeral[1].lstrip("0") or "0", int(numeral[2]))]
+    if text.replace(" ", "") in ("\\varnothing", "\\{\\}"):
+        return [Collection(())]
+    lowered = text.lower()
+    return [Formula(Number(Fraction(_WORDS.index(lowered))))] if lowered in _WORDS else None
+
+
+def _read_matrix(body: str, keeps_groups: bool, depth: int) -> Matrix:
+    rows = [
+        _read_items(row.split("&"), keeps_groups, depth)
+        for row in re.split(r"\\\\(?:\s*\[[^\]]*\])?|\\hline", body)
+        if row.strip()
+    ]
+    if not rows or len({len(row) for row in rows}) != 1:
+        raise NotAnExpression("the rows of the matrix differ in length")
+    return Matrix(tuple(rows))
+
+
+def _read_bracketed(text: str, keeps_groups: bool, depth: int) -> list[Value] | None:
+    """Read tuples, intervals and sets; None if the text is none of them."""
+    for opening, closing in (("\\{", "\\}"), ("\\langle", "\\rangle"), ("{", "}")):
+        if text.startswith(opening) and text.endswith(closing):
+            parts = split_items(text[len(opening) : -len(closing)], keeps_groups)
+            if opening == "{" and (len(parts) < 2 or closing_position(text) != len(text) - 1):
+                return None
+            items = _read_items(parts, keeps_groups, depth)
+            return [Tuple(items) if opening == "\\langle" else Collection(items)]
+    if text[0] not in "([" or text[-1] not in ")]" or closing_position(text) != len(text) - 1:
+        return None
+    parts = split_items(text[1:-1], keeps_groups, only_commas=True)
+    if len(parts) < 2:
+        return None
+    items = _read_items(parts, keeps_groups, depth)
+    readings: list[Value] = [Tuple(items)] if text[0] + text[-1] in ("()", "[]") else []
+    if len(items) == 2 and isinstance(items[0], Formula) and isinstance(items[1], Formula):
+        interval = Interval(items[0].node, items[1].node, text[0] == "[", text[-1] == "]")
+        readings.insert(len(readings) if text[0] == "(" else 0, interval)
+    return readings
+
+
+def _read_items(parts: Sequence[str], keeps_groups: bool, depth: int) -> tuple[Value, ...]:
+    return tuple(_read_value(part, keeps_groups, depth + 1)[0] for part in parts)
+
+
+def _read_relation(text: str, keeps_groups: bool, depth: int) -> Value:
+    sides, signs = split_signs(text)
+    if len(signs) > 4 or not all(sides):
+        raise NotAnExpression("a side of the relation is missing")
+    if set(signs) == {"="} or signs == ["in"]:
+        return _read_equation(sides, signs, keeps_groups, depth)
+    nodes = [parse_expression(side) for side in sides]
+    if any(sign.startswith(">") for sign in signs):
+        if any(sign.startswith("<") for sign in signs):
+            raise NotAnExpression("the relation points both ways")
+        nodes.reverse()
+        signs = [sign.replace(">", "<") for sign in reversed(signs)]
+    return _as_interval(nodes, signs) or Relation(tuple(nodes), tuple(signs))
+
+
+def _read_equation(sides: Sequence[str], signs: Sequence[str], keeps_groups: bool, depth: int) -> Value:
+    r"""Read x = 5 and x \in [1, 2] as named values, every other equation as a relation."""
+    name = _name_of(sides[0])
+    if len(sides) == 2 and name:
+        return Named(name, _read_value(sides[1], keeps_groups, depth + 1)[0])
+    if len(sides) == 2 and (turned := _name_of(sides[1])) and not variables_of(parse_expression(sides[0])):
+        return Named(turned, _read_value(sides[0], keeps_groups, depth + 1)[0])
+    # The last side is the result of a calculation; the sides before it may hold words.
+    result = _read_value(sides[-1], keeps_groups, depth + 1)[0]
+    try:
+        return Relation(tuple(parse_expression(side) for side in sides), tuple(signs))
+    except NotAnExpression:
+        return Named(canonical_text("=".join(sides[:-1])), result)
+
+
+def _as_interval(nodes: Sequence[Node], signs: Sequence[str]) -> Value | None:
+    """Turn a < x <= b and x > a into x in an interval; None for every other relation."""
+    unknown = next((node for node in nodes if isinstance(node, Variable)), None)
+    if unknown is None or not set(signs) <= {"<", "<="}:
+        return None
+    before, after = list(nodes[: nodes.index(unknown)]), list(nodes[nodes.index(unknown) + 1 :])
+    if len(before) > 1 or len(after) > 1 or any(variables_of(node) for node in before + after):
+        return None
+    low = before[0] if before else Operation("negative", (_INFINITY,))
+    high = after[0] if after else _INFINITY
+    return Named(
+        unknown.name,
+        Interval(low, high, bool(before) and signs[0] == "<=", bool(after) and signs[-1] == "<="),
+    )
+
+
+def _name_of(text: str) -> str:
+    r"""Return the name that an assignment gives a value to: x, x_1, f(x), \theta, \text{Area}; "" for anything else."""
+    plain = canonical_text(text)
+    if re.fullmatch(r"\\?[A-Za-z]+'*(?:_\{?\w{1,4}\}?)?(?:\([\w,\\]{1,10}\))?|[^\W\d]+(?:\s[^\W\d]+){0,5}", plain):
+        return plain
+    return ""
+
+
+def _read_formula(text: str) -> list[Value]:
+    """Read numbers and algebra, with a unit or without, and per cent."""
+    percent = re.fullmatch(r"(.+?)\s*(?:%|\\text\s*\{\s*(?:%|per ?cent)\s*\}|per ?cent)", text, re.IGNORECASE)
+    if percent is not None:
+        return [Percent(parse_expression(percent[1]))]
+    if ":" in text:
+        return [Ratio(tuple(parse_expression(part) for part in text.split(":", 5)))]
+    if _PLUS_MINUS.search(text):
+        return [Collection(tuple(_read_formula(sign_text)[0] for sign_text in _both_signs(text)))]
+    readings: list[Value] = []
+    attempts: tuple[Callable[[], list[Value]], ...] = (
+        lambda: [Formula(parse_expression(text))],
+        lambda: _read_quantity(text),
+    )
+    is_unit_first = "\\circ" in text
+    for attempt in reversed(attempts) if is_unit_first else attempts:
+        try:
+            readings += attempt()
+        except NotAnExpression:
+            continue
+    if not readings:
+        raise NotAnExpression(text[:80])
+    return readings
+
+
+def _read_quantity(text: str) -> list[Value]:
+    found = split_unit(text)
+    if found is None:
+        raise NotAnExpression("it has no unit")
+    rest, unit = found
+    if not re.search(r"\d|\\pi|\\frac|\\sqrt|\A[-+]?[A-Za-z]\Z", rest):
+        raise NotAnExpression("it has no number before its unit")
+    try:
+        node = parse_expression(rest)
+    except NotAnExpression:
+        inner = split_unit(rest)
+        if inner is None:
+            raise
+        node = parse_expression(inner[0])
+    return [Formula(node, unit)]
+
+
+def _both_signs(text: str) -> tuple[str, str]:
+    upper = re.sub(r"\\pm(?![A-Za-z])", "+", re.sub(r"\\mp(?![A-Za-z])", "-", text))
+    lower = re.sub(r"\\pm(?![A-Za-z])", "-", re.sub(r"\\mp(?![A-Za-z])", "+", text))
+    return upper, lower

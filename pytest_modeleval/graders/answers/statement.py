@@ -1,0 +1,79 @@
+"""Finds the value in its surroundings: "approximately", a sentence, a remark in brackets, the letter of an option."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+_HEDGE = re.compile(
+    r"\s*(?:=|\\approx(?![A-Za-z])|\\boxed|approximately|approx\.?|about|around|roughly|circa|ca\.|(?:exactly|only|just)\b"
+    r"|大约|大約|约为|约|約|等于|是|为|一共|总共|共有|共|\.\.\.|→|\\(?:to|rightarrow|Rightarrow|implies)(?![A-Za-z]))\s*:?\s*",
+    re.IGNORECASE,
+)
+_TEXT_HEDGE = re.compile(
+    r"\s*\\text\s*\{\s*(?:approximately|approx\.?|about|around|roughly|约|大约)\s*\}", re.IGNORECASE
+)
+_MODULUS = re.compile(r"\s*(?:\\pmod\s*\{[^{}]*\}|\(?\s*\\?b?mod(?:ulo)?\s*\{?\s*\d+\s*\}?\s*\)?)\Z")
+_REMARK = re.compile(r"\s*\((?=[^()]*[A-Za-z]{2})[^()]*\)\Z|\s*\\text\s*\{\s*\([^{}]*\)\s*\}\Z")
+_LABEL = re.compile(
+    r"\s*(?:\\text\s*\{\s*\(?([A-J])[).]?\s*\}|\(([A-J])\)|([A-J])[).])(?:\s+(?=-?[\w\\$.({])|(?=[\w\\$.({]))"
+)
+_STATEMENT = re.compile(
+    r".{1,200}?\b(?:is|are|was|were|be|equals|equal to|costs?|makes|totals?|得|为|是|等于)\b\s*:?\s*(?=\S)",
+    re.IGNORECASE,
+)
+_STATEMENT_ZH = re.compile(r"[^\d\\]{1,80}(?:为|是|等于|有|共|得)\s*:?\s*(?=[-\d\\$¥])")
+_DENIAL = re.compile(
+    r"\b(?:not|no|never|less|more|fewer|greater|than|minus|plus|times|half|twice|double|triple|between|from|or"
+    r"|per ?cent|dozen|hundred|thousand|million|billion|trillion|unknown"
+    r"|squared|cubed|mod|over|divided)\b|[=<>^+*/]|\\(?!text)",
+    re.IGNORECASE,
+)
+_ONE_NUMBER = re.compile(r"(?<![\w.,])[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?![\d,]*\d)")
+
+
+def candidates(text: str) -> Iterator[str]:
+    """Yield the text, and then the text without more and more of what may surround the value."""
+    text = _without_hedge(text)
+    wrapped = re.fullmatch(r"\\text\s*\{([^{}]*)\}", text)
+    yield wrapped[1].strip() if wrapped is not None else text
+    yield _MODULUS.sub("", text)
+    label = _LABEL.match(text)
+    if label is not None:
+        yield _without_hedge(text[label.end() :])
+    remark = _REMARK.search(text)
+    if remark is not None and remark.start() > 0:
+        yield text[: remark.start()]
+    plain = re.sub(r"\\text\s*\{([^{}]*)\}", r" \1 ", text)
+    statement = _STATEMENT.match(plain) or _STATEMENT_ZH.match(plain)
+    rest = plain
+    while statement is not None:
+        # Every round is shorter than the one before.
+        rest = _without_hedge(rest[statement.end() :])
+        yield rest
+        yield _REMARK.sub("", rest)
+        statement = _STATEMENT.match(rest)
+    numbers = _ONE_NUMBER.findall(plain)
+    if len(numbers) == 1 and " " in plain and not _DENIAL.search(plain) and re.search(r"[A-Za-z]{2}", plain):
+        yield numbers[0]
+
+
+def _without_hedge(text: str) -> str:
+    """Remove "approximately" and its kind before a value, and a full stop after it."""
+    before = None
+    while before != text:
+        before = text
+        text = _TEXT_HEDGE.sub("", text, count=1) if _TEXT_HEDGE.match(text) else text
+        hedge = _HEDGE.match(text)
+        if hedge is not None and text[hedge.end() :]:
+            text = text[hedge.end() :]
+        text = text.strip().strip("*").rstrip(".,;!").strip()
+        if text.startswith('"') and text.endswith('"') and len(text) > 2:
+            text = text[1:-1]
+    return text
+
+
+def option_label(text: str) -> str:
+    r"""Return the letter of the option that stands before the value: B in \textbf{(B)}\ 58; "" if there is none."""
+    label = _LABEL.match(text)
+    return next(filter(None, label.groups())) if label is not None else ""
