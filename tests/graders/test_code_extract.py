@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from benchmarks.live_code_bench.packed_tests import cases, unpacked
 from pytest_modeleval.graders.code.comparison import close_output, same_output, same_value, shown
-from pytest_modeleval.graders.code.extraction import RULES, blocks, last_block
+from pytest_modeleval.graders.code.extraction import RULES, Asked, last_block
+from pytest_modeleval.graders.code.fences import blocks
 from pytest_modeleval.graders.code.grader import RULE_MATTERS, code_grader
 from pytest_modeleval.graders.code.grader_pool import GraderPool
 from pytest_modeleval.graders.code.problem import Case, Problem
@@ -55,16 +56,17 @@ def test_rules_take_what_they_are_known_to_take(row: tuple[str, str, str, str, s
     """Each rule by name, on replies as models write them; None where a rule's choice does not matter."""
     _, text, *expected = row
     for rule, code in zip(("last_block", "between_last_fences", "between_first_fences"), expected, strict=True):
-        assert code is None or RULES[rule](text).strip() == code, rule
+        assert code is None or RULES[rule](text, None).strip() == code, rule
 
 
 @given(st.text(alphabet="`~pythn \n\tx=(", max_size=400))
 def test_extraction_takes_nothing_that_is_not_in_the_reply(text: str) -> None:
-    """No rule raises; what a rule gives is a piece of the reply, and no piece of a block is a closing fence."""
+    """No rule raises, and every line of what a rule gives is a piece of the reply."""
     for rule in RULES.values():
-        assert rule(text) in text
+        for asked in (None, Asked(), Asked("python")):
+            assert all(line in text for line in rule(text, asked).split("\n"))
     for block in blocks(text):
-        assert block.code in text
+        assert all(line in text for line in block.code.split("\n"))
 
 
 @given(st.text(alphabet=st.characters(exclude_characters="`~\r", exclude_categories=["Cs"]), min_size=1, max_size=200))

@@ -149,7 +149,8 @@ def test_program_holds_three_descriptors_however_many_are_open(isolation: Isolat
 
 def test_report_with_another_ticket_ends_the_sandbox(isolation: Isolation, monkeypatch: pytest.MonkeyPatch) -> None:
     """A report that does not carry the ticket of its run is no result: the program is graded in a new sandbox."""
-    receive, forged = ipc.receive, []
+    receive = ipc.receive
+    forged: list[dict[str, object]] = []
 
     def receive_forged(channel: socket.socket) -> tuple[dict[str, object], list[int]]:
         message, fds = receive(channel)

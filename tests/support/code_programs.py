@@ -250,7 +250,7 @@ CHEATS_FUNCTION: dict[str, str] = {
     "not_a_number": "class Solution:\n    def pairs(self, nums):\n        return float('nan')",
     "circular": "class Solution:\n    def pairs(self, nums):\n        a = []\n        a.append(a)\n        return a",
     "endless_generator": "import itertools\nclass Solution:\n    def pairs(self, nums):\n        return itertools.count()",
-    "no_class": "def pairs(nums):\n    return [[n, n * n] for n in nums]",
+    "no_function": "def pair(nums):\n    return [[n, n * n] for n in nums]",
     "no_method": "class Solution:\n    pass",
 }
 CHEATS_STDIN: dict[str, str] = {

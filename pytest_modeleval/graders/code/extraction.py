@@ -1,81 +1,90 @@
-"""Code out of a reply: several rules by name, because published scores depend on which one was used. Pure.
+"""Extracts code from a reply. Several rules by name, because published scores depend on which one was used. Pure.
 
-    last_block              the last closed fenced block that is Python (named so, or not named at all); ours
-    between_last_fences     what lies between the last two lines that hold a fence; LiveCodeBench's extract_code
-    between_first_fences    what lies between the first two; EvalScope up to 1.4.2
+    last_block              the last fenced Python block that defines what is asked for; ours
+    between_last_fences     the text between the last two lines that hold a fence; LiveCodeBench's extract_code
+    between_first_fences    the text between the first two; EvalScope up to 1.4.2
 
-Thinking is cut away before (client.thinking); no rule ever sees it.
+Thinking is removed before (client.thinking); no rule sees it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from pytest_modeleval.graders.code.fences import Block, blocks
+
 FENCE = "```"
-_OPENING = re.compile(r"[ \t]{0,3}(`{3,}|~{3,})[ \t]*([\w+#.-]*)")
 _PYTHON = frozenset({"python", "python3", "py", "py3", "pypy", "pypy3", "python2"})
 _MAX_CHARACTERS = 2_000_000
+_READS_INPUT = re.compile(r"\binput\s*[(,)]|stdin|\bopen\(\s*0|\bread\(\s*0|\bfdopen\(\s*0|\bfileinput\b")
+_DEFINED = re.compile(r"^(?:async[ \t]+def|def|class)[ \t]+(\w+)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
-    """A fenced block: the language as named ("" if not), the text inside, whether its fence was closed."""
+class Asked:
+    """What a problem asks a program to define."""
 
-    language: str
-    code: str
-    is_closed: bool
+    function: str = ""
+    """The name of a function, also as a method; "" for a program that reads standard input."""
 
-
-def blocks(text: str) -> list[Block]:
-    """The fenced blocks of a reply in order, as CommonMark reads them; an unclosed last one reaches to the end."""
-    found: list[Block] = []
-    lines: list[str] = []
-    language, fence = "", ""
-    for line in text[:_MAX_CHARACTERS].split("\n"):
-        opening = _OPENING.match(line)
-        if not fence:
-            if opening:
-                fence, language, lines = opening[1], opening[2].lower(), []
-        elif opening and opening[1].startswith(fence) and not line[opening.end() :].strip() and not opening[2]:
-            found.append(Block(language, "\n".join(lines), is_closed=True))
-            fence = ""
-        else:
-            lines.append(line)
-    if fence:
-        found.append(Block(language, "\n".join(lines), is_closed=False))
-    return found
+    def is_defined_by(self, code: str) -> bool:
+        """True if code defines the function, or reads standard input."""
+        if not self.function:
+            return bool(_READS_INPUT.search(code))
+        name = re.escape(self.function)
+        return bool(re.search(rf"^[ \t]*(?:async[ \t]+)?def[ \t]+{name}\b|^{name}[ \t]*[:=][^=]", code, re.MULTILINE))
 
 
-def last_block(text: str) -> str:
-    """The last block that is code: named Python, else not named, else of any name; closed ones before unclosed ones."""
-    every = [block for block in blocks(text) if block.code.strip()]
-    choices = (
-        [block for block in every if block.is_closed and block.language in _PYTHON],
-        [block for block in every if block.is_closed and not block.language],
-        [block for block in every if block.language in _PYTHON or not block.language],
-        every,
-    )
-    return next((choice[-1].code for choice in choices if choice), "")
+def last_block(text: str, asked: Asked | None = None) -> str:
+    """The last Python block that defines what is asked for, with the helpers that it uses from earlier blocks.
+
+    Blocks named Python come before unnamed ones, closed ones before an unclosed one, and a block that defines what is
+    asked for before any other. Where none does, the last block counts: it may continue the prompt. "" without a block.
+    """
+    every = [block for block in blocks(text[:_MAX_CHARACTERS]) if block.code.strip()]
+    python = [block for block in every if block.is_closed and block.language in _PYTHON]
+    unnamed = [block for block in every if block.is_closed and not block.language]
+    possible = [block for block in every if block.language in _PYTHON or not block.language]
+    choices = [choice for choice in (python, unnamed, possible, every) if choice]
+    if asked:
+        # Unnamed blocks may be sample inputs, so a program that reads input is looked for among the best kind only.
+        for choice in choices if asked.function else choices[:1]:
+            defining = [block for block in choice if asked.is_defined_by(block.code)]
+            if defining:
+                return _with_helpers(defining[-1], possible, asked)
+    return choices[0][-1].code if choices else ""
 
 
-def between_last_fences(text: str) -> str:
+def between_last_fences(text: str, asked: Asked | None = None) -> str:
     """LiveCodeBench's rule (lcb_runner/utils/extraction_utils.py); "" with fewer than two fences."""
     lines = text[:_MAX_CHARACTERS].split("\n")
     at = [number for number, line in enumerate(lines) if FENCE in line]
     return "\n".join(lines[at[-2] + 1 : at[-1]]) if len(at) >= 2 else ""
 
 
-def between_first_fences(text: str) -> str:
+def between_first_fences(text: str, asked: Asked | None = None) -> str:
     """EvalScope's rule up to 1.4.2; "" with fewer than two fences."""
     lines = text[:_MAX_CHARACTERS].split("\n")
     at = [number for number, line in enumerate(lines) if FENCE in line]
     return "\n".join(lines[at[0] + 1 : at[1]]) if len(at) >= 2 else ""
 
 
-RULES: dict[str, Callable[[str], str]] = {
+Rule = Callable[[str, Asked | None], str]
+RULES: dict[str, Rule] = {
     "last_block": last_block,
     "between_last_fences": between_last_fences,
     "between_first_fences": between_first_fences,
 }
+
+
+def _with_helpers(block: Block, candidates: Sequence[Block], asked: Asked) -> str:
+    """A block, after the earlier ones that define a function or class which it uses and does not define."""
+    earlier = candidates[: candidates.index(block)]
+    if not asked.function:
+        # Another program that reads the input would take it away from this one.
+        earlier = [other for other in earlier if not asked.is_defined_by(other.code)]
+    words = set(re.findall(r"\w+", block.code)) - set(_DEFINED.findall(block.code))
+    helpers = [other.code for other in earlier if other.is_closed and words & set(_DEFINED.findall(other.code))]
+    return "\n\n".join([*helpers, block.code])

@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from pytest_modeleval.graders.code.extraction import RULES
+from pytest_modeleval.graders.code.extraction import RULES, Asked
 from pytest_modeleval.graders.code.grader_pool import GraderPool
 from pytest_modeleval.graders.code.problem import Problem, ProgramResult, ProgramStatus
 from pytest_modeleval.records import Grade, GraderContext, Response, Sample
@@ -86,10 +86,11 @@ class CodeGrader:
 
     async def __call__(self, sample: Sample, response: Response) -> Grade:
         """Extract the code, grade it, name the way in which it failed."""
-        found = self._codes(response)
+        problem = self.problem(sample)
+        found = self._codes(response, Asked(problem.function))
         if not _with_code(found):
             return _no_code(response, len(response.text))
-        results = await self._results(sample, found)
+        results = await self._results(sample, problem, found)
         result = results[self.rule]
         others = {name: results[name] for name in self.other_rules if _name(results[name]) != _name(result)}
         note = "; ".join(f"{name}: {_name(other)}" for name, other in others.items())
@@ -108,19 +109,20 @@ class CodeGrader:
             cause = f"{cause}:{qualifier}"
         return Grade.wrong(answer, cause=cause, explanation=prefix + result.explanation, marks=marks)
 
-    def _codes(self, response: Response) -> dict[str, str]:
+    def _codes(self, response: Response, asked: Asked) -> dict[str, str]:
         """The code that each rule finds."""
         if self.is_bare_code_accepted and "```" not in response.text:
             return dict.fromkeys((self.rule, *self.other_rules), response.text)
-        return {name: RULES[name](response.text) for name in (self.rule, *self.other_rules)}
+        return {name: RULES[name](response.text, asked) for name in (self.rule, *self.other_rules)}
 
-    async def _results(self, sample: Sample, found: dict[str, str]) -> dict[str, ProgramResult | None]:
+    async def _results(
+        self, sample: Sample, problem: Problem, found: dict[str, str]
+    ) -> dict[str, ProgramResult | None]:
         """The result per rule; None where the rule finds no code. The same code is graded once."""
         if self._pool is None:
             # Used outside of a run, without prepare.
             self._pool = self.pool or GraderPool()
         pool, source = self._pool, self.source
-        problem = self.problem(sample)
         distinct = {code: pool.submit(problem, source(sample, code) if source else code) for code in _with_code(found)}
         results = await asyncio.gather(*(asyncio.wrap_future(future) for future in distinct.values()))
         graded = dict(zip(distinct, results, strict=True))
