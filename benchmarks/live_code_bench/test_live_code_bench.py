@@ -37,7 +37,7 @@ def to_sample(row: Row) -> Sample:
         question=row.text("question_content"),
         # The tests stay in the file, packed as they come, until a program is graded: together they are gigabytes.
         data={name: row.text(name) for name in names}
-        | {"function": function, "tests": row.later("public_test_cases", "private_test_cases")},
+        | {"function": function, "tests": row.lazy("public_test_cases", "private_test_cases")},
     )
 
 

@@ -17,25 +17,29 @@ class RetryLater(Exception):
     """Raised by an attempt that may succeed later.
 
     wait_s: seconds that the other side asks to wait; None for the caller's own wait.
+    failure: raised in place of this exception when all attempts are used up.
     """
 
-    def __init__(self, reason: str, wait_s: float | None = None) -> None:
+    def __init__(self, reason: str, wait_s: float | None = None, *, failure: Exception | None = None) -> None:
         super().__init__(reason)
         self.wait_s = wait_s
+        self.failure = failure
 
 
 def retry(attempt: Callable[[], T], waits_s: Sequence[float], *, sleep: Callable[[float], object] = time.sleep) -> T:
     """The result of `attempt()`, called once and then once more after each of the waits (seconds).
 
-    Raises the RetryLater of the last attempt, and at once whatever else an attempt raises.
+    Raises the RetryLater of the last attempt, or its failure, and at once whatever else an attempt raises.
     """
-    for wait_s in waits_s:
+    for wait_s in (*waits_s, None):
         try:
             return attempt()
         except RetryLater as later:
-            pause_s = wait_s if later.wait_s is None else later.wait_s
-        sleep(pause_s)
-    return attempt()
+            last = later
+        if wait_s is not None:
+            sleep(wait_s if last.wait_s is None else last.wait_s)
+    # Outside of the handler, so that a failure does not become its own context.
+    raise last.failure or last
 
 
 async def retry_async(
@@ -45,10 +49,11 @@ async def retry_async(
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> T:
     """As `retry`, for a coroutine function."""
-    for wait_s in waits_s:
+    for wait_s in (*waits_s, None):
         try:
             return await attempt()
         except RetryLater as later:
-            pause_s = wait_s if later.wait_s is None else later.wait_s
-        await sleep(pause_s)
-    return await attempt()
+            last = later
+        if wait_s is not None:
+            await sleep(wait_s if last.wait_s is None else last.wait_s)
+    raise last.failure or last

@@ -1,8 +1,10 @@
-"""Pinned files become rows. Nothing heavy is imported, and nothing fetched, before rows are asked for."""
+"""Pinned data files become rows. A declaration imports nothing heavy and fetches nothing."""
 
-from pytest_modeleval.datasets.indexing import each_row, open_manifest, read_rows
+from pytest_modeleval.datasets.indexing import open_manifest
 from pytest_modeleval.datasets.lazy import LazyFields
-from pytest_modeleval.datasets.manifest import Manifest, find_subsets
+from pytest_modeleval.datasets.local_files import find_subsets
+from pytest_modeleval.datasets.manifest import Manifest
+from pytest_modeleval.datasets.row_reader import each_row, read_rows
 from pytest_modeleval.datasets.rows import Row
 from pytest_modeleval.datasets.sources import Dataset, first_of, huggingface, inline, local, modelscope, pypi
 from pytest_modeleval.fetch.cache import default_cache_dir

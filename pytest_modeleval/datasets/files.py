@@ -1,6 +1,6 @@
-"""Data files as records of JSONL, CSV and Parquet, gzip too, read in one pass and never whole; or one record again.
+"""Reads JSONL, CSV and Parquet files, also gzipped, as records: in one pass, or one record at a known position.
 
-A line that is no row is an error with file and line number, never a row that is left out.
+A line that does not hold a row is an error with file and line number; it is never skipped.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".parquet")
 _BOM = b"\xef\xbb\xbf"
-# 19 digits in a row may not fit 64 bits, where orjson turns an integer into a rounded float without a word.
+# An integer of 19 digits may not fit 64 bits; orjson would silently round it to a float.
 _LONG_DIGITS = b"0" * 19
 _DIGITS = bytes.maketrans(b"123456789", b"0" * 9)
 _ROUNDED_FROM = 2.0**63
 _LONG_LINE = 2**16
-# Rows of a Parquet file that are decoded at once: so many, or fewer where they are large.
+# Rows of a Parquet file that are decoded at once; fewer where rows are large.
 _BATCH_ROWS = 1024
 _BATCH_BYTES = 8 * 2**20
 _READ_BYTES = 2**20
@@ -30,7 +30,7 @@ _READ_BYTES = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """The state of a file by which a change is noticed without reading it. Times in nanoseconds since 1970."""
+    """Size, times and inode of a file: they change when the file does. Times in nanoseconds since 1970."""
 
     size_bytes: int
     mtime_ns: int
@@ -44,30 +44,30 @@ class Stamp:
         return cls(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
 
 
-class Place(NamedTuple):
-    """Where a record can be read again: offset and length in bytes (JSONL), or row group and row in it (Parquet)."""
+class RecordPosition(NamedTuple):
+    """Where a record is in its file: (offset, length) in bytes for JSONL, (row group, row in it) for Parquet."""
 
-    at: int
-    of: int
+    start: int
+    extent: int
 
 
 class Record(NamedTuple):
     """One row of a file.
 
-    ordinal: counted from 0; line: from 1 (the row, in Parquet). place: None where the file cannot be entered in the
-    middle (packed, CSV).
+    ordinal: counted from 0; line: from 1 (the row, in Parquet). position: None where reading cannot start in the
+    middle (gzip, CSV).
     """
 
     ordinal: int
     line: int
     fields: dict[str, Any]
-    place: Place | None = None
+    position: RecordPosition | None = None
 
 
 def count_records(path: Path, file: str) -> int:
-    """How many rows the file holds, without parsing more than needed: lines that are not blank, CSV records, metadata.
+    """The number of rows: non-blank lines, CSV records, or the count in the metadata of a Parquet file.
 
-    file: the file's name for people, for errors.
+    file: the name that errors show.
     """
     if path.name.endswith(".parquet"):
         with _parquet(path, file) as table:
@@ -79,9 +79,9 @@ def count_records(path: Path, file: str) -> int:
 
 
 def read_records(path: Path, file: str, wanted: set[int] | None = None) -> Iterator[Record]:
-    """The rows in the order of the file. None is held here once it was given.
+    """Yield the rows in the order of the file; one is in memory at a time.
 
-    wanted: only these ordinals are parsed and given, and reading ends after the last of them; None gives all.
+    wanted: only these ordinals are parsed, and reading ends after the last of them; None for all.
     """
     if path.name.endswith(".parquet"):
         return _parquet_records(path, file, wanted)
@@ -91,17 +91,17 @@ def read_records(path: Path, file: str, wanted: set[int] | None = None) -> Itera
     return _json_records(path, file, wanted)
 
 
-def read_at(path: Path, file: str, place: Place, names: Sequence[str]) -> dict[str, Any]:
-    """Fields of one record again; more than the named ones may be among them. Raises DataError."""
+def read_at(path: Path, file: str, position: RecordPosition, names: Sequence[str]) -> dict[str, Any]:
+    """Read one record again; the result may hold more than the named fields. Raises DataError."""
     if path.name.endswith(".parquet"):
-        return _parquet_record(path, file, place, names)
+        return _parquet_record(path, file, position, names)
     try:
         with path.open("rb") as stream:
-            stream.seek(place.at)
-            line = stream.read(place.of)
+            stream.seek(position.start)
+            line = stream.read(position.extent)
     except OSError as error:
         raise DataError(f"expected a file that can be read, found {error.strerror or error}, at {path}") from error
-    # The line's number is not known here, and its text is the one that was read before.
+    # The line number is unknown here, but the text was parsed before, so no error will name it.
     return parse_line(line.removeprefix(_BOM), file, 0)
 
 
@@ -113,7 +113,7 @@ def parse_line(line: bytes, file: str, number: int) -> dict[str, Any]:
         if len(line) < _LONG_LINE:
             fields = _parse_exactly(line) if _LONG_DIGITS in line.translate(_DIGITS) else orjson.loads(line)
         else:
-            # A long line is few long texts: looking at its values costs less than looking at its bytes.
+            # A long line is mostly long texts: checking its values costs less than checking its bytes.
             fields = orjson.loads(line)
             if _has_rounded(fields):
                 fields = _parse_exactly(line)
@@ -126,19 +126,19 @@ def parse_line(line: bytes, file: str, number: int) -> dict[str, Any]:
 
 def _json_records(path: Path, file: str, wanted: set[int] | None) -> Iterator[Record]:
     ordinal = start = 0
-    is_packed = path.name.endswith(".gz")
+    is_compressed = path.name.endswith(".gz")
     last = max(wanted, default=-1) if wanted is not None else None
     with _opened(path, file) as stream:
         for number, line in enumerate(stream, 1):
             if last is not None and ordinal > last:
                 return
-            place = None if is_packed else Place(start, len(line))
+            position = None if is_compressed else RecordPosition(start, len(line))
             start += len(line)
             bare = line.removeprefix(_BOM) if number == 1 else line
             if not bare.strip(b" \t\r\n"):
                 continue
             if wanted is None or ordinal in wanted:
-                yield Record(ordinal, number, parse_line(bare, file, number), place)
+                yield Record(ordinal, number, parse_line(bare, file, number), position)
             ordinal += 1
 
 
@@ -152,7 +152,7 @@ def _parse_exactly(line: bytes) -> Any:
 
 
 def _has_rounded(value: Any) -> bool:
-    """True if a number in there may be an integer that did not fit."""
+    """True if the value holds a float that may be a rounded integer."""
     if isinstance(value, float):
         return abs(value) >= _ROUNDED_FROM
     if isinstance(value, list):
@@ -172,7 +172,7 @@ def _refuse_line(line: bytes, file: str, number: int, error: Exception) -> NoRet
     if number == 1 and shown.startswith("["):
         hint = "a JSON array is not JSON Lines: write one object on each line"
     else:
-        hint = "mend or remove the line"
+        hint = "correct or remove the line"
     if len(shown) > 60:
         shown = f"{shown[:60]}... ({len(text)} characters)"
     raise DataError(f"expected a JSON object, found {shown!r} ({error}), in {file}, line {number}; {hint}") from error
@@ -180,7 +180,7 @@ def _refuse_line(line: bytes, file: str, number: int, error: Exception) -> NoRet
 
 @contextlib.contextmanager
 def _opened(path: Path, file: str) -> Iterator[IO[bytes]]:
-    """The bytes of a file, unpacked. Lines end at line feeds only: other separators may occur inside a question."""
+    """The bytes of a file, decompressed. Lines end at line feeds only: other separators may be part of a question."""
     import gzip  # noqa: PLC0415
     import zlib  # noqa: PLC0415
 
@@ -188,7 +188,7 @@ def _opened(path: Path, file: str) -> Iterator[IO[bytes]]:
         with gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb", _READ_BYTES) as stream:
             yield stream  # type: ignore[misc]  # GzipFile is a binary stream in all but its annotations.
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"expected a whole gzip file, found {error}, in {file}; fetch or pack it again") from error
+        raise DataError(f"expected a whole gzip file, found {error}, in {file}; fetch or compress it again") from error
     except OSError as error:
         raise DataError(f"expected a file that can be read, found {error.strerror or error}, at {path}") from error
 
@@ -218,7 +218,7 @@ def _csv_records(path: Path, file: str) -> Iterator[tuple[int, dict[str, Any]]]:
         except csv.Error as error:
             raise DataError(
                 f"expected CSV with fields of at most {csv.field_size_limit()} characters, found {error}, "
-                f"in {file}, line {line}; mend the quoting, or save the file as JSONL"
+                f"in {file}, line {line}; correct the quoting, or save the file as JSONL"
             ) from error
         except UnicodeDecodeError as error:
             raise DataError(
@@ -253,24 +253,26 @@ def _parquet_records(path: Path, file: str, wanted: set[int] | None) -> Iterator
                 if wanted is None or any(start + n in wanted for n in rows):
                     for n, fields in zip(rows, batch.to_pylist(), strict=True):
                         if wanted is None or start + n in wanted:
-                            yield Record(start + n, start + n + 1, fields, Place(group, n))
+                            yield Record(start + n, start + n + 1, fields, RecordPosition(group, n))
                 row += batch.num_rows
             start += row
 
 
 def _batch_rows(path: Path, table: Any) -> int:
-    """So many that a batch stays small where rows are large."""
+    """Rows per batch: at most _BATCH_ROWS, and about _BATCH_BYTES."""
     row_bytes: int = path.stat().st_size // max(1, table.metadata.num_rows) + 1
     return min(_BATCH_ROWS, max(1, _BATCH_BYTES // row_bytes))
 
 
-def _parquet_record(path: Path, file: str, place: Place, names: Sequence[str]) -> dict[str, Any]:
+def _parquet_record(path: Path, file: str, position: RecordPosition, names: Sequence[str]) -> dict[str, Any]:
     row = 0
     with _parquet(path, file) as table:
         size = _batch_rows(path, table)
-        for batch in table.iter_batches(batch_size=size, row_groups=[place.at], columns=list(names)):
-            if place.of < row + batch.num_rows:
-                found: dict[str, Any] = batch.slice(place.of - row, 1).to_pylist()[0]
+        for batch in table.iter_batches(batch_size=size, row_groups=[position.start], columns=list(names)):
+            if position.extent < row + batch.num_rows:
+                found: dict[str, Any] = batch.slice(position.extent - row, 1).to_pylist()[0]
                 return found
             row += batch.num_rows
-    raise DataError(f"expected row {place.of + 1} in row group {place.at + 1}, found {row} rows there, in {file}")
+    raise DataError(
+        f"expected row {position.extent + 1} in row group {position.start + 1}, found {row} rows there, in {file}"
+    )

@@ -1,17 +1,17 @@
-"""Opening a subset (counting rows, taking ids; cached) and reading the rows that were selected."""
+"""Builds the manifest of a subset from its file, and caches it."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pytest_modeleval.datasets.files import Stamp, count_records, read_records
-from pytest_modeleval.datasets.lazy import FileOffset
-from pytest_modeleval.datasets.manifest import Manifest, find_local_file
+from pytest_modeleval.datasets.local_files import find_local_file
+from pytest_modeleval.datasets.manifest import Manifest
+from pytest_modeleval.datasets.row_reader import inline_rows
 from pytest_modeleval.datasets.rows import Row
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.fetch.cache import sha256_of, write_cache_file
@@ -27,24 +27,27 @@ SCHEMA = 1
 SampleId = Callable[[Row], str]
 
 
-class _Part:
-    """One subset while its file is read: where its rows are, and at which line each id stood first."""
+class _SubsetIndex:
+    """One subset while its file is read.
 
-    __slots__ = ("ordinals", "places")
+    ordinals: positions of its rows in the file. first_lines: id -> the line of its row.
+    """
+
+    __slots__ = ("first_lines", "ordinals")
 
     def __init__(self) -> None:
         self.ordinals: list[int] = []
-        self.places: dict[str, int] = {}
+        self.first_lines: dict[str, int] = {}
 
     def add(self, name: object, row: Row) -> None:
-        """Take a row's id. Raises DataError if it is no text, or another row of the subset has it."""
+        """Record a row's id. Raises DataError if it is not text, or another row of the subset has it."""
         if not isinstance(name, str) or not name:
             raise DataError(f"expected sample_id to give text, found {name!r}, for {row.where}")
-        before = self.places.setdefault(name, row.line)
+        before = self.first_lines.setdefault(name, row.line)
         if before != row.line:
             raise DataError(
                 f"expected every sample to have its own id, found {name!r} twice: at line {before} and in {row.where}; "
-                "mend the data, or give the benchmark a sample_id that tells the rows apart"
+                "correct the data, or give the benchmark a sample_id that tells the rows apart"
             )
 
 
@@ -60,12 +63,12 @@ def open_manifest(
     is_offline: bool = False,
     progress: Progress = SILENT,
 ) -> Manifest:
-    """What collection needs of one subset; a second call reads one small file.
+    """The manifest of one subset; a second call reads one small file.
 
-    data_dir: where given, only this folder is looked at, and no network is asked. Otherwise the data is taken from
-    the cache, or fetched (not where is_offline).
-    sample_id: gives each row's id; without it rows are only counted.
-    Raises DataError: file missing or damaged, a row that sample_id cannot name, an id that comes twice.
+    data_dir: if given, only this folder is read, without network. Otherwise the data comes from the cache, or is
+    fetched unless is_offline.
+    sample_id: makes each row's id; without it rows are only counted.
+    Raises DataError: file missing or damaged, a row that sample_id cannot name, an id used twice.
     """
     if dataset.inline is not None:
         return _open_inline(dataset, subset, benchmark, sample_id)
@@ -86,18 +89,18 @@ def open_manifest(
             f"({', '.join(dataset.locals)} with an ending such as .jsonl): name their folder with --eval-data DIR"
         )
     common = (benchmark, version, str(path), _fingerprint(sample_id), _fingerprint(dataset.subset_of))
-    kept = _kept_path(cache_dir, subset, common)
+    cached_path = _cached_path(cache_dir, subset, common)
     stamp = Stamp.of(path)
-    content = _read_kept(kept, stamp)
+    content = _read_cached(cached_path, stamp)
     if content is None:
         indexed = _index(path, file, subset, sample_id, dataset.subset_of)
         if Stamp.of(path) != stamp:
             raise DataError(f"expected a file that stays as it is, found one being written, at {path}; start again")
         for name, part in indexed.items():
             part |= {"schema": SCHEMA, "stamp": asdict(stamp)}
-            # A cache that cannot be written costs time, not the run: the rows are there.
+            # Without a cache the next run only takes longer.
             with suppress(DataError):
-                write_cache_file(_kept_path(cache_dir, name, common), _dump(part))
+                write_cache_file(_cached_path(cache_dir, name, common), _dump(part))
         content = indexed[subset]
     if expected_sha256 is not None and content["sha256"] != expected_sha256:
         raise DataError(
@@ -119,49 +122,10 @@ def open_manifest(
     )
 
 
-def read_rows(manifest: Manifest, dataset: Dataset, indices: Sequence[int]) -> list[Row]:
-    """The rows with these indices, in the order of the indices; the same index may come again.
-
-    Raises DataError: a line that is no row (with file and line), or a file that changed since it was collected.
-    """
-    rows = {row.index: row for row in each_row(manifest, dataset, indices)}
-    return [rows[index] for index in indices]
-
-
-def each_row(manifest: Manifest, dataset: Dataset, indices: Sequence[int]) -> Iterator[Row]:
-    """The rows with these indices, each once, in the order of the file; no more than one is held at a time.
-
-    Raises DataError as read_rows does.
-    """
-    if not indices:
-        return
-    outside = [index for index in indices if not 0 <= index < manifest.rows]
-    if outside:
-        raise IndexError(f"{manifest.file} has {manifest.rows} rows for {manifest.subset}; index {outside[0]} is none")
-    if manifest.path is None:
-        every = _inline_rows(dataset, manifest.subset)
-        for index in sorted(set(indices)):
-            yield Row(every[index], subset=manifest.subset, index=index, file=manifest.file, line=index + 1)
-        return
-    if not manifest.path.is_file() or Stamp.of(manifest.path) != manifest.stamp:
-        raise DataError(
-            f"expected the file as it was when the tests were collected, found it changed, at {manifest.path}; "
-            "run again"
-        )
-    ordinals = manifest.ordinals
-    places = {index if ordinals is None else ordinals[index]: index for index in indices}
-    stamp = manifest.stamp
-    for ordinal, line, fields, place in read_records(manifest.path, manifest.file, set(places)):
-        spot = None
-        if place is not None and stamp is not None:
-            spot = partial(FileOffset, manifest.path, manifest.file, place, stamp)
-        yield Row(fields, subset=manifest.subset, index=places[ordinal], file=manifest.file, line=line, spot=spot)
-
-
 def _open_inline(dataset: Dataset, subset: str, benchmark: str, sample_id: SampleId | None) -> Manifest:
-    fields = _inline_rows(dataset, subset)
+    fields = inline_rows(dataset, subset)
     file = f"{benchmark} (inline rows)"
-    part = _Part()
+    part = _SubsetIndex()
     for index, row_fields in enumerate(fields):
         if sample_id is not None:
             row = Row(row_fields, subset=subset, index=index, file=file, line=index + 1)
@@ -169,7 +133,7 @@ def _open_inline(dataset: Dataset, subset: str, benchmark: str, sample_id: Sampl
     return Manifest(
         subset=subset,
         rows=len(fields),
-        ids=None if sample_id is None else tuple(part.places),
+        ids=None if sample_id is None else tuple(part.first_lines),
         sha256=hashlib.sha256(_dump(list(fields))).hexdigest(),
         origin=file,
         revision=None,
@@ -177,18 +141,10 @@ def _open_inline(dataset: Dataset, subset: str, benchmark: str, sample_id: Sampl
     )
 
 
-def _inline_rows(dataset: Dataset, subset: str) -> Sequence[Mapping[str, Any]]:
-    assert dataset.inline is not None
-    every = dataset.inline()
-    if subset not in every:
-        raise DataError(f"expected inline rows for subset {subset!r}, found rows for {', '.join(every) or 'none'}")
-    return every[subset]
-
-
 def _index(
     path: Path, file: str, subset: str, sample_id: SampleId | None, subset_of: SubsetOf | None
 ) -> dict[str, dict[str, Any]]:
-    """Rows, ids and places, from the file itself; of every subset in it, so that the next one reads no file again."""
+    """Count, ids and positions, for every subset in the file, so that the next subset does not read it again."""
     try:
         sha256 = sha256_of(path)
     except OSError as error:
@@ -196,12 +152,12 @@ def _index(
     if subset_of is None and sample_id is None:
         return {subset: {"sha256": sha256, "rows": count_records(path, file), "ids": None, "ordinals": None}}
     # One row lives at a time: a file may be larger than memory.
-    parts: dict[str, _Part] = {} if subset_of is not None else {subset: _Part()}
+    parts: dict[str, _SubsetIndex] = {} if subset_of is not None else {subset: _SubsetIndex()}
     for ordinal, line, fields, _ in read_records(path, file):
         row = Row(fields, subset=subset, index=ordinal, file=file, line=line)
         if subset_of is not None:
             row.subset = subset_of(row)
-        part = parts.setdefault(row.subset, _Part())
+        part = parts.setdefault(row.subset, _SubsetIndex())
         row.index = len(part.ordinals)
         part.ordinals.append(ordinal)
         if sample_id is not None:
@@ -214,24 +170,24 @@ def _index(
         name: {
             "sha256": sha256,
             "rows": len(part.ordinals),
-            "ids": None if sample_id is None else list(part.places),
+            "ids": None if sample_id is None else list(part.first_lines),
             "ordinals": None if subset_of is None else part.ordinals,
         }
         for name, part in parts.items()
     }
 
 
-def _kept_path(cache_dir: Path, subset: str, common: tuple[str, ...]) -> Path:
+def _cached_path(cache_dir: Path, subset: str, common: tuple[str, ...]) -> Path:
     key = hashlib.sha256("\0".join((subset, *common)).encode()).hexdigest()
     return cache_dir / "manifests" / f"{common[0]}-{key[:32]}.json"
 
 
-def _read_kept(kept: Path, stamp: Stamp) -> dict[str, Any] | None:
-    """The manifest made earlier; None where there is none, it is damaged, or the file is another one now."""
+def _read_cached(cached_path: Path, stamp: Stamp) -> dict[str, Any] | None:
+    """The manifest made earlier; None if there is none, it is damaged, or the data file changed."""
     import orjson  # noqa: PLC0415 (paid by those who open data)
 
     try:
-        content = orjson.loads(kept.read_bytes())
+        content = orjson.loads(cached_path.read_bytes())
         is_current = content["schema"] == SCHEMA and Stamp(**content["stamp"]) == stamp
         return content if is_current and {"sha256", "rows", "ids", "ordinals"} <= content.keys() else None
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
@@ -248,14 +204,15 @@ def _dump(content: Any) -> bytes:
 
 
 def _fingerprint(function: Callable[..., Any] | None) -> str:
-    """Another text when the function's own code is another one, so that ids follow an edited sample_id at once."""
+    """A text that changes with the function's own code, so that an edited sample_id makes new ids at once."""
     if function is None:
         return ""
     name = f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', '')}"
     code = getattr(function, "__code__", None)
     if code is None:
         return name
-    # Sorted: the order of a set differs between processes. Inner code objects are told by their address, so left out.
+    # Sorted, because the order of a set differs between processes. Inner code objects are skipped: their repr holds an
+    # address.
     constants = [
         sorted(map(repr, constant)) if isinstance(constant, frozenset) else repr(constant)
         for constant in code.co_consts

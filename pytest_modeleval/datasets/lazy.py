@@ -1,10 +1,10 @@
-"""Fields of a row that are read again when they are needed, so that large ones need not wait in memory.
+"""Text fields of a row that are read from the file when they are used, so that large ones do not stay in memory.
 
-    cases = row.later("public_tests", "private_tests")      # a handle: file and place
+    cases = row.lazy("public_tests", "private_tests")       # a handle: file and position
     ...
-    public, private = cases.texts()                         # read now, held by nobody else
+    public, private = cases.texts()                         # read now
 
-A file that changed in between is an error, never another row's text.
+If the file changed in between, reading raises DataError.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pytest_modeleval.datasets.files import Place, Stamp, read_at
+from pytest_modeleval.datasets.files import RecordPosition, Stamp, read_at
 from pytest_modeleval.errors import DataError
 
 if TYPE_CHECKING:
@@ -22,30 +22,34 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FileOffset:
-    """Where a row lies on disk. file: its name for people. stamp: the state of the file when the row was read."""
+    """Where a row is on disk."""
 
     path: Path
     file: str
-    place: Place
+    """The file's name in messages."""
+    position: RecordPosition
     stamp: Stamp
+    """The state of the file when the row was read."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LazyFields:
-    """Text fields of one row. names: which. where: the row for people.
+    """Text fields of one row, made by `Row.lazy`.
 
-    Where the file can be entered at a row (JSONL that is not packed, Parquet) nothing is held but its place; otherwise
-    (packed files, CSV, inline rows) the texts themselves.
+    For uncompressed JSONL and for Parquet only the position is kept; for compressed files, CSV and inline rows the
+    texts are.
     """
 
     names: tuple[str, ...]
     where: str
-    spot: FileOffset | None = None
-    held: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """The row in messages: file and line."""
+    offset: FileOffset | None = None
+    values: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """The texts, where there is no offset."""
 
     def texts(self) -> tuple[str, ...]:
         """The fields, in the order of the names. Raises DataError if the file is another one now."""
-        fields = self.held if self.spot is None else _read(self.spot, self.names)
+        fields = self.values if self.offset is None else _read(self.offset, self.names)
         found = tuple(fields.get(name) for name in self.names)
         if not all(isinstance(text, str) for text in found):
             raise DataError(
@@ -55,13 +59,13 @@ class LazyFields:
         return tuple(str(text) for text in found)
 
 
-def _read(spot: FileOffset, names: tuple[str, ...]) -> Mapping[str, Any]:
+def _read(offset: FileOffset, names: tuple[str, ...]) -> Mapping[str, Any]:
     try:
-        is_same = Stamp.of(spot.path) == spot.stamp
+        is_same = Stamp.of(offset.path) == offset.stamp
     except OSError:
         is_same = False
     if not is_same:
         raise DataError(
-            f"expected the file as it was when the tests were collected, found it changed, at {spot.path}; run again"
+            f"expected the file as it was when the tests were collected, found it changed, at {offset.path}; run again"
         )
-    return read_at(spot.path, spot.file, spot.place, names)
+    return read_at(offset.path, offset.file, offset.position, names)

@@ -1,48 +1,40 @@
-"""What is known of a subset before its rows are read: how many, their ids, the exact file they come from."""
+"""The manifest of a subset: number of rows, ids and source file, known before a row is loaded."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_modeleval.datasets.files import SUFFIXES, Stamp
-from pytest_modeleval.errors import DataError
-from pytest_modeleval.fetch.source import fill
+from pytest_modeleval.datasets.files import Stamp
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_modeleval.datasets.sources import Dataset
-
-# The same characters that a declared subset may not hold: the name becomes part of a test's id.
-_BAD_SUBSET = re.compile(r"[\[\]\s/\\:]")
-
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One subset as collection needs it.
-
-    rows: how many rows it has. ids: one per row where the benchmark takes ids from the data, else None.
-    sha256: of the bytes of the file as it lies on disk (packed if it is packed); of inline rows, of their JSON.
-    origin: the data set's id, or the file's name below --eval-data, for people. revision: commit or version, or None.
-    file: the name of the file for people, used in errors. path: None for inline rows.
-    ordinals: places of the rows in a file that holds several subsets; None where the whole file is the subset.
-    """
+    """One subset as collection needs it."""
 
     subset: str
     rows: int
     ids: tuple[str, ...] | None
+    """One for each row, where the benchmark takes ids from the data; else None."""
     sha256: str
+    """Of the file's bytes on disk, compressed or not; for inline rows, of their JSON."""
     origin: str
+    """The data set's id, or the file's name below --eval-data; for messages and run.json."""
     revision: str | None
+    """Commit or version; None for a local file."""
     file: str
+    """The file's name in messages."""
     path: Path | None = None
+    """None for inline rows."""
     stamp: Stamp | None = None
     ordinals: tuple[int, ...] | None = None
+    """Positions of the rows in a file that several subsets share; None where the file is the subset."""
 
     def lock_entry(self) -> dict[str, Any]:
-        """What run.json says of the data: origin, revision, sha256, rows, file."""
+        """The entry in run.json: origin, revision, sha256, rows, file."""
         return {
             "origin": self.origin,
             "revision": self.revision,
@@ -50,56 +42,3 @@ class Manifest:
             "rows": self.rows,
             "file": self.file,
         }
-
-
-def find_subsets(dataset: Dataset, data_dir: Path | None) -> list[str]:
-    """The subsets that exist as files below data_dir, in alphabetical order; [] if there are none or no folder.
-
-    Only patterns with {subset} count. Raises DataError where a file's name cannot be a subset's name.
-    """
-    found: set[str] = set()
-    for pattern in dataset.locals:
-        before, mark, after = pattern.partition("{subset}")
-        if data_dir is None or not mark:
-            continue
-        globbed = "*".join(re.sub(r"([*?[])", r"[\1]", part) for part in (before, after.replace("{subset}", "*")))
-        shape = re.escape(before) + "(?P<subset>[^/]+)" + re.escape(after).replace(re.escape("{subset}"), "(?P=subset)")
-        for suffix in SUFFIXES:
-            matcher = re.compile(shape + re.escape(suffix))
-            for path in data_dir.glob(globbed + suffix):
-                relative = path.relative_to(data_dir).as_posix()
-                if not (match := matcher.fullmatch(relative)) or match["subset"].startswith("."):
-                    continue
-                if _BAD_SUBSET.search(match["subset"]):
-                    raise DataError(
-                        f"expected a file name that can name a subset, found {match['subset']!r} with a space, colon "
-                        f"or bracket, at {path}; rename the file"
-                    )
-                found.add(match["subset"])
-    return sorted(found)
-
-
-def find_local_file(dataset: Dataset, subset: str, data_dir: Path) -> tuple[Path, str]:
-    """The one file below data_dir that holds the subset, and its name below data_dir.
-
-    Raises DataError naming every path tried, or both files where two lie side by side.
-    """
-    shared = dataset.file_of(subset) if dataset.file_of is not None else subset
-    names = dict.fromkeys(fill(pattern, name) for name in (subset, shared) for pattern in dataset.locals)
-    for name in names:
-        found = [suffix for suffix in SUFFIXES if (data_dir / f"{name}{suffix}").is_file()]
-        if len(found) > 1:
-            raise DataError(
-                f"expected one file for {name}, found {' and '.join(name + suffix for suffix in found)} in {data_dir}; "
-                "remove or rename all but one"
-            )
-        if found:
-            return data_dir / f"{name}{found[0]}", f"{name}{found[0]}"
-    if not data_dir.is_dir():
-        raise DataError(f"expected a folder of data (--eval-data), found none at {data_dir}")
-    tried = ", ".join(str(data_dir / name) for name in names)
-    raise DataError(
-        f"expected a data file {tried} with one of the endings {' '.join(SUFFIXES)}, found none; "
-        "put the file there, name another folder with --eval-data DIR, "
-        + ("or leave --eval-data out to fetch the data" if dataset.remotes else "or deselect the benchmark with -k")
-    )

@@ -1,4 +1,4 @@
-"""One row of a data file, read with words that say where it stands when it is not what was expected."""
+"""One row of a data file; reading a field of the wrong type raises an error that names file, line and field."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _SHOWN = 60
 
 
 class Row(Mapping[str, Any]):
-    """The fields of one row.
+    """The fields of one row, as a mapping and through typed readers (`text`, `integer`, ...).
 
-    subset, index: which part of the benchmark it belongs to and its place there, counted from 0.
-    file, line: the file for people, and the line in it counted from 1 (the row, where lines mean nothing: Parquet).
-    spot: says where the row lies on disk, for rows that can be read again; few benchmarks ask.
-    Every access raises DataError naming the place, what was expected and what was found.
+    subset, index: the subset it belongs to, and its number there counted from 0.
+    file, line: the file's name in messages, and the line counted from 1 (in Parquet: the row).
+    offset: makes the row's position on disk, for rows that can be read again.
+    Every access raises DataError with the row's place, the expected type and the value found.
     """
 
-    __slots__ = ("_fields", "_spot", "file", "index", "line", "subset")
+    __slots__ = ("_fields", "_offset", "file", "index", "line", "subset")
 
     def __init__(
         self,
@@ -34,10 +34,10 @@ class Row(Mapping[str, Any]):
         index: int,
         file: str,
         line: int,
-        spot: Callable[[], FileOffset] | None = None,
+        offset: Callable[[], FileOffset] | None = None,
     ) -> None:
         self._fields = fields
-        self._spot = spot
+        self._offset = offset
         self.subset = subset
         self.index = index
         self.file = file
@@ -45,7 +45,7 @@ class Row(Mapping[str, Any]):
 
     @property
     def where(self) -> str:
-        """The place of the row for people, e.g. "aime25/AIME2025-I.jsonl, line 3"."""
+        """The row in messages, e.g. "aime25/AIME2025-I.jsonl, line 3"."""
         return f"{self.file}, {'row' if self.file.endswith('.parquet') else 'line'} {self.line}"
 
     def __getitem__(self, name: str) -> Any:
@@ -80,18 +80,18 @@ class Row(Mapping[str, Any]):
             return value
         raise self._unlike(name, value, "text")
 
-    def later(self, *names: str) -> LazyFields:
-        """Fields that hold text, to be read again when they are needed (`.texts()`) and not held until then.
+    def lazy(self, *names: str) -> LazyFields:
+        """Text fields that are read from the file when `.texts()` is called, and not kept in memory.
 
-        For large fields that only grading needs. That they are there, and texts, is looked at now.
+        For large fields that only grading needs. That they exist and hold text is checked now.
         """
-        held = {name: self.text(name) for name in names}
-        if self._spot is None:
-            return LazyFields(names, self.where, None, held)
-        return LazyFields(names, self.where, self._spot())
+        values = {name: self.text(name) for name in names}
+        if self._offset is None:
+            return LazyFields(names, self.where, None, values)
+        return LazyFields(names, self.where, self._offset())
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """A field that holds a list of texts; also one written as a JSON array of texts, as CSV columns are."""
+        """A list of texts; also one written as a JSON array, as in a CSV column."""
         value = self[name]
         found = value
         if isinstance(value, str) and value.lstrip().startswith("["):
@@ -136,5 +136,5 @@ class Row(Mapping[str, Any]):
             shown = f"{shown[:_SHOWN]}... ({len(shown)} characters)"
         return DataError(
             f"expected {expected} in field {name!r}, found {type(value).__name__} {shown}, in {self.where}; "
-            f"{hint or 'mend the row, or read the field another way in the benchmark'}"
+            f"{hint or 'correct the row, or read the field another way in the benchmark'}"
         )

@@ -89,26 +89,19 @@ def get_json(url: str, *, pause: Callable[[float], None] = time.sleep) -> Any:
 def _retried(attempt: Callable[[], T], pause: Callable[[float], None]) -> T:
     import httpx  # noqa: PLC0415
 
-    failure: FetchError | None = None
-
-    def tried() -> T:
-        nonlocal failure
+    def mapped() -> T:
         try:
             return attempt()
         except HttpStatusError as refusal:
             if refusal.status != 429 and refusal.status < 500:
                 raise
-            failure = refusal
-            raise RetryLater(str(refusal)) from refusal
+            raise RetryLater(str(refusal), failure=refusal) from None
         except httpx.HTTPError as error:
             failure = FetchError(f"out of reach ({type(error).__name__}: {error})")
+            failure.__cause__ = error
             # A refused connection stays refused; a broken one may not.
             if isinstance(error, httpx.ConnectError | httpx.UnsupportedProtocol):
                 raise failure from error
-            raise RetryLater(str(error)) from error
+            raise RetryLater(str(error), failure=failure) from None
 
-    try:
-        return retry(tried, PAUSES_S, sleep=pause)
-    except RetryLater as last:
-        assert failure is not None
-        raise failure from last.__cause__
+    return retry(mapped, PAUSES_S, sleep=pause)

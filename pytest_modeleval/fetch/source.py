@@ -81,7 +81,7 @@ class Source(Protocol):
         """False if the declaration names another sha256 than a file fetched earlier has."""
 
 
-def fill(pattern: str, subset: str) -> str:
+def fill_pattern(pattern: str, subset: str) -> str:
     """`pattern` with {subset} replaced; nothing else in it is special."""
     return pattern.replace("{subset}", subset)
 

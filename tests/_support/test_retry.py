@@ -60,3 +60,22 @@ def test_other_exceptions_end_it_at_once() -> None:
 
     with pytest.raises(ValueError, match="never"):
         retry(attempt, WAITS_S, sleep=lambda _: pytest.fail("slept"))
+
+
+def test_a_failure_keeps_its_own_causes() -> None:
+    """The failure is raised as the attempt made it, and its chain of causes has no cycle."""
+    root = OSError("root")
+    failure = ValueError("status 500")
+    failure.__cause__ = root
+
+    def attempt() -> None:
+        try:
+            raise failure
+        except ValueError as error:
+            raise RetryLater("busy", failure=error) from None
+
+    with pytest.raises(ValueError, match="status 500") as caught:
+        retry(attempt, (0.0,), sleep=lambda _: None)
+    assert caught.value is failure
+    assert failure.__cause__ is root
+    assert failure.__context__ is None

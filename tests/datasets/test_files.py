@@ -68,8 +68,8 @@ def test_only_wanted_rows_are_given_with_their_places(
     records = list(read_records(path, "f", wanted))
     assert [record[:3] for record in records] == expected
     for record in records:
-        assert record.place is not None
-        assert read_at(path, "f", record.place, ()) == record.fields
+        assert record.position is not None
+        assert read_at(path, "f", record.position, ()) == record.fields
     assert count_records(path, "f") == len(rows)
 
 
@@ -159,7 +159,7 @@ def test_csv_line_numbers_count_line_ends_inside_fields(tmp_path: Path) -> None:
         (b"q,q\n1,2\n", "distinct column names"),
         (b"q,\n1,2\n", "distinct column names"),
         (b"", "distinct column names"),
-        (b'q,a\n"never closed,2\n', "in f.csv, line 2; mend the quoting"),
+        (b'q,a\n"never closed,2\n', "in f.csv, line 2; correct the quoting"),
         (b"q,a\n1,\xff\n", "expected UTF-8, found byte 0xff"),
         (b"q,a\n1," + b"x" * 200_000 + b"\n", "or save the file as JSONL"),
     ],
@@ -196,8 +196,8 @@ def test_parquet_gives_rows_and_count(tmp_path: Path, count: int, wanted: set[in
     assert rows_of(path, present) == [rows[ordinal] for ordinal in sorted(present)]
     assert [record.line for record in read_records(path, "rows.parquet")] == list(range(1, count + 1))
     for record in read_records(path, "rows.parquet", present):
-        assert record.place is not None
-        assert read_at(path, "rows.parquet", record.place, ["choices"]) == {"choices": record.fields["choices"]}
+        assert record.position is not None
+        assert read_at(path, "rows.parquet", record.position, ["choices"]) == {"choices": record.fields["choices"]}
 
 
 @pytest.mark.parametrize("suffix", [suffix for suffix in SUFFIXES if suffix != ".csv"])

@@ -32,9 +32,9 @@ def test_each_row_of_a_plain_file_is_found_again(tmp_path: Path, texts: list[str
     (tmp_path / "part.jsonl").write_bytes(b"\xef\xbb\xbf" * has_mark + lines.encode())
     dataset = local("{subset}")
     manifest = opened(dataset, tmp_path, tmp_path / "cache")
-    handles = [row.later("big") for row in each_row(manifest, dataset, range(len(texts)))]
+    handles = [row.lazy("big") for row in each_row(manifest, dataset, range(len(texts)))]
     assert [handle.texts() for handle in handles] == [(text,) for text in texts]
-    assert all(not handle.held and handle.spot is not None for handle in handles)
+    assert all(not handle.values and handle.offset is not None for handle in handles)
 
 
 def test_parquet_fields_are_found_again(tmp_path: Path) -> None:
@@ -46,9 +46,9 @@ def test_parquet_fields_are_found_again(tmp_path: Path) -> None:
     parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "part.parquet", row_group_size=10)
     dataset = local("{subset}")
     manifest = opened(dataset, tmp_path, tmp_path / "cache")
-    handles = [row.later("big", "other") for row in each_row(manifest, dataset, [0, 9, 10, 24])]
+    handles = [row.lazy("big", "other") for row in each_row(manifest, dataset, [0, 9, 10, 24])]
     assert [handle.texts() for handle in handles] == [(str(n) * 50, "x") for n in (0, 9, 10, 24)]
-    assert not handles[0].held
+    assert not handles[0].values
 
 
 def test_where_a_file_cannot_be_entered_the_texts_are_held(tmp_path: Path) -> None:
@@ -62,9 +62,9 @@ def test_where_a_file_cannot_be_entered_the_texts_are_held(tmp_path: Path) -> No
     found = []
     for dataset, folder in ((local("{subset}"), tmp_path), (local("{subset}"), tmp_path / "csv"), (made, tmp_path)):
         manifest = opened(dataset, folder, tmp_path / "cache")
-        found += [row.later("big") for row in each_row(manifest, dataset, [0])]
+        found += [row.lazy("big") for row in each_row(manifest, dataset, [0])]
     assert [handle.texts() for handle in found] == [("packed",), ("a\nb",), ("made",)]
-    assert all(handle.spot is None for handle in found)
+    assert all(handle.offset is None for handle in found)
 
 
 def test_a_file_that_changed_is_told(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_a_file_that_changed_is_told(tmp_path: Path) -> None:
     file.write_text(json.dumps({"big": "one"}) + "\n")
     dataset = local("{subset}")
     (row,) = each_row(opened(dataset, tmp_path, tmp_path / "cache"), dataset, [0])
-    handle = row.later("big")
+    handle = row.lazy("big")
     file.write_text(json.dumps({"big": "two!"}) + "\n")
     with pytest.raises(DataError, match="found it changed"):
         handle.texts()
@@ -86,6 +86,6 @@ def test_a_field_that_is_no_text_is_told_at_once() -> None:
     """While the row is read, with its place, and not when the first program is judged."""
     row = Row({"big": 7}, subset="part", index=0, file="part.jsonl", line=3)
     with pytest.raises(DataError, match=r"part\.jsonl, line 3"):
-        row.later("big")
+        row.lazy("big")
     with pytest.raises(DataError, match="'missing'"):
-        row.later("missing")
+        row.lazy("missing")

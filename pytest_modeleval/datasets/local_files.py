@@ -1,0 +1,71 @@
+"""Finds the files of a benchmark's subsets below the folder that --eval-data names."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pytest_modeleval.datasets.files import SUFFIXES
+from pytest_modeleval.errors import DataError
+from pytest_modeleval.fetch.source import fill_pattern
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_modeleval.datasets.sources import Dataset
+
+# A declared subset may not hold these either: the name becomes part of a test's id.
+_BAD_SUBSET = re.compile(r"[\[\]\s/\\:]")
+
+
+def find_subsets(dataset: Dataset, data_dir: Path | None) -> list[str]:
+    """The subsets that have a file below data_dir, in alphabetical order; [] if there are none or no folder.
+
+    Only patterns with {subset} count. Raises DataError for a file name that cannot name a subset.
+    """
+    found: set[str] = set()
+    for pattern in dataset.locals:
+        before, mark, after = pattern.partition("{subset}")
+        if data_dir is None or not mark:
+            continue
+        globbed = "*".join(re.sub(r"([*?[])", r"[\1]", part) for part in (before, after.replace("{subset}", "*")))
+        shape = re.escape(before) + "(?P<subset>[^/]+)" + re.escape(after).replace(re.escape("{subset}"), "(?P=subset)")
+        for suffix in SUFFIXES:
+            matcher = re.compile(shape + re.escape(suffix))
+            for path in data_dir.glob(globbed + suffix):
+                relative = path.relative_to(data_dir).as_posix()
+                if not (match := matcher.fullmatch(relative)) or match["subset"].startswith("."):
+                    continue
+                if _BAD_SUBSET.search(match["subset"]):
+                    raise DataError(
+                        f"expected a file name that can name a subset, found {match['subset']!r} with a space, colon "
+                        f"or bracket, at {path}; rename the file"
+                    )
+                found.add(match["subset"])
+    return sorted(found)
+
+
+def find_local_file(dataset: Dataset, subset: str, data_dir: Path) -> tuple[Path, str]:
+    """The file below data_dir that holds the subset, and its name below data_dir.
+
+    Raises DataError with every path tried, or with both files where two match.
+    """
+    shared = dataset.file_of(subset) if dataset.file_of is not None else subset
+    names = dict.fromkeys(fill_pattern(pattern, name) for name in (subset, shared) for pattern in dataset.locals)
+    for name in names:
+        found = [suffix for suffix in SUFFIXES if (data_dir / f"{name}{suffix}").is_file()]
+        if len(found) > 1:
+            raise DataError(
+                f"expected one file for {name}, found {' and '.join(name + suffix for suffix in found)} in {data_dir}; "
+                "remove or rename all but one"
+            )
+        if found:
+            return data_dir / f"{name}{found[0]}", f"{name}{found[0]}"
+    if not data_dir.is_dir():
+        raise DataError(f"expected a folder of data (--eval-data), found none at {data_dir}")
+    tried = ", ".join(str(data_dir / name) for name in names)
+    raise DataError(
+        f"expected a data file {tried} with one of the endings {' '.join(SUFFIXES)}, found none; "
+        "put the file there, name another folder with --eval-data DIR, "
+        + ("or leave --eval-data out to fetch the data" if dataset.remotes else "or deselect the benchmark with -k")
+    )

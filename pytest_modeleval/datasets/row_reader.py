@@ -1,0 +1,66 @@
+"""Reads the rows that were selected, from the file or the code that a manifest describes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pytest_modeleval.datasets.files import Stamp, read_records
+from pytest_modeleval.datasets.lazy import FileOffset
+from pytest_modeleval.datasets.manifest import Manifest
+from pytest_modeleval.datasets.rows import Row
+from pytest_modeleval.errors import DataError
+
+if TYPE_CHECKING:
+    from pytest_modeleval.datasets.sources import Dataset
+
+
+def read_rows(manifest: Manifest, dataset: Dataset, indices: Sequence[int]) -> list[Row]:
+    """The rows with these indices, in the order of the indices; the same index may come again.
+
+    Raises DataError: a line that is no row (with file and line), or a file that changed since it was collected.
+    """
+    rows = {row.index: row for row in each_row(manifest, dataset, indices)}
+    return [rows[index] for index in indices]
+
+
+def each_row(manifest: Manifest, dataset: Dataset, indices: Sequence[int]) -> Iterator[Row]:
+    """The rows with these indices, each once, in the order of the file; no more than one is held at a time.
+
+    Raises DataError as read_rows does.
+    """
+    if not indices:
+        return
+    outside = [index for index in indices if not 0 <= index < manifest.rows]
+    if outside:
+        raise IndexError(f"{manifest.file} has {manifest.rows} rows for {manifest.subset}; index {outside[0]} is none")
+    if manifest.path is None:
+        every = inline_rows(dataset, manifest.subset)
+        for index in sorted(set(indices)):
+            yield Row(every[index], subset=manifest.subset, index=index, file=manifest.file, line=index + 1)
+        return
+    if not manifest.path.is_file() or Stamp.of(manifest.path) != manifest.stamp:
+        raise DataError(
+            f"expected the file as it was when the tests were collected, found it changed, at {manifest.path}; "
+            "run again"
+        )
+    ordinals = manifest.ordinals
+    by_ordinal = {index if ordinals is None else ordinals[index]: index for index in indices}
+    stamp = manifest.stamp
+    for ordinal, line, fields, position in read_records(manifest.path, manifest.file, set(by_ordinal)):
+        offset = None
+        if position is not None and stamp is not None:
+            offset = partial(FileOffset, manifest.path, manifest.file, position, stamp)
+        yield Row(
+            fields, subset=manifest.subset, index=by_ordinal[ordinal], file=manifest.file, line=line, offset=offset
+        )
+
+
+def inline_rows(dataset: Dataset, subset: str) -> Sequence[Mapping[str, Any]]:
+    """The rows that the benchmark's own code makes for a subset. Raises DataError if it makes none for it."""
+    assert dataset.inline is not None
+    every = dataset.inline()
+    if subset not in every:
+        raise DataError(f"expected inline rows for subset {subset!r}, found rows for {', '.join(every) or 'none'}")
+    return every[subset]
