@@ -15,10 +15,10 @@ CHINESE = (
 
 
 def to_sample(row: Row) -> Sample:
-    response = row.text("response")
+    query, response = row.text("query"), row.text("response")
     if not response.strip():
         raise DataError(f"expected an answer in field 'response', found an empty text, in {row.where}")
-    return Sample(question=row.text("query"), target=response)
+    return Sample(question=query, target=response)
 
 
 def to_request(sample: Sample) -> Request:

@@ -21,15 +21,12 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
+from pytest_modeleval._support.child_env import child_environment
 from pytest_modeleval.errors import Ungraded
 from pytest_modeleval.records import Kind
 
 # -P: the folder of the script holds a math.py, which must not hide the standard library's.
 _COMMAND = (sys.executable, "-P", str(Path(__file__).with_name("symbolic_child.py")))
-# The variables that Python needs to start and find its packages. API keys are not among them.
-_ENVIRONMENT = frozenset(
-    {"PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "SYSTEMROOT"}
-)
 
 
 class ComparisonFailed(Exception):
@@ -121,7 +118,7 @@ class Comparer:
             stderr=subprocess.DEVNULL,
             text=True,
             encoding="utf-8",
-            env={name: value for name, value in os.environ.items() if name in _ENVIRONMENT},
+            env=child_environment(os.environ),
             start_new_session=True,
         )
         threading.Thread(

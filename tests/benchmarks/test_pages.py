@@ -156,6 +156,7 @@ def test_subsets_are_the_files(tmp_path: Path, function: Any) -> None:
         (general_mcq.test_general_mcq, "general_mcq/bad", "bad", MCQ | {"answer": "D"}, "answer"),
         (general_mcq.test_general_mcq, "general_mcq/bad", "bad", MCQ | {"choices": "pear"}, "choices"),
         (general_qa.test_general_qa, "general_qa/bad", "bad", {"question": "?"}, "query"),
+        (general_qa.test_general_qa, "general_qa/bad", "bad", QA | {"response": " "}, "response"),
         (gsm8k.test_gsm8k, "gsm8k/test", "main", SUM | {"answer": "5"}, "answer"),
         (gsm8k.test_gsm8k, "gsm8k/test", "main", SUM | {"answer": "so #### "}, "answer"),
         (aime25.test_aime25, "aime25/AIME2025-II", "AIME2025-II", PROBLEM | {"answer": "n/a"}, "answer"),

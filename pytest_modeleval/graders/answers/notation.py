@@ -109,7 +109,7 @@ _REMOVED = frozenset(
     ]
 )
 _SPACES = frozenset(("quad", "qquad", "thinspace", "medspace", "space", "enspace", "hfill", "par", "newline"))
-_COMMAND = re.compile(r"\\\\|\\not=|\\([A-Za-z]+)|\\([,;:!> ()\[\]$])")
+_COMMAND = re.compile(r"\\\\|\\not=|\\([A-Za-z]+)|\\([,;:!> ()\[\]])")
 _REPEATED_DOT = re.compile(r"(\d*\.\d*)((?:\\dot\s*\{?\d\}?)+)")
 
 
@@ -120,6 +120,10 @@ def normalise_notation(text: str) -> str:
     """
     text = _spell_scripts(text).translate(_SIGNS)
     text = _spell_fractions(text)
+    text = re.sub(r"(?<![A-Za-z])(?:US|HK|NZ|[ACRS])?\\\$", "USD ", text)
+    if text.count("$") == 1:
+        # Two of them enclose a formula, a single one is a currency.
+        text = re.sub(r"(?<![A-Za-z])(?:US|HK|NZ|[ACRS])?\$", "USD ", text)
     # A thousands separator may be followed by a negative space and a line break or space.
     text = re.sub(r"(\{,\}|,)\\!\s*", ",", text).replace("{,}", ",").replace("\\%", "%")
     text = re.sub(
@@ -169,7 +173,7 @@ def _respell(found: re.Match[str]) -> str:
     if found[0] == "\\not=":
         return r"\neq "
     if found[2] is not None:
-        return {"!": "", "$": "$"}.get(found[2], " ")
+        return "" if found[2] == "!" else " "
     name = found[1]
     if name in _SPACES:
         return " "
