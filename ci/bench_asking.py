@@ -170,6 +170,10 @@ class Discarded:
         """See client.transport.Receiver."""
         self.pieces.append(piece)
 
+    def on_cut(self) -> bool:
+        """A body that breaks off is never whole."""
+        return False
+
     def on_end(self) -> None:
         """See client.transport.Receiver."""
 

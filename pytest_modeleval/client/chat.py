@@ -10,25 +10,32 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from pytest_modeleval._support.abort import PATH as ABORT_PATH
+from pytest_modeleval._support.abort import abort_body
 from pytest_modeleval._support.retry_after import parse_retry_after
-from pytest_modeleval.client.reply import (
-    StreamAccumulator,
+from pytest_modeleval.client.failures import (
+    MAX_ERROR_CHARS,
     bad_response_error,
-    check_finish,
-    parse_json,
-    reply_from_json,
+    error_text,
+    raise_for_finish,
+    refusal,
+    too_large_error,
 )
-from pytest_modeleval.client.sse import DONE, EventLines
+from pytest_modeleval.client.json_object import BOM, parse_object
+from pytest_modeleval.client.reply import reply_from_json
+from pytest_modeleval.client.sse import STARTS, EventReader
+from pytest_modeleval.client.stream import StreamAccumulator
 from pytest_modeleval.client.transport import Transport, post
 from pytest_modeleval.errors import AttemptFailed
-from pytest_modeleval.records import JsonObject, Kind
+from pytest_modeleval.records import JsonObject
 
-RETRYABLE_STATUSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
-OVERLOAD_STATUSES = frozenset({429, 503})
 PARSE_BYTES = 32 * 1024
 """After the first token, pieces of a stream are parsed together once they have this size."""
-MAX_BODY_BYTES = 64 * 1024 * 1024
-MAX_ERROR_CHARS = 300
+MAX_BODY_BYTES = 32 * 1024 * 1024
+MAX_ERROR_BYTES = 64 * 1024
+"""Read of the body of a refusal; the rest is ignored."""
+_DECIDE_BYTES = 4096
+"""By then a body has shown whether it is a stream of events or one JSON object."""
 
 
 class ReplyListener(Protocol):
@@ -61,10 +68,9 @@ class ChatClient:
         return self._transport.send(f"{url}/chat/completions", body, self._headers, reader, done, request_id=request_id)
 
     async def abort(self, url: str, request_id: str) -> None:
-        """Drop a request on SGLang, where one whose client is gone runs on to max_tokens (SGLang issue 37833)."""
-        body = f'{{"rid":"{request_id}","abort_all":false}}'.encode()
+        """Drop a request on SGLang, see _support.abort."""
         root = url.removesuffix("/").removesuffix("/v1")
-        await post(self._transport, f"{root}/abort_request", body, self._headers, _DiscardBody())
+        await post(self._transport, root + ABORT_PATH, abort_body(request_id), self._headers, _DiscardBody())
 
     async def close(self) -> None:
         """Close all connections."""
@@ -80,6 +86,9 @@ class _DiscardBody:
     def on_data(self, piece: bytes) -> None:
         return
 
+    def on_cut(self) -> bool:
+        return False
+
     def on_end(self) -> None:
         return
 
@@ -88,19 +97,18 @@ class _ResponseReader:
     """Reads one response into a reply.
 
     Pieces of a stream are parsed at once until the first token, whose time is measured; later ones are collected up to
-    PARSE_BYTES.
+    PARSE_BYTES. A stream is recognised by its first bytes too, since some servers label it as something else.
     """
 
     __slots__ = (
         "_accumulator",
+        "_body",
+        "_events",
         "_first_s",
-        "_is_done",
+        "_is_labelled",
         "_is_stream",
-        "_lines",
         "_listener",
-        "_pieces",
         "_retry_after",
-        "_size",
         "_start_s",
         "_status",
     )
@@ -111,37 +119,52 @@ class _ResponseReader:
         self._first_s: float | None = None
         self._status = 0
         self._retry_after: str | None = None
-        self._is_stream = False
-        self._is_done = False
-        self._lines = EventLines()
+        self._is_labelled = False
+        self._is_stream: bool | None = None
+        self._events = EventReader()
         self._accumulator = StreamAccumulator()
-        self._pieces: list[bytes] = []
-        self._size = 0
+        self._body = bytearray()
 
     def on_head(self, status: int, headers: Mapping[str, str]) -> None:
         self._listener.on_data()
         self._status = status
-        self._is_stream = status == 200 and "text/event-stream" in headers.get("content-type", "")
+        self._is_labelled = "text/event-stream" in headers.get("content-type", "").lower()
+        self._is_stream = None if status == 200 else False
         self._retry_after = headers.get("retry-after")
 
     def on_data(self, piece: bytes) -> None:
         self._listener.on_data()
         if self._is_stream and self._first_s is None:
-            self._parse(self._lines.feed(piece))
+            self._parse(piece)
             return
-        self._pieces.append(piece)
-        self._size += len(piece)
-        if self._is_stream:
-            if self._size > PARSE_BYTES:
-                self._parse_pieces()
-        elif self._size > MAX_BODY_BYTES:
-            raise bad_response_error(f"the reply is longer than {MAX_BODY_BYTES} bytes", "too_large")
+        self._body += piece
+        if self._is_stream is None:
+            self._is_stream = self._recognise(self._body)
+            if self._is_stream:
+                self._parse_body()
+        elif self._is_stream:
+            if len(self._body) > PARSE_BYTES:
+                self._parse_body()
+        elif self._status != 200:
+            del self._body[MAX_ERROR_BYTES:]
+        elif len(self._body) > MAX_BODY_BYTES:
+            raise too_large_error(f"the reply is longer than {MAX_BODY_BYTES} bytes")
+
+    def on_cut(self) -> bool:
+        # Everything was said before [DONE]; a missing end of the last chunk loses nothing.
+        if not self._is_stream:
+            return False
+        try:
+            self._parse_body()
+        except AttemptFailed:
+            return False
+        return self._events.is_done and self._accumulator.is_finished
 
     def on_end(self) -> None:
         """Raises AttemptFailed if the response is no valid reply."""
         end_s = time.perf_counter()
         reply = self._read()
-        check_finish(reply)
+        raise_for_finish(reply)
         if self._first_s is not None:
             reply["first_token_s"] = round(self._first_s - self._start_s, 4)
         reply["total_s"] = round(end_s - self._start_s, 4)
@@ -149,51 +172,43 @@ class _ResponseReader:
 
     def _read(self) -> JsonObject:
         if self._status != 200:
-            raise _refusal(self._status, b"".join(self._pieces), self._retry_after)
+            retry_after_s = parse_retry_after(self._retry_after)
+            raise refusal(self._status, _error_text(bytes(self._body)), retry_after_s=retry_after_s)
+        if self._is_stream is None:
+            start = self._body.removeprefix(BOM).lstrip()
+            self._is_stream = start.startswith(STARTS) or (self._is_labelled and not start.startswith(b"{"))
         if not self._is_stream:
-            return reply_from_json(parse_json(b"".join(self._pieces)))
-        self._parse_pieces()
-        self._parse(self._lines.rest())
-        if not self._is_done and self._accumulator.finish_reason is None:
+            return reply_from_json(parse_object(self._body))
+        self._parse_body()
+        self._add(self._events.finish())
+        if not self._events.is_done and not self._accumulator.is_finished:
             raise bad_response_error("the stream ended before the answer did", "stream_cut")
         return self._accumulator.reply()
 
-    def _parse_pieces(self) -> None:
-        self._parse(self._lines.feed(b"".join(self._pieces)))
-        self._pieces.clear()
-        self._size = 0
+    def _recognise(self, body: bytearray) -> bool | None:
+        """Whether a body is a stream; None as long as there is too little of it."""
+        if len(body) >= _DECIDE_BYTES:
+            return self._is_labelled
+        start = body.removeprefix(BOM).lstrip()
+        if len(start) < max(map(len, STARTS)):
+            return None
+        return start.startswith(STARTS) or (self._is_labelled and not start.startswith(b"{"))
 
-    def _parse(self, payloads: list[bytes]) -> None:
-        for payload in payloads:
-            if payload == DONE:
-                self._is_done = True
-            elif payload and self._accumulator.add(parse_json(payload)) and self._first_s is None:
+    def _parse_body(self) -> None:
+        body, self._body = self._body, bytearray()
+        self._parse(bytes(body))
+
+    def _parse(self, data: bytes) -> None:
+        self._add(self._events.feed(data))
+
+    def _add(self, events: list[JsonObject]) -> None:
+        for event in events:
+            if self._accumulator.add(event) and self._first_s is None:
                 self._first_s = time.perf_counter()
-
-
-def _refusal(status: int, body: bytes, retry_after: str | None) -> AttemptFailed:
-    """The failure that a status other than 200 means. Its text is shown, never graded."""
-    text = _error_text(body)
-    cause = f"http_{status}"
-    if status == 400 and any(
-        word in text.lower() for word in ("context", "maximum length", "input length", "too long")
-    ):
-        cause = "context_exceeded"
-    return AttemptFailed(
-        f"the server refused the request with status {status}: {text}",
-        kind=Kind.SERVER_ERROR,
-        cause=cause,
-        is_retryable=status in RETRYABLE_STATUSES or status >= 500,
-        is_overload=status in OVERLOAD_STATUSES,
-        retry_after_s=parse_retry_after(retry_after),
-    )
 
 
 def _error_text(data: bytes) -> str:
     try:
-        found = parse_json(data)
+        return error_text(parse_object(data))
     except AttemptFailed:
         return data[:MAX_ERROR_CHARS].decode("utf-8", "replace").strip() or "(empty body)"
-    error = found.get("error", found)
-    text = error.get("message", error) if isinstance(error, dict) else error
-    return str(text)[:MAX_ERROR_CHARS]

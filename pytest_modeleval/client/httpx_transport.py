@@ -84,6 +84,7 @@ class HttpxTransport:
                 async for piece in response.aiter_bytes():
                     if piece:
                         receiver.on_data(piece)
-            receiver.on_end()
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            raise connection_error(error) from error
+            if not receiver.on_cut():
+                raise connection_error(error) from error
+        receiver.on_end()

@@ -1,38 +1,151 @@
-"""Server-sent events, as far as chat completions use them: bytes in, `data:` payloads out. Pure.
+"""Server-sent events of chat completions: bytes in, JSON objects out. Pure; linear in the number of bytes.
 
-Format: the WHATWG HTML standard, "Server-sent events". Comments, event names and ids are passed over; a payload
-spread over several data lines is not used by any chat API and would surface as malformed JSON.
+Format: the WHATWG HTML standard, "Server-sent events": a byte order mark may come first, lines end with LF, CR LF or
+CR, and an event may have several data lines. Beyond the standard, an event ends as soon as its data is a whole JSON
+object, since some servers send no blank line in between.
 """
 
 from __future__ import annotations
 
+from pytest_modeleval.client.failures import bad_response_error, raise_for_error, too_large_error
+from pytest_modeleval.client.json_object import BOM, excerpt, parse_object
 from pytest_modeleval.errors import AttemptFailed
-from pytest_modeleval.records import Kind
+from pytest_modeleval.records import JsonObject
 
 MAX_LINE_BYTES = 16 * 1024 * 1024
+MAX_STREAM_BYTES = 1024 * 1024 * 1024
+# An event over several lines is tried anew at each of them.
+_MAX_EVENT_LINES = 1000
+_MAX_EVENT_BYTES = 64 * 1024
 DONE = b"[DONE]"
+STARTS = (b"data:", b"event:", b"id:", b"retry:", b":")
 
 
-class EventLines:
-    """Cuts a stream of bytes into payloads, whatever the chunks' borders are."""
+class EventReader:
+    """Reads events from a stream of bytes, whatever the borders of its chunks are. Nothing counts after [DONE]."""
 
-    __slots__ = ("_rest",)
+    __slots__ = ("_buffer", "_event_lines", "_is_begun", "_is_error", "_partial", "_total", "is_done")
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._buffer = bytearray()
+        self._partial = b""
+        self._event_lines = 0
+        self._is_begun = False
+        self._is_error = False
+        self._total = 0
+        self.is_done = False
 
-    def feed(self, chunk: bytes) -> list[bytes]:
-        """The payloads that this chunk completes. Raises AttemptFailed for a line over MAX_LINE_BYTES."""
-        data = self._rest + chunk if self._rest else chunk
-        lines = data.split(b"\n")
-        self._rest = lines.pop()
-        if len(self._rest) > MAX_LINE_BYTES:
-            raise AttemptFailed(
-                f"the server sent a line of more than {MAX_LINE_BYTES} bytes", kind=Kind.BAD_RESPONSE, cause="too_large"
-            )
-        return [line[5:].strip() for line in lines if line.startswith(b"data:")]
+    def feed(self, chunk: bytes) -> list[JsonObject]:
+        """The events that this chunk completes. Raises AttemptFailed for what is no event, and beyond the bounds."""
+        self._total += len(chunk)
+        if self._total > MAX_STREAM_BYTES:
+            raise too_large_error(f"the server sent a stream of more than {MAX_STREAM_BYTES} bytes")
+        data: bytes | bytearray = chunk
+        if self._buffer:
+            self._buffer += chunk
+            if len(self._buffer) > MAX_LINE_BYTES:
+                raise too_large_error(f"the server sent a line of more than {MAX_LINE_BYTES} bytes")
+            if b"\n" not in chunk and b"\r" not in chunk and not self._buffer.endswith(b"\r"):
+                return []
+            data = self._buffer
+        if b"\r" in data:
+            # The CR at the end may be half of a line end.
+            keep = 1 if data.endswith(b"\r") else 0
+            tail = bytes(data[len(data) - keep :])
+            lines = bytes(data[: len(data) - keep]).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+            rest = lines.pop() + tail
+        else:
+            lines = data.split(b"\n")  # type: ignore[assignment]
+            rest = lines.pop()
+        self._buffer = bytearray(rest)
+        return self._events(lines)
 
-    def rest(self) -> list[bytes]:
-        """The payload of a last line that ended without a line break."""
-        line, self._rest = self._rest, b""
-        return [line[5:].strip()] if line.startswith(b"data:") else []
+    def finish(self) -> list[JsonObject]:
+        """The events of a last line without a line end."""
+        line = bytes(self._buffer).rstrip(b"\r")
+        self._buffer.clear()
+        events = self._events([*line.split(b"\r"), b""]) if line else []
+        if self._partial:
+            raise self._malformed()
+        return events
+
+    def _events(self, lines: list[bytes]) -> list[JsonObject]:
+        events: list[JsonObject] = []
+        for each in lines:
+            line = each
+            if not self._is_begun and line:
+                self._is_begun = True
+                line = line.removeprefix(BOM)
+            if self.is_done:
+                break
+            if line.startswith(b"data:"):
+                event = self._event(line[5:].strip())
+                if event is not None:
+                    events.append(event)
+            elif not line.strip():
+                if self._partial:
+                    raise self._malformed()
+                self._is_error = False
+            elif line.startswith(b"event:"):
+                self._is_error = line[6:].strip().lower() in (b"error", b"exception", b"fail", b"failure")
+        return events
+
+    def _event(self, payload: bytes) -> JsonObject | None:
+        """The event of a data line; None if it is not complete, is empty, or is the end of the stream."""
+        if payload == DONE:
+            self.is_done = True
+            return None
+        if self._is_error:
+            raise _error_event(payload)
+        if not payload and not self._partial:
+            return None
+        if not self._partial:
+            if payload.endswith(b"}"):
+                try:
+                    return parse_object(payload)
+                except AttemptFailed as failure:
+                    if failure.cause != "malformed_json":
+                        raise
+            elif payload[:1] not in (b"{", b""):
+                raise bad_response_error(
+                    f"expected a JSON object from the server, found {excerpt(payload)}", "malformed_json"
+                )
+        return self._continue(payload)
+
+    def _continue(self, payload: bytes) -> JsonObject | None:
+        self._partial = self._partial + b"\n" + payload if self._partial else bytes(payload)
+        self._event_lines += 1
+        if self._event_lines > _MAX_EVENT_LINES or (self._event_lines > 1 and len(self._partial) > _MAX_EVENT_BYTES):
+            raise self._malformed()
+        if self._event_lines > 1 and payload.endswith(b"}"):
+            try:
+                event = parse_object(self._partial)
+            except AttemptFailed:
+                return None
+            self._partial, self._event_lines = b"", 0
+            return event
+        return None
+
+    def _malformed(self) -> AttemptFailed:
+        partial, self._partial, self._event_lines = self._partial, b"", 0
+        try:
+            parse_object(partial)
+        except AttemptFailed as failure:
+            return failure
+        return bad_response_error(f"expected an event of one JSON object, found {excerpt(partial)}", "malformed_json")
+
+
+def _error_event(payload: bytes) -> AttemptFailed:
+    """The failure that an event named "error" reports."""
+    text = payload[:300].decode("utf-8", "replace")
+    try:
+        found = parse_object(payload)
+        raise_for_error(found if "error" in found else {"error": found})
+    except AttemptFailed as failure:
+        if failure.cause != "malformed_json":
+            return failure
+    try:
+        raise_for_error({"error": text or "an event without data"})
+    except AttemptFailed as failure:
+        return failure
+    raise AssertionError("a text that says something is an error")

@@ -30,6 +30,9 @@ class Receiver(Protocol):
     def on_data(self, piece: bytes) -> None:
         """A piece of the body, not empty."""
 
+    def on_cut(self) -> bool:
+        """The connection ended early. True if the response is complete all the same; then `on_end` follows."""
+
     def on_end(self) -> None:
         """The response is complete, and its connection is free for the next request."""
 

@@ -13,7 +13,8 @@ import trustme
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_modeleval.client.http1 import MAX_HEAD_BYTES, Http1Transport
+from pytest_modeleval.client.http1 import Http1Transport
+from pytest_modeleval.client.http1_connection import MAX_HEAD_BYTES
 from pytest_modeleval.client.httpx_transport import HttpxTransport, transport_for
 from pytest_modeleval.client.transport import post
 from pytest_modeleval.errors import AttemptFailed
@@ -39,6 +40,10 @@ class Taken:
     def on_data(self, piece: bytes) -> None:
         """Keep the piece."""
         self.body += piece
+
+    def on_cut(self) -> bool:
+        """A body that breaks off is never whole."""
+        return False
 
     def on_end(self) -> None:
         """Count the end."""

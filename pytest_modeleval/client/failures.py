@@ -1,0 +1,179 @@
+"""What counts as a failure of the server: statuses, error objects under status 200, finish reasons. Pure.
+
+A failure is never a reply: it is retried if that can help, and leaves the sample ungraded in the end.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pytest_modeleval.errors import AttemptFailed
+from pytest_modeleval.records import Kind
+
+RETRYABLE_STATUSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+OVERLOAD_STATUSES = frozenset({429, 503})
+MAX_ERROR_CHARS = 300
+MAX_REASON_CHARS = 60
+# MiniMax, error codes of base_resp: 1002 and 1039 are rate limits; 1004, 1008, 1026, 1027, 2013 and 2049 (key, balance,
+# contents, parameters) come again unchanged.
+_BASE_RESP_OVERLOAD = frozenset({1002, 1039})
+_BASE_RESP_FINAL = frozenset({1004, 1008, 1026, 1027, 2013, 2049})
+_CONTEXT_WORDS = (
+    "context",
+    "maximum length",
+    "input length",
+    "too long",
+    # vLLM 0.32 and SGLang 0.5.23, for max_tokens beyond the context.
+    "max_model_len",
+    "model supports at most",
+)
+_LENGTH = frozenset(
+    {
+        "length",
+        "max_tokens",
+        "max_token",
+        "max_output_tokens",
+        "max_completion_tokens",
+        "max_new_tokens",
+        "max_length",
+        "model_length",
+        "token_limit",
+        "length_limit",
+        "context_length",
+        "context_window",
+        "model_context_window_exceeded",
+    }
+)
+_FAILURE = re.compile(
+    r"error|fail|abort|cancel|time_?d?_?out|overload|unavailable|insufficient|exhaust|network|rate_?limit|disconnect"
+    r"|^load$|^busy$|^killed$|^incomplete$"
+)
+_NO_REASONS = frozenset({"", "null", "none", "undefined"})
+
+
+def bad_response_error(message: str, cause: str, *, is_retryable: bool = True) -> AttemptFailed:
+    """The failure of a response that is no valid reply. It is retried; no valid reply is ever discarded."""
+    return AttemptFailed(message, kind=Kind.BAD_RESPONSE, cause=cause, is_retryable=is_retryable)
+
+
+def too_large_error(message: str) -> AttemptFailed:
+    """The failure of a response beyond our bounds. It would come again, so it is not retried."""
+    return bad_response_error(message, "too_large", is_retryable=False)
+
+
+def refusal(status: int, text: str, *, retry_after_s: float | None = None) -> AttemptFailed:
+    """The failure that a status other than 200 means. Its text is shown, never graded."""
+    return AttemptFailed(
+        f"the server refused the request with status {status}: {text[:MAX_ERROR_CHARS]}",
+        kind=Kind.SERVER_ERROR,
+        cause="context_exceeded" if status == 400 and _is_about_context(text) else f"http_{status}",
+        is_retryable=status in RETRYABLE_STATUSES or status >= 500,
+        is_overload=status in OVERLOAD_STATUSES,
+        retry_after_s=retry_after_s,
+    )
+
+
+def error_text(found: Mapping[str, Any]) -> str:
+    """The message of an error object in its usual places, at most MAX_ERROR_CHARS."""
+    error = found.get("error", found)
+    text = error.get("message", error) if isinstance(error, dict) else error
+    return str(text)[:MAX_ERROR_CHARS]
+
+
+def raise_for_error(found: Mapping[str, Any]) -> None:
+    """Raise AttemptFailed if a JSON object that came with status 200 reports a failure."""
+    error = found.get("error")
+    if _says_something(error):
+        raise _failure_in_body(error_text(found), error.get("code") if isinstance(error, dict) else None)
+    if found.get("object") == "error":
+        raise _failure_in_body(str(found.get("message")), found.get("code"))
+    base = found.get("base_resp")
+    if isinstance(base, dict) and _number(base.get("status_code")):
+        _raise_for_base_resp(base)
+    for name in ("error_msg", "error_message", "errorMsg", "errorMessage"):
+        if isinstance(found.get(name), str) and found[name].strip():
+            raise _failure_in_body(found[name], found.get("error_code") or found.get("code"))
+    if "choices" not in found:
+        code = _number(found.get("status_code")) or _number(found.get("code")) or _number(found.get("status"))
+        if code >= 400 or "detail" in found or (code and "message" in found):
+            raise _failure_in_body(str(found.get("message") or found.get("detail") or found), code)
+
+
+def raise_for_choice(choice: Mapping[str, Any]) -> None:
+    """Raise AttemptFailed if a choice carries an error object of its own."""
+    if _says_something(choice.get("error")):
+        raise_for_error({"error": choice["error"]})
+
+
+def finish_class(reason: object) -> str:
+    """One of "none" (not finished), "length" (cut at a limit), "failure" (of the server), "end" (any other reason)."""
+    name = _normalised(reason)
+    if name in _NO_REASONS:
+        return "none"
+    if name in _LENGTH:
+        return "length"
+    return "failure" if _FAILURE.search(name) else "end"
+
+
+def raise_for_finish(reply: Mapping[str, Any]) -> None:
+    """Raise AttemptFailed for a reply that the server did not bring to an end."""
+    for reason in (reply.get("finish_reason"), reply.get("native_finish_reason")):
+        if finish_class(reason) == "failure":
+            name = re.sub(r"[^a-z0-9_]+", "_", _normalised(reason))[:40]
+            raise AttemptFailed(
+                f"the server gave up the request (finish_reason {str(reason)[:MAX_REASON_CHARS]})",
+                kind=Kind.SERVER_ERROR,
+                cause=f"finish_{name}",
+            )
+    if finish_class(reply.get("finish_reason")) == "none":
+        raise bad_response_error("the reply has no finish_reason, so it may be incomplete", "no_finish_reason")
+
+
+def _normalised(reason: object) -> str:
+    if reason is None:
+        return ""
+    return str(reason)[:MAX_REASON_CHARS].strip().lower().replace("-", "_").replace(" ", "_")
+
+
+def _says_something(error: object) -> bool:
+    """An error of {}, "", false or [] beside a valid answer reports nothing."""
+    if isinstance(error, dict):
+        return any(_says_something(entry) for entry in error.values())
+    return bool(error)
+
+
+def _raise_for_base_resp(base: Mapping[str, Any]) -> None:
+    code = _number(base.get("status_code"))
+    text = str(base.get("status_msg") or "no message")[:MAX_ERROR_CHARS]
+    raise AttemptFailed(
+        f"the server answered with error {code}: {text}",
+        kind=Kind.SERVER_ERROR,
+        cause="error_in_body",
+        is_retryable=code not in _BASE_RESP_FINAL,
+        is_overload=code in _BASE_RESP_OVERLOAD,
+    )
+
+
+def _failure_in_body(text: str, code: object) -> AttemptFailed:
+    status = _number(code)
+    is_final = 400 <= status < 500 and status not in RETRYABLE_STATUSES
+    return AttemptFailed(
+        f"the server answered with an error: {text[:MAX_ERROR_CHARS]}",
+        kind=Kind.SERVER_ERROR,
+        cause="context_exceeded" if status == 400 and _is_about_context(text) else "error_in_body",
+        is_retryable=not is_final,
+        is_overload=status in OVERLOAD_STATUSES,
+    )
+
+
+def _is_about_context(text: str) -> bool:
+    return any(word in text.lower() for word in _CONTEXT_WORDS)
+
+
+def _number(value: object) -> int:
+    """A code as a number, which may come as text; 0 for anything else."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if abs(value) < 10**9 else 0
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 9 else 0

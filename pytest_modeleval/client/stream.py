@@ -1,0 +1,161 @@
+"""The events of a streamed chat completion become one reply. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pytest_modeleval.client.call_stream import CallStream
+from pytest_modeleval.client.failures import (
+    bad_response_error,
+    finish_class,
+    raise_for_choice,
+    raise_for_error,
+    too_large_error,
+)
+from pytest_modeleval.client.reply import MAX_TEXT_CHARS, choice_index, make_reply, split_parts
+from pytest_modeleval.records import JsonObject
+
+
+class StreamAccumulator:
+    """Collects the deltas of one choice: the one with index 0."""
+
+    __slots__ = (
+        "_calls",
+        "_content",
+        "_finish_reason",
+        "_index",
+        "_model",
+        "_native_finish_reason",
+        "_reasoning",
+        "_response_id",
+        "_size",
+        "_usage",
+    )
+
+    def __init__(self) -> None:
+        self._content: list[str] = []
+        self._reasoning: list[str] = []
+        self._calls: CallStream | None = None
+        self._size = 0
+        self._index: int | None = None
+        self._finish_reason: str | None = None
+        self._native_finish_reason: str | None = None
+        self._usage: Mapping[str, Any] | None = None
+        self._model = ""
+        self._response_id = ""
+
+    @property
+    def is_finished(self) -> bool:
+        """A finish reason came."""
+        return self._finish_reason is not None
+
+    def add(self, event: Mapping[str, Any]) -> bool:
+        """Add one event. True if it carried a piece of the reply. Raises AttemptFailed."""
+        if event.get("error") or "choices" not in event or "base_resp" in event or "error_msg" in event:
+            raise_for_error(event)
+        usage = event.get("usage")
+        if usage:
+            self._usage = usage
+        if not self._response_id:
+            self._response_id = str(event.get("id") or "")
+            self._model = str(event.get("model") or "")
+        choices = event.get("choices")
+        if not choices:
+            return False
+        try:
+            choice = choices[0] if len(choices) == 1 else self._ours(choices)
+            if not self._is_ours(choice):
+                return False
+            return self._add_choice(choice)
+        except (AttributeError, KeyError, IndexError, TypeError) as error:
+            raise bad_response_error(
+                f"a streamed event has not the form of a chat completion: {error}", "malformed_event"
+            ) from error
+
+    def reply(self) -> JsonObject:
+        """The whole reply, as the journal keeps it."""
+        return make_reply(
+            content="".join(self._content),
+            reasoning="".join(self._reasoning),
+            calls=self._calls.calls() if self._calls is not None else [],
+            finish_reason=self._finish_reason,
+            native_finish_reason=self._native_finish_reason,
+            usage=self._usage,
+            model=self._model,
+            response_id=self._response_id,
+        )
+
+    def _ours(self, choices: Any) -> Any:
+        return next((choice for choice in choices if choice_index(choice) == (self._index or 0)), choices[0])
+
+    def _is_ours(self, choice: Mapping[str, Any]) -> bool:
+        """Some servers send other choices than the one that was asked for; a reply mixed of two is none."""
+        index = choice_index(choice)
+        if self._index is None:
+            self._index = index
+        elif index == 0 != self._index:
+            raise bad_response_error("the stream mixes two choices", "malformed_event")
+        return index == self._index
+
+    def _add_choice(self, choice: Mapping[str, Any]) -> bool:
+        if choice.get("error"):
+            raise_for_choice(choice)
+        self._add_reason(choice)
+        delta = choice.get("delta")
+        if not delta:
+            # A last event may repeat the whole message.
+            delta = self._missing_part(choice.get("message") or {"content": choice.get("text")})
+        content = delta.get("content")
+        reasoning = delta.get("reasoning_content") or delta.get("reasoning")
+        calls = delta.get("tool_calls")
+        if content:
+            if not isinstance(content, str):
+                _check_parts(content)
+                content, thinking = split_parts(content)
+                reasoning = reasoning or thinking
+            self._take(self._content, content)
+        if reasoning:
+            if not isinstance(reasoning, str):
+                _check_parts(reasoning)
+                reasoning = "".join(split_parts(reasoning))
+            self._take(self._reasoning, reasoning)
+        if calls:
+            if self._calls is None:
+                self._calls = CallStream()
+            self._grow(self._calls.add(calls))
+        return bool(content or reasoning or calls)
+
+    def _add_reason(self, choice: Mapping[str, Any]) -> None:
+        for name, reason in (("", choice.get("finish_reason")), ("native", choice.get("native_finish_reason"))):
+            kind = finish_class(reason) if reason is not None else "none"
+            if kind == "none":
+                continue
+            if name:
+                if finish_class(self._native_finish_reason) != "failure":
+                    self._native_finish_reason = str(reason)
+            elif finish_class(self._finish_reason) != "failure":
+                # A failure stays one, whatever is sent after it.
+                self._finish_reason = str(reason)
+
+    def _missing_part(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The part of a whole message that is not there yet."""
+        if not self._size:
+            return message
+        content, _ = split_parts(message.get("content"))
+        known = "".join(self._content)
+        return {"content": content[len(known) :] if content.startswith(known) else content}
+
+    def _take(self, pieces: list[str], piece: str) -> None:
+        self._grow(len(piece))
+        pieces.append(piece)
+
+    def _grow(self, size: int) -> None:
+        self._size += size
+        if self._size > MAX_TEXT_CHARS:
+            raise too_large_error(f"the reply is longer than {MAX_TEXT_CHARS} characters")
+
+
+def _check_parts(value: object) -> None:
+    if not isinstance(value, list | dict):
+        raise bad_response_error(f"expected text in a streamed event, found {type(value).__name__}", "malformed_event")
