@@ -106,6 +106,9 @@ class ModelFacts:
     tool_calls: str = "native"
     """"native" or "text", see declaration.Model."""
 
+    other_names: tuple[str, ...] = ()
+    """Further names of the same model, which replies may carry."""
+
     @property
     def served(self) -> str:
         """The server's name for it, sent with every request."""
@@ -129,9 +132,11 @@ class ModelFacts:
             "identity": self.identity,
             "context_tokens": self.context_tokens,
             "tool_calls": self.tool_calls,
+            "other_names": list(self.other_names),
         }
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> ModelFacts:
         """The reverse of as_json."""
-        return cls(**{**stored, "server": ServerFacts.from_json(stored["server"])})
+        names = tuple(stored.get("other_names") or ())
+        return cls(**{**stored, "server": ServerFacts.from_json(stored["server"]), "other_names": names})

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_modeleval.client.chat import ChatClient
+from pytest_modeleval.client.failures import bad_response_error
 from pytest_modeleval.dispatch.idle_timeout import IdleTimeout
 from pytest_modeleval.dispatch.limit import Limiter
 from pytest_modeleval.dispatch.replicas import Replicas
@@ -55,6 +56,8 @@ class DispatchState:
     health: ServerHealth
     sends_id: bool
     """Bodies carry the request's id as `rid`."""
+    check_reply: Callable[[JsonObject], None] | None = None
+    """Raises AttemptFailed for a valid reply that does not count."""
     counters: Counters = field(default_factory=Counters)
     in_flight: set[Attempt] = field(default_factory=set)
     id_prefix: str = field(default_factory=lambda: f"modeleval-{uuid.uuid4().hex}")
@@ -126,6 +129,7 @@ class Attempt:
 
     def on_complete(self, reply: JsonObject) -> None:
         self.on_data()
+        self._check(reply)
         self.on_reply(reply, self.number)
         self.reply = reply
         state = self.state
@@ -136,6 +140,19 @@ class Attempt:
         state.counters.answered += 1
         state.counters.completion_tokens += (reply.get("usage") or {}).get("completion_tokens") or 0
         self.detach()
+
+    def _check(self, reply: JsonObject) -> None:
+        """Refuse a reply to another request, which an unasked second response on a kept connection can be.
+
+        SGLang answers with our `rid` as id, vLLM with one that contains our X-Request-Id.
+        """
+        prefix = self.state.id_prefix
+        reply_id = reply.get("id") or ""
+        at = reply_id.find(prefix)
+        if at >= 0 and not _has_number(reply_id[at + len(prefix) + 1 :], self.request_id[len(prefix) + 1 :]):
+            raise bad_response_error("the response belongs to another request", "other_request")
+        if self.state.check_reply is not None:
+            self.state.check_reply(reply)
 
     def detach(self) -> None:
         """Give back slot and replica. Has an effect once, however the attempt ended."""
@@ -173,3 +190,8 @@ class Attempt:
             cause="sample_timeout",
             is_retryable=False,
         )
+
+
+def _has_number(text: str, number: str) -> bool:
+    """True if a text begins with this number and no further digit."""
+    return text.startswith(number) and not text[len(number) : len(number) + 1].isdigit()

@@ -28,8 +28,10 @@ class Dispatcher:
     """Sends one request at a time per caller, for many callers at once, in one event loop.
 
     on_failure(request, item, attempt, failure): called for every failed attempt before it is retried.
+    check_reply(reply): raises AttemptFailed for a valid reply that does not count.
     abort(url, request_id): makes a server drop a request that is no longer wanted; None if the server cannot. Bodies
-    then carry their id as `rid`. monitor: see dispatch.replicas; read several times a second.
+    then carry their id as `rid`.
+    monitor: see dispatch.replicas; read several times a second.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Dispatcher:
         in_flight: int,
         idle_timeout_s: float | None,
         on_failure: Callable[[PendingRequest, ItemKey, int, AttemptFailed], None],
+        check_reply: Callable[[JsonObject], None] | None = None,
         abort: Callable[[str, str], Awaitable[None]] | None = None,
         monitor: ServerMonitor | None = None,
     ) -> None:
@@ -47,7 +50,14 @@ class Dispatcher:
         self._replicas = Replicas(urls, limit=in_flight, monitor=monitor)
         self._limiter = Limiter(in_flight)
         self._health = ServerHealth(max_failures=max(50, 2 * in_flight))
-        self._state = DispatchState(client, self._replicas, self._limiter, self._health, sends_id=abort is not None)
+        self._state = DispatchState(
+            client,
+            self._replicas,
+            self._limiter,
+            self._health,
+            sends_id=abort is not None,
+            check_reply=check_reply,
+        )
         self._idle_timeout_s = idle_timeout_s
         self._on_failure = on_failure
         self._abort = abort

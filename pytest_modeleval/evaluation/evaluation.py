@@ -240,6 +240,7 @@ class Evaluation:
             in_flight=options.in_flight,
             idle_timeout_s=options.idle_timeout_s,
             on_failure=self._site.record_failure,
+            check_reply=self._site.check_reply,
             abort=client.abort if options.can_abort else None,
             monitor=options.monitor,
         )

@@ -11,12 +11,13 @@ from typing import Any, TypeVar
 import orjson
 
 from pytest_modeleval.client.body import encode_body, prompt_digest, request_key, seed_of
-from pytest_modeleval.client.reply import response_from_reply
+from pytest_modeleval.client.reply import mark_cut_call, response_from_reply
 from pytest_modeleval.declaration import Benchmark, Grader
 from pytest_modeleval.dispatch.attempt import PendingRequest
 from pytest_modeleval.dispatch.balance import prefix_key
 from pytest_modeleval.dispatch.dispatcher import Dispatcher
 from pytest_modeleval.dispatch.idle_timeout import sample_limit_s
+from pytest_modeleval.dispatch.reply_model import ReplyModel
 from pytest_modeleval.errors import AttemptFailed, Ungraded
 from pytest_modeleval.evaluation.planned_items import PlannedItem
 from pytest_modeleval.evaluation.verdict import grade_of
@@ -106,11 +107,15 @@ class ModelHandle:
         self._occurrences[digest] = occurrence + 1
         journal_key = request_key(hashed, repeat=key.repeat, occurrence=occurrence, identity=runner.model.identity)
         reply = runner.stored_reply(journal_key)
-        if reply is None:
-            limit_s = sample_limit_s(_max_tokens(request, self._item.plan.params), fixed_s=runner.sample_timeout_s)
+        if reply is not None:
+            runner.check_stored_reply(reply)
+        else:
+            max_tokens = _max_tokens(request, self._item.plan.params)
+            limit_s = sample_limit_s(max_tokens, fixed_s=runner.sample_timeout_s)
             prefix = prefix_key(request.messages, request.tools) if len(runner.model.urls) > 1 else None
             pending = PendingRequest(journal_key, body, key.benchmark, limit_s, prefix)
-            reply = await runner.ask(pending, self._item.key, compress_request(request, body, self._before))
+            stored_request = compress_request(request, body, self._before)
+            reply = await runner.ask(pending, self._item.key, stored_request, max_tokens)
         response = response_from_reply(reply)
         self._before = request, journal_key
         self.last, self.last_key = response, journal_key
@@ -140,6 +145,10 @@ class ItemRunner:
     started: set[ItemKey] = field(default_factory=set)
     """Items whose work has begun; kept only with skip_reason."""
     _grades_ahead: dict[str, bool] = field(default_factory=dict)
+    _reply_model: ReplyModel = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._reply_model = ReplyModel(self.model.served, (*self.model.other_names, self.model.server.root))
 
     async def open(self) -> None:
         if self.make_dispatcher is not None:
@@ -199,12 +208,26 @@ class ItemRunner:
             return None
         return _reply_at(place)
 
-    async def ask(self, pending: PendingRequest, key: ItemKey, stored_request: Mapping[str, Any]) -> JsonObject:
+    def check_reply(self, reply: JsonObject) -> None:
+        """Raise AttemptFailed for a reply of another model."""
+        self._reply_model.check(reply.get("model") or "")
+
+    def check_stored_reply(self, reply: JsonObject) -> None:
+        """Raise Ungraded for a stored reply of another model."""
+        try:
+            self.check_reply(reply)
+        except AttemptFailed as failure:
+            raise Ungraded(str(failure), kind=failure.kind, cause=failure.cause) from failure
+
+    async def ask(
+        self, pending: PendingRequest, key: ItemKey, stored_request: Mapping[str, Any], max_tokens: object
+    ) -> JsonObject:
         """A reply of the server, journaled before it is used. stored_request: the request as the journal keeps it."""
         if self.dispatcher is None:
             raise _not_stored("answer to this very request (was the prompt or a parameter changed since?)")
 
         def write(reply: JsonObject, attempts: int) -> None:
+            mark_cut_call(reply, max_tokens)
             line = {
                 "type": "response",
                 "key": pending.key,

@@ -103,6 +103,7 @@ def connect(
         identity=facts.identity,
         context_tokens=context,
         tool_calls=_choose_tool_calls(profile.tool_calls if profile is not None else "detect", facts),
+        other_names=(settings.model, *(profile.served_names if profile is not None else ())),
     )
     notes = list(facts.notes)
     if not opened.is_ours and (unused := _launch_settings(settings)):

@@ -22,6 +22,7 @@ class Answer:
     calls: tuple[tuple[str, str], ...] = ()
     tokens: int = 5
     delay_s: float = 0.0
+    model: str = "m"
 
 
 @dataclass(frozen=True)
@@ -234,7 +235,7 @@ async def _act(act: Act, body: dict[str, Any], reader: asyncio.StreamReader, wri
             _event(writer, {"choices": [{"index": 0, "delta": {"reasoning_content": act.reasoning}}]})
         half = len(act.text) // 2
         for piece in filter(None, (act.text[:half], act.text[half:])):
-            _event(writer, {"id": "r", "model": "m", "choices": [{"index": 0, "delta": {"content": piece}}]})
+            _event(writer, {"id": "r", "model": act.model, "choices": [{"index": 0, "delta": {"content": piece}}]})
         if calls:
             _event(writer, {"choices": [{"index": 0, "delta": {"tool_calls": calls}}]})
         _event(writer, {"choices": [{"index": 0, "delta": {}, "finish_reason": act.finish}]})
