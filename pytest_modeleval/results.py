@@ -15,6 +15,10 @@ from pytest_modeleval.records import Advice, ItemKey, Kind, Outcome
 PASSED, FAILED, CANNOT_JUDGE = "passed", "failed", "cannot judge"
 
 
+# A gate that finds no effect smaller than this, as a fraction, is called blind below that effect where it passes.
+BLIND_ABOVE = 0.05
+
+
 @dataclass(frozen=True, slots=True)
 class Score:
     """The score of one subset."""
@@ -166,6 +170,13 @@ class GateVerdict:
     newly_wrong: int | None = None
     newly_right: int | None = None
     """Questions whose value fell or rose against the baseline."""
+
+    @property
+    def label(self) -> str:
+        """The verdict for people: a pass says how large an effect it may have missed, where that is large."""
+        if self.verdict != PASSED or self.detectable is None or self.detectable <= BLIND_ABOVE:
+            return self.verdict
+        return f"{self.verdict}, blind below {100 * self.detectable:.1f} points"
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ def difference_text(found: Difference) -> str:
         interval = f" (95 % {signed_points(found.low)} to {signed_points(found.high)})"
     counts = f"{found.losses} newly wrong, {found.gains} newly right of {found.n}"
     change = f"{signed_points(found.change)} points{interval}"
-    p = f"p {p_text(found.p)}, after Holm {p_text(found.adjusted_p)}"
+    p = f"p {p_text(found.p)}, after Holm {p_text(found.adjusted_p)} (two-sided)"
     if found.adjusted_p <= _ALPHA:
         return f"{one} to {other}: {change}, {'worse' if found.change < 0 else 'better'}: {counts}; {p}."
     sees = f"drops of {points(found.detectable)} or more" if found.detectable is not None else "no drop at all"

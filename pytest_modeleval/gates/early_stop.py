@@ -19,7 +19,7 @@ from pytest_modeleval.gates.betting import Wealth
 from pytest_modeleval.gates.exact_tests import holm
 from pytest_modeleval.gates.gate import Gate, GateFile
 from pytest_modeleval.gates.kinds import KINDS
-from pytest_modeleval.gates.scope import Claim, PlannedScope
+from pytest_modeleval.gates.scope import Claim, planned_scopes
 from pytest_modeleval.metrics import Aggregate, Question
 from pytest_modeleval.records import ItemKey, Outcome
 from pytest_modeleval.results import Baseline, ExperimentIdentity
@@ -50,7 +50,7 @@ class _Track:
         self.gate = gate
         self.claim = claim
         self.against = Wealth(claim.worst, claim.best)
-        self.is_impossible = claim.is_impossible or not claim.questions
+        self.is_impossible = bool(claim.obstacle) or not claim.questions
         # Questions share a cluster, so that they are no independent bets: the fixed test on all of them is used.
         self.is_whole_set = False
         self._towards = Wealth(claim.best, claim.worst)
@@ -133,23 +133,13 @@ class EarlyStop:
         self._repeats: dict[tuple[str, Question], int] = {}
         self._arrived: dict[tuple[str, Question], list[Outcome]] = {}
         self._finished: dict[str, dict[Question, list[Outcome]]] = {}
-        questions: dict[str, list[Question]] = {}
         for key in plan:
-            question = (key.subset, key.sample)
-            if (key.benchmark, question) not in self._repeats:
-                questions.setdefault(key.benchmark, []).append(question)
-            self._repeats[key.benchmark, question] = self._repeats.get((key.benchmark, question), 0) + 1
-        self._tracks: list[_Track] = []
-        for gate in gates.gates:
-            planned = PlannedScope(
-                gate=gate,
-                metric=metrics.get(gate.benchmark, "mean_acc"),
-                questions=[q for q in questions.get(gate.benchmark, ()) if gate.subset in ("", q[0])],
-                declared=(aggregates or {}).get(gate.benchmark, ()),
-                baseline=baseline,
-                identity=(identities or {}).get(gate.benchmark),
-            )
-            self._tracks.append(_Track(gate, KINDS[gate.kind].observe(planned)))
+            place = (key.benchmark, (key.subset, key.sample))
+            self._repeats[place] = self._repeats.get(place, 0) + 1
+        scopes = planned_scopes(
+            gates, plan, baseline, metrics=metrics, identities=identities or {}, aggregates=aggregates or {}
+        )
+        self._tracks = [_Track(planned.gate, KINDS[planned.gate.kind].observe(planned)) for planned in scopes]
         self._scopes = {(benchmark, question[0]) for benchmark, question in self._repeats}
         self._closed: tuple[frozenset[str], frozenset[tuple[str, str]]] | None = None
         # Asked for far more often than it can change.

@@ -50,7 +50,7 @@ def _observe(planned: PlannedScope) -> Claim:
     gate = planned.gate
     weights = planned.weights_of(planned.questions)
     if not weights:
-        return impossible(planned.questions)
+        return impossible(planned.questions, f"{gate.scope}: not all of its parts are in this run")
     heaviest = max(weights.values())
 
     def shortfall(question: Question, outcomes: Sequence[Outcome]) -> float | None:

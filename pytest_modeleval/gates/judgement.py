@@ -19,6 +19,7 @@ from pytest_modeleval.gates.scope import Scope
 from pytest_modeleval.gates.verdict_text import explain
 from pytest_modeleval.records import ItemKey, Kind, Outcome
 from pytest_modeleval.results import (
+    BLIND_ABOVE,
     CANNOT_JUDGE,
     FAILED,
     PASSED,
@@ -242,6 +243,18 @@ def _looked_at_early(found: Measurement, early: EarlyStop) -> Measurement:
     return replace(found, p=p, is_early=True, detectable=lambda alpha: found.detectable_early(planned, alpha))
 
 
+def _is_blind(found: Measurement, detectable: float) -> bool:
+    """The gate could not have seen what it must see.
+
+    That is its `detect`; without one, the distance at which the bare number lies beyond a fixed limit, where that is
+    more than a few points: a score of 0.55 does not pass a floor of 0.80 because there were only 20 questions. (A run
+    that stopped early has settled its verdict by then.)
+    """
+    if found.gate.detect is not None:
+        return detectable > found.gate.detect
+    return not found.is_early and BLIND_ABOVE < found.beyond < detectable
+
+
 def _decide(found: Measurement, adjusted: Mapping[str, float], family: int, looks: int) -> Judgement:
     gate = found.gate
     if found.obstacle:
@@ -255,7 +268,7 @@ def _decide(found: Measurement, adjusted: Mapping[str, float], family: int, look
     verdict, is_undecided = FAILED if p <= alpha else PASSED, False
     if verdict == PASSED and (detectable is None or detectable > found.most_detectable):
         verdict, is_undecided, detectable = CANNOT_JUDGE, True, None
-    elif verdict == PASSED and gate.detect is not None and detectable is not None and detectable > gate.detect:
+    elif verdict == PASSED and detectable is not None and _is_blind(found, detectable):
         verdict, is_undecided = CANNOT_JUDGE, True
     text = explain(found, verdict, p=p, alpha=alpha, family=family, looks=looks, detectable=detectable)
     return Judgement(

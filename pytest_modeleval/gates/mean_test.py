@@ -61,7 +61,8 @@ def measure_mean(
         high=high,
         n=len(keys),
         p=p if gate.is_confident else None,
-        is_beyond=mean < limit - _ROUNDING if is_floor else mean > limit + _ROUNDING,
+        is_beyond=(limit - mean if is_floor else mean - limit) > _ROUNDING,
+        beyond=max(0.0, limit - mean if is_floor else mean - limit),
         detectable=detectable,
         detectable_early=lambda planned, alpha: power.detectable_shortfall_early(
             planned, limit, alpha=alpha, is_floor=is_floor

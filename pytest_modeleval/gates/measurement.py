@@ -34,6 +34,9 @@ class Measurement:
     is_undecided: bool = False
     """More repeats or questions could remove the obstacle."""
 
+    lacks_baseline: bool = False
+    """The obstacle is that there is nothing yet to compare with."""
+
     seen: float | None = None
     """The score, share or quantile."""
 
@@ -49,6 +52,9 @@ class Measurement:
 
     is_beyond: bool = False
     """The bare number is beyond the limit."""
+
+    beyond: float = 0.0
+    """By how much, as a fraction of questions; for gates that compare with a fixed limit."""
 
     detectable: Detectable = finds_nothing
 

@@ -20,7 +20,7 @@ from pytest_modeleval.gates.rules import FRACTION, SHARE
 from pytest_modeleval.gates.scope import Claim, PlannedScope, Scope, impossible
 from pytest_modeleval.metrics import Question, subset_weights
 from pytest_modeleval.records import Outcome
-from pytest_modeleval.results import FAILED, PASSED, Baseline
+from pytest_modeleval.results import FAILED, PASSED, Baseline, ExperimentIdentity
 
 # Smaller differences of a score are rounding.
 _NO_CHANGE = 5e-6
@@ -39,17 +39,9 @@ def _parse(table: Mapping[str, Any]) -> dict[str, Any]:
 
 def _measure(scope: Scope) -> Measurement:
     gate, baseline = scope.gate, scope.baseline
-    if baseline is None:
-        return cannot_judge(
-            gate,
-            f"{gate.scope}: there is no baseline; make one with --eval-bless FILE, name it with --eval-baseline FILE",
-        )
-    if difference := why_incomparable(baseline.identities.get(gate.benchmark), scope.identity, gate.benchmark):
-        return cannot_judge(
-            gate,
-            f"{gate.scope} cannot be compared with {baseline.label}: {difference};"
-            " ask in the same way, or bless a new baseline with --eval-bless FILE",
-        )
+    if obstacle := _obstacle(gate, baseline, scope.identity):
+        return replace(cannot_judge(gate, obstacle), lacks_baseline=_lacks_baseline(gate, baseline))
+    assert baseline is not None
     aggregate = (scope.declared, gate.aggregate) if gate.aggregate else None
     pairs = pair(
         question_values(scope.then, scope.metric), question_values(scope.now, scope.metric), aggregate=aggregate
@@ -86,6 +78,23 @@ def _measure(scope: Scope) -> Measurement:
     return found
 
 
+def _obstacle(gate: Gate, baseline: Baseline | None, identity: ExperimentIdentity | None) -> str:
+    """Why nothing of the baseline can be compared with a run that asks like this; "" if something can."""
+    if baseline is None:
+        return f"{gate.scope}: there is no baseline; make one with --eval-bless FILE, name it with --eval-baseline FILE"
+    difference = why_incomparable(baseline.identities.get(gate.benchmark), identity, gate.benchmark)
+    if not difference:
+        return ""
+    return (
+        f"{gate.scope} cannot be compared with {baseline.label}: {difference};"
+        " ask in the same way, or bless a new baseline with --eval-bless FILE"
+    )
+
+
+def _lacks_baseline(gate: Gate, baseline: Baseline | None) -> bool:
+    return baseline is None or gate.benchmark not in baseline.identities
+
+
 def _missing_parts(scope: Scope, pairs: Pairs) -> list[str]:
     """Subsets of the aggregate that have a score here and no pair: without them the weights would be other ones."""
     if not scope.gate.aggregate:
@@ -112,8 +121,9 @@ def known_flip_rate(gate: Gate, baseline: Baseline, now: Sequence[Outcome]) -> f
 
 def _observe(planned: PlannedScope) -> Claim:
     gate, baseline = planned.gate, planned.baseline
-    if baseline is None or why_incomparable(baseline.identities.get(gate.benchmark), planned.identity, gate.benchmark):
-        return impossible(planned.questions)
+    if obstacle := _obstacle(gate, baseline, planned.identity):
+        return impossible(planned.questions, obstacle, lacks_baseline=_lacks_baseline(gate, baseline))
+    assert baseline is not None
     then = [outcome for key, outcome in baseline.outcomes.items() if key.benchmark == gate.benchmark]
     before = {
         question: found.value
@@ -122,7 +132,9 @@ def _observe(planned: PlannedScope) -> Claim:
     }
     weights = planned.weights_of([question for question in planned.questions if question in before])
     if not weights:
-        return impossible(planned.questions)
+        return impossible(
+            planned.questions, f"{gate.scope}: its questions, or those of one of its parts, are not in {baseline.label}"
+        )
     heaviest = max(weights.values())
 
     def drop(question: Question, outcomes: Sequence[Outcome]) -> float | None:

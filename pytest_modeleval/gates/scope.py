@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_modeleval.gates.evidence import count_by_subset, question_weights
-from pytest_modeleval.gates.gate import Gate
+from pytest_modeleval.gates.gate import Gate, GateFile
 from pytest_modeleval.metrics import Aggregate, Question, subset_weights
-from pytest_modeleval.records import Outcome
+from pytest_modeleval.records import ItemKey, Outcome
 from pytest_modeleval.results import AggregateScore, Baseline, ExperimentIdentity, Score
 
 
@@ -86,10 +86,49 @@ class Claim:
     best: float
     """Badness is never above best."""
 
-    is_impossible: bool = False
-    """No answer can judge the gate."""
+    obstacle: str = ""
+    """Why no answer can judge the gate, without its full stop; "" if answers can."""
+
+    lacks_baseline: bool = False
+    """The obstacle is that there is nothing yet to compare with."""
+
+    def least_p(self) -> float:
+        """No p-value of the gate can be smaller, however bad the answers.
+
+        The largest stake on the worst answer multiplies the wealth of a bettor by (worst + best) / worst; the exact
+        tests, which look once, have the same bound: (1 - floor)^n, ceiling^n, ((1 + margin) / 2)^n.
+        """
+        return float((self.worst / (self.worst + self.best)) ** len(self.questions))
 
 
-def impossible(questions: Sequence[Question]) -> Claim:
+def impossible(questions: Sequence[Question], obstacle: str, *, lacks_baseline: bool = False) -> Claim:
     """The claim of a gate that cannot be judged whatever is answered."""
-    return Claim(questions, lambda _question, _outcomes: None, 1.0, 1.0, is_impossible=True)
+    return Claim(
+        questions, lambda _question, _outcomes: None, 1.0, 1.0, obstacle=obstacle, lacks_baseline=lacks_baseline
+    )
+
+
+def planned_scopes(
+    gates: GateFile,
+    plan: Iterable[ItemKey],
+    baseline: Baseline | None,
+    *,
+    metrics: Mapping[str, str],
+    identities: Mapping[str, ExperimentIdentity],
+    aggregates: Mapping[str, Sequence[Aggregate]],
+) -> list[PlannedScope]:
+    """What each gate can see of a run that asks these items, in this order."""
+    questions: dict[str, dict[Question, None]] = {}
+    for key in plan:
+        questions.setdefault(key.benchmark, {})[key.subset, key.sample] = None
+    return [
+        PlannedScope(
+            gate=gate,
+            metric=metrics.get(gate.benchmark, "mean_acc"),
+            questions=[q for q in questions.get(gate.benchmark, ()) if gate.subset in ("", q[0])],
+            declared=aggregates.get(gate.benchmark, ()),
+            baseline=baseline,
+            identity=identities.get(gate.benchmark),
+        )
+        for gate in gates.gates
+    ]

@@ -40,6 +40,7 @@ def _sensitivity(found: Measurement, verdict: str, detectable: float | None) -> 
         missing = f"no {kind.effect}, however large, would be found four times in five"
         return f"{missing}: so few questions prove nothing" if verdict == CANNOT_JUDGE else missing
     text = kind.sensitivity(gate, detectable)
-    if verdict == CANNOT_JUDGE and gate.detect is not None:
-        text += f", but it must find {points(gate.detect)} (detect): ask more questions or repeats"
-    return text
+    if verdict != CANNOT_JUDGE:
+        return text
+    wanted = f"{points(gate.detect)} (detect)" if gate.detect is not None else f"the {points(found.beyond)} seen here"
+    return f"{text}, but it must find {wanted}: ask more questions or repeats"

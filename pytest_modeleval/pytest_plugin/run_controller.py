@@ -191,6 +191,8 @@ class RunController:
         )
         if self.gate_runner.idle:
             self.say(f"warning: {self.gate_runner.idle}")
+        for line in self.gate_runner.foreseen(self.folder.reader.contents):
+            self.say(line)
         outcomes = self.folder.reader.contents.outcomes if self.settings.rescore_dir is None else {}
         reused = Counter(key.benchmark for key, outcome in outcomes.items() if outcome.kind.is_verdict)
         self._display = Display(self.config, self.tally, totals, reused, lambda: self.figures())  # noqa: PLW0108
@@ -299,7 +301,7 @@ class RunController:
             has_plan=self.summary is None or bool(self.summary.benchmarks),
             ordinary_failures=self._ordinary_failures,
             is_complete=is_complete and not self.gate_runner.has_refused,
-            gates=tuple(gate.verdict for gate in self.summary.gates) if self.summary is not None else (),
+            gates=self.gate_runner.binding(self.summary.gates) if self.summary is not None else (),
             was_stopped=bool(self.stop_reason()),
         )
 

@@ -52,7 +52,7 @@ def annotations(summary: RunSummary) -> list[str]:
 
 
 def _gate(gate: GateVerdict) -> str:
-    verdict = _MARKS.get(gate.verdict, _text(gate.verdict))
+    verdict = _MARKS.get(gate.verdict, _text(gate.verdict)) + _text(gate.label.removeprefix(gate.verdict))
     return f"- {verdict} {_text(gate.name)}: {_text(sentences(gate.reason))}"
 
 

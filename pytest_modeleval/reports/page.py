@@ -69,7 +69,7 @@ def report_page(
         summary=summary,
         css=Markup(css),  # noqa: S704 - our own file, not a value
         csp=_policy(css),
-        gates=[(gate.verdict, gate.name, sentences(gate.reason)) for gate in summary.gates],
+        gates=[(gate.verdict, gate.label, gate.name, sentences(gate.reason)) for gate in summary.gates],
         rows=[(row, chart(row), selection.anchor(row.dataset, row.subset)) for row in rows],
         columns={"num": NUM, "score": SCORE, "interval": INTERVAL},
         count_columns=count_columns,

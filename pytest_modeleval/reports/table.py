@@ -117,7 +117,7 @@ def gate_text(gate: GateVerdict, *, width: int | None = None) -> list[str]:
     name, reason = one_line(gate.name), one_line(gate.reason)
     # Reasons that name their gate already need no second mention.
     is_named = re.search(rf"(?<!\w){re.escape(name)}(?!\w)", reason) is not None
-    text = sentences(f"gate {one_line(gate.verdict)}: {reason if is_named else f'{name}: {reason}'}")
+    text = sentences(f"gate {one_line(gate.label)}: {reason if is_named else f'{name}: {reason}'}")
     return wrap(text, width, indent=2) if width is not None else [text]
 
 

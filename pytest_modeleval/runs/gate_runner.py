@@ -22,6 +22,7 @@ from pytest_modeleval.store.journal import Contents, utc_now
 if TYPE_CHECKING:
     from pytest_modeleval.gates import Baseline, EarlyStop, Evidence, GateFile, Judgement
 
+FIRST_BASELINE = "there is no baseline yet: this run becomes the first one (--eval-bless)."
 INTERRUPTED = "The run did not come to its end, so nothing is judged; the same command goes on with it."
 
 
@@ -33,6 +34,9 @@ class GateRunner:
         self.gates: GateFile | None = None
         self.has_refused = False
         self._baseline: Baseline | None = None
+        # Gates that had nothing to compare with in a run that is to become the first baseline.
+        self._first: frozenset[str] = frozenset()
+        self._is_blessed = False
         if settings.gates_file is None and settings.baseline_file is None and settings.bless_file is None:
             return
         if settings.bless_file is not None:
@@ -67,20 +71,33 @@ class GateRunner:
         """
         if self.gates is None:
             return ()
-        from pytest_modeleval.gates import judge  # noqa: PLC0415
+        judged = self._judge(self.gates, summary, contents, run or {})
+        if not self._is_first_baseline:
+            return tuple(entry.as_verdict() for entry in judged)
+        self._first = frozenset(entry.gate.name for entry in judged if entry.measurement.lacks_baseline)
+        return tuple(
+            dataclasses.replace(verdict, reason=f"{entry.gate.scope}: {FIRST_BASELINE}")
+            if entry.measurement.lacks_baseline
+            else verdict
+            for entry in judged
+            for verdict in [entry.as_verdict()]
+        )
 
-        run = run or {}
+    def _judge(
+        self, gates: GateFile, summary: RunSummary, contents: Contents, run: Mapping[str, Any]
+    ) -> Sequence[Judgement]:
+        from pytest_modeleval.gates import judge_in_detail  # noqa: PLC0415
+
         if run.get("until_decided"):
             most = int(run["until_decided"])
-            looked = self._looks(summary.model, contents, base=int(run.get("repeats") or 1), most=most, now=most)
-            return tuple(entry.as_verdict() for entry in looked)
+            return self._looks(summary.model, contents, base=int(run.get("repeats") or 1), most=most, now=most)
         early = self.early_stop(contents, int(run["order_seed"])) if run.get("order_seed") is not None else None
         if early is not None:
             for outcome in contents.outcomes.values():
                 if not outcome.is_stopped_early:
                     early.observe(outcome)
-        return judge(
-            self.gates,
+        return judge_in_detail(
+            gates,
             evidence(summary, contents),
             self._baseline,
             max_ungraded=_ungraded(self._settings.max_ungraded),
@@ -111,6 +128,42 @@ class GateRunner:
             else identity
             for name, identity in identities.items()
         }
+
+    def foreseen(self, contents: Contents) -> list[str]:
+        """A line for each gate that this run cannot judge whatever is answered: known before the first request."""
+        if self.gates is None:
+            return []
+        from pytest_modeleval.gates import obstacles, planned_scopes  # noqa: PLC0415
+
+        plans = merge_plans(contents.plans)
+        scopes = planned_scopes(
+            self.gates,
+            [key for plan in plans for key in plan.item_keys()],
+            self._baseline,
+            metrics={plan.benchmark: plan.metric for plan in plans},
+            identities=self._as_in_baseline(identities_of(plans, {})),
+            aggregates=_aggregates(plans),
+        )
+        return [
+            f"gate {obstacle.gate.name!r}: {FIRST_BASELINE}"
+            if obstacle.lacks_baseline and self._is_first_baseline
+            else f"warning: gate {obstacle.gate.name!r} cannot be judged in this run: {obstacle.reason}"
+            for obstacle in obstacles(scopes)
+        ]
+
+    @property
+    def _is_first_baseline(self) -> bool:
+        """The run is to become the baseline that is missing: the file to bless is the one to compare with."""
+        blessed, compared = self._settings.bless_file, self._settings.baseline_file
+        return blessed is not None and (compared is None or compared.resolve() == blessed.resolve())
+
+    def binding(self, verdicts: Sequence[GateVerdict]) -> tuple[str, ...]:
+        """The verdicts that decide the exit status.
+
+        A gate that had nothing to compare with does not count where this run was blessed to be compared with.
+        """
+        first = self._first if self._is_blessed else frozenset()
+        return tuple(gate.verdict for gate in verdicts if gate.name not in first)
 
     def prevented_passes(self) -> list[str]:
         """Names of the gates that can fail early but are passed only when next to nothing is left to ask."""
@@ -193,6 +246,7 @@ class GateRunner:
             # The run is over and its scores stand; only this file is missing.
             self.has_refused = True
             return f"not blessed: {error}"
+        self._is_blessed = True
         return f"blessed: {target} holds this run as a baseline; review it and commit it"
 
 

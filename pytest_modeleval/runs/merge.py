@@ -118,7 +118,7 @@ def _finished(
         has_plan=True,
         ordinary_failures=0,
         is_complete=summary.is_complete and not gate_runner.has_refused,
-        gates=tuple(gate.verdict for gate in summary.gates),
+        gates=gate_runner.binding(summary.gates),
         was_stopped=False,
     )
     missing = () if summary.is_complete else tuple(missing_items(parts, plans, contents.outcomes))

@@ -139,6 +139,27 @@ def test_a_floor_fails_beyond_chance_only_unless_bare_numbers_are_asked_for() ->
     assert "is not below its floor" in floors("r" * 97 + "w" * 3, 0.95)[1]
 
 
+def test_a_score_far_below_its_floor_does_not_pass_for_want_of_questions() -> None:
+    """11 of 20 under a floor of 0.80: too few to fail, and no pass; with more questions it fails."""
+    verdict, reason = floors("r" * 11 + "w" * 9, 0.80, "alpha = 0.001\n")
+    assert verdict == CANNOT_JUDGE
+    assert "but it must find the 25.0 points seen here: ask more questions or repeats" in reason
+    assert floors("r" * 110 + "w" * 90, 0.80, "alpha = 0.001\n")[0] == FAILED
+    # A point below its floor is no such case, however few the questions.
+    assert floors("r" * 78 + "w" * 22, 0.80)[0] == PASSED
+
+
+def test_a_pass_says_what_it_may_have_missed() -> None:
+    """The verdict word names the smallest effect found where it is above 5 points; a sharp gate just passes."""
+    found = regression("r" * 100, "r" * 100).as_verdict()
+    assert found.verdict == PASSED
+    assert found.detectable is not None
+    assert found.label == f"passed, blind below {100 * found.detectable:.1f} points"
+    assert replace(found, detectable=0.049).label == "passed"
+    assert replace(found, detectable=None).label == "passed"
+    assert replace(found, verdict=FAILED).label == FAILED
+
+
 def test_ceilings_count_their_kind_among_graded_items() -> None:
     """Truncated, no answer and ungraded shares each look at their own kind."""
     run = evidence(outcomes("r" * 80 + "t" * 10 + "n" * 6 + "e" * 4))

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 from typing import Any
 
 import pytest
-from loopback import Answer, LoopbackServer
+from loopback import Answer, LoopbackServer, Refuse
 from suites import BENCHMARK, Suite, key_answer
 
 GATES = """
@@ -69,6 +69,62 @@ def test_without_a_baseline_nothing_is_judged(suite: Suite, server: LoopbackServ
     assert result.status == 6, result.out
     assert _verdicts(suite)["no regression"] == "cannot judge"
     assert "--eval-bless" in result.out
+
+
+@WORKERS
+def test_a_first_baseline_is_green(suite: Suite, server: LoopbackServer, workers: list[str]) -> None:
+    """Blessing the file that is to be compared with: the regression gate has nothing yet, and the status is 0."""
+    suite.write_rows(40)
+    (suite.path / "gates.toml").write_text(GATES.format(floor=0.5), encoding="utf-8")
+    judge = ["--eval-gates", "gates.toml", "--eval-baseline", "base.json"]
+    first = suite.run(server.url, *judge, "--eval-bless", "base.json", *workers)
+    assert first.status == 0, first.out
+    assert _verdicts(suite) == {"floor": "passed", "no regression": "cannot judge"}
+    assert "gate 'no regression': there is no baseline yet: this run becomes the first one" in first.out
+    assert "warning: gate" not in first.out
+    suite.run_dir = suite.path / "again"
+    again = suite.run(server.url, *judge, *workers)
+    assert again.status == 0, again.out
+    assert _verdicts(suite)["no regression"] == "passed"
+
+
+def test_a_missing_baseline_is_not_green_because_another_file_is_blessed(suite: Suite, server: LoopbackServer) -> None:
+    """What was to be compared is another file than the one that is written: nothing was compared, status 6."""
+    suite.write_rows(40)
+    (suite.path / "gates.toml").write_text(GATES.format(floor=0.5), encoding="utf-8")
+    judge = ["--eval-gates", "gates.toml", "--eval-baseline", "old.json"]
+    result = suite.run(server.url, *judge, "--eval-bless", "new.json")
+    assert result.status == 6, result.out
+    assert (suite.path / "new.json").exists()
+
+
+def test_a_first_baseline_that_is_refused_is_not_green(suite: Suite, server: LoopbackServer) -> None:
+    """A run that cannot be blessed leaves the gate without a baseline: status 6."""
+    suite.write_rows(40)
+    (suite.path / "gates.toml").write_text(GATES.format(floor=0.5), encoding="utf-8")
+    server.script = lambda body, attempt: (
+        Refuse(400) if " 3 " in f"{body['messages'][-1]['content']} " else key_answer(body, attempt)
+    )
+    judge = ["--eval-gates", "gates.toml", "--eval-bless", "base.json"]
+    result = suite.run(server.url, *judge, "--eval-max-ungraded", "5")
+    assert result.status == 6, result.out
+    assert not (suite.path / "base.json").exists()
+
+
+@WORKERS
+def test_a_gate_that_cannot_be_judged_is_named_before_the_first_request(
+    suite: Suite, server: LoopbackServer, workers: list[str]
+) -> None:
+    """Too few questions, no baseline: each a line before anything is asked, and the run still ends with status 6."""
+    suite.write_rows(3)
+    (suite.path / "gates.toml").write_text(GATES.format(floor=0.2), encoding="utf-8")
+    result = suite.run(server.url, "--eval-gates", "gates.toml", *workers)
+    assert result.status == 6, result.out
+    lines = result.out.splitlines()
+    begun = next(number for number, line in enumerate(lines) if "modeleval: 3 samples for" in line)
+    assert all("cannot be judged in this run" in line for line in lines[begun + 1 : begun + 3])
+    assert "3 questions prove nothing at alpha 0.01" in result.out
+    assert "there is no baseline; make one with --eval-bless" in result.out
 
 
 def test_an_incomparable_baseline_is_not_compared(suite: Suite, server: LoopbackServer) -> None:
