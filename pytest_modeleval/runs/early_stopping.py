@@ -1,8 +1,8 @@
 """Runs that ask no more than their gates need: --eval-stop-early, --eval-repeat-until-decided.
 
-Which items are needed depends on benchmark and subset alone, and for repeats on their number: what is not needed any
-more is a set that one thread replaces and others read. Under xdist the controller decides and writes the set to a file
-of the run folder, which the workers read.
+Which items are needed depends on benchmark and subset alone, and for repeats on their number. The set of those that are
+not needed any more is replaced by one thread and read by others. Under xdist the controller decides and writes the set
+to a file of the run folder, which the workers read.
 """
 
 from __future__ import annotations
