@@ -6,12 +6,30 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_modeleval.metrics import Aggregate
+from pytest_modeleval._support.schema import (
+    BOOLEAN,
+    TABLE,
+    Rule,
+    choice,
+    list_of,
+    number,
+    optional,
+    required,
+    table,
+    validate,
+    whole_number,
+)
+from pytest_modeleval.metrics import Aggregate, combine, score_subset
 from pytest_modeleval.records import Advice, ItemKey, JsonObject
+
+# Samples x repeats of one benchmark: more is damage, and would fill the memory.
+MAX_ITEMS = 10_000_000
 
 # A subset's samples: subset -> ids of its samples, each once, in the order of asking.
 SampleIds = Mapping[str, Sequence[str]]
@@ -114,7 +132,10 @@ class Plan:
 
     @classmethod
     def from_json(cls, line: Mapping[str, Any]) -> Plan:
-        """The reverse of `to_json`. Raises KeyError, TypeError, ValueError or AttributeError for a damaged line."""
+        """The reverse of `to_json`. Raises ValueError, whose text says what is wrong, for a damaged line."""
+        problem = next(validate(line, _RULE), None)
+        if problem is not None:
+            raise ValueError(problem.sentence)
         whole = line.get("whole")
         return cls(
             benchmark=line["benchmark"],
@@ -136,7 +157,22 @@ class Plan:
             whole=whole,
             samples=line.get("samples"),
             tool_calls=line.get("tool_calls", ""),
-        )
+        )._checked()
+
+    def _checked(self) -> Plan:
+        """The plan itself. Raises ValueError where it is too large, or cannot be summarised."""
+        count = sum(map(len, self.all_items.values())) * self.repeats
+        if count > MAX_ITEMS:
+            raise ValueError(f"items: expected at most {MAX_ITEMS:,} samples x repeats, found {count:,}")
+        for metric in (self.metric, *self.further_metrics):
+            score_subset("", (), 0, metric=metric)
+        combine(self.aggregates, (), [part.name for part in self.subsets if not part.is_optional])
+        return self
+
+
+def _is_shard(value: Any) -> bool:
+    found = re.fullmatch(r"([0-9]{1,5})/([0-9]{1,5})", value) if isinstance(value, str) else None
+    return found is not None and 1 <= int(found[1]) <= int(found[2])
 
 
 def _aggregate(entry: Mapping[str, Any]) -> Aggregate:
@@ -145,3 +181,60 @@ def _aggregate(entry: Mapping[str, Any]) -> Aggregate:
 
 def _tuples(value: Any) -> Any:
     return tuple(_tuples(part) for part in value) if isinstance(value, list) else value
+
+
+_NAME = Rule("a text", lambda value: isinstance(value, str))
+_NAMES = list_of(_NAME)
+_IDS = table(entries=_NAMES)
+_SHARE_OR_WEIGHT = number(0.0, math.inf)
+_RULE = table(
+    {
+        "benchmark": required(_NAME),
+        "version": required(_NAME),
+        "metric": required(_NAME),
+        "subsets": required(list_of(table({"name": required(_NAME), "optional": required(BOOLEAN)}, is_closed=False))),
+        "aggregates": required(
+            list_of(
+                table(
+                    {
+                        "name": required(_NAME),
+                        "method": required(choice("micro", "macro", "weighted")),
+                        "parts": optional(_NAMES),
+                        "weights": table(entries=_SHARE_OR_WEIGHT),
+                    },
+                    is_closed=True,
+                )
+            )
+        ),
+        "advice": required(
+            table(entries=table({"text": required(_NAME), "below": _SHARE_OR_WEIGHT, "by_cause": table(entries=_NAME)}))
+        ),
+        "params": required(TABLE),
+        "data": required(
+            table(
+                entries=table(
+                    {"rows": required(whole_number(0, MAX_ITEMS)), "sha256": optional(_NAME), "variant": _NAME},
+                    is_closed=False,
+                )
+            )
+        ),
+        "repeats": required(whole_number(1, 100_000)),
+        "items": required(_IDS),
+        "further_metrics": _NAMES,
+        "breakdowns": list_of(
+            table(
+                {
+                    "by": required(_NAME),
+                    "order": required(_NAMES),
+                    "groups": required(table(entries=table(entries=_NAME))),
+                },
+                is_closed=False,
+            )
+        ),
+        "shard": Rule("a shard such as 2/3", _is_shard),
+        "whole": _IDS,
+        "samples": table(entries=whole_number(0, MAX_ITEMS)),
+        "tool_calls": choice("native", "text"),
+    },
+    is_closed=False,
+)

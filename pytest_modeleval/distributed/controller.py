@@ -70,6 +70,7 @@ class Controller:
         node.workerinput[INPUT] = {
             "connection": owner.connection.as_json(),
             "folder": str(owner.folder.path),
+            "invocation": owner.folder.invocation,
             "in_flight": share_of(number, in_flight=owner.connection.in_flight, workers=self._workers),
             "is_watched": owner.states() is not None,
             "earlier": str(self._earlier) if self._earlier is not None else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +48,9 @@ class WorkerPlugin(EvaluationPlugin):
         folder = Path(self._given["folder"])
         return Evaluation(
             model=connection.model,
-            reader=JournalReader(folder),
+            reader=JournalReader(folder, rescoring=self._given["invocation"]),
             journal_path=folder / f"journal-{self._name}.jsonl",
-            options=options,
+            options=replace(options, invocation=self._given["invocation"]),
             is_rescore=self.settings.rescore_dir is not None,
         )
 

@@ -24,7 +24,7 @@ from pytest_modeleval.experiment import plan_differences
 from pytest_modeleval.plan import Plan
 from pytest_modeleval.records import ItemKey, Outcome
 from pytest_modeleval.server_facts import ModelFacts
-from pytest_modeleval.store.journal import JournalReader, JournalWriter, outcome_line
+from pytest_modeleval.store.journal import JournalReader, JournalWriter, OutcomeRank, outcome_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,8 @@ class RunOptions:
     monitor: ServerMonitor | None = None
     is_offline: bool = False
     repeats: int = 1
+    invocation: int = 0
+    """Which use of the run folder this is, from 1."""
 
 
 class Evaluation:
@@ -196,12 +198,17 @@ class Evaluation:
     def finish(self, item: PlannedItem, outcome: Outcome, *, may_wait: bool = False) -> None:
         """Enter an item's outcome, once: into the journal and the scores. may_wait: `flush` is called soon."""
         if self._contents.outcomes.get(item.key) != outcome:
-            line = outcome_line(outcome, version=item.plan.benchmark.version)
+            line = outcome_line(
+                outcome,
+                version=item.plan.benchmark.version,
+                invocation=self._options.invocation,
+                is_rescore=self._is_rescore,
+            )
             if may_wait:
                 self._journal.hold(line)
             else:
                 self._journal.write(line)
-            self._contents.enter(outcome, line["time"])
+            self._contents.enter(outcome, OutcomeRank(self._options.invocation, line["time"], self._journal.path))
 
     def flush(self) -> None:
         """Write what waits."""

@@ -72,7 +72,7 @@ def latest_outcomes(parts: Sequence[ShardRun]) -> dict[ItemKey, int]:
     found: dict[ItemKey, int] = {}
     for number, part in enumerate(parts):
         for key, outcome in part.contents.outcomes.items():
-            rank = outcome.kind.is_verdict, part.contents.times[key]
+            rank = outcome.kind.is_verdict, part.contents.ranks[key].time
             if key not in best or rank > best[key]:
                 best[key] = rank
                 found[key] = number

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -94,7 +95,7 @@ class LocalPlugin(EvaluationPlugin):
             model=connection.model,
             reader=folder.reader,
             journal_path=folder.path / "journal.jsonl",
-            options=options,
+            options=replace(options, invocation=folder.invocation),
             is_rescore=self.settings.rescore_dir is not None,
         )
         self._owner.figures = lambda: (evaluation.in_flight, evaluation.figures.completion_tokens)

@@ -19,7 +19,7 @@ from pytest_modeleval.results import GateVerdict, RunSummary
 from pytest_modeleval.runs.connection import Connection
 from pytest_modeleval.runs.gate_runner import attach_verdicts
 from pytest_modeleval.settings import Settings
-from pytest_modeleval.store.journal import JournalReader, utc_now
+from pytest_modeleval.store.journal import JOURNAL_FILE, JournalReader, JournalWriter, rescored_line, utc_now
 from pytest_modeleval.store.run_folder import (
     RunFolder,
     find_resumable,
@@ -222,6 +222,8 @@ def finish_run(folder: RunFolder, settings: Settings, model: str, *, gates: tupl
     """The summary, written to the folder together with the last of run.json."""
     summary = attach_verdicts(summary_of(folder, settings, model), gates)
     plans = merge_plans(folder.reader.contents.plans)
+    if settings.rescore_dir is not None:
+        finish_rescoring(folder)
     write_summary(folder.path, summary, keep_old=settings.rescore_dir is not None)
     folder.run["benchmarks"] = {
         plan.benchmark: {
@@ -238,6 +240,15 @@ def finish_run(folder: RunFolder, settings: Settings, model: str, *, gates: tupl
     folder.run["finished"] = utc_now()
     folder.save()
     return summary
+
+
+def finish_rescoring(folder: RunFolder) -> None:
+    """Make the outcomes of this rescoring count, all at once: a killed one changes nothing. Raises JournalError."""
+    writer = JournalWriter(folder.path / JOURNAL_FILE)
+    try:
+        writer.write(rescored_line(folder.invocation))
+    finally:
+        writer.close()
 
 
 def ungraded_kinds(summary: RunSummary) -> dict[Kind, int]:

@@ -1,15 +1,16 @@
-"""The journal: what was asked, what came back, what it was worth. Append-only JSON Lines, one file per process.
+"""The journal: requests, responses and grades of a run. Append-only JSON Lines, one file per process.
 
-A line is written in one go, when the thing happens or soon after (`hold`), so that a process can be killed at any
-moment: what is lost then is made again from what is there. A torn last line (power cut, full disk) is fenced off by a
-line break at the next start and passed over when reading.
+A line is written in one go, at once or soon after (`hold`), so that a process can be killed at any moment: what is lost
+then is made again from the rest. A torn last line (power cut, full disk) is closed with a line break at the next start.
+Lines that are damaged are not used; readers list them.
 
-Line types (docs/run-folder.md): plan, response, tool, attempt (failed), grade, ungraded.
+Line types (docs/run-folder.md): plan, response, tool, attempt (failed), grade, ungraded, rescored.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -19,10 +20,14 @@ from typing import Any
 
 import orjson
 
-from pytest_modeleval.errors import ModelEvalError
+from pytest_modeleval.errors import ModelEvalError, RunFolderError
 from pytest_modeleval.plan import Plan
 from pytest_modeleval.records import ItemKey, JsonObject, Outcome
-from pytest_modeleval.store.outcome_codec import outcome_from_json, outcome_to_json
+from pytest_modeleval.store.journal_line import encode_line, is_intact, read_lines
+from pytest_modeleval.store.outcome_codec import MAX_COUNT, outcome_from_json, outcome_to_json
+
+JOURNAL_FILE = "journal.jsonl"
+"""The journal of a run without xdist, and of a merged run."""
 
 
 class JournalError(ModelEvalError):
@@ -31,33 +36,78 @@ class JournalError(ModelEvalError):
 
 @dataclass(frozen=True, slots=True)
 class JournalOffset:
-    """Where a line stands: file, byte offset, length in bytes."""
+    """Where a line is."""
 
     path: Path
     offset: int
+    """In bytes, from the start of the file."""
     length: int
+    """In bytes, with the line break."""
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedLine:
+    """A line that cannot be used: its checksum does not fit, or it is no entry of a journal."""
+
+    path: Path
+    number: int
+    """Counted from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRank:
+    """When an outcome was written: which of two outcomes of an item is the later one."""
+
+    invocation: int = 0
+    """Which use of the folder, from 1 (run.json "invocations"); 0 in lines of earlier versions."""
+    time: str = ""
+    """UTC. Decides only between files of one invocation, and between lines of earlier versions."""
+    path: Path | None = None
+    """The journal. Within one file the line further down is the later one, whatever the clock said."""
+
+    def is_later(self, other: OutcomeRank) -> bool:
+        """True if this outcome, read after the other, replaces it."""
+        if self.path == other.path:
+            return True
+        return (self.invocation, self.time) >= (other.invocation, other.time)
 
 
 @dataclass(slots=True)
 class Contents:
-    """What the journals of a run folder hold.
-
-    responses: request key -> place of its line. tools: the same for results of tools outside of the
-    model. outcomes: the latest of each item, times: when it was entered. plans: as written.
-    """
+    """The contents of all journals of a run folder."""
 
     responses: dict[str, JournalOffset] = field(default_factory=dict)
+    """Request key -> its line."""
     tools: dict[str, JournalOffset] = field(default_factory=dict)
+    """The same for results of tools outside of the model."""
     outcomes: dict[ItemKey, Outcome] = field(default_factory=dict)
-    times: dict[ItemKey, str] = field(default_factory=dict)
+    """The latest of each item."""
+    ranks: dict[ItemKey, OutcomeRank] = field(default_factory=dict)
+    """When the latest outcome of each item was written."""
     plans: list[Plan] = field(default_factory=list)
     attempts: int = 0
+    damaged: list[DamagedLine] = field(default_factory=list)
+    unfinished: dict[int, list[tuple[Outcome, OutcomeRank]]] = field(default_factory=dict)
+    """Invocation -> outcomes of a rescoring that has not ended, which do not count."""
+    rescored: set[int] = field(default_factory=set)
+    """Invocations that were rescorings and came to their end."""
 
-    def enter(self, outcome: Outcome, time: str) -> None:
+    def enter(self, outcome: Outcome, rank: OutcomeRank) -> None:
         """Keep an outcome unless a later one is known: the journals of several processes are read one after another."""
-        if time >= self.times.get(outcome.key, ""):
+        known = self.ranks.get(outcome.key)
+        if known is None or rank.is_later(known):
             self.outcomes[outcome.key] = outcome
-            self.times[outcome.key] = time
+            self.ranks[outcome.key] = rank
+
+    def damage_note(self) -> str:
+        """A sentence that names the damaged lines; "" where there are none."""
+        if not self.damaged:
+            return ""
+        first = self.damaged[:3]
+        named = ", ".join(f"{line.path.name} line {line.number}" for line in first)
+        more = f" and {len(self.damaged) - 3:,} more" if len(self.damaged) > 3 else ""
+        lines = "a damaged line is" if len(self.damaged) == 1 else f"{len(self.damaged):,} damaged lines are"
+        return f"{first[0].path.parent}: {lines} not used: {named}{more}"
 
 
 # The text of the last second: every line of the journal needs it.
@@ -81,6 +131,10 @@ HELD_LINES = 64
 HELD_S = 0.5
 
 
+# A link is not followed: the file that it leads to may be anything. A pipe without a reader does not block.
+_WRITE = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+
+
 class JournalWriter:
     """Appends to one journal file. Safe to use from several threads.
 
@@ -94,7 +148,7 @@ class JournalWriter:
         self._held: list[bytes] = []
         self._held_since_s = 0.0
         try:
-            self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._file = os.open(path, _WRITE, 0o644)
             self._end = os.lseek(self._file, 0, os.SEEK_END)
             if self._end and os.pread(self._file, 1, self._end - 1) != b"\n":
                 self._end += os.write(self._file, b"\n")
@@ -103,14 +157,14 @@ class JournalWriter:
 
     def write(self, line: Mapping[str, Any]) -> JournalOffset:
         """Append one line. Raises JournalError if not all of it reached the file."""
-        data = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+        data = encode_line(line)
         with self._lock:
             self._write([*self._held, data])
             return JournalOffset(self.path, self._end - len(data), len(data))
 
     def hold(self, line: Mapping[str, Any]) -> None:
         """Append one line soon: with the next one, by flush(), or when one waits for HELD_S. Raises as write()."""
-        data = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+        data = encode_line(line)
         now_s = time.monotonic()
         with self._lock:
             if not self._held:
@@ -151,106 +205,161 @@ class JournalWriter:
                 self._file = -1
 
 
-# What json writers of ours put first; most of a journal's bytes are in lines that begin like this.
+# The start of every response line; most bytes of a journal are in lines that begin like this.
 _RESPONSE = b'{"type":"response"'
 
 
 class JournalReader:
     """Reads the journals of a folder, again and again as they grow.
 
-    has_responses: False leaves responses out, several times faster where only outcomes are wanted.
+    has_responses: False leaves responses out, several times faster where only outcomes are wanted. rescoring: the
+    number of an invocation whose outcomes count although its rescoring has not ended; 0 for none.
     """
 
-    def __init__(self, folder: Path, *, has_responses: bool = True) -> None:
+    def __init__(self, folder: Path, *, has_responses: bool = True, rescoring: int = 0) -> None:
         self._folder = folder
         self._has_responses = has_responses
         self._read_to: dict[Path, int] = {}
-        self._own: Path | None = None
+        self._line_counts: dict[Path, int] = {}
+        self._excluded: Path | None = None
+        self.rescoring = rescoring
         self.contents = Contents()
 
     def exclude(self, path: Path) -> None:
-        """Do not read this journal from now on: whoever writes it keeps contents up to date."""
-        self._own = path
+        """Do not read this journal from now on: its writer keeps contents up to date."""
+        self._excluded = path
 
     def refresh(self) -> Contents:
-        """Take in all whole lines that were added since the last call."""
+        """Take in all whole lines that were added since the last call. Raises RunFolderError for what is no file."""
         for path in journal_files(self._folder):
-            if path == self._own:
+            if path == self._excluded:
                 continue
             start = self._read_to.get(path, 0)
             if path.stat().st_size > start:
-                end = start
-                for offset, line in _lines(path, start):
-                    end = offset + len(line)
-                    if not self._has_responses and line.startswith(_RESPONSE):
-                        continue
-                    apply_line(self.contents, line, JournalOffset(path, offset, len(line)))
-                self._read_to[path] = end
+                for offset, length, line in read_lines(path, start):
+                    self._line_counts[path] = self._line_counts.get(path, 0) + 1
+                    self._read_to[path] = offset + length
+                    if not self._take(line, JournalOffset(path, offset, length)):
+                        self.contents.damaged.append(DamagedLine(path, self._line_counts[path]))
         return self.contents
+
+    def _take(self, line: bytes | None, at: JournalOffset) -> bool:
+        if line is None or not is_intact(line):
+            return False
+        if not self._has_responses and line.startswith(_RESPONSE):
+            return True
+        return apply_line(self.contents, line, at, rescoring=self.rescoring)
 
 
 def journal_files(folder: Path) -> list[Path]:
-    """The journals of a run folder, in the order in which they are read."""
-    return sorted(folder.glob("journal*.jsonl"))
+    """The journals of a run folder, in the order in which they are read.
+
+    Raises RunFolderError where one is a link, a pipe or a device: what it leads to may be anything.
+    """
+    found = sorted(folder.glob("journal*.jsonl"))
+    for path in found:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise RunFolderError(f"{path}: expected a journal, found {_kind_of_file(path)}; remove it")
+    return found
+
+
+def _kind_of_file(path: Path) -> str:
+    mode = path.lstat().st_mode
+    kinds = (("a link", stat.S_ISLNK), ("a folder", stat.S_ISDIR), ("a pipe", stat.S_ISFIFO))
+    return next((name for name, is_kind in kinds if is_kind(mode)), "a device or socket")
 
 
 def journal_lines(folder: Path) -> Iterator[bytes]:
-    """Every whole line of a folder's journals, each with its line break."""
+    """Every whole and intact line of a folder's journals, each with its line break."""
     for path in journal_files(folder):
-        for _, line in _lines(path, 0):
-            yield line
+        for _, _, line in read_lines(path, 0):
+            if line is not None and is_intact(line):
+                yield line
 
 
-def apply_line(contents: Contents, line: bytes, place: JournalOffset) -> None:
-    """Enter one journal line into contents. A line that is no JSON (torn) says nothing."""
+def apply_line(contents: Contents, line: bytes, at: JournalOffset, *, rescoring: int = 0) -> bool:
+    """Enter one journal line into contents; False if it is damaged."""
     try:
         entry = orjson.loads(line)
         kind = entry["type"]
         if kind == "response":
-            contents.responses.setdefault(entry["key"], place)
+            contents.responses.setdefault(_text(entry["key"]), at)
         elif kind == "tool":
-            contents.tools.setdefault(entry["key"], place)
+            contents.tools.setdefault(_text(entry["key"]), at)
         elif kind in ("grade", "ungraded"):
-            contents.enter(outcome_from_line(entry), entry["time"])
+            _apply_outcome(contents, entry, at, rescoring)
+        elif kind == "rescored":
+            _apply_rescored(contents, _count(entry["invocation"]))
         elif kind == "plan":
             contents.plans.append(Plan.from_json(entry))
         elif kind == "attempt":
             contents.attempts += 1
+        else:
+            # Of a later version, perhaps.
+            return isinstance(kind, str)
     except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError):
-        return
+        return False
+    return True
 
 
-def read_line(place: JournalOffset) -> JsonObject:
-    """The line at a place."""
-    with place.path.open("rb") as file:
-        data = os.pread(file.fileno(), place.length, place.offset)
+def _apply_outcome(contents: Contents, entry: Mapping[str, Any], at: JournalOffset, rescoring: int) -> None:
+    outcome = outcome_from_line(entry)
+    if outcome.kind.is_verdict is not (entry["type"] == "grade"):
+        raise ValueError
+    rank = OutcomeRank(_count(entry.get("invocation", 0)), _text(entry["time"]), at.path)
+    if entry.get("rescore") and rank.invocation != rescoring and rank.invocation not in contents.rescored:
+        contents.unfinished.setdefault(rank.invocation, []).append((outcome, rank))
+    else:
+        contents.enter(outcome, rank)
+
+
+def _apply_rescored(contents: Contents, invocation: int) -> None:
+    contents.rescored.add(invocation)
+    for outcome, rank in contents.unfinished.pop(invocation, ()):
+        contents.enter(outcome, rank)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _count(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_COUNT:
+        raise ValueError
+    return value
+
+
+def read_line(at: JournalOffset) -> JsonObject:
+    """The entry of a line. Raises JournalError where the file has changed since it was read."""
+    with at.path.open("rb") as file:
+        data = os.pread(file.fileno(), at.length, at.offset)
+    if len(data) != at.length or not is_intact(data):
+        raise JournalError(f"{at.path}: the journal was changed by another program while the run used it")
     found: JsonObject = orjson.loads(data)
+    found.pop("crc", None)
     return found
 
 
-def outcome_line(outcome: Outcome, *, version: str) -> JsonObject:
-    """A grade or ungraded line. version: the benchmark's."""
+def outcome_line(outcome: Outcome, *, version: str, invocation: int = 0, is_rescore: bool = False) -> JsonObject:
+    """A grade or ungraded line. version: the benchmark's. invocation: which use of the folder, from 1."""
     return {
         "type": "grade" if outcome.kind.is_verdict else "ungraded",
         "key": outcome.request_key,
         **outcome_to_json(outcome),
         "version": version,
         "time": utc_now(),
+        "invocation": invocation,
+        **({"rescore": True} if is_rescore else {}),
     }
+
+
+def rescored_line(invocation: int) -> JsonObject:
+    """The line that makes the outcomes of a rescoring count, all at once."""
+    return {"type": "rescored", "invocation": invocation, "time": utc_now()}
 
 
 def outcome_from_line(line: Mapping[str, Any]) -> Outcome:
     """The reverse of outcome_line. Raises KeyError, TypeError or ValueError where the line is damaged."""
     return outcome_from_json(line, request_key=line.get("key") or "")
-
-
-def _lines(path: Path, start: int) -> Iterator[tuple[int, bytes]]:
-    """(offset, line with its line break) of every whole line from `start` on."""
-    with path.open("rb") as file:
-        file.seek(start)
-        offset = start
-        for line in file:
-            if not line.endswith(b"\n"):
-                return
-            yield offset, line
-            offset += len(line)

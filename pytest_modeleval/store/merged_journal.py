@@ -11,9 +11,8 @@ from pytest_modeleval._support.atomic_file import atomic_file
 from pytest_modeleval.errors import RunFolderError
 from pytest_modeleval.plan import Plan
 from pytest_modeleval.records import ItemKey, JsonObject
-from pytest_modeleval.store.journal import Contents, journal_files, journal_lines, outcome_from_line
-
-JOURNAL_FILE = "journal.jsonl"
+from pytest_modeleval.store.journal import JOURNAL_FILE, Contents, journal_files, journal_lines, outcome_from_line
+from pytest_modeleval.store.journal_line import encode_line
 
 
 def write_merged(
@@ -32,12 +31,12 @@ def write_merged(
     try:
         with atomic_file(target / JOURNAL_FILE) as draft, draft.open("wb") as file:
             for plan in plans:
-                file.write(orjson.dumps(plan.to_json(), option=orjson.OPT_APPEND_NEWLINE))
+                file.write(encode_line(plan.to_json()))
             writer = _Choice([contents for _, contents in folders], latest_outcomes)
             for number, (folder, _) in enumerate(folders):
                 for line in journal_lines(folder):
-                    if writer.takes(number, line):
-                        file.write(line)
+                    if taken := writer.take(number, line):
+                        file.write(taken)
         for path in old:
             path.unlink()
     except OSError as error:
@@ -56,22 +55,22 @@ class _Choice:
         self._answers: set[str] = set()
         self._attempts: set[bytes] = set()
 
-    def takes(self, number: int, line: bytes) -> bool:
-        """True if this line of folder `number` belongs in the merged journal. A damaged line does not."""
+    def take(self, number: int, line: bytes) -> bytes:
+        """This line of folder `number` as it is in the merged journal; b"" if it is left out, as a damaged line is."""
         try:
             entry = orjson.loads(line)
             if entry["type"] == "attempt":
                 is_new = line not in self._attempts
                 self._attempts.add(line)
-                return is_new
+                return line if is_new else b""
             if entry["type"] not in ("response", "tool", "grade", "ungraded"):
-                return False
+                return b""
             key = ItemKey(entry["benchmark"], entry["subset"], entry["sample"], int(entry["repeat"]))
             if entry["type"] in ("response", "tool"):
-                return self._takes_answer(number, key, str(entry["key"]), is_tool=entry["type"] == "tool")
-            return self._takes_outcome(number, key, entry)
+                return line if self._takes_answer(number, key, entry["key"], is_tool=entry["type"] == "tool") else b""
+            return _outcome_line(entry) if self._takes_outcome(number, key, entry) else b""
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
-            return False
+            return b""
 
     def _takes_answer(self, number: int, key: ItemKey, request_key: str, *, is_tool: bool) -> bool:
         winner = self._winners.get(key, number)
@@ -88,7 +87,13 @@ class _Choice:
             return False
         counts = self._contents[number]
         # The outcome too: an item may have had two within one millisecond.
-        if entry["time"] != counts.times.get(key) or outcome_from_line(entry) != counts.outcomes.get(key):
+        rank = counts.ranks.get(key)
+        if rank is None or entry["time"] != rank.time or outcome_from_line(entry) != counts.outcomes.get(key):
             return False
         self._outcomes.add(key)
         return True
+
+
+def _outcome_line(entry: JsonObject) -> bytes:
+    # Invocations are counted in each folder by itself, and rescorings of the parts are over.
+    return encode_line({name: value for name, value in entry.items() if name not in ("crc", "invocation", "rescore")})

@@ -9,6 +9,9 @@ from pytest_modeleval.records import ItemKey, JsonObject, Kind, Outcome
 
 # By its text; calling the class costs more than the rest of the decoding.
 KINDS = {kind.value: kind for kind in Kind}
+# Of repeats, tokens and invocations: anything larger is damage.
+MAX_COUNT = 10**12
+_TEXTS = ("answer", "cause", "explanation", "target", "cluster", "finish_reason", "prompt")
 # Left out where they are unknown or empty.
 _OPTIONAL = ("cluster", "completion_tokens", "total_s")
 _OPTIONAL_IN_FULL = (*_OPTIONAL, "target", "finish_reason", "prompt")
@@ -31,22 +34,40 @@ def brief_outcome_to_json(outcome: Outcome) -> JsonObject:
 
 def outcome_from_json(entry: Mapping[str, Any], *, request_key: str = "") -> Outcome:
     """The reverse of both. Raises KeyError, TypeError or ValueError where a field is missing or damaged."""
+    names = entry["benchmark"], entry["subset"], entry["sample"]
+    repeat, value = entry["repeat"], entry["value"]
+    tokens, seconds = entry.get("completion_tokens"), entry.get("total_s")
+    texts = (*names, entry["kind"], *(entry.get(name) or "" for name in _TEXTS), *(entry.get("marks") or ()))
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError
+    if not (_is_number(value) and 0.0 <= value <= 1.0 and _is_count(repeat)):
+        raise ValueError
+    if not ((tokens is None or _is_count(tokens)) and (seconds is None or (_is_number(seconds) and seconds >= 0.0))):
+        raise ValueError
     return Outcome(
-        key=ItemKey(entry["benchmark"], entry["subset"], entry["sample"], int(entry["repeat"])),
-        kind=Kind(entry["kind"]),
-        value=float(entry["value"]),
+        key=ItemKey(*names, repeat),
+        kind=KINDS[entry["kind"]],
+        value=float(value),
         answer=entry.get("answer"),
         cause=entry.get("cause") or "",
         explanation=entry.get("explanation") or "",
         target=entry.get("target"),
         cluster=entry.get("cluster") or "",
         finish_reason=entry.get("finish_reason"),
-        completion_tokens=entry.get("completion_tokens"),
-        total_s=entry.get("total_s"),
+        completion_tokens=tokens,
+        total_s=seconds,
         request_key=request_key,
         marks=tuple(entry.get("marks") or ()),
         prompt=entry.get("prompt") or "",
     )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT
 
 
 def _common(outcome: Outcome, optional: tuple[str, ...]) -> JsonObject:

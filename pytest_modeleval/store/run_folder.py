@@ -43,8 +43,13 @@ class RunFolder:
     def __init__(self, path: Path, run: JsonObject, lock: int) -> None:
         self.path = path
         self.run = run
-        self.reader = JournalReader(path)
+        self.reader = JournalReader(path, rescoring=self.invocation)
         self._lock = lock
+
+    @property
+    def invocation(self) -> int:
+        """Which use of the folder this is, from 1."""
+        return len(self.run["invocations"])
 
     def save(self) -> None:
         """Write run.json. Raises RunFolderError."""

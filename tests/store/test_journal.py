@@ -129,7 +129,8 @@ def test_held_lines_come_in_order_and_places_stay_true(tmp_path_factory: object,
             writer.hold(line)
             assert len(given_lines) - len(path.read_bytes().splitlines()) < HELD_LINES
     writer.close()
-    assert [orjson.loads(line) for line in path.read_bytes().splitlines()] == given_lines
+    found = [orjson.loads(line) for line in path.read_bytes().splitlines()]
+    assert [{name: value for name, value in line.items() if name != "crc"} for line in found] == given_lines
     assert all(read_line(place) == line for place, line in places)
 
 
@@ -160,12 +161,11 @@ def test_several_threads_may_write_and_hold(tmp_path: Path) -> None:
     assert {key: contents.responses[key] for key in places} == places
 
 
-def test_a_journal_that_cannot_be_written_says_so_at_its_end(tmp_path: Path) -> None:
+def test_a_journal_that_cannot_be_written_says_so_at_its_end() -> None:
     """A held line that does not fit is an error at the latest when the journal is closed, which it is all the same."""
     if not Path("/dev/full").exists():
         pytest.skip("needs /dev/full")
-    (tmp_path / "journal.jsonl").symlink_to("/dev/full")
-    writer = JournalWriter(tmp_path / "journal.jsonl")
+    writer = JournalWriter(Path("/dev/full"))
     writer.hold({"type": "grade"})
     with pytest.raises(JournalError, match="No space left"):
         writer.close()
