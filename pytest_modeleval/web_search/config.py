@@ -1,8 +1,8 @@
-"""Who searches: what the environment says, checked before anything is asked.
+"""The configuration of the web search tool, read from the environment and checked before the first request.
 
     MODELEVAL_WEB_SEARCH   serpapi (key in SERPAPI_API_KEY), serpapi:URL, searxng:URL or replay:FOLDER
-    MODELEVAL_WEB_RECORD   a folder: record what the live provider says, and take from there what it holds already
-    MODELEVAL_WEB_CORPUS   documents of the user's, for the subset web_search_corpus
+    MODELEVAL_WEB_RECORD   a folder: record the answers of the live provider, and reuse those recorded before
+    MODELEVAL_WEB_CORPUS   documents to search offline
     MODELEVAL_WEB_PRIVATE  1: pages at private addresses may be read
 
 No provider is a default: searches cost money, and a key in the environment may be there for something else.
@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pytest_modeleval._support.extras import missing_extra
 from pytest_modeleval.errors import SettingsError
 from pytest_modeleval.web_search.recordings import recorded_name
 
@@ -24,28 +25,32 @@ WEB_CORPUS, WEB_PRIVATE = "MODELEVAL_WEB_CORPUS", "MODELEVAL_WEB_PRIVATE"
 # The name that upstream reads.
 SERPAPI_KEY = "SERPAPI_API_KEY"
 SERPAPI_URL = "https://serpapi.com"
+# The packages of the extra `web`, which the process that reads HTML imports.
+HTML_PACKAGES = ("bs4", "markdownify")
 _FORMS = "serpapi, searxng:URL or replay:FOLDER"
 
 
 @dataclass(frozen=True, slots=True)
 class WebConfig:
-    """What is set. kind: "serpapi", "searxng", "replay" or "" for nothing. missing: what has to be set, "" if all is.
-
-    variant: whose answers the model sees, also where they are replayed.
-    """
+    """The provider and its settings."""
 
     kind: str = ""
+    """"serpapi", "searxng", "replay", or "" if no provider is set."""
     url: str = ""
     folder: Path | None = None
+    """The recordings to replay."""
     record: Path | None = None
+    """The folder to record into."""
     corpus: Path | None = None
     allow_private: bool = False
     missing: str = ""
+    """What the user has to set or install first; "" if nothing."""
     variant: str = ""
+    """The provider whose answers the model sees, live or replayed."""
 
 
 def read_web_config(environ: Mapping[str, str] | None = None) -> WebConfig:
-    """The choice that the environment makes. Raises SettingsError for a value that is none."""
+    """The configuration in the environment. Raises SettingsError for an unusable value."""
     given = {name: (os.environ if environ is None else environ).get(name, "").strip() for name in _NAMES}
     kind, _, rest = given[WEB_SEARCH].partition(":")
     record = _path(given[WEB_RECORD])
@@ -59,7 +64,7 @@ def read_web_config(environ: Mapping[str, str] | None = None) -> WebConfig:
         name = recorded_name(folder) if folder is not None else ""
         if not name:
             raise SettingsError(f"{WEB_SEARCH}: expected replay:FOLDER with a folder of recordings, found {rest!r}")
-        return replace(base, kind=kind, folder=folder, variant=name)
+        return replace(base, kind=kind, folder=folder, missing=missing_extra("web", HTML_PACKAGES), variant=name)
     if kind not in ("serpapi", "searxng"):
         raise SettingsError(f"{WEB_SEARCH}: expected {_FORMS}, found {given[WEB_SEARCH]!r}")
     url = rest or (SERPAPI_URL if kind == "serpapi" else "")
@@ -72,7 +77,9 @@ def read_web_config(environ: Mapping[str, str] | None = None) -> WebConfig:
         raise SettingsError(
             f"{WEB_RECORD}: expected a folder for recordings of {kind}, found those of {held}: {record}"
         )
-    missing = "" if kind == "searxng" or given[SERPAPI_KEY] else f"no key for SerpAPI is set; set {SERPAPI_KEY} to it"
+    missing = missing_extra("web", HTML_PACKAGES)
+    if kind == "serpapi" and not given[SERPAPI_KEY]:
+        missing = f"no key for SerpAPI is set; set {SERPAPI_KEY} to it"
     return replace(base, kind=kind, url=url, missing=missing, variant=kind)
 
 
