@@ -69,6 +69,16 @@ def test_extraction_takes_nothing_that_is_not_in_the_reply(text: str) -> None:
         assert all(line in text for line in block.code.split("\n"))
 
 
+@given(st.lists(st.sampled_from(["```", "x```y", "", "code", "``", "````"]), max_size=12))
+def test_rules_of_the_field_agree_with_their_definition(lines: list[str]) -> None:
+    """Between the first two, and between the last two, of the lines that hold a fence."""
+    at = [number for number, line in enumerate(lines) if "```" in line]
+    text = "\n".join(lines)
+    last = "\n".join(lines[at[-2] + 1 : at[-1]]) if len(at) >= 2 else ""
+    first = "\n".join(lines[at[0] + 1 : at[1]]) if len(at) >= 2 else ""
+    assert (RULES["between_last_fences"](text, None), RULES["between_first_fences"](text, None)) == (last, first)
+
+
 @given(st.text(alphabet=st.characters(exclude_characters="`~\r", exclude_categories=["Cs"]), min_size=1, max_size=200))
 def test_code_survives_the_way_into_a_block_and_out(code: str) -> None:
     """Whatever stands in a Python block comes out unchanged."""

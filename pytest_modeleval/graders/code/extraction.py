@@ -17,7 +17,7 @@ from pytest_modeleval.graders.code.fences import Block, blocks
 
 FENCE = "```"
 _PYTHON = frozenset({"python", "python3", "py", "py3", "pypy", "pypy3", "python2"})
-_MAX_CHARACTERS = 2_000_000
+_MAX_CHARACTERS = 1_000_000
 _READS_INPUT = re.compile(r"\binput\s*[(,)]|stdin|\bopen\(\s*0|\bread\(\s*0|\bfdopen\(\s*0|\bfileinput\b")
 _DEFINED = re.compile(r"^(?:async[ \t]+def|def|class)[ \t]+(\w+)", re.MULTILINE)
 
@@ -33,6 +33,8 @@ class Asked:
         """True if code defines the function, or reads standard input."""
         if not self.function:
             return bool(_READS_INPUT.search(code))
+        if self.function not in code:
+            return False
         name = re.escape(self.function)
         return bool(re.search(rf"^[ \t]*(?:async[ \t]+)?def[ \t]+{name}\b|^{name}[ \t]*[:=][^=]", code, re.MULTILINE))
 
@@ -59,16 +61,19 @@ def last_block(text: str, asked: Asked | None = None) -> str:
 
 def between_last_fences(text: str, asked: Asked | None = None) -> str:
     """LiveCodeBench's rule (lcb_runner/utils/extraction_utils.py); "" with fewer than two fences."""
-    lines = text[:_MAX_CHARACTERS].split("\n")
-    at = [number for number, line in enumerate(lines) if FENCE in line]
-    return "\n".join(lines[at[-2] + 1 : at[-1]]) if len(at) >= 2 else ""
+    text = text[:_MAX_CHARACTERS]
+    last_line = text.rfind("\n", 0, max(0, text.rfind(FENCE))) + 1
+    first = text.rfind(FENCE, 0, last_line)
+    return text[text.find("\n", first) + 1 : last_line - 1] if first >= 0 else ""
 
 
 def between_first_fences(text: str, asked: Asked | None = None) -> str:
     """EvalScope's rule up to 1.4.2; "" with fewer than two fences."""
-    lines = text[:_MAX_CHARACTERS].split("\n")
-    at = [number for number, line in enumerate(lines) if FENCE in line]
-    return "\n".join(lines[at[0] + 1 : at[1]]) if len(at) >= 2 else ""
+    text = text[:_MAX_CHARACTERS]
+    first = text.find(FENCE)
+    start = text.find("\n", first) + 1
+    second = text.find(FENCE, start) if first >= 0 and start else -1
+    return text[start : text.rfind("\n", start, second)] if second >= 0 and "\n" in text[start:second] else ""
 
 
 Rule = Callable[[str, Asked | None], str]
@@ -85,6 +90,8 @@ def _with_helpers(block: Block, candidates: Sequence[Block], asked: Asked) -> st
     if not asked.function:
         # Another program that reads the input would take it away from this one.
         earlier = [other for other in earlier if not asked.is_defined_by(other.code)]
+    if not earlier:
+        return block.code
     words = set(re.findall(r"\w+", block.code)) - set(_DEFINED.findall(block.code))
     helpers = [other.code for other in earlier if other.is_closed and words & set(_DEFINED.findall(other.code))]
     return "\n\n".join([*helpers, block.code])

@@ -8,12 +8,14 @@ indentation and marks are not part of the code.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-# "> " of quotations; indentation and list markers; a fence; the rest of its line.
-_LEAD = r"(?P<quote>(?:[ \t]{0,3}>[ \t]?)*)(?P<column>[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*)"
-_AT_START = re.compile(_LEAD + r"(?P<fence>`{3,}|~{3,})(?P<rest>.*)")
-_AFTER_TEXT = re.compile(_LEAD + r"(?P<before>[^`]+)(?P<fence>`{3,})(?P<rest>[^`]*)")
+# "> " of quotations; indentation and list markers. Matched against the text before a fence, never searched for.
+_LEAD = re.compile(r"(?P<quote>(?:[ \t]{0,3}>[ \t]?)*)(?P<column>[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*)")
+_FENCE = re.compile(r"`{3,}|~{3,}")
+# More fences than any reply needs; the rest is left out, so that a hostile one costs no more than 0.1 s.
+_MAX_FENCES = 10_000
 # A language, and what renderers read after it: "python", "python {.line-numbers}", "py title=a.py".
 _INFO = re.compile(r"[ \t]*([\w+#.-]*)(?:[ \t]*[{,:].*|[ \t]+\w+=.*)?[ \t\r]*")
 # Allowed behind a fence at the end of a line of code: punctuation, and an end mark such as <|im_end|>.
@@ -25,6 +27,7 @@ _LANGUAGES = frozenset(
 _QUOTE = re.compile(r"[ \t]{0,3}>[ \t]?")
 # A closing fence may be indented by three columns more than the opening one; deeper it is code.
 _MAX_EXTRA_INDENT = 3
+_MAX_QUOTES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,21 +46,32 @@ def blocks(text: str) -> list[Block]:
     """The fenced blocks of a reply in order; a block that is not closed ends at the next one or at the end."""
     found: list[Block] = []
     current: _Open | None = None
-    for line in text.split("\n"):
+    at = 0
+    for start, stop in _lines_with_fences(text):
+        line = text[start:stop]
         if current is None:
-            current = _opened(line)
+            current, at = _opened(line), stop + 1
             continue
         end = current.end(line)
         if end is None:
-            current.lines.append(line)
             continue
-        if end.code:
-            current.lines.append(end.code)
-        found.append(current.block(is_closed=end.next is None))
-        current = end.next
+        found.append(current.block(text[at : start + len(end.code)], is_closed=end.next is None))
+        current, at = end.next, stop + 1
     if current is not None:
-        found.append(current.block(is_closed=False))
+        found.append(current.block(text[at:], is_closed=False))
     return found
+
+
+def _lines_with_fences(text: str) -> Iterator[tuple[int, int]]:
+    """Start and end of each line that holds a fence; at most _MAX_FENCES."""
+    stop = -1
+    for number, match in enumerate(_FENCE.finditer(text)):
+        if number >= _MAX_FENCES:
+            return
+        if match.start() > stop:
+            stop = text.find("\n", match.end())
+            stop = len(text) if stop < 0 else stop
+            yield text.rfind("\n", 0, match.start()) + 1, stop
 
 
 class _Open:
@@ -65,7 +79,6 @@ class _Open:
 
     def __init__(self, fence: str, language: str, quotes: int, column: int) -> None:
         self.fence, self.language, self.quotes, self.column = fence, language, quotes, column
-        self.lines: list[str] = []
 
     def end(self, line: str) -> _End | None:
         """How a line ends this block; None if it is code."""
@@ -81,12 +94,15 @@ class _Open:
             return _End(next=_opened(line))
         before, fence, rest = stripped.rpartition(self.fence)
         if fence and _AFTER_CODE.fullmatch(rest) and not before.endswith(self.fence[0]) and _is_code_end(before):
-            return _End(code=bare[: bare.rindex(self.fence)])
+            return _End(code=line[: line.rindex(self.fence)])
         return None
 
-    def block(self, *, is_closed: bool) -> Block:
-        """The block with what was read so far."""
-        lines = [_without_quotes(line, self.quotes) for line in self.lines]
+    def block(self, code: str, *, is_closed: bool) -> Block:
+        """The block with this text between its fences."""
+        code = code.removesuffix("\n")
+        if not self.quotes and not self.column:
+            return Block(self.language, code, is_closed)
+        lines = [_without_quotes(line, self.quotes) for line in code.split("\n")]
         first = next((line for line in lines if line.strip()), "")
         if self.column and _indent(first) >= self.column:
             lines = [line[min(self.column, _indent(line)) :] for line in lines]
@@ -102,16 +118,20 @@ class _End:
 
 
 def _opened(line: str) -> _Open | None:
-    """The block that a line opens, None if it opens none."""
-    if (match := _AT_START.match(line)) and "`" not in match["rest"]:
-        language = _language(match["rest"]) or ""
-    elif match := _AFTER_TEXT.fullmatch(line):
-        language = match["rest"].strip().lower()
-        if language and (match["rest"][0] in " \t" or language not in _LANGUAGES):
-            return None
-    else:
+    """The block that a line with a fence opens, None if it opens none."""
+    fence = _FENCE.search(line)
+    if fence is None or "`" in line[fence.end() :]:
         return None
-    return _Open(match["fence"], language, match["quote"].count(">"), len(match["column"]))
+    before, rest = line[: fence.start()], line[fence.end() :]
+    lead = _LEAD.match(before)
+    if lead is None or lead.end() == len(before):
+        language = _language(rest) or ""
+    else:
+        language = rest.strip().lower()
+        if "`" in before or fence[0][0] != "`" or (language and (rest[0] in " \t" or language not in _LANGUAGES)):
+            return None
+    quotes, column = (lead["quote"].count(">"), len(lead["column"])) if lead else (0, 0)
+    return _Open(fence[0], language, min(quotes, _MAX_QUOTES), column)
 
 
 def _language(rest: str) -> str | None:
