@@ -78,6 +78,12 @@ OPTIONS = (
         "where no sandbox can be built, run programs that the model wrote without one: they can do what you can do",
         is_switch=True,
     ),
+    Option(
+        "--eval-fast-path",
+        "auto|off",
+        "run samples by a shorter protocol than pytest's where no plugin needs the full one (default auto); a line of "
+        "the header says whether it is on, and which plugin closed it",
+    ),
     Option("--eval-max-ungraded", "N|F", "how many samples may end without a grade (default 0)"),
     Option(
         "--eval-flush-cache",

@@ -37,14 +37,8 @@ def pytest_configure(config: pytest.Config) -> None:
             )
         config.pluginmanager.register(InactivePlugin(), "modeleval-unasked")
         return
-    # First of all, since what follows imports half of the package.
-    from pytest_modeleval.fast_path.gc_tuning import pause_gc  # noqa: PLC0415 - an unused plugin must cost nothing
-    from pytest_modeleval.fast_path.import_hook import skip_assertion_rewriting  # noqa: PLC0415
-
-    pause_gc(config)
-    skip_assertion_rewriting(config)
     from pytest_modeleval import registration  # noqa: PLC0415
-    from pytest_modeleval.errors import UserError  # noqa: PLC0415
+    from pytest_modeleval.errors import UserError  # noqa: PLC0415 - an unused plugin costs nothing
 
     config.addinivalue_line("markers", MARKER)
     # Workers of xdist too: they are given the words of the command, not the controller's paths.

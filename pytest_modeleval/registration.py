@@ -1,46 +1,80 @@
-"""Registers what an active run needs: one process, the controller of xdist, or one of its workers."""
+"""Registers the plugin objects of an active run: local process, controller of xdist, or one of its workers."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_modeleval.fast_path.fast_path import FastPathPlugin
-from pytest_modeleval.fast_path.selection import Selection
-from pytest_modeleval.pytest_plugin import fixtures
-from pytest_modeleval.pytest_plugin.local import LocalPlugin
-from pytest_modeleval.pytest_plugin.run_controller import RunController
-from pytest_modeleval.pytest_plugin.settings_reader import read_settings
+from pytest_modeleval.options import value_of
 
 if TYPE_CHECKING:
     import pytest
 
+    from pytest_modeleval.pytest_plugin.context import Process, RunContext
+    from pytest_modeleval.settings import Settings
+
 
 def start(config: pytest.Config) -> None:
     """Read the settings and register plugin objects. Raises UserError."""
-    register = config.pluginmanager.register
-    if hasattr(config, "workerinput"):
-        from pytest_modeleval.distributed.worker import WorkerPlugin  # noqa: PLC0415 - only where xdist runs
+    if value_of(config, "--eval-fast-path") != "off":
+        from pytest_modeleval.fast_path.gc_tuning import pause_gc  # noqa: PLC0415 - an unused plugin costs nothing
 
-        worker = WorkerPlugin(config, read_settings(config))
-        register(worker, "modeleval-session")
-        register(FastPathPlugin(config, worker.report_of, worker.following), "modeleval-fast-path")
-        register(fixtures, "modeleval-fixtures")
-        register(Selection(), "modeleval-selection")
-        return
+        # First of all, since what follows imports half of the package.
+        pause_gc(config)
+    from pytest_modeleval.pytest_plugin.settings_reader import read_settings  # noqa: PLC0415
+
     settings = read_settings(config)
-    owner = RunController(config, settings)
-    register(owner, "modeleval-owner")
-    if is_distributed(config):
-        from pytest_modeleval.distributed.controller import Controller  # noqa: PLC0415
-
-        register(Controller(config, settings, owner), "modeleval-controller")
+    if hasattr(config, "workerinput"):
+        _start_worker(config, settings)
         return
-    session = LocalPlugin(config, settings, owner)
-    owner.stop_reason = lambda: session.stop_reason
-    register(session, "modeleval-session")
-    register(FastPathPlugin(config, session.report_of, session.following), "modeleval-fast-path")
+    from pytest_modeleval.pytest_plugin.run_controller import RunController  # noqa: PLC0415
+
+    controller = RunController(config, settings)
+    config.pluginmanager.register(controller, "modeleval-run-controller")
+    if is_distributed(config):
+        from pytest_modeleval.distributed.controller import Controller  # noqa: PLC0415 - only where xdist runs
+        from pytest_modeleval.fast_path.fast_path import FastPath  # noqa: PLC0415
+
+        config.pluginmanager.register(Controller(config, settings, controller), "modeleval-distributed")
+        config.pluginmanager.register(FastPath(config, is_on=settings.is_fast_path), "modeleval-fast-path")
+        return
+    from pytest_modeleval.pytest_plugin.collection_plugin import StartLast  # noqa: PLC0415
+    from pytest_modeleval.pytest_plugin.local import LocalProcess  # noqa: PLC0415
+
+    _start_process(config, settings, LocalProcess(config, settings, controller), StartLast)
+
+
+def _start_worker(config: pytest.Config, settings: Settings) -> None:
+    from pytest_modeleval.distributed.worker import WorkerProcess  # noqa: PLC0415 - only where xdist runs
+    from pytest_modeleval.pytest_plugin.collection_plugin import StartFirst  # noqa: PLC0415
+
+    process = WorkerProcess(config, settings)
+    config.pluginmanager.register(process, "modeleval-worker")
+    _start_process(config, settings, process, StartFirst)
+
+
+def _start_process(config: pytest.Config, settings: Settings, process: Process, starter: type) -> None:
+    """Register what collects the items of a process, and runs them once they are selected."""
+    from pytest_modeleval.fast_path.fast_path import FastPath  # noqa: PLC0415
+    from pytest_modeleval.fast_path.selection import Selection  # noqa: PLC0415
+    from pytest_modeleval.pytest_plugin import fixtures  # noqa: PLC0415
+    from pytest_modeleval.pytest_plugin.collection_plugin import CollectionPlugin  # noqa: PLC0415
+    from pytest_modeleval.pytest_plugin.item_plugin import ItemPlugin  # noqa: PLC0415
+
+    register = config.pluginmanager.register
+    fast_path = FastPath(config, is_on=settings.is_fast_path)
+
+    def start_items(context: RunContext) -> None:
+        items = ItemPlugin(context)
+        register(items, "modeleval-items")
+        fast_path.start(context, items)
+
+    collection = CollectionPlugin(config, settings, process, start_items)
+    register(collection, "modeleval-collection")
+    register(starter(collection), "modeleval-start")
     register(fixtures, "modeleval-fixtures")
-    register(Selection(), "modeleval-selection")
+    register(fast_path, "modeleval-fast-path")
+    if settings.is_fast_path:
+        register(Selection(), "modeleval-selection")
 
 
 def is_distributed(config: pytest.Config) -> bool:

@@ -89,6 +89,7 @@ class Settings:
     markers: str = ""
     selected: tuple[str, ...] = ()
     is_collect_only: bool = False
+    is_fast_path: bool = True
 
     @property
     def most_repeats(self) -> int:
@@ -148,6 +149,13 @@ def parse_limit(flag: str, text: str, *, allow_zero: bool = False) -> Limit:
     raise SettingsError(
         f"{flag}: expected a whole number of {least} or a fraction above 0 and up to 1.0, such as 0.1, found {text!r}"
     )
+
+
+def parse_fast_path(text: str) -> bool:
+    """True for "auto" and an empty text, False for "off". Raises SettingsError."""
+    if text not in ("", "auto", "off"):
+        raise SettingsError(f"--eval-fast-path: expected auto or off, found {text!r}")
+    return text != "off"
 
 
 def parse_shard(text: str) -> Shard | None:

@@ -38,6 +38,7 @@ KNOW_PYTEST = {
     "fast_path",
     "distributed",
     "registration",
+    "pytest_private",
 }
 # The nouns may be named in the map before somebody needs them.
 EVERYWHERE = {"records", "errors"}

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from pytest_modeleval.collection.item_template import ItemTemplate
-from pytest_modeleval.collection.items import SampleItem, filled_fixtures, name_as_parametrized
+from pytest_modeleval.collection.items import BenchmarkFunction, SampleItem
 from pytest_modeleval.collection.keyword import may_match, words
 from pytest_modeleval.datasets import SILENT, Progress, find_subsets, open_manifest
 from pytest_modeleval.declaration import Benchmark, Subset
 from pytest_modeleval.errors import SettingsError, UserError
 from pytest_modeleval.evaluation.planned_items import BenchmarkPlan, PlannedItem, sample_ids
+from pytest_modeleval.pytest_private import ItemTemplate, make_like
 from pytest_modeleval.records import ItemKey
 from pytest_modeleval.settings import Settings
 
@@ -27,8 +27,8 @@ class BenchmarkCollector:
 
     only: if given, the items that are taken; all others are left out (--eval-only, --eval-rescore). only_of: the
     benchmarks and subsets that they belong to; the data of others is not looked at, and optional ones need no name.
-    mistake: the first thing the user has to mend; kept, because an exception during collection would be shown as a
-    fault of the test module, and would not end with exit status 4.
+    mistake: the first error that the user has to correct; kept, because an exception during collection would be shown
+    as a fault of the test module, and would not end with exit status 4.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class BenchmarkCollector:
     def collect(
         self, collector: pytest.Module | pytest.Class, name: str, function: Callable[..., Any], declared: Benchmark
     ) -> list[SampleItem]:
-        """The items of one benchmark; none if -k excludes it or something has to be mended."""
+        """The items of one benchmark; none if -k excludes it or the user has to correct something."""
         try:
             return list(self._items(collector, name, function, declared))
         except UserError as mistake:
@@ -92,25 +92,14 @@ class BenchmarkCollector:
             )
         all_subsets = declared.subsets or tuple(subsets)
         plan = BenchmarkPlan(declared, all_subsets, {})
-        info = probe._fixtureinfo
-        location, filled = probe.location, filled_fixtures(probe)
+        function_info = BenchmarkFunction.of(probe)
         has_repeats = self._settings.most_repeats > 1
-
-        def make(sample: str) -> SampleItem:
-            item: SampleItem = SampleItem.from_parent(
-                collector, name=f"{name}[{sample}]", callobj=function, fixtureinfo=info, originalname=name
-            )
-            name_as_parametrized(item, name, sample)
-            return item
-
-        mould = ItemTemplate(name, make)
+        template = ItemTemplate(SampleItem, name, lambda sample: make_like(probe, SampleItem, name=name, sample=sample))
         for subset in subsets:
             for planned in self._planned(plan, subset.name):
                 sample = planned.key.sample
-                item = mould.cast(planned.key.item_name(has_repeats=has_repeats))
-                item.planned = planned
-                item.shared_location = location
-                item.filled = filled
+                item = template.make_item(planned.key.item_name(has_repeats=has_repeats))
+                item.bind(planned, function_info)
                 if subset.name not in sample:
                     item.extra_keyword_matches.add(subset.name)
                 yield item

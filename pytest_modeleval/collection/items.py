@@ -1,14 +1,14 @@
 """The pytest items: one per sample and repeat, ordinary functions with an ordinary protocol.
 
 They are lighter than parametrized ones: the fixture information is computed once per benchmark, an item carries a
-reference to the plan instead of a call specification, and what few items are ever asked for is made when it is.
+reference to the plan instead of a call specification, and rarely used attributes are made when they are first read.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import cached_property
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +16,7 @@ import pytest
 from pytest_modeleval.errors import EngineStopped, Ungraded, UserError
 from pytest_modeleval.evaluation.item_runner import ItemResult
 from pytest_modeleval.evaluation.planned_items import PlannedItem
+from pytest_modeleval.pytest_private import FixtureNames, LazyFunction
 from pytest_modeleval.records import Grade, Kind, Sample
 from pytest_modeleval.server_facts import ModelFacts
 
@@ -27,130 +28,157 @@ if TYPE_CHECKING:
 ANSWER_FIXTURES = ("sample", "response", "grade", "model")
 
 
-class SampleItem(pytest.Function):
-    """One question asked once. `planned` says which; `arrival` brings the answer before the item is set up."""
+@dataclass(frozen=True, slots=True)
+class BenchmarkFunction:
+    """What all items of one benchmark share."""
+
+    location: tuple[str, int | None, str]
+    """pytest's location of the function: path from the root folder, line, name."""
+    arguments: tuple[str, ...]
+    """The fixtures that the function asks for."""
+    filled: tuple[str, ...]
+    """Those of our fixtures, and `request`, that are filled in without asking pytest.
+
+    A project's own fixture of the same name wins, as everywhere in pytest.
+    """
+
+    @classmethod
+    def of(cls, probe: pytest.Function) -> BenchmarkFunction:
+        """Of any item of the function."""
+        names = FixtureNames(probe)
+        ours = (*ANSWER_FIXTURES, "request")
+        filled = tuple(name for name in ours if name in names.arguments and not names.is_overridden(name))
+        return cls(probe.location, names.arguments, filled)
+
+
+class SampleItem(LazyFunction):
+    """One question asked once.
+
+    Life: `bind` when it is collected, `enter_plan` when it is selected, `expect` when its result is there, `fill` in
+    its setup, `conclude` when its outcome is known, `release` when it is over.
+    """
 
     planned: PlannedItem
+    function_info: BenchmarkFunction
     plan_index: int
-    model_facts: ModelFacts | None = None
-    # Of the benchmark's function, as pytest's `location` has it: path from the root folder, line, name.
-    shared_location: tuple[str, int | None, str]
-    # Which of our fixtures are filled in without asking pytest; see `filled_fixtures`.
-    filled: tuple[str, ...]
-    # Gives the answer, or raises what stands for it; set for each item just before it runs, and let go after it.
-    arrival: Callable[[], ItemResult] | None = None
-    answered: ItemResult | None = None
+    """Its place in the plan."""
+    is_done: bool = False
+    """It was run and reported within the protocol of an item before it (fast_path)."""
+    result: ItemResult | None = None
     grade: Grade | None = None
-    has_verdict: bool = False
-    failure_line: str = ""
-    # Run and reported within the protocol of an item before it (fast_path.fast_path).
-    is_over: bool = False
+    _model: ModelFacts | None = None
+    _get_result: Callable[[], ItemResult] | None = None
+    _has_verdict: bool = False
+    _failure_line: str = ""
 
-    @cached_property
-    def keywords(self) -> Any:  # type: ignore[override]  # pytest has a plain attribute
-        """As pytest makes them with the item; here for items that were cast (collection.item_template)."""
-        assert self.parent is not None
-        kind: Any = type(self.parent.keywords)
-        made = kind(self)
-        made.update((mark.name, mark) for mark in self.own_markers)
-        made.update(self.obj.__dict__)
-        return made
+    def bind(self, planned: PlannedItem, function_info: BenchmarkFunction) -> None:
+        """Say which question this is."""
+        self.planned = planned
+        self.function_info = function_info
 
-    @property
-    def function(self) -> Any:
-        """As pytest has it, which looks for the function of a method; a benchmark is none."""
-        return self.obj
+    def enter_plan(self, index: int, model: ModelFacts) -> None:
+        """Take a place in the plan of this process, which asks this model."""
+        self.plan_index = index
+        self._model = model
 
-    @cached_property
-    def _request(self) -> Any:  # type: ignore[override]  # as above
-        """As `keywords`."""
-        # pytest's own way of making it empties what was filled in before.
-        filled = self.funcargs
-        self._initrequest()
-        self.funcargs = filled
-        return self.__dict__["_request"]
-
-    def reportinfo(self) -> Location:
-        """Where the function stands; looked up once per benchmark."""
-        return self.path, self.shared_location[1], self.name
+    def expect(self, get_result: Callable[[], ItemResult]) -> None:
+        """get_result gives the answer, or raises what stands for it; called once, in the item's setup."""
+        self._get_result = get_result
 
     @property
-    def location(self) -> tuple[str, int | None, str]:
-        """As pytest has it, which would look the path up for every item: path from the root folder, line, name."""
-        path, line, _ = self.shared_location
-        return str(path), line, self.name
+    def is_expected(self) -> bool:
+        """The item has its result, or what stands for it, and is not over."""
+        return self._get_result is not None
+
+    def fill(self) -> None:
+        """Fetch the result, grade it, and put both where the test finds them. Raises what stands for the result."""
+        if self._get_result is None or self.result is not None:
+            return
+        result = self._get_result()
+        if result.grade_error is not None:
+            raise result.grade_error
+        self.grade = result.grade if result.grade is not None else self._graded(self.planned.sample, result.value)
+        self.result = result
+        # Filled in here because resolving a fixture costs 80 us a test; the fixtures exist all the same, for other
+        # fixtures that build on them.
+        for name in self.function_info.filled:
+            self.funcargs[name] = self.fixture_value(name)
+
+    def conclude(self, *, has_verdict: bool, failure_line: str) -> None:
+        """The outcome is known. failure_line: the line that reports show for it, "" for a passed test."""
+        self._has_verdict = has_verdict
+        self._failure_line = failure_line
+
+    def mark_done(self) -> None:
+        """The item needs no protocol of its own any more."""
+        self.is_done = True
+        self.release()
+
+    def release(self) -> None:
+        """Forget the answer: at 20,000 items they would fill the memory."""
+        self._get_result = None
+        self.result = None
+        self.grade = None
 
     def setup(self) -> None:
         """Fill the fixtures that the test asks for, then those that are not ours."""
         self.fill()
         # Our fixtures ask for `request`; resolving it anew would inspect a signature for every item.
-        self.funcargs["request"] = self._request
+        self.funcargs["request"] = self.request
         super().setup()
 
-    def fill(self) -> None:
-        """Fetch the answer, grade it, and put both where the test finds them. Raises what stands for the answer."""
-        if self.arrival is None or self.answered is not None:
-            return
-        answered = self.arrival()
-        if answered.grade_error is not None:
-            raise answered.grade_error
-        self.grade = answered.grade if answered.grade is not None else self._graded(self.planned.sample, answered.value)
-        self.answered = answered
-        # Filled in here because resolving fixtures costs 80 us a test; the fixtures exist all the same, for
-        # other fixtures that build on them.
-        for name in self.filled:
-            self.funcargs[name] = self.fixture_value(name)
-
     def run_body(self) -> None:
-        """The test function itself, without hooks (fast_path.fast_path)."""
+        """Call the test function, without hooks (fast_path)."""
         given = self.funcargs
-        self.obj(**{name: given[name] for name in self._fixtureinfo.argnames})
+        self.obj(**{name: given[name] for name in self.function_info.arguments})
 
     def fixture_value(self, name: str) -> Any:
-        """What the fixture `sample`, `response`, `grade` or `model` gives in this item."""
+        """The value of the fixture `sample`, `response`, `grade`, `model` or `request` in this item."""
         if name == "sample":
             return self.planned.sample
         if name == "model":
-            return self.model_facts
+            return self._model
         if name == "request":
-            return self._request
-        if self.answered is None:
+            return self.request
+        if self.result is None:
             raise UserError(f"the fixture {name} exists only while a sample runs")
         if name == "response":
-            return self.answered.value
+            return self.result.value
         if self.planned.plan.benchmark.grade is None:
             raise UserError(
                 f"the test asks for the fixture grade, but benchmark {self.planned.key.benchmark} declares no grade="
             )
         return self.grade
 
-    def release(self) -> None:
-        """Forget the answer: at 20,000 items they would fill the memory."""
-        self.arrival = None
-        self.answered = None
-        self.grade = None
+    @property
+    def failure_line(self) -> str:
+        """The line that reports show for the outcome; "" for a passed test."""
+        return self._failure_line
+
+    def reportinfo(self) -> Location:
+        """The path and line of the function; looked up once per benchmark."""
+        return self.path, self.function_info.location[1], self.name
+
+    @property
+    def location(self) -> tuple[str, int | None, str]:
+        """The location as pytest has it, which would look the path up for every item."""
+        path, line, _ = self.function_info.location
+        return str(path), line, self.name
 
     def repr_failure(self, excinfo: ExceptionInfo[BaseException], style: Any = None) -> str | TerminalRepr:
-        """One line for an answer that is wrong and for a sample without a grade; a traceback for faults of code."""
-        if self.has_verdict or isinstance(excinfo.value, Ungraded | EngineStopped):
-            return self.failure_line
+        """One line for a wrong answer and for a sample without a grade; a traceback for faults of code."""
+        if self._has_verdict or isinstance(excinfo.value, Ungraded | EngineStopped):
+            return self._failure_line
         if isinstance(excinfo.value, UserError):
             return str(excinfo.value)
         return super().repr_failure(excinfo)
 
-    def _repr_failure_py(self, excinfo: ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """As repr_failure, where pytest makes it of a failed setup: its traceback costs up to a tenth of a second.
-
-        A server that is gone leaves thousands of samples without an answer, and one line is shown for each. If pytest
-        renames this method, that is slow again and nothing else.
-        """
-        error = excinfo.value
-        is_ours = isinstance(error, EngineStopped) or (
+    def short_failure(self, error: BaseException) -> str | None:
+        """One line where no answer came: a lost server leaves thousands of samples without one."""
+        is_short = isinstance(error, EngineStopped) or (
             isinstance(error, Ungraded) and error.kind is not Kind.GRADER_ERROR
         )
-        if is_ours and self.failure_line:
-            return self.failure_line
-        return super()._repr_failure_py(excinfo, style)
+        return self._failure_line if is_short and self._failure_line else None
 
     def _graded(self, sample: Sample, value: Any) -> Grade | None:
         grader = self.planned.plan.benchmark.grade
@@ -164,29 +192,8 @@ class SampleItem(pytest.Function):
         return made
 
 
-def filled_fixtures(item: pytest.Function) -> tuple[str, ...]:
-    """Those of our fixtures, and `request`, that the function asks for; the same for all items of a benchmark.
-
-    A project's own fixture of the same name wins, as everywhere in pytest.
-    """
-    info = item._fixtureinfo
-    ours = (*ANSWER_FIXTURES, "request")
-    return tuple(name for name in ours if name in info.argnames and len(info.name2fixturedefs.get(name, ())) <= 1)
-
-
-def name_as_parametrized(item: SampleItem, name: str, sample: str) -> None:
-    """Tell pytest which part of the item's id is the sample.
-
-    pytest 9.2 keeps ids in parts and compares them so, which --lf depends on; without a call specification it would
-    take "test_x[sample]" for the function's name. Older versions know texts only, and need nothing.
-    """
-    parent: Any = item.parent
-    if hasattr(item, "_id") and hasattr(parent, "id"):
-        item._id = parent.id.child(name).with_params(sample)
-
-
 class InactiveItem(pytest.Item):
-    """Stands for a benchmark in a run without --model: skipped, with the reason."""
+    """A benchmark in a run without --model: skipped, with the reason."""
 
     def runtest(self) -> None:
         """Skip, and say how to run it."""

@@ -2,131 +2,161 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import pytest
 
+from pytest_modeleval.distributed.scheduling import AHEAD, BatchScheduling, worker_count
+from pytest_modeleval.distributed.worker_channel import GRADING, INPUT, MISTAKE, NOTES, STOPPED, WorkerFiles, share_of
 from pytest_modeleval.errors import UserError
 from pytest_modeleval.evaluation.summary import merge_plans
+from pytest_modeleval.pytest_plugin.item_reports import ATTRIBUTE
 from pytest_modeleval.pytest_plugin.run_controller import RunController
 from pytest_modeleval.reports.text_layout import visible
-from pytest_modeleval.runs import early_stopping
-from pytest_modeleval.runs import lifecycle as runs
+from pytest_modeleval.runs import early_stopping, lifecycle
+from pytest_modeleval.runs.opened_run import OpenedRun
 from pytest_modeleval.settings import Settings
 from pytest_modeleval.store.outcome_codec import outcome_from_json
 
-INPUT = "modeleval"
-MISTAKE = "modeleval_mistake"
-STOPPED = "modeleval_stopped"
-NOTES = "modeleval_notes"
-GRADING = "modeleval_grading"
 
+class DistributedRun:
+    """The run as the controller's hooks use it, once it is open."""
 
-def share_of(worker: int, *, in_flight: int, workers: int) -> int:
-    """How many requests a worker may have in flight, so that all together have in_flight; at least one."""
-    worker %= workers
-    return max(1, in_flight // workers + (worker < in_flight % workers))
+    def __init__(self, run: OpenedRun, workers: int) -> None:
+        self.run = run
+        self.workers = workers
+        self.files = WorkerFiles(run.folder.path)
+        self.item_filter: early_stopping.ItemFilter | None = None
+        self.has_plan = False
+        self.tokens = 0
+
+    def share(self, worker: int) -> int:
+        """Requests in flight of one worker."""
+        return share_of(worker, in_flight=self.run.connection.in_flight, workers=self.workers)
 
 
 class Controller:
     """Plugin object of the main process under xdist."""
 
-    def __init__(self, config: pytest.Config, settings: Settings, owner: RunController) -> None:
+    def __init__(self, config: pytest.Config, settings: Settings, controller: RunController) -> None:
         self._config = config
         self._settings = settings
-        self._owner = owner
-        self._workers = len(config.getoption("tx", None) or ()) or 1
-        self._has_plan = False
-        self._tokens = 0
-        self._stopped = ""
-        self._notes: list[str] = []
-        self._needs: early_stopping.ItemFilter | None = None
+        self._controller = controller
         # Looked up now: the run that begins here would else be the last one itself.
-        self._earlier = runs.earlier_folder(settings)
-        owner.figures = lambda: (None, self._tokens)
-        owner.stop_reason = lambda: self._stopped
+        self._earlier = lifecycle.earlier_folder(settings)
+        self._notes: list[str] = []
+        self._opened: DistributedRun | None = None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
         """Reach the model before any worker starts. A mistake of the user ends the run here."""
-        try:
-            self._owner.reach()
-        except UserError as mistake:
-            raise pytest.UsageError(visible(str(mistake))) from None
+        self._distributed()
         if self._settings.allows_unsafe_code:
-            # Workers find out whether there is a sandbox, and cannot speak.
-            self._owner.say(
+            # Workers find out whether there is a sandbox, and cannot print.
+            self._controller.terminal.print_line(
                 "warning: --eval-unsafe-code: WHERE NO SANDBOX CAN BE BUILT, PROGRAMS THAT THE MODEL WROTE RUN WITH "
                 "YOUR RIGHTS; run.json says whether they did"
             )
 
     def pytest_configure_node(self, node: Any) -> None:
-        """Tell a worker, also one that replaces another, what it needs."""
-        owner = self._owner
-        assert owner.connection is not None
-        assert owner.folder is not None
+        """Give a worker what it needs, also one that replaces another."""
+        opened = self._distributed()
         number = int("".join(filter(str.isdigit, str(node.gateway.id))) or 0)
         node.workerinput[INPUT] = {
-            "connection": owner.connection.as_json(),
-            "folder": str(owner.folder.path),
-            "invocation": owner.folder.invocation,
-            "in_flight": share_of(number, in_flight=owner.connection.in_flight, workers=self._workers),
-            "is_watched": owner.states() is not None,
+            "connection": opened.run.connection.as_json(),
+            "folder": str(opened.run.folder.path),
+            "invocation": opened.run.folder.invocation,
+            "in_flight": opened.share(number),
+            "is_watched": opened.run.server_status is not None,
             "earlier": str(self._earlier) if self._earlier is not None else None,
-            "order_seed": owner.order_seed,
+            "order_seed": opened.run.order_seed,
             "has_paths": self._config.args_source is pytest.Config.ArgsSource.ARGS,
         }
 
-    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+    def pytest_xdist_make_scheduler(self, config: pytest.Config) -> Any:
         """Our own batches, where the user did not choose another way to distribute."""
         if config.getoption("dist") not in ("load", "worksteal"):
             return None
-        from pytest_modeleval.distributed.scheduling import BatchScheduling  # noqa: PLC0415 - only where xdist runs
+        opened = self._distributed()
 
-        assert self._owner.connection is not None
-        share = share_of(0, in_flight=self._owner.connection.in_flight, workers=self._workers)
-        # What is handed out is asked; where the run may stop early, not much more than keeps the slots filled.
-        ahead = {"ahead": early_stopping.AHEAD} if self._settings.is_stop_early else {}
-        return BatchScheduling(config, log, in_flight=share, **ahead)
+        def report_mismatch(text: str) -> None:
+            report = pytest.CollectReport(nodeid="xdist", outcome="failed", longrepr=text, result=[])
+            config.hook.pytest_collectreport(report=report)
+
+        return BatchScheduling(
+            opened.workers,
+            in_flight=opened.share(0),
+            # Items are asked as soon as they are sent; a run that may stop early sends few more than fill the slots.
+            ahead=early_stopping.AHEAD if self._settings.is_stop_early else AHEAD,
+            on_batch=opened.files.send_batch,
+            on_stop=opened.files.send_stop,
+            on_mismatch=report_mismatch,
+        )
 
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
         """The first worker has the plan in its journal: read it there."""
-        folder = self._owner.folder
-        if self._has_plan or not ids or folder is None:
+        opened = self._distributed()
+        if opened.has_plan or not ids:
             return
+        folder = opened.run.folder
         totals = {plan.benchmark: len(plan.item_keys()) for plan in merge_plans(folder.reader.refresh().plans)}
         if totals:
-            self._has_plan = True
-            early_stopping.tell_workers(folder.path, ())
-            self._needs = self._owner.get_needs(
-                on_closed=lambda closed: early_stopping.tell_workers(folder.path, closed)
+            opened.has_plan = True
+            early_stopping.publish_closed(folder.path, ())
+            opened.item_filter = self._controller.make_filter(
+                on_closed=lambda closed: early_stopping.publish_closed(folder.path, closed)
             )
-            self._owner.begin(sum(totals.values()), totals)
+            self._controller.begin(totals, lambda: (None, opened.tokens))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self) -> Generator[None, Any, Any]:
+        """An interrupt ends the workers after the item that they run."""
+        try:
+            return (yield)
+        except BaseException:
+            self._distributed().files.send_stop()
+            raise
 
     def pytest_testnodedown(self, node: Any) -> None:
         """A worker ended: take over what it says was wrong, or why it stopped."""
         output = getattr(node, "workeroutput", None) or {}
-        self._owner.mistake = self._owner.mistake or output.get(MISTAKE, "")
-        self._stopped = self._stopped or output.get(STOPPED, "")
-        self._owner.note_invocation(output.get(GRADING, {}))
+        controller, opened = self._controller, self._distributed()
+        controller.mistake = controller.mistake or output.get(MISTAKE, "")
+        if output.get(STOPPED):
+            controller.stop(output[STOPPED])
+        if output.get("shouldstop") or output.get("shouldfail"):
+            opened.files.send_stop()
+        opened.run.note_invocation(output.get(GRADING, {}))
         for line in output.get(NOTES, ()):
-            # Every worker finds the same; it is said once.
+            # Every worker finds the same; it is printed once.
             if line not in self._notes:
                 self._notes.append(line)
-                self._owner.say(line)
-
-    def pytest_unconfigure(self) -> None:
-        """Nobody reads it any more."""
-        if self._needs is not None and self._owner.folder is not None:
-            early_stopping.tell_workers(self._owner.folder.path, ())
+                controller.terminal.print_line(line)
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Count tokens, and let the live line move."""
-        facts = getattr(report, "modeleval", None)
+        """Count tokens, let the filter of items see the outcome, and redraw the live lines."""
+        facts = getattr(report, ATTRIBUTE, None)
         if facts is not None:
-            self._tokens += facts.get("completion_tokens") or 0
-            if self._needs is not None:
-                self._needs.see(outcome_from_json(facts))
-        self._owner.tick()
+            opened = self._distributed()
+            opened.tokens += facts.get("completion_tokens") or 0
+            if opened.item_filter is not None:
+                opened.item_filter.record(outcome_from_json(facts))
+        self._controller.terminal.refresh()
+
+    def pytest_unconfigure(self) -> None:
+        """Remove the files that only workers read."""
+        if self._opened is not None:
+            self._opened.files.remove()
+            early_stopping.publish_closed(self._opened.run.folder.path, ())
+
+    def _distributed(self) -> DistributedRun:
+        """The run, opened by the first hook that needs it."""
+        if self._opened is None:
+            try:
+                run = self._controller.open()
+            except UserError as mistake:
+                raise pytest.UsageError(visible(str(mistake))) from None
+            self._opened = DistributedRun(run, worker_count(self._config.getoption("tx", None) or ()) or 1)
+        return self._opened

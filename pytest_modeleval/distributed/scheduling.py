@@ -1,29 +1,34 @@
-"""How the items of a run are handed to the workers of xdist: neighbours together, topped up, nothing lost in a crash.
+"""Hands the items of a run to the workers of xdist: neighbours together, topped up, nothing lost in a crash.
 
-Built on xdist's own LoadScheduling; everything here that is not documented API of xdist (`node2pending`, `pending`,
-`check_schedule`, `send_runtest_some`, `shutdown`) is pinned by tests/distributed/test_scheduling.py.
+`BatchScheduling` implements xdist's protocol `xdist.scheduler.Scheduling`, and uses of a node only what that protocol's
+implementations use: `send_runtest_some`, `shutdown`, `shutting_down`, `gateway.id`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from xdist.scheduler import LoadScheduling
-
-if TYPE_CHECKING:
-    import pytest
-
-# Items handed to a worker beyond those it asks for at once. In-order reporting wants far more items than requests in
-# flight: at 4 times as many, slots stand empty behind one slow answer, at 16 times hardly ever.
+# Items handed to a worker for each request that it may have in flight. Reports come in order, so a worker needs many
+# more items than requests: at 4 times as many, slots stay empty behind one slow answer; at 16 times hardly ever.
 AHEAD = 16
 SMALLEST = 2
+
+
+def worker_count(specs: Sequence[str]) -> int:
+    """The workers that xdist starts for the values of --tx, such as "popen" or "4*popen"."""
+    total = 0
+    for spec in specs:
+        number, sign, _ = spec.partition("*")
+        total += int(number) if sign and number.isdigit() else 1
+    return total
 
 
 def top_up(*, held: int, pending: int, workers: int, in_flight: int, ahead: int = AHEAD) -> int:
     """How many more items a worker gets. Pure.
 
-    held: items it has. pending: items nobody has. ahead: see AHEAD. The closer the end, the smaller the batches, so
-    that workers finish together.
+    held: items it has. pending: items that no worker has. in_flight: requests that it may have in flight. ahead: as
+    AHEAD. Batches become smaller towards the end, so that workers finish together.
     """
     share = max(SMALLEST, min(ahead * in_flight, pending // (2 * max(1, workers)) or pending))
     if held > share // 2 and held >= SMALLEST:
@@ -31,64 +36,145 @@ def top_up(*, held: int, pending: int, workers: int, in_flight: int, ahead: int 
     return min(pending, share - held) if share > held else 0
 
 
-class BatchScheduling(LoadScheduling):  # type: ignore[misc] # xdist's classes are untyped for us
-    """LoadScheduling with batches as `top_up` says, and a second try for the item that a worker died with."""
+class BatchScheduling:
+    """Batches as `top_up` says, and a second try for the item that a worker died with."""
 
-    def __init__(self, config: pytest.Config, log: Any, *, in_flight: int, ahead: int = AHEAD) -> None:
-        super().__init__(config, log)
-        self.collection: list[str] | None = None
+    def __init__(
+        self,
+        workers: int,
+        *,
+        in_flight: int,
+        ahead: int = AHEAD,
+        on_batch: Callable[[str, Sequence[int]], None],
+        on_stop: Callable[[], None],
+        on_mismatch: Callable[[str], None],
+    ) -> None:
+        """Distribute over `workers` nodes.
+
+        in_flight: requests of each. on_batch(worker id, indices): called before a batch is sent. on_stop(): the run was
+        stopped while workers hold items. on_mismatch(text): two workers collected different items.
+        """
+        self._workers = workers
         self._in_flight = in_flight
         self._ahead = ahead
+        self._on_batch = on_batch
+        self._on_stop = on_stop
+        self._on_mismatch = on_mismatch
+        self._held: dict[Any, list[int]] = {}
+        """Node -> indices of the items that it was sent and has not completed, in order."""
+        self._collections: dict[Any, list[str]] = {}
+        """Node -> the ids that it collected."""
+        self._collection: list[str] | None = None
+        """The ids that all nodes agree on; None before the first batch."""
+        self._pending: list[int] = []
+        """Indices that no node has, in order."""
         self._crashes: dict[int, int] = {}
 
-    def check_schedule(self, node: Any, duration: float = 0) -> None:
-        """Top up one worker; tell it to end once nothing is left for it."""
-        if node.shutting_down:
-            return
-        held = self.node2pending[node]
-        if self.pending:
-            count = top_up(
-                held=len(held),
-                pending=len(self.pending),
-                workers=len(self.node2pending),
-                in_flight=self._in_flight,
-                ahead=self._ahead,
-            )
-            if count:
-                self._send_tests(node, count)
-        elif len(held) <= 1:
-            # A worker runs its last item only when it knows that nothing follows. Told earlier, the word "end" would
-            # queue behind its items, and could not be told from the word that means: stop now.
-            node.shutdown()
+    @property
+    def nodes(self) -> list[Any]:
+        return list(self._held)
 
-    def schedule(self) -> None:
-        """Hand out the first batches, or look at every worker again."""
-        if self.collection is None:
-            if not self._check_nodes_have_same_collection():
-                self.log("**Different tests collected, aborting run**")
-                return
-            collection = list(next(iter(self.node2collection.values())))
-            self.collection = collection
-            self.pending[:] = range(len(collection))
-            if not collection:
-                return
-        for node in self.nodes:
-            self.check_schedule(node)
+    @property
+    def collection_is_completed(self) -> bool:
+        return len(self._collections) >= self._workers
+
+    @property
+    def tests_finished(self) -> bool:
+        return self.collection_is_completed and not self._pending and all(len(held) < 2 for held in self._held.values())
+
+    @property
+    def has_pending(self) -> bool:
+        return bool(self._pending) or any(self._held.values())
+
+    def add_node(self, node: Any) -> None:
+        self._held[node] = []
+
+    def add_node_collection(self, node: Any, collection: Sequence[str]) -> None:
+        if self._collection is not None and list(collection) != self._collection:
+            # A node that replaces a dead one gets no items.
+            self._on_mismatch(_difference(self._collection, collection, str(node.gateway.id)))
+            return
+        self._collections[node] = list(collection)
+
+    def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:
+        held = self._held[node]
+        held.remove(item_index)
+        if node.shutting_down and held:
+            # xdist ends a node that has items only to stop the run: -x, a dead worker too many.
+            self._on_stop()
+        self._top_up(node)
+
+    def mark_test_pending(self, item: str) -> None:
+        assert self._collection is not None
+        self._pending.insert(0, self._collection.index(item))
+        self._top_up_all()
+
+    def remove_pending_tests_from_node(self, node: Any, indices: Sequence[int]) -> None:
+        raise NotImplementedError("items are never taken back from a worker")
 
     def remove_node(self, node: Any) -> str | None:
         """A worker is gone: its items go to others. The one it died with is tried once more before it is blamed.
 
-        A worker is killed by the machine (out of memory, a lost node) far more often than by a sample.
+        The machine kills workers (out of memory, a lost node) far more often than a sample does.
         """
-        pending = self.node2pending.pop(node)
-        if not pending:
+        held = self._held.pop(node)
+        if not held:
             return None
-        assert self.collection is not None
-        suspect = pending[0]
+        assert self._collection is not None
+        suspect = held[0]
         self._crashes[suspect] = self._crashes.get(suspect, 0) + 1
         is_blamed = self._crashes[suspect] > 1
         # In front, in their order: neighbours stay together.
-        self.pending[:0] = pending[1:] if is_blamed else pending
-        for other in self.node2pending:
-            self.check_schedule(other)
-        return str(self.collection[suspect]) if is_blamed else None
+        self._pending[:0] = held[1:] if is_blamed else held
+        self._top_up_all()
+        return self._collection[suspect] if is_blamed else None
+
+    def schedule(self) -> None:
+        if self._collection is None:
+            first, *others = self._collections.items()
+            for node, collection in others:
+                if collection != first[1]:
+                    self._on_mismatch(_difference(first[1], collection, str(node.gateway.id)))
+                    return
+            self._collection = first[1]
+            self._pending = list(range(len(self._collection)))
+            if not self._collection:
+                return
+        self._top_up_all()
+
+    def _top_up_all(self) -> None:
+        for node in self._held:
+            self._top_up(node)
+
+    def _top_up(self, node: Any) -> None:
+        """Send more items to a node; end it once nothing is left for it."""
+        if node.shutting_down or node not in self._collections:
+            return
+        held = self._held[node]
+        if not self._pending:
+            if len(held) <= 1:
+                # A worker runs its last item only when it knows that nothing follows.
+                node.shutdown()
+            return
+        count = top_up(
+            held=len(held),
+            pending=len(self._pending),
+            workers=len(self._held),
+            in_flight=self._in_flight,
+            ahead=self._ahead,
+        )
+        if count:
+            batch = self._pending[:count]
+            del self._pending[:count]
+            held.extend(batch)
+            self._on_batch(str(node.gateway.id), batch)
+            node.send_runtest_some(batch)
+
+
+def _difference(expected: Sequence[str], found: Sequence[str], worker: str) -> str:
+    """A sentence about the first item in which two collections differ."""
+    text = f"worker {worker} collected other items than the first one: {len(found):,}, expected {len(expected):,}"
+    for place, (one, other) in enumerate(zip(expected, found, strict=False)):
+        if one != other:
+            return f"{text}; item {place} is {other}, expected {one}"
+    return text

@@ -2,147 +2,141 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_modeleval.collection.items import SampleItem
-from pytest_modeleval.distributed.controller import GRADING, INPUT, MISTAKE, NOTES, STOPPED
-from pytest_modeleval.errors import EngineStopped, UserError
-from pytest_modeleval.evaluation.evaluation import Evaluation, RunOptions
-from pytest_modeleval.pytest_plugin.evaluation_plugin import EvaluationPlugin
-from pytest_modeleval.records import ItemKey
+from pytest_modeleval.distributed.worker_channel import GRADING, INPUT, MISTAKE, NOTES, STOPPED, WorkerInbox
+from pytest_modeleval.errors import EngineStopped
+from pytest_modeleval.evaluation.evaluation import Evaluation
+from pytest_modeleval.pytest_plugin.context import RunShare
 from pytest_modeleval.runs.connection import Connection
-from pytest_modeleval.runs.early_stopping import ItemFilter, StopFlagReader, in_order
-from pytest_modeleval.runs.server_status import ServerStatusFile
+from pytest_modeleval.runs.early_stopping import ItemFilter, StopFlagReader
+from pytest_modeleval.runs.server_status import ServerStatusReader
 from pytest_modeleval.settings import Settings
 from pytest_modeleval.store.journal import JournalReader
 
+STOP_REASON = "the controller stopped the run"
 
-class WorkerPlugin(EvaluationPlugin):
-    """Plugin object of a worker."""
+
+class WorkerReporter:
+    """The Reporter of a worker: it cannot print, so the controller prints for all workers."""
+
+    def __init__(self, poll: Callable[[], bool]) -> None:
+        """poll(): take what the controller sent; True if it stopped the run."""
+        self.notes: list[str] = []
+        self.stop_reason = ""
+        self._poll = poll
+
+    def print_line(self, text: str) -> None:
+        """Nothing: the controller prints what concerns a single process."""
+
+    def print_once(self, text: str) -> None:
+        self.notes.append(text)
+
+    def refresh(self) -> None:
+        self._poll()
+
+    def wait(self) -> None:
+        if self._poll():
+            raise EngineStopped(STOP_REASON)
+
+    def suppress_filename(self, path: Path) -> None:
+        """Nothing: a worker prints no names of files."""
+
+    def stop(self, reason: str) -> None:
+        self.stop_reason = self.stop_reason or reason
+
+
+class BatchFeed:
+    """The ItemFeed of a worker: the items of the batches that it was sent."""
+
+    def __init__(self, evaluation: Evaluation, session_items: Sequence[pytest.Item], inbox: WorkerInbox) -> None:
+        self._evaluation = evaluation
+        self._session_items = session_items
+        self._inbox = inbox
+
+    def first(self) -> Iterable[int]:
+        return ()
+
+    def advance_to(self, index: int) -> None:
+        self.take_batches()
+
+    def take_batches(self) -> None:
+        """Ask the items of new batches. Answers that other processes journaled meanwhile are taken up."""
+        items = (self._session_items[place] for place in self._inbox.new_indices())
+        indices = [item.plan_index for item in items if isinstance(item, SampleItem)]
+        if indices:
+            self._evaluation.extend(indices)
+
+
+class WorkerProcess:
+    """The Process that is a worker of xdist. Registered as a plugin too, for what it returns to the controller."""
 
     def __init__(self, config: pytest.Config, settings: Settings) -> None:
+        given: dict[str, Any] = config.workerinput  # type: ignore[attr-defined] # set by xdist
         self._config: Any = config
-        self._given: dict[str, Any] = config.workerinput[INPUT]  # type: ignore[attr-defined]
-        self._name: str = config.workerinput["workerid"]  # type: ignore[attr-defined]
-        self._is_told_to_stop = False
-        self._plan_index: dict[int, int] = {}
-        self._notes: list[str] = []
-        earlier = self._given["earlier"]
-        super().__init__(config, settings, earlier=Path(earlier) if earlier else None)
+        self._settings = settings
+        self._input: dict[str, Any] = given[INPUT]
+        self._name: str = given["workerid"]
+        self._folder = Path(self._input["folder"])
+        self._inbox = WorkerInbox(self._folder, self._name)
+        self._feed: BatchFeed | None = None
+        self._session: pytest.Session | None = None
+        self.reporter = WorkerReporter(self._poll)
+        self.earlier = Path(self._input["earlier"]) if self._input["earlier"] else None
+        # xdist gives its workers paths in any case.
+        self.has_paths = bool(self._input["has_paths"])
 
-    def note(self, text: str) -> None:
-        """See EvaluationPlugin: the controller says it, once for all workers."""
-        self._notes.append(text)
-
-    def get_connection(self) -> Connection:
-        """See EvaluationPlugin: what the controller found."""
-        return Connection.from_json(self._given["connection"])
-
-    def get_evaluation(self, connection: Connection, options: RunOptions) -> Evaluation:
-        """See EvaluationPlugin."""
-        folder = Path(self._given["folder"])
-        return Evaluation(
-            model=connection.model,
-            reader=JournalReader(folder, rescoring=self._given["invocation"]),
-            journal_path=folder / f"journal-{self._name}.jsonl",
-            options=replace(options, invocation=self._given["invocation"]),
-            is_rescore=self.settings.rescore_dir is not None,
+    def open(self) -> RunShare:
+        connection = Connection.from_json(self._input["connection"])
+        is_watched, invocation = self._input["is_watched"], int(self._input["invocation"])
+        return RunShare(
+            connection=connection,
+            reader=JournalReader(self._folder, rescoring=invocation),
+            invocation=invocation,
+            journal_path=self._folder / f"journal-{self._name}.jsonl",
+            in_flight=int(self._input["in_flight"]),
+            server_status=ServerStatusReader(len(connection.model.urls), self._folder) if is_watched else None,
+            order_seed=self._input["order_seed"],
         )
 
-    def get_watched(self, connection: Connection) -> ServerStatusFile | None:
-        """See EvaluationPlugin."""
-        if not self._given["is_watched"]:
-            return None
-        return ServerStatusFile(len(connection.model.urls), Path(self._given["folder"]))
+    def make_filter(self) -> ItemFilter | None:
+        return StopFlagReader(self._folder) if self._settings.is_stop_early else None
 
-    def has_paths(self) -> bool:
-        """See EvaluationPlugin: what the controller knows; a worker is always given paths."""
-        return bool(self._given["has_paths"])
+    def make_feed(self, evaluation: Evaluation, items: Sequence[SampleItem], needed: ItemFilter | None) -> BatchFeed:
+        # xdist sends indices into all items of the session.
+        self._feed = BatchFeed(evaluation, items[0].session.items, self._inbox)
+        return self._feed
 
-    def in_flight(self, connection: Connection) -> int:
-        """See EvaluationPlugin: this worker's share."""
-        return int(self._given["in_flight"])
+    def begin(self, evaluation: Evaluation, items: Sequence[SampleItem], facts: Mapping[str, Any]) -> None:
+        self._config.workeroutput[GRADING] = dict(facts)
 
-    def order(self, keys: Sequence[ItemKey]) -> list[int] | None:
-        """See EvaluationPlugin."""
-        seed = self._given["order_seed"]
-        if seed is None:
-            return None
-        from pytest_modeleval.gates import seeded_order  # noqa: PLC0415 - numpy
-
-        return in_order(keys, seeded_order(keys, seed))
-
-    def get_needs(self) -> ItemFilter | None:
-        """See EvaluationPlugin: the controller decides."""
-        return StopFlagReader(Path(self._given["folder"])) if self.settings.is_stop_early else None
-
-    def refuse(self, session: pytest.Session, mistake: UserError) -> None:
-        """See EvaluationPlugin: the controller says it, once, and ends with status 4."""
-        self._config.workeroutput[MISTAKE] = str(mistake)
+    def refuse(self, session: pytest.Session, message: str) -> None:
+        """The controller prints it, once, and ends with status 4."""
+        self._config.workeroutput[MISTAKE] = message
         session.items[:] = []
 
-    def first_indices(self) -> range | None:
-        """See EvaluationPlugin: nothing until a batch comes."""
-        return range(0)
-
-    def while_waiting(self) -> None:
-        """See EvaluationPlugin."""
-        if self._is_told_to_stop:
-            raise EngineStopped("the controller told this worker to stop")
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Before xdist tells the controller which items there are."""
-        super().pytest_collection_finish(session)
-        self._config.workeroutput[NOTES] = [*self.collector.missing(), *self._notes]
-        self._config.workeroutput[GRADING] = self.grading.facts
-        self._plan_index = {
-            index: item.plan_index
-            for index, item in enumerate(session.items)
-            if isinstance(item, SampleItem) and self.evaluation is not None
-        }
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Remember the session, to stop it."""
+        self._session = session
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtestloop(self, session: pytest.Session) -> Any:
-        """Look over xdist's shoulder: what is queued for this worker is asked ahead."""
-        queue = _queue_of(self._config)
-        if queue is not None:
-            self._watch(queue, session)
-        with self.running():
-            result = yield
-        if self.stop_reason:
-            self._config.workeroutput[STOPPED] = self.stop_reason
+    def pytest_runtestloop(self) -> Generator[None, Any, Any]:
+        """Return notes, and the reason why this worker stopped."""
+        self._config.workeroutput[NOTES] = self.reporter.notes
+        result = yield
+        if self.reporter.stop_reason:
+            self._config.workeroutput[STOPPED] = self.reporter.stop_reason
         return result
 
-    def _watch(self, queue: Any, session: pytest.Session) -> None:
-        put = queue.put
-
-        def watched_put(item: Any) -> None:
-            if isinstance(item, int):
-                put(item)
-                if item in self._plan_index and self.evaluation is not None:
-                    self.evaluation.extend([self._plan_index[item]])
-                return
-            with queue.lock() as waiting:
-                if any(isinstance(index, int) for index in waiting):
-                    # Told to end while items are waiting: that is -x or an interrupt, not the end of the work.
-                    waiting.clear()
-                    self._is_told_to_stop = True
-                    session.shouldstop = "the controller stopped the run"
-            put(item)
-
-        queue.put = watched_put
-
-
-def _queue_of(config: pytest.Config) -> Any:
-    """The queue of xdist's worker loop: `torun` of its WorkerInteractor (xdist 3.7 and later)."""
-    for plugin in config.pluginmanager.get_plugins():
-        queue = getattr(plugin, "torun", None)
-        if queue is not None and hasattr(queue, "put") and hasattr(queue, "lock"):
-            return queue
-    return None
+    def _poll(self) -> bool:
+        if self._feed is not None:
+            self._feed.take_batches()
+        is_stopped = self._inbox.is_stopped()
+        if is_stopped and self._session is not None:
+            self._session.shouldstop = self._session.shouldstop or STOP_REASON
+        return is_stopped

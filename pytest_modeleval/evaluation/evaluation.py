@@ -63,8 +63,7 @@ class Evaluation:
         reader.exclude(journal_path)
         self.items: list[PlannedItem] = []
         self._graded: frozenset[ItemKey] = frozenset()
-        # Why an item need not be asked, "" if it must be; called from the engine's thread too.
-        self.skip_reason: Callable[[ItemKey], str] | None = None
+        self._reason_of: Callable[[ItemKey], str] | None = None
         self._engine: Engine | None = None
         self._site: ItemRunner | None = None
 
@@ -142,8 +141,15 @@ class Evaluation:
                 "out of both means nothing. Grade all of it again, without -k, --eval-only and the like"
             )
 
-    def start(self, indices: Iterable[int] | None = None) -> None:
-        """Begin to ask: for all items, or for those that are handed over with `extend`."""
+    def start(
+        self, indices: Iterable[int] | None = None, *, skip_reason: Callable[[ItemKey], str] | None = None
+    ) -> None:
+        """Begin to ask: for all items, or for those at `indices`; `extend` and `feed` add more.
+
+        skip_reason: why an item need not be asked, "" if it must be; called from the engine's thread too. None: all
+        items must be asked.
+        """
+        self._reason_of = skip_reason
         options = self._options
         self._site = ItemRunner(
             items=self.items,
@@ -153,7 +159,7 @@ class Evaluation:
             make_dispatcher=None if options.is_offline else self._dispatcher,
             sample_timeout_s=options.sample_timeout_s,
             stored_outcomes={} if self._is_rescore else dict(self._contents.outcomes),
-            skip_reason=self._skip_reason if self.skip_reason is not None else None,
+            skip_reason=self._skip_reason if skip_reason is not None else None,
         )
         # Twice as many workers as slots: those whose request waits out a back-off, or whose grader runs, hold no slot.
         self._engine = Engine(self._site, width=2 * options.in_flight)
@@ -178,9 +184,9 @@ class Evaluation:
 
     def _skip_reason(self, item: PlannedItem) -> str:
         # What has a verdict already costs nothing, and keeps it.
-        if self.skip_reason is None or item.key in self._graded:
+        if self._reason_of is None or item.key in self._graded:
             return ""
-        return self.skip_reason(item.key)
+        return self._reason_of(item.key)
 
     def answer(self, index: int, *, tick: Callable[[], None]) -> ItemResult:
         """Wait for an item's answer. Raises what stands for it: Ungraded, EngineStopped, the benchmark's own error."""

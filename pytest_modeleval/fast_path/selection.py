@@ -1,4 +1,4 @@
-"""Selection by the thousand: -k and -m of pytest decide about one item of each group (collection.item_groups)."""
+"""Selection by the thousand: -k and -m of pytest decide about one item of each group (item_groups)."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from pytest_modeleval.collection.item_groups import groups
+from pytest_modeleval.fast_path.item_groups import groups
 
 # Who may look at stand-ins: -k and -m, --deselect, the order of fixtures' parameters, the worker of xdist.
 GROUP_SAFE_PLUGINS = frozenset({"_pytest.mark", "_pytest.main", "_pytest.fixtures", "xdist.remote", "__channelexec__"})
 
 
 class Selection:
-    """Lets -k and -m see one item of each kind, where nobody else selects or sorts in between."""
+    """Lets -k and -m see one item of each kind, where no other plugin selects or sorts in between."""
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_collection_modifyitems(

@@ -43,7 +43,7 @@ def refuse_reruns(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
 def is_timeout(call: pytest.CallInfo[Any]) -> bool:
     """True if pytest-timeout ended the phase: it does so by pytest.fail, which would else count as a wrong answer.
 
-    Told by where the exception was raised, not by its words: those may come from a model.
+    Recognised by where the exception was raised, not by its text, which may come from a model.
     """
     excinfo = call.excinfo
     if excinfo is None or not isinstance(excinfo.value, pytest.fail.Exception):

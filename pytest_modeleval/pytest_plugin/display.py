@@ -48,7 +48,7 @@ class StatusLine:
             return False
         if not self._live.is_shown:
             reporter.ensure_newline()
-        self._live.show([shorten(one_line(text), int(reporter._tw.fullwidth) - 1)])
+        self._live.show([shorten(one_line(text), self._config.get_terminal_writer().fullwidth - 1)])
         return True
 
     def clear(self) -> None:
@@ -56,8 +56,7 @@ class StatusLine:
         self._live.clear()
 
     def _write(self, text: str) -> None:
-        reporter: Any = self._config.pluginmanager.getplugin("terminalreporter")
-        reporter._tw.write(text, flush=True)
+        self._config.get_terminal_writer().write(text, flush=True)
 
 
 class Display:
@@ -75,6 +74,7 @@ class Display:
         reused: Mapping[str, int],
         figures: Callable[[], tuple[int | None, int]],
     ) -> None:
+        self._config = config
         self._tally = tally
         self._totals = totals
         self._reused = reused
@@ -136,7 +136,7 @@ class Display:
         return states
 
     def _width(self) -> int:
-        return int(self._reporter._tw.fullwidth)
+        return self._config.get_terminal_writer().fullwidth
 
     def _write(self, text: str) -> None:
-        self._reporter._tw.write(text, flush=True)
+        self._config.get_terminal_writer().write(text, flush=True)

@@ -16,6 +16,7 @@ from pytest_modeleval.evaluation.verdict import outcome_with_verdict, outcome_wi
 from pytest_modeleval.pytest_plugin.compatibility import is_timeout
 from pytest_modeleval.pytest_plugin.gate_reports import GATE
 from pytest_modeleval.pytest_plugin.skipped_by_gate import SkippedByGate
+from pytest_modeleval.pytest_private import FixtureNames
 from pytest_modeleval.records import Kind, Outcome
 from pytest_modeleval.reports.text_layout import visible
 from pytest_modeleval.store.outcome_codec import KINDS, brief_outcome_to_json
@@ -37,8 +38,8 @@ def outcome_of(item: SampleItem, call: pytest.CallInfo[None]) -> Outcome | None:
         return None
     planned = item.planned
     key, sample = planned.key, planned.sample
-    answered = item.answered
-    request_key = answered.request_key if answered is not None else ""
+    result = item.result
+    request_key = result.request_key if result is not None else ""
     error = call.excinfo.value if call.excinfo is not None else None
     if error is None:
         if call.when == "setup":
@@ -53,13 +54,13 @@ def outcome_of(item: SampleItem, call: pytest.CallInfo[None]) -> Outcome | None:
         key,
         has_passed=error is None,
         grade=item.grade,
-        response=answered.last if answered is not None else None,
+        response=result.last if result is not None else None,
         is_single_request=planned.plan.benchmark.request is not None,
         failure=str(error).partition("\n")[0] if error is not None else "",
         target=sample.target,
         cluster=sample.cluster,
         request_key=request_key,
-        prompt=answered.prompt if answered is not None else "",
+        prompt=result.prompt if result is not None else "",
     )
 
 
@@ -84,9 +85,9 @@ def _keywords_of(item: SampleItem) -> dict[str, Literal[1]]:
     assert item.parent is not None
     if "keywords" in vars(item):
         return dict.fromkeys(item.keywords, 1)
-    # Nobody has asked for them, so nobody has added any: but for the name they are those of the whole benchmark.
+    # They were never read, so none was added: except for the name they are those of the whole benchmark.
     shared = item.parent.stash.setdefault(_KEYWORDS, {})
-    key = id(item._fixtureinfo)
+    key = FixtureNames.key(item)
     found = shared.get(key)
     if found is None:
         found = shared[key] = dict.fromkeys(item.keywords, 1)
@@ -129,7 +130,7 @@ def shape_report(report: pytest.TestReport, outcome: Outcome, *, is_strict: bool
         return
     line = line_of(outcome)
     if outcome.kind is Kind.NOT_RUN:
-        # Nobody's fault: it is asked by the next run.
+        # Not a failure: the next run asks it.
         path, number, _ = report.location
         report.outcome = "skipped"
         report.longrepr = (path, number or 0, f"Skipped: {line}")

@@ -13,6 +13,7 @@ from pytest_modeleval.settings import (
     Settings,
     Shard,
     check_key_env,
+    parse_fast_path,
     parse_kinds,
     parse_limit,
     parse_params,
@@ -84,6 +85,7 @@ def read_settings(config: pytest.Config) -> Settings:
         keyword=config.getoption("keyword", "") or "",
         markers=config.getoption("markexpr", "") or "",
         selected=tuple(str(arg) for arg in config.args),
+        is_fast_path=parse_fast_path(value_of(config, "--eval-fast-path")),
         is_collect_only=bool(config.getoption("collectonly", False)),
     )
     if settings.rescore_dir is None:
@@ -102,7 +104,7 @@ def _project_dir(rootdir: Path, invocation_dir: Path) -> Path:
 
 
 def _check_saving(settings: Settings, *, is_distributed: bool) -> None:
-    """What cannot be had together with asking less than everything. A stored run is graded as it was asked."""
+    """Refuse options that contradict a run that asks less than everything. A stored run is graded as it was asked."""
     if settings.bless_file is not None and settings.only:
         raise SettingsError("--eval-bless: expected a whole run, found --eval-only, which asks a part; leave one out")
     for flag, is_given in (
@@ -134,13 +136,13 @@ def _switch(flag: str, config: pytest.Config) -> bool:
 
 
 def _check_whole_run(config: pytest.Config, shard: Shard) -> None:
-    """Refuse what has a meaning for the whole run only, so that nobody takes a part's verdict for the whole's."""
+    """Refuse options with a meaning for the whole run only: the verdict of a part is not that of the whole."""
     merge = "`modeleval merge DIR... --into DIR`"
     whole = {
         "--eval-gates": f"gates are judged on the merged run: {merge} takes --gates and --baseline",
         "--eval-bless": f"a baseline is made of the merged run: {merge} takes --bless",
         "--eval-rescore": "a stored run is graded again as a whole",
-        "--eval-only": "what is asked again are samples of one earlier run, as a whole",
+        "--eval-only": "samples of one earlier run are asked again, as a whole",
     }
     for flag, why in whole.items():
         if value_of(config, flag):

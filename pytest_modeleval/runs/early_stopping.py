@@ -1,20 +1,17 @@
 """Runs that ask no more than their gates need: --eval-stop-early, --eval-repeat-until-decided.
 
-Which items are needed depends on benchmark and subset alone, and for repeats on their number. The set of those that are
-not needed any more is replaced by one thread and read by others. Under xdist the controller decides and writes the set
-to a file of the run folder, which the workers read.
+Whether an item is still needed depends on its benchmark and subset, and for repeats on their number. One thread
+decides, others read. Under xdist the controller decides, and the workers poll a file of the run folder.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from pytest_modeleval._support.atomic_file import atomic_write
 from pytest_modeleval.records import DECIDED, STOPPED_EARLY, ItemKey, Outcome
+from pytest_modeleval.runs.polled_file import PolledFile
 
 if TYPE_CHECKING:
     from pytest_modeleval.gates import EarlyStop
@@ -23,34 +20,31 @@ if TYPE_CHECKING:
     from pytest_modeleval.store.run_folder import RunFolder
 
 CLOSED_FILE = "stopped-early.json"
-# Items asked ahead of the one that is judged, as a multiple of the requests in flight. All that is ahead when the last
-# verdict becomes certain was asked in vain; with less, slots would stand empty behind a slow answer.
+# Items asked ahead of the one that is judged, as a multiple of the requests in flight. Requests in flight when the last
+# gate is decided are wasted; with fewer, slots would stay empty behind a slow answer.
 AHEAD = 2
 
 Scope = tuple[str, str]
 
 
 class ItemFilter(Protocol):
-    """Says which items are still needed. `why_not` is called from the engine's thread too."""
+    """Decides which items are still needed."""
 
-    def why_not(self, key: ItemKey) -> str:
-        """The cause (records.STOPPED_CAUSES) for which an item is not asked; "" if it is needed."""
+    def skip_reason(self, key: ItemKey) -> str:
+        """The cause (records.STOPPED_CAUSES) that an item is not asked; "" if it is needed. Called by two threads."""
 
     def is_reached(self, key: ItemKey) -> bool:
         """False while it cannot be known whether the item is needed: it is not asked ahead."""
 
-    def reach(self, key: ItemKey) -> None:
+    def advance_to(self, key: ItemKey) -> None:
         """Every item before this one has ended."""
 
-    def see(self, outcome: Outcome) -> None:
+    def record(self, outcome: Outcome) -> None:
         """An item has ended."""
 
 
 class StopWhenDecided:
-    """Stops early: an item is needed while a gate that looks at its benchmark and subset is undecided.
-
-    state: has seen nothing yet. stored: outcomes of an earlier part of the run. on_closed: told when the set changes.
-    """
+    """Stops early: an item is needed while a gate over its benchmark and subset is undecided."""
 
     def __init__(
         self,
@@ -59,6 +53,11 @@ class StopWhenDecided:
         *,
         on_closed: Callable[[frozenset[Scope]], None] | None = None,
     ) -> None:
+        """Begin with the outcomes that an interrupted run stored.
+
+        state: the state of the gates before any outcome. on_closed: called with the scopes that need no more items,
+        whenever they change.
+        """
         self._state = state
         self._on_closed = on_closed
         self._seen: set[ItemKey] = set()
@@ -69,19 +68,16 @@ class StopWhenDecided:
                 state.observe(outcome)
         self._update()
 
-    def why_not(self, key: ItemKey) -> str:
-        """See ItemFilter."""
+    def skip_reason(self, key: ItemKey) -> str:
         return STOPPED_EARLY if (key.benchmark, key.subset) in self._closed else ""
 
     def is_reached(self, key: ItemKey) -> bool:
-        """See ItemFilter."""
         return True
 
-    def reach(self, key: ItemKey) -> None:
-        """See ItemFilter."""
+    def advance_to(self, key: ItemKey) -> None:
+        pass
 
-    def see(self, outcome: Outcome) -> None:
-        """See ItemFilter."""
+    def record(self, outcome: Outcome) -> None:
         if not outcome.is_stopped_early and outcome.key not in self._seen:
             self._seen.add(outcome.key)
             self._state.observe(outcome)
@@ -96,91 +92,73 @@ class StopWhenDecided:
 
 
 class StopFlagReader:
-    """A worker's view of what the controller decided."""
+    """The filter of a worker: what the controller decided."""
 
     def __init__(self, folder: Path) -> None:
-        self._file = folder / CLOSED_FILE
-        self._seen: object = None
-        self._closed: frozenset[Scope] = frozenset()
+        self._file = PolledFile(folder / CLOSED_FILE)
 
-    def why_not(self, key: ItemKey) -> str:
-        """See ItemFilter."""
-        with contextlib.suppress(OSError, ValueError):
-            now = self._file.stat()
-            # As in states.py: two changes may have one time, but never one file.
-            if (now.st_mtime_ns, now.st_ino) != self._seen:
-                found = json.loads(self._file.read_bytes())
-                self._closed = frozenset((str(one), str(two)) for one, two in found)
-                self._seen = now.st_mtime_ns, now.st_ino
-        return STOPPED_EARLY if (key.benchmark, key.subset) in self._closed else ""
+    def skip_reason(self, key: ItemKey) -> str:
+        return STOPPED_EARLY if [key.benchmark, key.subset] in (self._file.read() or ()) else ""
 
     def is_reached(self, key: ItemKey) -> bool:
-        """See ItemFilter."""
         return True
 
-    def reach(self, key: ItemKey) -> None:
-        """See ItemFilter."""
+    def advance_to(self, key: ItemKey) -> None:
+        pass
 
-    def see(self, outcome: Outcome) -> None:
-        """See ItemFilter: the controller sees it."""
+    def record(self, outcome: Outcome) -> None:
+        """Nothing to do: the controller counts the outcomes of all workers."""
 
 
-def tell_workers(folder: Path, closed: Iterable[Scope]) -> None:
-    """Write what the workers need not ask any more; an empty set removes the file."""
-    if not closed:
-        (folder / CLOSED_FILE).unlink(missing_ok=True)
-        return
-    # A folder that cannot be written ends the run elsewhere, with its own words; here it only means no saving.
-    with contextlib.suppress(OSError):
-        atomic_write(folder / CLOSED_FILE, json.dumps(sorted(closed)).encode())
+def publish_closed(folder: Path, closed: Iterable[Scope]) -> None:
+    """Write the scopes that need no more items, for the workers; an empty set removes the file."""
+    file, scopes = PolledFile(folder / CLOSED_FILE), sorted(closed)
+    if scopes:
+        file.write(scopes)
+    else:
+        file.remove()
 
 
 class RepeatUntilDecided:
-    """Repeats until decided: a further repeat is needed where a gate cannot judge yet.
-
-    base: repeats asked of every sample. decide(repeats): with so many repeats asked, the scopes whose samples one more
-    repeat could help.
-    """
+    """Repeats until decided: a further repeat is needed where a gate cannot judge yet."""
 
     def __init__(self, base: int, decide: Callable[[int], frozenset[Scope]]) -> None:
+        """Ask every sample `base` times. decide(repeats): the scopes that one more repeat could help."""
         self._base = base
         self._decide = decide
         self._open: dict[int, frozenset[Scope]] = {}
 
-    def why_not(self, key: ItemKey) -> str:
-        """See ItemFilter."""
+    def skip_reason(self, key: ItemKey) -> str:
         if key.repeat < self._base:
             return ""
         return "" if (key.benchmark, key.subset) in self._open.get(key.repeat, ()) else DECIDED
 
     def is_reached(self, key: ItemKey) -> bool:
-        """See ItemFilter."""
         return key.repeat < self._base or key.repeat in self._open
 
-    def reach(self, key: ItemKey) -> None:
-        """See ItemFilter."""
+    def advance_to(self, key: ItemKey) -> None:
         if not self.is_reached(key):
             self._open[key.repeat] = self._decide(key.repeat)
 
-    def see(self, outcome: Outcome) -> None:
-        """See ItemFilter: the journal has it."""
+    def record(self, outcome: Outcome) -> None:
+        """Nothing to do: `decide` reads the journal."""
 
 
 def item_filter(
     settings: Settings,
     gate_runner: GateRunner,
     folder: RunFolder,
-    say: Callable[[str], None],
+    print_line: Callable[[str], None],
     *,
     on_closed: Callable[[frozenset[Scope]], None] | None = None,
 ) -> ItemFilter | None:
-    """What says which items are still needed; None where all are. The plan stands in the journal."""
+    """The filter of this run; None where every item is needed. The plan is in the journal already."""
     if settings.rescore_dir is not None or gate_runner.gates is None:
         return None
     contents, seed = folder.reader.contents, folder.run.get("order_seed")
     if settings.is_stop_early and seed is not None:
         if late := gate_runner.prevented_passes():
-            say(f"stopping early: without a margin a gate is passed only near the end: {', '.join(late)}")
+            print_line(f"stopping early: without a margin a gate is passed only near the end: {', '.join(late)}")
         return StopWhenDecided(gate_runner.early_stop(contents, seed), contents.outcomes.values(), on_closed=on_closed)
     if settings.until_decided is None:
         return None
@@ -190,7 +168,7 @@ def item_filter(
         found = gate_runner.undecided(contents, base=base, most=most, now=repeats)
         if found:
             names = ", ".join(sorted({benchmark for benchmark, _ in found}))
-            say(f"not every gate can be judged yet: {names} is asked again, {repeats + 1} of up to {most} times")
+            print_line(f"not every gate can be judged yet: {names} is asked again, {repeats + 1} of up to {most} times")
         return found
 
     return RepeatUntilDecided(base, decide)
@@ -205,3 +183,15 @@ def in_order(keys: Sequence[ItemKey], order: Sequence[ItemKey]) -> list[int]:
     """Places of the items in the order of a list that holds their keys."""
     place = {key: number for number, key in enumerate(order)}
     return sorted(range(len(keys)), key=lambda number: place[keys[number]])
+
+
+def asking_order(keys: Sequence[ItemKey], settings: Settings, order_seed: int | None) -> list[int] | None:
+    """Places of the items in the order of asking; None for the order they are in.
+
+    order_seed: the seed that run.json keeps for a run that may stop early; the same in every process.
+    """
+    if order_seed is not None:
+        from pytest_modeleval.gates import seeded_order  # noqa: PLC0415 - numpy
+
+        return in_order(keys, seeded_order(keys, order_seed))
+    return in_rounds(keys, settings.repeats) if settings.until_decided is not None else None

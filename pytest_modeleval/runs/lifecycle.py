@@ -52,7 +52,7 @@ def resume_key(settings: Settings, identity: str) -> str:
         "markers": settings.markers,
         "selected": list(settings.selected),
     }
-    # The rest of --model-set says how the model is served. Where that changes the model, its identity tells.
+    # The rest of --model-set says how the model is served. Where that changes the model, its identity differs.
     asked = sorted(pair for pair in settings.model_set if pair.startswith("params."))
     if asked:
         parts["model_set"] = asked
@@ -172,7 +172,7 @@ def earlier_items(settings: Settings, folder: Path) -> frozenset[ItemKey]:
         key
         for plan in merge_plans(contents.plans)
         for key in plan.item_keys()
-        # What was spared has no answer that could be graded again, and nobody missed it.
+        # A skipped item has no answer that could be graded again, and counts nowhere.
         if key not in contents.outcomes or not contents.outcomes[key].is_stopped_early
     )
     if not settings.only:

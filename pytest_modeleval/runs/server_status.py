@@ -1,41 +1,41 @@
-"""How the servers that we started are: told by the watch, read by whoever asks them, in this process or in another.
+"""The state of the servers that this run started: set by the watch, read by the dispatcher of every process.
 
-The other way goes a beat whenever a server was heard from, which tells the watch that it does not hang.
+A heartbeat goes the other way: whenever a server sent something, its replica is touched, which shows the watch that the
+server does not hang.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from pytest_modeleval._support.atomic_file import atomic_write
+from pytest_modeleval.runs.polled_file import PolledFile
 
 STATE_FILE = "server-state.json"
-# Touched by workers when a replica was heard from; "server-pulse-0" and so on.
-PULSE_FILE = "server-pulse-"
-# A touch is one system call, but the folder may lie on a network.
+# Touched by workers when a replica sent something; "server-pulse-0" and so on.
+HEARTBEAT_FILE = "server-pulse-"
+# A touch is one system call, but the run folder may be on a network file system.
 _TOUCH_EVERY_S = 1.0
 UP, RESTARTING = "up", "restarting"
 
 
 class ServerStatus:
-    """One state for each replica: "up", "restarting" while it is started again, otherwise why it is gone.
+    """The state of each replica in the main process: UP, RESTARTING, otherwise why it is gone.
 
-    Kept in a file of the run folder too, where the workers of xdist read it.
+    Every change is written to the run folder, where the workers of xdist poll it.
     """
 
     def __init__(self, replicas: int, folder: Path) -> None:
         self._states = [UP] * replicas
-        self._file = folder / STATE_FILE
-        self._pulses = [folder / f"{PULSE_FILE}{replica}" for replica in range(replicas)]
+        self._file = PolledFile(folder / STATE_FILE)
+        self._heartbeats = _heartbeat_files(replicas, folder)
         self._beats = [0] * replicas
         self._lock = threading.Lock()
-        # A run that was killed while its server was down has left its own, and workers would believe it.
-        self.forget()
+        # A run that was killed while its server was down left its file behind, and workers would believe it.
+        self.remove_files()
 
     def states(self) -> Sequence[str]:
         """The states."""
@@ -45,57 +45,52 @@ class ServerStatus:
         """Change one; called from the watch's threads."""
         with self._lock:
             self._states[replica] = state
-            # A folder that cannot be written ends the run elsewhere, with its own words.
-            with contextlib.suppress(OSError):
-                atomic_write(self._file, json.dumps(self._states).encode())
+            self._file.write(self._states)
 
     def touch(self, replica: int) -> None:
-        """Something came from this replica, in this process."""
+        """This process received something from the replica."""
         self._beats[replica] += 1
 
     def pulse(self, replica: int) -> object:
-        """Another value whenever something came from this replica, in this process or in a worker's."""
+        """A value that changes whenever this process or a worker received something from the replica."""
         try:
-            touched_ns = self._pulses[replica].stat().st_mtime_ns
+            touched_ns = self._heartbeats[replica].stat().st_mtime_ns
         except OSError:
             touched_ns = 0
         return self._beats[replica], touched_ns
 
-    def forget(self) -> None:
-        """No server of ours runs: the run has not begun, or is over."""
-        for file in (self._file, *self._pulses):
+    def remove_files(self) -> None:
+        """Remove the files: no server of ours runs, since the run has not begun or is over."""
+        self._file.remove()
+        for file in self._heartbeats:
             with contextlib.suppress(OSError):
                 file.unlink(missing_ok=True)
 
 
-class ServerStatusFile:
-    """A worker's view of the file: nothing is wrong as long as there is none."""
+class ServerStatusReader:
+    """The state of each replica in a worker: all are UP until the controller writes otherwise."""
 
     def __init__(self, replicas: int, folder: Path) -> None:
-        self._replicas = replicas
-        self._file = folder / STATE_FILE
-        self._pulses = [folder / f"{PULSE_FILE}{replica}" for replica in range(replicas)]
+        self._file = PolledFile(folder / STATE_FILE)
+        self._heartbeats = _heartbeat_files(replicas, folder)
         self._touched_s = [-_TOUCH_EVERY_S] * replicas
-        self._seen: object = None
         self._states: Sequence[str] = (UP,) * replicas
 
     def states(self) -> Sequence[str]:
         """The states as last written."""
-        try:
-            now = self._file.stat()
-            # Times come in steps of milliseconds, in which there may be two changes; every change is a new file.
-            if (now.st_mtime_ns, now.st_ino) != self._seen:
-                found = json.loads(self._file.read_bytes())
-                if len(found) == self._replicas:
-                    self._states, self._seen = tuple(map(str, found)), (now.st_mtime_ns, now.st_ino)
-        except (OSError, ValueError):
-            pass
+        found = self._file.read()
+        if isinstance(found, list) and len(found) == len(self._states):
+            self._states = tuple(map(str, found))
         return self._states
 
     def touch(self, replica: int) -> None:
-        """Something came from this replica: tell the process that watches it, at most once a second."""
+        """This process received something from the replica: touch its file, at most once a second."""
         now = time.monotonic()
         if now - self._touched_s[replica] >= _TOUCH_EVERY_S:
             self._touched_s[replica] = now
             with contextlib.suppress(OSError):
-                self._pulses[replica].touch()
+                self._heartbeats[replica].touch()
+
+
+def _heartbeat_files(replicas: int, folder: Path) -> list[Path]:
+    return [folder / f"{HEARTBEAT_FILE}{replica}" for replica in range(replicas)]

@@ -2,113 +2,169 @@
 
 from __future__ import annotations
 
-from typing import Any
+import inspect
+from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from xdist.scheduler.protocol import Scheduling
 
-from pytest_modeleval.distributed.controller import share_of
-from pytest_modeleval.distributed.scheduling import AHEAD, BatchScheduling, top_up
+from pytest_modeleval.distributed.scheduling import BatchScheduling, top_up, worker_count
+from pytest_modeleval.distributed.worker_channel import WorkerFiles, WorkerInbox, as_spans, share_of
 
 
-class MockNode:
-    """What the scheduler needs of a worker."""
+class RecordingNode:
+    """The part of a worker that the scheduler uses. batches: what was announced before it was sent."""
 
     class _Gateway:
-        id = "gw"
+        def __init__(self, name: str) -> None:
+            self.id = name
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
         self.sent: list[int] = []
         self.shutting_down = False
-        self.gateway = self._Gateway()
+        self.gateway = self._Gateway(name)
 
-    def send_runtest_some(self, indices: list[int]) -> None:
-        """Keep what was sent."""
+    def send_runtest_some(self, indices: Sequence[int]) -> None:
+        """Record the batch."""
         self.sent.extend(indices)
 
     def shutdown(self) -> None:
-        """Remember that the end was told."""
+        """Record the end."""
         self.shutting_down = True
 
 
-def _scheduler(pytestconfig: pytest.Config, workers: int, items: int) -> tuple[Any, list[MockNode]]:
-    class Log:
-        loadsched = staticmethod(lambda *args: None)
+class Bench:
+    """A scheduler with its nodes, and what it told."""
 
-    class Config:
-        option = pytestconfig.option
+    def __init__(self, workers: int, items: int) -> None:
+        self.announced: dict[str, list[int]] = {}
+        self.stops = 0
+        self.mismatches: list[str] = []
+        self.scheduler = BatchScheduling(
+            workers,
+            in_flight=4,
+            on_batch=lambda worker, indices: self.announced.setdefault(worker, []).extend(indices),
+            on_stop=self._stop,
+            on_mismatch=self.mismatches.append,
+        )
+        self.ids = [f"t[{index}]" for index in range(items)]
+        self.nodes = [self.add(f"gw{number}") for number in range(workers)]
 
-        @staticmethod
-        def getvalue(name: str) -> Any:
-            return ["popen"] * workers if name == "tx" else None
+    def add(self, name: str, ids: Sequence[str] | None = None) -> RecordingNode:
+        """A further node that collected the items, or others."""
+        node = RecordingNode(name)
+        self.scheduler.add_node(node)
+        self.scheduler.add_node_collection(node, self.ids if ids is None else ids)
+        return node
 
-        @staticmethod
-        def getoption(name: str) -> Any:
-            return None
+    def _stop(self) -> None:
+        self.stops += 1
 
-    scheduler = BatchScheduling.__new__(BatchScheduling)
-    scheduler.numnodes = workers
-    scheduler.node2collection = {}
-    scheduler.node2pending = {}
-    scheduler.pending = []
-    scheduler.collection = None
-    scheduler.log = lambda *args: None
-    scheduler.config = None
-    scheduler.maxschedchunk = None
-    scheduler._in_flight = 4
-    scheduler._ahead = AHEAD
-    scheduler._crashes = {}
-    nodes = [MockNode() for _ in range(workers)]
-    for node in nodes:
-        scheduler.add_node(node)
-        scheduler.add_node_collection(node, [f"t[{index}]" for index in range(items)])
-    scheduler.schedule()
-    return scheduler, nodes
+
+def test_it_has_all_members_of_the_protocol_of_xdist() -> None:
+    """The members of xdist's `Scheduling`, with the same parameters."""
+    members = {name: value for name, value in vars(Scheduling).items() if not name.startswith("_")}
+    assert members.keys() >= {"nodes", "schedule", "remove_node", "mark_test_complete"}
+    for name, value in members.items():
+        ours = getattr(BatchScheduling, name)
+        if isinstance(value, property):
+            assert isinstance(ours, property), name
+        else:
+            assert list(inspect.signature(ours).parameters) == list(inspect.signature(value).parameters), name
 
 
 @pytest.mark.parametrize("items", [1, 2, 3, 50, 500])
 @pytest.mark.parametrize("workers", [1, 2, 5])
-def test_every_item_runs_once_and_every_worker_ends(pytestconfig: pytest.Config, workers: int, items: int) -> None:
-    """Workers take turns until nothing is left: each item was sent to one worker, and all were told to end."""
-    scheduler, nodes = _scheduler(pytestconfig, workers, items)
-    for _ in range(items * 2):
-        for node in nodes:
-            held = scheduler.node2pending[node]
-            if len(held) > 1 or (held and node.shutting_down):
-                scheduler.mark_test_complete(node, held[0])
+def test_every_item_runs_once_and_every_worker_ends(workers: int, items: int) -> None:
+    """Workers take turns until nothing is left: each item was sent to one worker, announced before, and all ended."""
+    bench = Bench(workers, items)
+    scheduler = bench.scheduler
+    assert scheduler.collection_is_completed
+    scheduler.schedule()
+    done: dict[RecordingNode, int] = dict.fromkeys(bench.nodes, 0)
+    while not scheduler.tests_finished or scheduler.has_pending:
+        for node in bench.nodes:
+            # A worker runs its last item only when it was told to end.
+            if len(node.sent) - done[node] > 1 or (len(node.sent) > done[node] and node.shutting_down):
+                done[node] += 1
+                scheduler.mark_test_complete(node, node.sent[done[node] - 1])
         if scheduler.tests_finished:
-            for node in nodes:
+            for node in bench.nodes:
                 node.shutdown()
-    assert sorted(index for node in nodes for index in node.sent) == list(range(items))
-    assert all(node.shutting_down for node in nodes)
-    assert not any(scheduler.node2pending.values())
+    assert sorted(index for node in bench.nodes for index in node.sent) == list(range(items))
+    assert bench.announced == {node.gateway.id: node.sent for node in bench.nodes if node.sent}
+    assert bench.stops == 0
 
 
-def test_batches_are_neighbours(pytestconfig: pytest.Config) -> None:
+def test_batches_are_neighbours() -> None:
     """The first batch of each worker is one piece of the plan, large enough to ask ahead."""
-    _, nodes = _scheduler(pytestconfig, 2, 1000)
-    for node in nodes:
+    bench = Bench(2, 1000)
+    bench.scheduler.schedule()
+    for node in bench.nodes:
         assert node.sent == list(range(node.sent[0], node.sent[0] + len(node.sent)))
         assert len(node.sent) == 64
 
 
-def test_a_crashed_worker_loses_nothing(pytestconfig: pytest.Config) -> None:
+def test_a_crashed_worker_loses_nothing() -> None:
     """Its items go to the others; the one it died with is tried again once, then blamed."""
-    scheduler, nodes = _scheduler(pytestconfig, 2, 10)
-    first = nodes[0].sent[0]
-    assert scheduler.remove_node(nodes[0]) is None
-    assert first in scheduler.pending or first in nodes[1].sent
-    late = MockNode()
-    scheduler.add_node(late)
-    scheduler.node2collection[late] = scheduler.collection
-    scheduler.pending.insert(0, first)
-    scheduler.node2pending[late] = [first]
-    assert scheduler.remove_node(late) == f"t[{first}]"
+    bench = Bench(2, 10)
+    scheduler = bench.scheduler
+    scheduler.schedule()
+    first, second = bench.nodes
+    suspect = first.sent[0]
+    assert scheduler.remove_node(first) is None
+    for item in second.sent[: second.sent.index(suspect)]:
+        scheduler.mark_test_complete(second, item)
+    late = bench.add("gw2")
+    scheduler.schedule()
+    assert scheduler.remove_node(second) == f"t[{suspect}]"
+    done = 0
+    while not late.shutting_down:
+        scheduler.mark_test_complete(late, late.sent[done])
+        done += 1
+    before = second.sent[: second.sent.index(suspect)]
+    assert sorted([*before, suspect, *late.sent]) == list(range(10))
+
+
+def test_a_node_that_is_ended_with_items_means_stop() -> None:
+    """Xdist ends every node to stop a run: the next completed item tells the workers."""
+    bench = Bench(2, 100)
+    bench.scheduler.schedule()
+    node = bench.nodes[0]
+    bench.scheduler.mark_test_complete(node, node.sent[0])
+    assert bench.stops == 0
+    node.shutdown()
+    bench.scheduler.mark_test_complete(node, node.sent[1])
+    assert bench.stops == 1
+
+
+def test_workers_that_collect_other_items_get_none() -> None:
+    """At the start nothing is sent; a late worker with other items stays idle. The first difference is named."""
+    bench = Bench(1, 3)
+    other = BatchScheduling(
+        2, in_flight=1, on_batch=lambda *_: None, on_stop=lambda: None, on_mismatch=bench.mismatches.append
+    )
+    for name, ids in (("gw0", ["a", "b"]), ("gw1", ["a", "c"])):
+        node = RecordingNode(name)
+        other.add_node(node)
+        other.add_node_collection(node, ids)
+    other.schedule()
+    assert not other.has_pending
+    bench.scheduler.schedule()
+    late = bench.add("gw9", ["t[0]"])
+    bench.scheduler.schedule()
+    assert late.sent == []
+    assert len(bench.mismatches) == 2
+    assert "gw1 collected other items" in bench.mismatches[0]
+    assert "item 1 is c, expected b" in bench.mismatches[0]
+    assert "1, expected 3" in bench.mismatches[1]
 
 
 @given(st.integers(0, 200), st.integers(0, 5000), st.integers(1, 8), st.integers(1, 128))
-def test_top_up_gives_what_is_there(held: int, pending: int, workers: int, in_flight: int) -> None:
+def test_top_up_gives_at_most_what_is_left(held: int, pending: int, workers: int, in_flight: int) -> None:
     """Never more than is left; an idle worker always gets something."""
     count = top_up(held=held, pending=pending, workers=workers, in_flight=in_flight)
     assert 0 <= count <= pending
@@ -122,3 +178,40 @@ def test_shares_add_up(in_flight: int, workers: int) -> None:
     shares = [share_of(number, in_flight=in_flight, workers=workers) for number in range(workers)]
     assert sum(shares) == max(in_flight, workers)
     assert max(shares) - min(shares) <= 1
+
+
+@pytest.mark.parametrize(
+    ("specs", "workers"), [([], 0), (["popen"], 1), (["3*popen", "ssh=host//python=python3"], 4), (["*x"], 1)]
+)
+def test_workers_are_counted_as_xdist_starts_them(specs: list[str], workers: int) -> None:
+    """`--tx 3*popen` starts three."""
+    assert worker_count(specs) == workers
+
+
+@given(st.lists(st.lists(st.integers(0, 40), max_size=8), max_size=8))
+def test_a_worker_reads_every_batch_once(batches: list[list[int]]) -> None:
+    """However often it looks, it gets the indices in the order in which they were sent."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as name:
+        files, inbox = WorkerFiles(Path(name)), WorkerInbox(Path(name), "gw0")
+        read: list[int] = []
+        for number, batch in enumerate(batches):
+            files.send_batch("gw0", batch)
+            files.send_batch("gw1", [99])
+            if number % 2:
+                read += inbox.new_indices()
+        read += inbox.new_indices()
+        assert read == [index for batch in batches for index in batch]
+        assert inbox.new_indices() == []
+        assert not inbox.is_stopped()
+        files.send_stop()
+        assert inbox.is_stopped()
+        files.remove()
+        assert list(Path(name).iterdir()) == []
+
+
+@given(st.lists(st.integers(0, 20)))
+def test_spans_hold_the_indices(indices: list[int]) -> None:
+    """[first, end) pairs, read in turn, give the indices again."""
+    assert [index for first, end in as_spans(indices) for index in range(first, end)] == indices

@@ -17,7 +17,7 @@ from pytest_modeleval.runs.early_stopping import (
     StopWhenDecided,
     in_order,
     in_rounds,
-    tell_workers,
+    publish_closed,
 )
 
 FLOOR = 'alpha = 0.05\n[[gate]]\nkind = "floor"\nbenchmark = "gsm8k"\nfloor = 0.9\n'
@@ -40,27 +40,27 @@ def test_a_run_that_goes_on_sees_every_outcome_once() -> None:
     ended = []
     for needs in (whole, resumed):
         for number, key in enumerate(plan):
-            if needs.why_not(key):
+            if needs.skip_reason(key):
                 ended.append(number)
                 break
-            needs.see(found[key])
+            needs.record(found[key])
     assert ended[0] == ended[1] < 60
     assert told == [{("gsm8k", "main")}]
-    assert resumed.why_not(plan[-1]) == STOPPED_EARLY
-    resumed.see(Outcome(plan[-1], Kind.NOT_RUN, cause=STOPPED_EARLY))
-    assert resumed.why_not(ItemKey("other", "main", "x")) == ""
+    assert resumed.skip_reason(plan[-1]) == STOPPED_EARLY
+    resumed.record(Outcome(plan[-1], Kind.NOT_RUN, cause=STOPPED_EARLY))
+    assert resumed.skip_reason(ItemKey("other", "main", "x")) == ""
 
 
 def test_workers_read_what_was_decided(tmp_path: Path) -> None:
     """No file: all is needed. A file: what it names is not; when it is gone, what was read last holds."""
     told = StopFlagReader(tmp_path)
     key, other = ItemKey("b", "s", "x"), ItemKey("b", "t", "x")
-    assert told.why_not(key) == ""
-    tell_workers(tmp_path, [("b", "s")])
-    assert (told.why_not(key), told.why_not(other)) == (STOPPED_EARLY, "")
-    tell_workers(tmp_path, [])
+    assert told.skip_reason(key) == ""
+    publish_closed(tmp_path, [("b", "s")])
+    assert (told.skip_reason(key), told.skip_reason(other)) == (STOPPED_EARLY, "")
+    publish_closed(tmp_path, [])
     assert not list(tmp_path.iterdir())
-    assert told.why_not(key) == STOPPED_EARLY
+    assert told.skip_reason(key) == STOPPED_EARLY
 
 
 def test_each_further_repeat_is_decided_once() -> None:
@@ -72,14 +72,14 @@ def test_each_further_repeat_is_decided_once() -> None:
         return frozenset({("b", "s")} if repeats == 2 else ())
 
     rounds = RepeatUntilDecided(2, decide)
-    assert rounds.why_not(ItemKey("b", "t", "x", 1)) == ""
+    assert rounds.skip_reason(ItemKey("b", "t", "x", 1)) == ""
     third = ItemKey("b", "s", "x", 2)
     assert not rounds.is_reached(third)
-    rounds.reach(third)
-    rounds.reach(ItemKey("b", "t", "x", 2))
-    assert (rounds.why_not(third), rounds.why_not(ItemKey("b", "t", "x", 2))) == ("", DECIDED)
-    rounds.reach(ItemKey("b", "s", "x", 3))
-    assert rounds.why_not(ItemKey("b", "s", "x", 3)) == DECIDED
+    rounds.advance_to(third)
+    rounds.advance_to(ItemKey("b", "t", "x", 2))
+    assert (rounds.skip_reason(third), rounds.skip_reason(ItemKey("b", "t", "x", 2))) == ("", DECIDED)
+    rounds.advance_to(ItemKey("b", "s", "x", 3))
+    assert rounds.skip_reason(ItemKey("b", "s", "x", 3)) == DECIDED
     assert asked == [2, 3]
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pytest_modeleval.runs.early_stopping import StopFlagReader, tell_workers
-from pytest_modeleval.runs.server_status import STATE_FILE, ServerStatus, ServerStatusFile
+from pytest_modeleval.runs.early_stopping import StopFlagReader, publish_closed
+from pytest_modeleval.runs.server_status import STATE_FILE, ServerStatus, ServerStatusReader
 
 
 def test_what_a_killed_run_left_says_nothing_of_this_one(tmp_path: Path) -> None:
     """A run that is killed while its server is down leaves the file; the next run's server is another one."""
     (tmp_path / STATE_FILE).write_text('["the server was ended by SIGKILL"]')
     states = ServerStatus(1, tmp_path)
-    worker = ServerStatusFile(1, tmp_path)
+    worker = ServerStatusReader(1, tmp_path)
     assert worker.states() == ("up",)
     states.set(0, "restarting")
     assert worker.states() == ("restarting",)
@@ -21,7 +21,7 @@ def test_what_a_killed_run_left_says_nothing_of_this_one(tmp_path: Path) -> None
 
 def test_two_changes_in_one_tick_of_the_clock_are_both_seen(tmp_path: Path) -> None:
     """File systems keep times in steps of milliseconds: the newer file is another one, not only a younger one."""
-    states, worker = ServerStatus(2, tmp_path), ServerStatusFile(2, tmp_path)
+    states, worker = ServerStatus(2, tmp_path), ServerStatusReader(2, tmp_path)
     states.set(0, "restarting")
     first = (tmp_path / STATE_FILE).stat()
     assert worker.states() == ("restarting", "up")
@@ -35,9 +35,9 @@ def test_two_closings_in_one_tick_are_both_seen(tmp_path: Path) -> None:
     from pytest_modeleval.records import ItemKey
 
     told = StopFlagReader(tmp_path)
-    tell_workers(tmp_path, [("a", "s")])
+    publish_closed(tmp_path, [("a", "s")])
     first = (tmp_path / "stopped-early.json").stat()
-    assert told.why_not(ItemKey("a", "s", "q"))
-    tell_workers(tmp_path, [("a", "s"), ("b", "s")])
+    assert told.skip_reason(ItemKey("a", "s", "q"))
+    publish_closed(tmp_path, [("a", "s"), ("b", "s")])
     os.utime(tmp_path / "stopped-early.json", ns=(first.st_atime_ns, first.st_mtime_ns))
-    assert told.why_not(ItemKey("b", "s", "q"))
+    assert told.skip_reason(ItemKey("b", "s", "q"))

@@ -11,9 +11,9 @@ from _pytest.mark.expression import Expression
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pytest_modeleval.collection.item_groups import groups
-from pytest_modeleval.collection.item_template import ItemTemplate
 from pytest_modeleval.collection.items import SampleItem
+from pytest_modeleval.fast_path.item_groups import groups
+from pytest_modeleval.pytest_private import ItemTemplate, make_like
 
 # Older versions of pytest have an exception of their own.
 NO_EXPRESSION = getattr(expressions, "ParseError", SyntaxError)
@@ -44,28 +44,14 @@ EXPRESSIONS = st.recursive(
 )
 
 
-def cast(pytester: pytest.Pytester) -> ItemTemplate:
-    """A mould of items of a module's only function."""
+@pytest.fixture
+def template(pytester: pytest.Pytester) -> ItemTemplate[SampleItem]:
+    """The template of the items of a module's only function."""
     module: Any = pytester.getmodulecol("def test_quiz(): pass")
     probe = pytest.Function.from_parent(module, name="test_quiz", callobj=module.obj.test_quiz)
-
-    def make(sample: str) -> SampleItem:
-        item: SampleItem = SampleItem.from_parent(
-            module,
-            name=f"test_quiz[{sample}]",
-            callobj=module.obj.test_quiz,
-            fixtureinfo=probe._fixtureinfo,
-            originalname="test_quiz",
-        )
-        return item
-
-    return ItemTemplate("test_quiz", make)
-
-
-@pytest.fixture
-def mould(pytester: pytest.Pytester) -> ItemTemplate:
-    """See cast."""
-    return cast(pytester)
+    return ItemTemplate(
+        SampleItem, "test_quiz", lambda sample: make_like(probe, SampleItem, name="test_quiz", sample=sample)
+    )
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -75,10 +61,10 @@ def mould(pytester: pytest.Pytester) -> ItemTemplate:
     has_mark=st.booleans(),
 )
 def test_a_stand_in_is_selected_as_those_it_stands_for(
-    mould: ItemTemplate, samples: list[tuple[str, set[str], bool]], expression: str, has_mark: bool
+    template: ItemTemplate[SampleItem], samples: list[tuple[str, set[str], bool]], expression: str, has_mark: bool
 ) -> None:
     """For any -k, asking the stand-ins selects the items, in their order, that asking each of them selects."""
-    items = [mould.cast(sample) for sample, _, _ in samples]
+    items = [template.make_item(sample) for sample, _, _ in samples]
     for item, (_, extra, is_marked) in zip(items, samples, strict=True):
         item.extra_keyword_matches.update(extra)
         if is_marked and has_mark:
@@ -98,9 +84,9 @@ def test_a_stand_in_is_selected_as_those_it_stands_for(
     assert len(left) == len(items) - len(wanted)
 
 
-def test_items_of_one_kind_have_one_stand_in(mould: ItemTemplate) -> None:
+def test_items_of_one_kind_have_one_stand_in(template: ItemTemplate[SampleItem]) -> None:
     """However many they are."""
-    items = [mould.cast(f"part-{number:04d}") for number in range(100)]
+    items = [template.make_item(f"part-{number:04d}") for number in range(100)]
     for keyword in ("", "quiz", "not nothing"):
         found = groups(items, keyword)
         assert found is not None
@@ -111,18 +97,18 @@ def test_items_of_one_kind_have_one_stand_in(mould: ItemTemplate) -> None:
 
 
 @pytest.mark.parametrize("keyword", ["quiz and", "quiz(a=1)", "a = b", "(quiz", "'quiz'", "and"])
-def test_what_is_no_plain_expression_is_left_to_pytest(mould: ItemTemplate, keyword: str) -> None:
+def test_what_is_no_plain_expression_is_left_to_pytest(template: ItemTemplate[SampleItem], keyword: str) -> None:
     """It may complain, or take the words for something else; with stand-ins or without is no difference then."""
-    items = [mould.cast("part-1"), mould.cast("part-2")]
+    items = [template.make_item("part-1"), template.make_item("part-2")]
     found = groups(items, keyword)
     if found is not None:
         with pytest.raises(NO_EXPRESSION):
             Expression.compile(keyword)
 
 
-def test_other_items_and_other_marks_are_told_apart(mould: ItemTemplate) -> None:
+def test_other_items_and_other_marks_are_told_apart(template: ItemTemplate[SampleItem]) -> None:
     """Ordinary tests among the items, or parameters of fixtures, leave all to pytest; a mark makes another group."""
-    items: list[pytest.Function] = [mould.cast("part-1"), mould.cast("part-2")]
+    items: list[pytest.Function] = [template.make_item("part-1"), template.make_item("part-2")]
     probe = pytest.Function.from_parent(items[0].parent, name="test_other", callobj=items[0].obj)
     assert groups([*items, probe], "") is None
     items[1].add_marker(pytest.mark.skip)

@@ -1,0 +1,211 @@
+"""The short protocol of a sample.
+
+pytest's protocol costs about half a millisecond an item, most of it spent on capturing output, on log handlers and on
+fixtures; a good server sends an answer every millisecond. A sample whose answer is there is therefore run and reported
+directly: its test body, then `pytest_runtest_makereport` and `pytest_runtest_logreport` as ever. Where no plugin
+watches the protocol of single items, the items that follow and have their answers are run inside of the same call.
+
+Fixtures of the project, used automatically or asked for, are set up and torn down by pytest as ever. Everything else
+uses pytest's own protocol: errors, marks such as skip, fixtures that capture output. One error uses the short protocol
+too: server_lost, because thousands of items can have it at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import Any, Literal
+
+import pytest
+
+from pytest_modeleval.collection.items import ANSWER_FIXTURES, SampleItem
+from pytest_modeleval.errors import Ungraded
+from pytest_modeleval.fast_path.eligibility import SPECIAL_FIXTURES, SPECIAL_MARKS, Eligibility
+from pytest_modeleval.pytest_plugin.item_plugin import ItemPlugin
+from pytest_modeleval.pytest_plugin.skipped_by_gate import SkippedByGate
+from pytest_modeleval.pytest_private import RERAISED, FixtureNames, RunLoop, SetupState, phase_runner
+
+# The cause of a sample that has no answer because the server is gone for good (dispatch.dispatcher).
+SERVER_LOST = "server_lost"
+
+
+class _Need(Enum):
+    """What an item needs of pytest."""
+
+    NOTHING = auto()
+    FIXTURES = auto()
+    """Its fixtures are set up and torn down by pytest."""
+    PROTOCOL = auto()
+
+
+class ShortProtocol:
+    """Runs samples by the short protocol, or leaves them to pytest."""
+
+    def __init__(
+        self,
+        session: pytest.Session,
+        eligible: Eligibility,
+        items: ItemPlugin,
+        refresh: Callable[[], None],
+        *,
+        is_grouping: bool,
+    ) -> None:
+        """eligible: the fast path is on. refresh(): called after each item that is run within another's protocol.
+
+        is_grouping: one call may run several items, since pytest's run loop is in this process.
+        """
+        self._eligible = eligible
+        self._items = items
+        self._refresh = refresh
+        self._setup_state = SetupState(session)
+        self._loop = RunLoop(session) if is_grouping and eligible.is_alone and RunLoop.is_known() else None
+        self._run_phase = phase_runner()
+        # No other code reads the journal before the protocol of the item is over.
+        self._may_wait = eligible.is_alone and not eligible.needs_phases
+        self._needs: dict[int, _Need] = {}
+        self._parent: pytest.Collector | None = None
+        self._hook: Any = None
+        self._last: pytest.Item | None = None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Run the items, where one call may run several; else leave the loop to pytest or xdist."""
+        return self._loop.run() if self._loop is not None else None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+        """Run the item, and those that follow it if that can be; or leave it to pytest."""
+        self._teardown_previous(item)
+        if not isinstance(item, SampleItem) or not item.is_expected or not self._run(item, nextitem):
+            return None
+        while self._loop is not None and (following := self._next_ready(item)) is not None:
+            self._loop.advance()
+            self._teardown_previous(following)
+            self._items.fetch(following)
+            if not self._run(following, self._loop.next_item()):
+                # It has its result; the run loop comes to it next.
+                self._loop.step_back()
+                break
+            following.release()
+        return True
+
+    def _next_ready(self, item: SampleItem) -> SampleItem | None:
+        """The item after this one, if it is of the same benchmark and has its result."""
+        assert self._loop is not None
+        self._refresh()
+        session = item.session
+        following = self._loop.next_item()
+        if session.shouldfail or session.shouldstop or not isinstance(following, SampleItem):
+            return None
+        return following if following.parent is item.parent and self._items.is_ready(following) else None
+
+    def _run(self, item: SampleItem, next_item: pytest.Item | None) -> bool:
+        """Run and report one item. False if it needs pytest's protocol; then nothing was reported of it."""
+        need = self._need_of(item)
+        if need is _Need.PROTOCOL:
+            return False
+        if item.parent is not self._parent:
+            # The hooks of conftest files depend on the file only; pytest looks them up for every item.
+            self._parent, self._hook = item.parent, item.ihook
+        has_fixtures = need is _Need.FIXTURES
+        try:
+            if has_fixtures:
+                # After an error pytest's own protocol repeats the setup, which raises the same error.
+                self._setup_state.set_up(item)
+            else:
+                item.fill()
+        except RERAISED:
+            raise
+        except SkippedByGate as unneeded:
+            error: BaseException = unneeded
+        except Ungraded as ungraded:
+            if ungraded.cause != SERVER_LOST or self._eligible.is_interacting:
+                return False
+            error = ungraded
+        except BaseException:  # noqa: BLE001 - raised again, and reported, in pytest's protocol
+            return False
+        else:
+            self._report(item, item.run_body, "call", next_item if has_fixtures else None, has_fixtures=has_fixtures)
+            return True
+        if has_fixtures:
+            return False
+        self._report(item, _raiser(error), "setup", None, has_fixtures=False)
+        return True
+
+    def _need_of(self, item: SampleItem) -> _Need:
+        """What the item needs of pytest: worked out once for each benchmark."""
+        key = FixtureNames.key(item)
+        found = self._needs.get(key)
+        if found is None:
+            found = self._needs[key] = self._work_out_need(item)
+        return found
+
+    def _work_out_need(self, item: SampleItem) -> _Need:
+        names = FixtureNames(item)
+        if not names.is_known or any(mark.name in SPECIAL_MARKS for mark in item.iter_markers()):
+            return _Need.PROTOCOL
+        ours = {*ANSWER_FIXTURES, "request"}
+        if names.closure <= ours and not any(map(names.is_overridden, ANSWER_FIXTURES)):
+            return _Need.NOTHING
+        return _Need.PROTOCOL if names.closure & SPECIAL_FIXTURES or not self._setup_state.is_known else _Need.FIXTURES
+
+    def _report(
+        self,
+        item: SampleItem,
+        body: Callable[[], None],
+        when: Literal["setup", "call"],
+        next_item: pytest.Item | None,
+        *,
+        has_fixtures: bool,
+    ) -> None:
+        """Run the body and report it. The item is set up, or `body` raises what its setup would."""
+        hook, eligible = self._hook, self._eligible
+        if eligible.is_announced:
+            hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        if eligible.needs_phases and when == "call":
+            hook.pytest_runtest_logreport(report=_passed(item, "setup"))
+        call = self._run_phase(body, when)
+        if eligible.is_hooked:
+            report = hook.pytest_runtest_makereport(item=item, call=call)
+        else:
+            report = self._items.report_of(item, call, self._may_wait)
+        hook.pytest_runtest_logreport(report=report)
+        has_failed = has_fixtures and self._tear_down(item, next_item)
+        if eligible.needs_phases and not has_failed:
+            hook.pytest_runtest_logreport(report=_passed(item, "teardown"))
+        if eligible.is_announced:
+            hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+
+    def _teardown_previous(self, item: pytest.Item) -> None:
+        """Tear down what an earlier item left for its neighbours, once those are over.
+
+        An item that used pytest's protocol leaves its module set up for the next item. If all others up to the next
+        module need nothing of pytest, the module is still set up, and pytest refuses to set up the new one.
+        """
+        last, self._last = self._last, item
+        if last is not None and last.parent is not item.parent and self._setup_state.is_known:
+            self._tear_down(last, item)
+
+    def _tear_down(self, item: pytest.Item, next_item: pytest.Item | None) -> bool:
+        """Tear down what the next item does not need; True if that failed, which is reported as the item's."""
+        call = self._run_phase(lambda: self._setup_state.tear_down(next_item), "teardown")
+        if call.excinfo is None:
+            return False
+        report = item.ihook.pytest_runtest_makereport(item=item, call=call)
+        item.ihook.pytest_runtest_logreport(report=report)
+        return True
+
+
+def _passed(item: SampleItem, when: Literal["setup", "teardown"]) -> pytest.TestReport:
+    return pytest.TestReport.from_item_and_call(item, pytest.CallInfo.from_call(_do_nothing, when=when))
+
+
+def _raiser(error: BaseException) -> Callable[[], None]:
+    def fail() -> None:
+        raise error
+
+    return fail
+
+
+def _do_nothing() -> None:
+    pass

@@ -1,0 +1,140 @@
+"""Hooks that turn declared benchmarks into items, and prepare the run once they are selected."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_modeleval.collection.collect import BenchmarkCollector
+from pytest_modeleval.collection.items import SampleItem
+from pytest_modeleval.collection.sharding import split
+from pytest_modeleval.datasets import Progress, default_cache_dir
+from pytest_modeleval.declaration import declared_benchmark
+from pytest_modeleval.errors import UserError
+from pytest_modeleval.pytest_plugin.context import Process, StartItems
+from pytest_modeleval.pytest_plugin.preparation import prepare
+from pytest_modeleval.reports.text_layout import visible
+from pytest_modeleval.runs import lifecycle
+from pytest_modeleval.settings import Settings
+
+# Names of modules that pytest reads whatever they hold.
+_STRUCTURAL = ("__init__.py", "conftest.py")
+
+
+class CollectionPlugin:
+    """Collects the samples of one process, and starts their run."""
+
+    def __init__(self, config: pytest.Config, settings: Settings, process: Process, start_items: StartItems) -> None:
+        self._config = config
+        self._settings = settings
+        self._process = process
+        self._start_items = start_items
+        only = lifecycle.earlier_items(settings, process.earlier) if process.earlier is not None else None
+        self._collector = BenchmarkCollector(
+            settings,
+            cache_dir=default_cache_dir(),
+            only=only.__contains__ if only is not None else None,
+            only_of=frozenset((key.benchmark, key.subset) for key in only) if only is not None else None,
+            progress=Progress(say=process.reporter.print_line),
+        )
+        # All selected samples; more than this process runs where it is one shard of several.
+        self._selected: list[SampleItem] = []
+
+    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
+        """Without paths from the user, leave out test modules that do not mention this package.
+
+        An evaluation then works in any folder: it does not run a project's unit tests.
+        """
+        if self._process.has_paths or collection_path.suffix != ".py" or collection_path.name in _STRUCTURAL:
+            return None
+        try:
+            return True if b"pytest_modeleval" not in collection_path.read_bytes() else None
+        except OSError:
+            return None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pycollect_makeitem(self, collector: Any, name: str, obj: object) -> list[SampleItem] | None:
+        """A declared benchmark becomes its samples."""
+        declared = declared_benchmark(obj)
+        if declared is None or not callable(obj):
+            return None
+        return self._collector.collect(collector, name, obj, declared)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(
+        self, collector: pytest.Collector
+    ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        """A UserError raised while a module was imported is the user's to correct, and no failure of the module."""
+        report = yield
+        call = getattr(report, "call", None)
+        if call is None or call.excinfo is None or not isinstance(call.excinfo.value, UserError):
+            return report
+        self._collector.mistake = self._collector.mistake or call.excinfo.value
+        return pytest.CollectReport(collector.nodeid, "passed", None, [])
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> Generator[None, None, None]:
+        """After -k, -m, --lf and every other selection: leave the samples of other shards out."""
+        yield
+        self._selected = [item for item in items if isinstance(item, SampleItem)]
+        if self._settings.shard is not None:
+            items[:], others = split(items, self._settings.shard)
+            if others:
+                config.hook.pytest_deselected(items=others)
+
+    def pytest_report_collectionfinish(self) -> list[str]:
+        """Subsets that were left out because a setting is missing."""
+        return self._collector.missing()
+
+    def start(self, session: pytest.Session) -> None:
+        """The selection is complete: load its rows, reach the model, open the run folder, register what runs items."""
+        if not self._config.pluginmanager.hasplugin("terminalreporter"):
+            for line in self._collector.missing():
+                self._process.reporter.print_once(line)
+        try:
+            self._prepare(session)
+        except UserError as mistake:
+            self._process.refuse(session, visible(str(mistake)))
+
+    def _prepare(self, session: pytest.Session) -> None:
+        collector, settings, print_line = self._collector, self._settings, self._process.reporter.print_line
+        if collector.mistake is not None:
+            raise collector.mistake
+        has_own = any(isinstance(item, SampleItem) for item in session.items)
+        if not self._selected and settings.keyword and collector.known:
+            print_line(f"-k {settings.keyword!r} selects nothing of {', '.join(sorted(collector.known))}")
+        if self._selected and not has_own:
+            print_line(f"shard {settings.shard} has none of the {len(self._selected):,} selected items")
+        if has_own and not settings.is_collect_only:
+            self._start_items(
+                prepare(session, settings, self._process, selected=self._selected, known_targets=collector.known)
+            )
+
+
+class StartLast:
+    """Starts the run after the terminal has printed how many items are selected."""
+
+    def __init__(self, collection: CollectionPlugin) -> None:
+        self._collection = collection
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Start the run."""
+        self._collection.start(session)
+
+
+class StartFirst:
+    """Starts the run before xdist sends the ids of a worker's items to the controller."""
+
+    def __init__(self, collection: CollectionPlugin) -> None:
+        self._collection = collection
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Start the run."""
+        self._collection.start(session)

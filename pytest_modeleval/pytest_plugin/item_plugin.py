@@ -1,0 +1,131 @@
+"""Hooks around each sample: wait for its result, judge it, journal its outcome, shape its report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+import pytest
+
+from pytest_modeleval.collection.items import SampleItem
+from pytest_modeleval.errors import EngineStopped
+from pytest_modeleval.evaluation.item_runner import ItemResult
+from pytest_modeleval.pytest_plugin.context import RunContext
+from pytest_modeleval.pytest_plugin.item_reports import (
+    line_of,
+    outcome_of,
+    properties_of,
+    report_of_verdict,
+    shape_report,
+)
+from pytest_modeleval.pytest_plugin.skipped_by_gate import SkippedByGate, while_needed
+from pytest_modeleval.records import Outcome
+
+
+class ItemPlugin:
+    """Runs the engine in parallel with the items, and gives each its result."""
+
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self) -> Generator[None, Any, Any]:
+        """The engine asks for as long as the items run."""
+        evaluation, item_filter = self._context.evaluation, self._context.item_filter
+        skip_reason = item_filter.skip_reason if item_filter is not None else None
+        try:
+            evaluation.start(self._context.feed.first(), skip_reason=skip_reason)
+            return (yield)
+        finally:
+            evaluation.close()
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        """Wait for the result here, where output is not captured; the item's own phases then find it ready."""
+        if not isinstance(item, SampleItem):
+            return (yield)
+        context = self._context
+        context.reporter.suppress_filename(item.path)
+        self.fetch(item)
+        try:
+            return (yield)
+        finally:
+            item.release()
+            context.evaluation.flush()
+            context.reporter.refresh()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """A phase of the item is over: judge it, journal its outcome, shape its report."""
+        if not isinstance(item, SampleItem) or not item.is_expected:
+            return (yield)
+        outcome = self._judge(item, call)
+        report = yield
+        if outcome is not None:
+            shape_report(report, outcome, is_strict=self._context.settings.is_strict)
+        return report
+
+    def fetch(self, item: SampleItem) -> None:
+        """Wait for the item's result, unless it has one: `item.fill` then takes it, or raises what stands for it."""
+        if not item.is_expected:
+            item.expect(self._wait_for(item))
+
+    def is_ready(self, item: SampleItem) -> bool:
+        """True if `fetch` would not wait."""
+        evaluation = self._context.evaluation
+        if item.is_expected or evaluation.is_answered(item.plan_index):
+            return True
+        return self._context.item_filter is not None and bool(evaluation.spared(item.planned)[0])
+
+    def report_of(self, item: SampleItem, call: pytest.CallInfo[None], may_wait: bool) -> pytest.TestReport:
+        """The report that `pytest_runtest_makereport` would give. may_wait: as of Evaluation.finish."""
+        outcome = self._judge(item, call, may_wait=may_wait)
+        if outcome is None or not outcome.kind.is_verdict:
+            report = pytest.TestReport.from_item_and_call(item, call)
+        else:
+            report = report_of_verdict(item, call)
+        if outcome is not None:
+            shape_report(report, outcome, is_strict=self._context.settings.is_strict)
+        return report
+
+    def _wait_for(self, item: SampleItem) -> Callable[[], ItemResult]:
+        """Called in the item's setup, where pytest reports what it raises."""
+        context = self._context
+        tick = context.reporter.wait
+        try:
+            context.feed.advance_to(item.plan_index)
+            if context.item_filter is not None:
+                tick = while_needed(item.planned, context.evaluation, tick)
+                tick()
+            result = context.evaluation.answer(item.plan_index, tick=tick)
+        except SkippedByGate as unneeded:
+            return _raising(unneeded)
+        except EngineStopped as stopped:
+            context.reporter.stop(str(stopped))
+            item.session.shouldstop = item.session.shouldstop or str(stopped)
+            return _raising(stopped)
+        except Exception as error:  # noqa: BLE001 - raised again inside the item's own setup
+            return _raising(error)
+        return lambda: result
+
+    def _judge(self, item: SampleItem, call: pytest.CallInfo[None], *, may_wait: bool = False) -> Outcome | None:
+        outcome = outcome_of(item, call)
+        if outcome is not None:
+            context = self._context
+            line = line_of(outcome) if call.excinfo is not None else ""
+            item.conclude(has_verdict=outcome.kind.is_verdict, failure_line=line)
+            # Before the report is made: JUnit reads them from there.
+            item.user_properties.extend(properties_of(outcome))
+            context.evaluation.finish(item.planned, outcome, may_wait=may_wait)
+            if context.item_filter is not None:
+                context.item_filter.record(outcome)
+        return outcome
+
+
+def _raising(error: BaseException) -> Callable[[], ItemResult]:
+    def raise_it() -> ItemResult:
+        raise error
+
+    return raise_it

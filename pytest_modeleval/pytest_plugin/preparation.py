@@ -1,0 +1,155 @@
+"""From selected items to a run that is ready to start: graders, rows, connection, parameters, plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from pytest_modeleval.client.body import effective_params
+from pytest_modeleval.client.httpx_transport import HttpxTransport
+from pytest_modeleval.collection.items import SampleItem
+from pytest_modeleval.errors import UserError
+from pytest_modeleval.evaluation.evaluation import Evaluation, RunOptions
+from pytest_modeleval.evaluation.planned_items import BenchmarkPlan, load_samples
+from pytest_modeleval.pytest_plugin.compatibility import refuse_reruns
+from pytest_modeleval.pytest_plugin.context import Process, Reporter, RunContext, RunShare
+from pytest_modeleval.records import GraderContext, PreparedGrader
+from pytest_modeleval.runs import lifecycle
+from pytest_modeleval.runs.benchmark_needs import deployment_notes
+from pytest_modeleval.runs.connection import Connection
+from pytest_modeleval.runs.early_stopping import asking_order
+from pytest_modeleval.runs.gate_runner import check_targets
+from pytest_modeleval.settings import Settings
+
+
+def prepare(
+    session: pytest.Session,
+    settings: Settings,
+    process: Process,
+    *,
+    selected: Sequence[SampleItem],
+    known_targets: Mapping[str, tuple[list[str], list[str]]],
+) -> RunContext:
+    """Prepare everything up to the first request. Raises UserError; the run folder is not written then.
+
+    selected: the samples of all shards. known_targets: benchmark -> its subsets and aggregates, for the gates.
+    """
+    config = session.config
+    items = [item for item in session.items if isinstance(item, SampleItem)]
+    refuse_reruns(config, items)
+    check_targets(settings, known_targets)
+    grading = GraderContext(allows_unsafe_code=settings.allows_unsafe_code)
+    _prepare_graders(items, grading, process.reporter)
+    load_samples(item.planned for item in items)
+    plans = list({id(item.planned.plan): item.planned.plan for item in selected}.values())
+    share = process.open()
+    connection = share.connection
+    order = asking_order([item.planned.key for item in items], settings, share.order_seed)
+    items = arrange(session.items, order)
+    _set_params(plans, settings, connection, process.reporter)
+    for note in deployment_notes(plans, connection):
+        process.reporter.print_once(f"warning: {note}")
+    evaluation = _evaluation(config, settings, share)
+    try:
+        evaluation.plan(
+            plans,
+            [item.planned for item in items],
+            shard=str(settings.shard or ""),
+            all_items=[item.planned for item in selected],
+            # A stored run knows how many there were when it was asked.
+            sample_limit=settings.limit.of if settings.rescore_dir is None else None,
+            is_blessed=settings.bless_file is not None,
+        )
+        for index, item in enumerate(items):
+            item.enter_plan(index, connection.model)
+        item_filter = process.make_filter()
+        process.begin(evaluation, items, grading.facts)
+    except BaseException:
+        evaluation.close()
+        raise
+    return RunContext(
+        config=config,
+        settings=settings,
+        connection=connection,
+        evaluation=evaluation,
+        items=tuple(items),
+        item_filter=item_filter,
+        feed=process.make_feed(evaluation, items, item_filter),
+        reporter=process.reporter,
+    )
+
+
+def arrange(items: list[pytest.Item], places: Sequence[int] | None) -> list[SampleItem]:
+    """Put a session's samples into the order of asking; other tests stay where they are. The samples, in that order.
+
+    places: of the samples, in the new order; None for the order they are in.
+    """
+    samples = [item for item in items if isinstance(item, SampleItem)]
+    if places is None:
+        return samples
+    arranged = [samples[place] for place in places]
+    following = iter(arranged)
+    items[:] = [next(following) if isinstance(item, SampleItem) else item for item in items]
+    return arranged
+
+
+def _prepare_graders(items: Sequence[SampleItem], grading: GraderContext, reporter: Reporter) -> None:
+    """Let graders refuse before a server is started. Raises UserError."""
+    graders = {item.planned.key.benchmark: item.planned.plan.benchmark.grade for item in items}
+    for name, grade in graders.items():
+        if isinstance(grade, PreparedGrader):
+            try:
+                grade.prepare(grading)
+            except UserError as mistake:
+                raise type(mistake)(f"{name}: {mistake}") from None
+    for warning in grading.warnings:
+        reporter.print_line(f"warning: {warning}")
+
+
+def _set_params(plans: Sequence[BenchmarkPlan], settings: Settings, connection: Connection, reporter: Reporter) -> None:
+    """Fix the effective request parameters of each benchmark: of a stored run those it was asked with."""
+    stored = lifecycle.stored_params(settings.rescore_dir) if settings.rescore_dir is not None else {}
+    for plan in plans:
+        name, defaults = plan.benchmark.name, plan.benchmark.defaults
+        plan.tool_calls = connection.model.tool_calls if plan.benchmark.offers_tools else ""
+        if name in stored:
+            plan.params = stored[name]
+            continue
+        wanted: dict[str, Any] = {**defaults, **connection.params, **settings.params}
+        plan.params = effective_params(
+            benchmark=defaults,
+            profile=connection.params,
+            user=settings.params,
+            context_tokens=connection.model.context_tokens,
+        )
+        if "max_tokens" in wanted and wanted["max_tokens"] != plan.params.get("max_tokens"):
+            reporter.print_once(
+                f"{name}: max_tokens is {plan.params.get('max_tokens')} instead of {wanted['max_tokens']}, because "
+                f"the server's context is {connection.model.context_tokens} tokens"
+            )
+
+
+def _evaluation(config: pytest.Config, settings: Settings, share: RunShare) -> Evaluation:
+    model = share.connection.model
+    client = config.hook.pytest_modeleval_http_client(settings=settings)
+    options = RunOptions(
+        in_flight=share.in_flight,
+        idle_timeout_s=settings.idle_timeout_s,
+        sample_timeout_s=settings.sample_timeout_s,
+        key=settings.key,
+        transport=HttpxTransport(client) if client is not None else None,
+        can_abort=model.kind == "sglang",
+        monitor=share.server_status,
+        is_offline=settings.rescore_dir is not None,
+        repeats=settings.most_repeats,
+        invocation=share.invocation,
+    )
+    return Evaluation(
+        model=model,
+        reader=share.reader,
+        journal_path=share.journal_path,
+        options=options,
+        is_rescore=settings.rescore_dir is not None,
+    )

@@ -1,0 +1,73 @@
+"""pytest's terminal: lines, a status line while a server starts, live lines while items run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_modeleval.pytest_plugin.display import Display, StatusLine, Tally
+from pytest_modeleval.pytest_private import suppress_filename
+from pytest_modeleval.reports.text_layout import visible
+
+Counters = Callable[[], tuple[int | None, int]]
+
+
+class Terminal:
+    """Writes to the terminal of pytest; does nothing where it is switched off."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._status_line = StatusLine(config)
+        self._display: Display | None = None
+
+    def print_line(self, text: str) -> None:
+        """Print a line for the user, above whatever is live. Control characters in it are made visible."""
+        self._status_line.clear()
+        self.clear_display()
+        reporter = self._reporter
+        if reporter is not None:
+            reporter.ensure_newline()
+            reporter.write_line(visible(text))
+
+    def show_status(self, text: str) -> bool:
+        """Replace the status line at the bottom of a terminal; False where there is none."""
+        return self._status_line.show(text)
+
+    def clear_status(self) -> None:
+        """Remove the status line."""
+        self._status_line.clear()
+
+    def start_display(
+        self, tally: Tally, totals: Mapping[str, int], reused: Mapping[str, int], counters: Counters
+    ) -> None:
+        """Show live lines from now on; see Display for the arguments."""
+        self._display = Display(self._config, tally, totals, reused, counters)
+
+    def refresh(self) -> None:
+        """Redraw the live lines if it is time to."""
+        if self._display is not None:
+            self._display.tick()
+
+    def clear_display(self) -> None:
+        """Remove the live lines until the next refresh."""
+        if self._display is not None:
+            self._display.clear()
+
+    def stop_display(self) -> None:
+        """Remove the live lines for good."""
+        self.clear_display()
+        self._display = None
+
+    def suppress_filename(self, path: Path) -> None:
+        """Keep pytest from printing the name of a file of samples; the live lines say more."""
+        reporter = self._reporter
+        if reporter is not None and reporter.verbosity <= 0:
+            suppress_filename(reporter, path)
+
+    @property
+    def _reporter(self) -> Any:
+        # Looked up each time: this object is made before pytest has its reporter.
+        return self._config.pluginmanager.getplugin("terminalreporter")

@@ -1,0 +1,155 @@
+"""The model, connected, and the run folder, locked: what exists once per run, in the main process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pytest_modeleval.runs import lifecycle
+from pytest_modeleval.runs.connection import Connection, connect, stored_connection
+from pytest_modeleval.runs.server_status import RESTARTING, UP, ServerStatus
+from pytest_modeleval.settings import Settings
+from pytest_modeleval.store.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from pytest_modeleval.server.profiles import Profile
+    from pytest_modeleval.server.watch import ServerWatch
+
+
+class StatusWriter(Protocol):
+    """Where a run writes while its server starts."""
+
+    def print_line(self, text: str) -> None:
+        """Print a line for the user."""
+
+    def show_status(self, text: str) -> bool:
+        """Replace the status line at the bottom of a terminal; False where there is none."""
+
+    def clear_status(self) -> None:
+        """Remove the status line."""
+
+
+@dataclass(slots=True)
+class OpenedRun:
+    """A run that has its model and its folder."""
+
+    settings: Settings
+    connection: Connection
+    folder: RunFolder
+    server_status: ServerStatus | None
+    """The state of the servers that this run started, kept by the watch; None if it started none."""
+    watch: ServerWatch | None
+
+    @property
+    def order_seed(self) -> int | None:
+        """The seed of the order of asking; None for the order of the data."""
+        seed: int | None = self.folder.run.get("order_seed")
+        return seed
+
+    def note_invocation(self, facts: Mapping[str, Any]) -> None:
+        """Add facts to this use of the folder in run.json."""
+        self.folder.run["invocations"][-1].update(facts)
+
+    def stop_watching(self) -> None:
+        """End the watch over the servers: nothing is asked any more."""
+        if self.watch is not None:
+            self.watch.stop()
+            self.watch = None
+        if self.server_status is not None:
+            self.server_status.remove_files()
+
+    def close(self) -> None:
+        """Stop the servers that this run started, and unlock the folder."""
+        self.stop_watching()
+        if self.connection.opened is not None:
+            self.connection.opened.stop()
+        self.folder.close()
+
+
+def open_run(settings: Settings, profile: Profile | None, writer: StatusWriter, *, has_gates: bool) -> OpenedRun:
+    """Connect to the model, launching its server if need be, and open the run folder.
+
+    profile: None for a stored run that is graded again. has_gates: gates are judged over this run, so a server of ours
+    begins with an empty prefix cache. Raises UserError before any sample was asked.
+    """
+    if settings.rescore_dir is not None:
+        connection = stored_connection(settings.rescore_dir, settings)
+        return OpenedRun(settings, connection, _open_folder(settings, connection, writer), None, None)
+    logs = lifecycle.log_dir_for(settings, settings.model)
+    try:
+        connection = connect(
+            settings, profile, log_dir=logs, report=writer.print_line, show_progress=writer.show_status
+        )
+        try:
+            folder = _open_folder(settings, connection, writer)
+            opened = connection.opened
+            lifecycle.keep_logs(logs, folder.path, opened.launched if opened is not None else ())
+        except BaseException:
+            if connection.opened is not None:
+                connection.opened.stop()
+            raise
+    finally:
+        writer.clear_status()
+        lifecycle.delete_logs(logs)
+    status, watch = _watch_servers(connection, folder.path)
+    run = OpenedRun(settings, connection, folder, status, watch)
+    try:
+        _flush_cache(run, writer, has_gates=has_gates)
+        for note in connection.notes:
+            writer.print_line(f"warning: {note}")
+    except BaseException:
+        run.close()
+        raise
+    return run
+
+
+def shown_path(path: Path) -> str:
+    """A path relative to the current folder if it is below it."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _open_folder(settings: Settings, connection: Connection, writer: StatusWriter) -> RunFolder:
+    folder, is_resumed = lifecycle.open_folder(settings, connection)
+    if is_resumed:
+        stored = len(folder.reader.refresh().responses)
+        verb = "grading" if settings.rescore_dir is not None else "taking up"
+        writer.print_line(f"{verb} {shown_path(folder.path)} again: {stored:,} answers are there already")
+    return folder
+
+
+def _watch_servers(connection: Connection, folder: Path) -> tuple[ServerStatus | None, ServerWatch | None]:
+    opened = connection.opened
+    if opened is None or not opened.is_ours:
+        return None, None
+    from pytest_modeleval.server.watch import ServerWatch  # noqa: PLC0415 - only for servers of ours
+
+    status = ServerStatus(len(opened.launched), folder)
+    # The watch's threads may not write to the terminal; the state reaches the user through the outcomes.
+    watch = ServerWatch(
+        opened.launched,
+        on_down=lambda replica, why: status.set(replica, RESTARTING),
+        on_up=lambda replica: status.set(replica, UP),
+        on_abandoned=status.set,
+        activity=status.pulse,
+    )
+    return status, watch
+
+
+def _flush_cache(run: OpenedRun, writer: StatusWriter, *, has_gates: bool) -> None:
+    """Empty the prefix cache of a server of ours before gates are judged: they must not depend on earlier runs."""
+    opened, model = run.connection.opened, run.connection.model
+    is_ours = opened is not None and opened.is_ours and has_gates
+    if not run.settings.is_flushing and not (is_ours and model.kind in ("sglang", "vllm")):
+        return
+    from pytest_modeleval.server.control import flush_cache  # noqa: PLC0415
+
+    for url in model.urls:
+        trouble = flush_cache(url, model.kind, key=run.settings.key)
+        writer.print_line(
+            f"warning: the prefix cache is as it was: {trouble}" if trouble else f"prefix cache of {url} emptied"
+        )
