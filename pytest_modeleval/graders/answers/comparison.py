@@ -11,6 +11,7 @@ from pytest_modeleval.graders.answers.exact import TooLarge, Undefined
 from pytest_modeleval.graders.answers.expression import Node, Number, Operation, Variable, variables_of
 from pytest_modeleval.graders.answers.notation import canonical_text, normalise_notation
 from pytest_modeleval.graders.answers.reading import has_foreign_command, read_answer
+from pytest_modeleval.graders.answers.units import Unit
 from pytest_modeleval.graders.answers.values import (
     ClockTime,
     Collection,
@@ -46,12 +47,16 @@ def compare_answers(target: str, answer: str, *, question: str = "") -> Comparis
 
     question: the question's text; "7 dozen" equals 7 if the question asks for dozens.
     """
-    if canonical_text(normalise_notation(target)) == canonical_text(normalise_notation(answer)):
+    target, answer = normalise_notation(target), normalise_notation(answer)
+    if canonical_text(target) == canonical_text(answer):
         return Comparison(True)
     targets, answers = read_answer(target), read_answer(answer)
     if isinstance(targets[0], ClockTime) and isinstance(answers[0], ClockTime):
         # 1:20 and 2:40 are the same ratio, but not the same time.
         targets, answers = targets[:1], answers[:1]
+    if isinstance(targets[0], Formula) and isinstance(answers[0], Formula):
+        # Both are numbers: that their thousands could be lists as well does not matter.
+        targets, answers = _without_lists(targets), _without_lists(answers)
     remark = ""
     for expected in targets:
         for found in answers:
@@ -67,6 +72,10 @@ def compare_answers(target: str, answer: str, *, question: str = "") -> Comparis
         isinstance(answers[0], Text) and has_foreign_command(answer)
     )
     return Comparison(False, remark, needs_algebra)
+
+
+def _without_lists(readings: Sequence[Value]) -> tuple[Value, ...]:
+    return tuple(value for value in readings if not isinstance(value, Collection | Tuple | Interval))
 
 
 def _is_equal(target: Value, answer: Value) -> bool:
@@ -138,7 +147,14 @@ def _compare_formulas(target: Formula, answer: Formula) -> bool:
         if target.unit.dimension != answer.unit.dimension:
             return False
         first, second = _times(first, target.unit.size), _times(second, answer.unit.size)
-    return are_equal(first, second)
+    return not _differ_in_power(target.unit, answer.unit) and are_equal(first, second)
+
+
+def _differ_in_power(first: Unit | None, second: Unit | None) -> bool:
+    """True for one measure word with two exponents: units^2 and units^3."""
+    if first is None or second is None or first.text.casefold() != second.text.casefold():
+        return False
+    return first.power != second.power
 
 
 def _scaled(value: Formula) -> Node:
@@ -208,9 +224,10 @@ def _compare_tuples(target: Tuple, answer: Tuple) -> bool:
 
 
 def _compare_collections(target: Collection, answer: Collection) -> bool:
-    """Compare without order and repetition; every value must have its equal."""
-    mine, other = (_distinct(_merged(value.items)) for value in (target, answer))
-    left = list(other)
+    """Compare without order; every value must have its equal. In sets repeated values count once."""
+    mine, left = _merged(target.items), _merged(answer.items)
+    if target.is_set or answer.is_set:
+        mine, left = _distinct(mine), _distinct(left)
     for value in mine:
         match = next((index for index, found in enumerate(left) if _is_equal(value, found)), None)
         if match is None:

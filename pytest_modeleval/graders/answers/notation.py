@@ -110,6 +110,8 @@ _REMOVED = frozenset(
 )
 _SPACES = frozenset(("quad", "qquad", "thinspace", "medspace", "space", "enspace", "hfill", "par", "newline"))
 _COMMAND = re.compile(r"\\\\|\\not=|\\([A-Za-z]+)|\\([,;:!> ()\[\]])")
+# Text of this kind has one spelling already.
+_PLAIN = re.compile(r"[A-Za-z0-9 .,:/+=()-]*\Z")
 _REPEATED_DOT = re.compile(r"(\d*\.\d*)((?:\\dot\s*\{?\d\}?)+)")
 
 
@@ -118,6 +120,8 @@ def normalise_notation(text: str) -> str:
 
     Text commands all become `\text{...}`. Spaces that separate digits are kept: "1 3" does not become 13.
     """
+    if _PLAIN.match(text):
+        return " ".join(text.split())
     text = _spell_scripts(text).translate(_SIGNS)
     text = _spell_fractions(text)
     text = re.sub(r"(?<![A-Za-z])(?:US|HK|NZ|[ACRS])?\\\$", "USD ", text)

@@ -21,7 +21,7 @@ from pytest_modeleval.graders.answers.expression import (
 from pytest_modeleval.graders.answers.notation import canonical_text, normalise_notation
 from pytest_modeleval.graders.answers.splitting import closing_position, split_at, split_items, split_signs
 from pytest_modeleval.graders.answers.statement import candidates, option_label
-from pytest_modeleval.graders.answers.tokens import NotAnExpression
+from pytest_modeleval.graders.answers.tokens import NotAnExpression, number_of
 from pytest_modeleval.graders.answers.units import split_unit
 from pytest_modeleval.graders.answers.values import (
     ClockTime,
@@ -40,8 +40,9 @@ from pytest_modeleval.graders.answers.values import (
 )
 
 _INFINITY = Operation("infinity")
+_PLAIN_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?\Z")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?\s*(?:\\text\s*\{)?\s*([ap])?\.?\s*(m)?\.?\s*\}?\Z", re.IGNORECASE)
-_NUMERAL = re.compile(r"([0-9A-F]+)\s*_\s*\{?\s*(\d{1,2})\s*\}?\Z")
+_NUMERAL = re.compile(r"(-?[0-9A-F]+(?:\.[0-9A-F]+)?)\s*_\s*\{?\s*(\d{1,2})\s*\}?\Z")
 _MATRIX = re.compile(
     r"[\[(]?\s*\\begin\s*\{([pbB]?matrix|smallmatrix|array)\}(?:\s*\{[lcr| ]*\})?(.*)"
     r"\\end\s*\{\1\}\s*[\])]?\Z",
@@ -52,8 +53,10 @@ _WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight"
 
 
 def read_answer(text: str) -> tuple[Value, ...]:
-    """Return the values that the text may stand for, the most likely one first; at least one."""
-    text = normalise_notation(text)
+    """Return the values that a text in normalised notation may stand for, the most likely one first; at least one."""
+    if _PLAIN_NUMBER.match(text):
+        value, places = number_of(text)
+        return (Formula(Number(value, places)),)
     found: list[Value] = []
     for candidate in candidates(text):
         found += [value for value in _read_both_ways(candidate) if value not in found]
@@ -68,12 +71,12 @@ def read_answer(text: str) -> tuple[Value, ...]:
 
 def is_readable(text: str) -> bool:
     """True if the text is of a kind other than Text."""
-    return not isinstance(read_answer(text)[0], Text)
+    return not isinstance(read_answer(normalise_notation(text))[0], Text)
 
 
 def has_foreign_command(text: str) -> bool:
-    r"""True if the text holds mathematics beyond the grammar, such as \int, \lim or \begin{cases}."""
-    text = re.sub(r"\\text\s*\{[^{}]*\}", "", normalise_notation(text))
+    r"""True if a text in normalised notation is beyond the grammar: it holds \int, \lim or \begin{cases}."""
+    text = re.sub(r"\\text\s*\{[^{}]*\}", "", text)
     return (
         re.search(
             r"\\(?:int|iint|oint|sum|prod|lim|begin|det|gcd|max|min|vec|mathbf|partial|mod|bmod|pmod)(?![a-z])", text
@@ -85,7 +88,8 @@ def has_foreign_command(text: str) -> bool:
 def _read_both_ways(text: str) -> list[Value]:
     """Read commas between groups of three digits as thousands, and then as separators."""
     found: list[Value] = []
-    has_groups = re.search(r"\d,\d{3}(?!\d)", text) is not None
+    # A part such as 000 is no value of a list.
+    has_groups = re.search(r"\d,\d{3}(?!\d)", text) is not None and not re.search(r",0\d\d(?!\d)", text)
     for keeps_groups in (True, False) if has_groups else (True,):
         try:
             found += _read_value(text, keeps_groups, 0)
@@ -110,7 +114,7 @@ def _read_value(text: str, keeps_groups: bool, depth: int) -> list[Value]:
         return [Collection(_read_items(parts, keeps_groups, depth))]
     union = split_at(text, re.compile(r"\\cup(?![A-Za-z])|(?<=[)\]])\s*U\s*(?=[(\[])"))
     if len(union) > 1:
-        return [Collection(_read_items(union, keeps_groups, depth))]
+        return [Collection(_read_items(union, keeps_groups, depth), is_set=True)]
     if split_signs(text)[1]:
         return [_read_relation(text, keeps_groups, depth)]
     bracketed = _read_bracketed(text, keeps_groups, depth)
@@ -130,7 +134,7 @@ def _read_token(text: str) -> list[Value] | None:
     if numeral is not None:
         return [Numeral(numeral[1].lstrip("0") or "0", int(numeral[2]))]
     if text.replace(" ", "") in ("\\varnothing", "\\{\\}"):
-        return [Collection(())]
+        return [Collection((), is_set=True)]
     lowered = text.lower()
     return [Formula(Number(Fraction(_WORDS.index(lowered))))] if lowered in _WORDS else None
 
@@ -154,7 +158,7 @@ def _read_bracketed(text: str, keeps_groups: bool, depth: int) -> list[Value] | 
             if opening == "{" and (len(parts) < 2 or closing_position(text) != len(text) - 1):
                 return None
             items = _read_items(parts, keeps_groups, depth)
-            return [Tuple(items) if opening == "\\langle" else Collection(items)]
+            return [Tuple(items) if opening == "\\langle" else Collection(items, is_set=True)]
     if text[0] not in "([" or text[-1] not in ")]" or closing_position(text) != len(text) - 1:
         return None
     parts = split_items(text[1:-1], keeps_groups, only_commas=True)

@@ -28,9 +28,12 @@ def split_items(text: str, keeps_groups: bool, *, only_commas: bool = False) -> 
 
 def split_at(text: str, pattern: re.Pattern[str]) -> list[str]:
     """Split at the matches of a pattern that stand outside brackets."""
+    matches = list(pattern.finditer(text))
+    if not matches:
+        return [text]
     depths = _depths(text)
     parts, start = [], 0
-    for found in pattern.finditer(text):
+    for found in matches:
         if found.end() > found.start() and depths[found.start()] == 0:
             parts.append(text[start : found.start()])
             start = found.end()
@@ -39,9 +42,10 @@ def split_at(text: str, pattern: re.Pattern[str]) -> list[str]:
 
 def split_signs(text: str) -> tuple[list[str], list[str]]:
     """Split a relation into its sides and its signs."""
-    depths = _depths(text)
+    matches = list(_RELATION.finditer(text))
+    depths = _depths(text) if matches else []
     sides, signs, start = [], [], 0
-    for found in _RELATION.finditer(text):
+    for found in matches:
         if depths[found.start()] == 0:
             sides.append(text[start : found.start()].strip())
             signs.append(_SIGNS.get(found[0], found[0]))

@@ -126,5 +126,7 @@ def number_of(text: str) -> tuple[Fraction, int]:
     mantissa, _, exponent = digits.partition("e")
     if len(exponent.lstrip("+-")) > MAX_EXPONENT_DIGITS:
         raise NotAnExpression("the exponent is too long")
-    value = Fraction(mantissa.rstrip(".") or "0") * Fraction(10) ** int(exponent or 0)
+    value = Fraction(mantissa.rstrip(".") or "0")
+    if exponent:
+        value *= Fraction(10) ** int(exponent)
     return value, 0 if exponent else len(mantissa.partition(".")[2])

@@ -171,6 +171,8 @@ class Unit:
     size: Fraction = Fraction(1)
     scale: int = 1
     """The factor of a number word: 12 for dozen."""
+    power: int = 1
+    """The exponent after the unit: 2 for cm^2."""
 
 
 def split_unit(text: str) -> tuple[str, Unit] | None:
@@ -207,7 +209,7 @@ def _read_unit(words: str, power: int) -> Unit:
         scale *= SCALES[first[1]]
         rest = rest[first.end() :]
     dimension, size = _measure(rest.strip(), power)
-    return Unit(words, dimension, size, scale)
+    return Unit(words, dimension, size, scale, power)
 
 
 def _measure(words: str, power: int) -> tuple[tuple[tuple[str, int], ...], Fraction]:

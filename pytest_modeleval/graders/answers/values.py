@@ -61,6 +61,8 @@ class Collection:
     """Values without order: a set, or a list such as "3 and 5"."""
 
     items: tuple[Value, ...]
+    is_set: bool = False
+    """True if repeated values count once."""
 
 
 @dataclass(frozen=True, slots=True)
