@@ -74,6 +74,8 @@ GREEK = frozenset(
     ]
 )
 _MAX_PRODUCT_LETTERS = 3
+# "The sum" is prose, although short words alone are read as products of letters.
+_TWO_WORDS = re.compile(r"(?<![A-Za-z\\])([A-Za-z]{2,})(?= +([A-Za-z]{2,}))")
 
 Token = tuple[str, str]
 """Kind (number, command, word or sign) and text."""
@@ -85,6 +87,9 @@ class NotAnExpression(Exception):
 
 def tokenise(text: str) -> list[Token]:
     """Split a formula. Raises NotAnExpression for a word that is neither a function nor a product of letters."""
+    for first, second in _TWO_WORDS.findall(text):
+        if not {first, second} & (FUNCTIONS | CONSTANTS.keys()):
+            raise NotAnExpression(f"{first!r} and {second!r} are words")
     tokens: list[Token] = []
     for found in _TOKEN.finditer(text.rstrip()):
         kind = found.lastgroup or ""
