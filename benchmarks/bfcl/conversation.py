@@ -1,7 +1,7 @@
 """A conversation in turns: the model calls, simulated APIs answer, until it replies without a call.
 
-The loop is that of bfcl-eval 2025.10.27.1: at most 20 rounds of calls in a turn; a reply that cannot be read ends its
-turn like one without a call.
+The loop is that of bfcl-eval 2025.10.27.1: the limit of 20 rounds of calls in a turn is checked after a round, so the
+21st counts and ends the conversation; a reply that cannot be read ends its turn like one without a call.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from pytest_modeleval.web_search.config import read_web_config
 
 from .answer_grading import grade_answer
 from .categories import CATEGORIES, Style
-from .conversation import Conversation, converse
+from .conversation import MAX_ROUNDS, Conversation, converse
 from .dialect import TextDialect, ToolDialect
 from .memory import Memories, ask_memory
 from .simulation import CpuLimitExceeded, Session, Simulations, TrueCall
@@ -150,8 +150,9 @@ def _dialect(call_format: CallFormat) -> TextDialect | ToolDialect:
 
 
 async def _checked(session: Session, said: Conversation, truth: Sequence[Sequence[str]]) -> tuple[str, str]:
-    if said.is_stopped:
-        return "too_many_rounds", f"turn {len(said.turns)} went on after 20 rounds of calls"
+    # A conversation that was stopped in its last turn has all its turns, and they are checked as any others.
+    if said.is_stopped and len(said.turns) < len(truth):
+        return "too_many_rounds", f"turn {len(said.turns)} went on after {MAX_ROUNDS} rounds of calls"
     return await session.check(said.turns, [[_true_call(text) for text in turn] for turn in truth])
 
 

@@ -12,7 +12,7 @@ from ..bfcl import AGGREGATES, CallFormat, dataset, grade, page_subsets, sample_
 
 @benchmark(
     name="bfcl_text_v4",
-    version="1",
+    version="2",
     metric="acc",
     dataset=dataset(),
     subsets=page_subsets(is_optional=True),

@@ -18,7 +18,7 @@ PARSER = Advice(
 
 @benchmark(
     name="bfcl_v4",
-    version="1" if DATA == DEFAULT_VERSION else f"1+{DATA}",
+    version="2" if DATA == DEFAULT_VERSION else f"2+{DATA}",
     metric="acc",
     dataset=dataset(DATA),
     subsets=page_subsets(),

@@ -109,6 +109,29 @@ def test_a_model_that_never_stops_calling_is_stopped(tmp_path: Path) -> None:
     assert len(asked) == 21
 
 
+@pytest.mark.parametrize(
+    ("turn", "rounds", "cause"), [(-1, 20, ""), (-1, 21, ""), (-1, 30, ""), (0, 21, "too_many_rounds")]
+)
+def test_the_limit_of_rounds_counts_after_the_round(turn: int, rounds: int, cause: str, tmp_path: Path) -> None:
+    """A last turn that does all that is needed in 21 rounds is right, as officially; an earlier one ends too soon."""
+    sample = turn_samples("multi_turn_base", 1, tmp_path)[0]
+    turns = true_calls(sample)
+    long = turn % len(turns)
+
+    def reply(messages: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
+        place = turn_of(messages)
+        if place != long:
+            return replayed(turns, messages)
+        last_user = max(n for n, message in enumerate(messages) if message["role"] == "user")
+        done = sum(message["role"] == "assistant" for message in messages[last_user:])
+        wanted = [(name, json.dumps(keywords)) for name, keywords in turns[place]]
+        return () if done >= rounds else (wanted[done],) if done < len(wanted) else (("pwd", "{}"),)
+
+    solution, asked = hold(sample, reply)
+    assert grade(sample, solution).cause == cause, solution.explanation
+    assert not cause or len(asked) == 21
+
+
 def test_a_model_that_never_calls_gave_no_answer(tmp_path: Path) -> None:
     """Not one call in a whole conversation is no answer rather than a wrong one, so that a lost parser shows."""
     sample = turn_samples("multi_turn_base", 1, tmp_path)[0]
