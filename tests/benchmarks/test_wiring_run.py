@@ -39,7 +39,7 @@ def test_a_refused_tool_is_a_verdict(suite: Suite, server: LoopbackServer) -> No
     assert result.status == 0, result.out + result.err
     assert result.subset("tool_call")["counts"]["wrong"] == 6
     journal = "".join(path.read_text(encoding="utf-8") for path in suite.run_dir.glob("journal*.jsonl"))
-    assert journal.count('"refused_http_400"') == 6
+    assert journal.count('"cause":"refused_http_400"') == 6
 
 
 @pytest.mark.parametrize("word", ["stop", "seed", "knowledge"])
