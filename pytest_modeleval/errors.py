@@ -16,11 +16,15 @@ Messages say what was expected, what was found, where, and what to do next. No m
 
 from __future__ import annotations
 
+from pytest_modeleval._support import redact
 from pytest_modeleval.records import Kind
 
 
 class ModelEvalError(Exception):
-    """Root of everything this package raises on purpose."""
+    """Root of everything this package raises on purpose. Its message is stripped of the secrets of the run."""
+
+    def __init__(self, *parts: object) -> None:
+        super().__init__(*(redact.text(part) if isinstance(part, str) else part for part in parts))
 
 
 class UserError(ModelEvalError):

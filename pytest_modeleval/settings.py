@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pytest_modeleval._support import redact
 from pytest_modeleval.errors import SettingsError
 from pytest_modeleval.records import UNGRADED, Kind
 
@@ -101,9 +100,7 @@ class Settings:
         """The API key, read when it is needed and kept nowhere."""
         key = os.environ.get(self.key_env) if self.key_env else None
         # A key that was read from a file often ends in a line break.
-        key = key.strip() if key else None
-        redact.remember(key)
-        return key
+        return key.strip() if key else None
 
 
 def parse_whole(flag: str, text: str, *, least: int) -> int:
@@ -218,5 +215,11 @@ def check_key_env(name: str) -> None:
             "--model-key-env: expected the name of an environment variable, such as OPENAI_API_KEY; "
             "found something else (not repeated here, in case it is the key). Put the key into a variable and name that"
         )
-    if not os.environ.get(name):
+    key = os.environ.get(name, "").strip()
+    if not key:
         raise SettingsError(f"--model-key-env: the environment variable {name} is not set or empty; export it first")
+    if not (key.isascii() and key.isprintable()):
+        raise SettingsError(
+            f"--model-key-env: expected a key of printable ASCII characters in {name}, found a line break, a tab or "
+            "another character that a header cannot hold (not repeated here)"
+        )

@@ -14,21 +14,14 @@ The memory of secrets belongs to the process: text from outside enters in many p
 
 from __future__ import annotations
 
-import base64
-import html
 import json
+import logging
 import re
-import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote, quote_plus
 
-MASK = "***"
-SHORTEST_SECRET = 8
-"""Characters. What is shorter occurs in ordinary text by chance and is replaced only where its name gives it away."""
+from pytest_modeleval._support.redactor import MASK, Redactor
 
-# Passed as keys to servers that want none.
-_PLACEHOLDERS = frozenset({"not-needed", "not_needed", "no-key-required", "sk-no-key-required", "placeholder"})
 _SECRET_WORDS = frozenset(
     {
         *("key", "apikey", "token", "secret", "password", "passwd", "passphrase", "pw", "pat", "credential"),
@@ -49,55 +42,14 @@ _NAMED_QUOTED = re.compile(
     r"(?P<quote>\\?[\"'])(?P<value>(?:(?!(?P=quote)).)*)(?P=quote)"
 )
 _NAMED_PLAIN = re.compile(r"(?P<head>\b(?P<name>[A-Za-z][\w-]*)(?P<sign>=|:[ \t]*))(?P<value>[^\s\"',;&)}\]]+)")
+_NUMBER = re.compile(r"[\d.,]{1,12}")
 # "unknown key: x" and "unexpected token: <s>" are ordinary sentences.
 _ORDINARY_WORDS = frozenset({"key", "token", "auth", "pat", "pw", "bearer"})
-_LONGEST_ESCAPED = 200_000
-_ESCAPE_MARKS = ("\\u", "\\x", "%", "&#")
-
-
-class Redactor:
-    """Knows some secrets and replaces each of their forms. Safe to share between threads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._secrets: tuple[str, ...] = ()
-        self._forms: tuple[str, ...] = ()
-        self._escaped: re.Pattern[str] | None = None
-
-    def remember(self, secrets: Iterable[str]) -> None:
-        """Replace these from now on. Too short ones and placeholders such as "not-needed" are ignored."""
-        with self._lock:
-            found = set(self._secrets)
-            for secret in secrets:
-                # A key from a file often ends in a line break, which no server echoes.
-                found.update(part for part in (secret, secret.strip(), *secret.splitlines()) if _is_worth_hiding(part))
-            if len(found) == len(self._secrets):
-                return
-            # The longest first: a secret may be the beginning of another.
-            self._secrets = tuple(sorted(found, key=len, reverse=True))
-            forms = {form for secret in self._secrets for form in forms_of(secret)}
-            self._forms = tuple(sorted(forms, key=len, reverse=True))
-            self._escaped = re.compile("|".join(_character_by_character(secret) for secret in self._secrets))
-
-    def forget(self) -> None:
-        """Forget all secrets."""
-        with self._lock:
-            self._secrets, self._forms, self._escaped = (), (), None
-
-    def text(self, text: str) -> str:
-        """The text without any known secret."""
-        for form in self._forms:
-            if form in text:
-                text = text.replace(form, MASK)
-        escaped = self._escaped
-        if escaped is not None and len(text) <= _LONGEST_ESCAPED and any(mark in text for mark in _ESCAPE_MARKS):
-            text = escaped.sub(MASK, text)
-        return text
-
-    @property
-    def longest_form(self) -> int:
-        """Characters of the longest form of any secret; 0 if none is known."""
-        return len(self._forms[0]) if self._forms else 0
+# A filter of a logger does not see the records of its children.
+_LOGGERS = (
+    *("pytest_modeleval.client", "pytest_modeleval.dispatch", "pytest_modeleval.server", "asyncio", "httpx"),
+    *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")),
+)
 
 
 _OF_THIS_RUN = Redactor()
@@ -121,6 +73,31 @@ def forget() -> None:
 def longest_form() -> int:
     """Characters of the longest form of a remembered secret: what a reader of chunks must hold back."""
     return _OF_THIS_RUN.longest_form
+
+
+def remembered() -> tuple[str, ...]:
+    """The secrets, for a child process that writes a file."""
+    return _OF_THIS_RUN.secrets
+
+
+def filter_loggers() -> None:
+    """Keep secrets out of the log records of this package, of the HTTP libraries that it uses, and of asyncio.
+
+    httpcore logs the headers of responses, and asyncio's debug mode the arguments of slow callbacks.
+    """
+    for name in _LOGGERS:
+        logger = logging.getLogger(name)
+        if _filter_record not in logger.filters:
+            logger.addFilter(_filter_record)
+
+
+def _filter_record(record: logging.LogRecord) -> bool:
+    if _OF_THIS_RUN.longest_form:
+        message = record.getMessage()
+        cleaned = _OF_THIS_RUN.text(message)
+        if cleaned != message:
+            record.msg, record.args = cleaned, ()
+    return True
 
 
 def text(value: str) -> str:
@@ -237,46 +214,6 @@ def names_a_secret(name: str) -> bool:
     return not _SECRET_WORDS.isdisjoint(words)
 
 
-def forms_of(secret: str) -> set[str]:
-    """The literal forms in which a server may echo a secret."""
-    raw = secret.encode("utf-8", "surrogateescape")
-    forms = {secret, html.escape(secret), repr(secret)[1:-1]}
-    for is_ascii in (True, False):
-        once = json.dumps(secret, ensure_ascii=is_ascii)[1:-1]
-        forms |= {once, json.dumps(once, ensure_ascii=is_ascii)[1:-1]}
-    forms |= {quote(raw, safe=""), quote(raw), quote_plus(raw), quote(quote(raw, safe=""), safe="")}
-    forms |= {raw.hex(), raw.hex().upper()}
-    if any(mark.isdigit() for mark in secret):
-        # Header names and values are changed to one case by some servers. Without a digit it may be a word.
-        forms |= {secret.upper(), secret.lower()}
-    forms |= set(_base64_forms(raw))
-    return {form for form in forms if len(form) >= SHORTEST_SECRET}
-
-
-def _base64_forms(raw: bytes) -> Iterable[str]:
-    """What base64 of any text that contains raw has in common, for each of the three places where it may begin."""
-    for encode in (base64.b64encode, base64.urlsafe_b64encode):
-        for offset in range(3):
-            encoded = encode(b"\0" * offset + raw).decode().rstrip("=")
-            # A character that also depends on the neighbour before or behind is left out.
-            start = (offset * 8 + 5) // 6
-            end = (offset + len(raw)) * 8 // 6
-            yield encoded[start:end]
-
-
-def _character_by_character(secret: str) -> str:
-    """A pattern of the secret with any of its characters escaped, each in a way of its own."""
-    return "".join(
-        f"(?:{re.escape(mark)}|(?i:\\\\u{ord(mark):04x}|\\\\x{ord(mark):02x}|%{ord(mark):02x}|&#x0*{ord(mark):x};)"
-        f"|&#0*{ord(mark)};)"
-        for mark in secret
-    )
-
-
-def _is_worth_hiding(secret: str) -> bool:
-    return len(secret) >= SHORTEST_SECRET and secret.casefold() not in _PLACEHOLDERS
-
-
 def _clean_arguments(arguments: Sequence[str]) -> list[str]:
     return [
         MASK if _is_secret_flag(before) else command_argument(argument)
@@ -311,6 +248,9 @@ def _clean_address(found: re.Match[str]) -> str:
 
 
 def _clean_named(found: re.Match[str]) -> str:
+    if _NUMBER.fullmatch(found["value"]) and "token" in found["name"].lower():
+        # "#new-token: 5" of a server's log.
+        return found[0]
     return f"{found['head']}{MASK}" if names_a_secret(found["name"]) and found["value"] != MASK else found[0]
 
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, urlsplit
 
+from pytest_modeleval._support import redact
 from pytest_modeleval._support.proxies import is_loopback, proxy_of
 from pytest_modeleval._support.tls import tls_context
 
@@ -55,7 +56,8 @@ class HttpReply:
     @property
     def excerpt(self) -> str:
         """The first 200 characters of the body on one line, for messages."""
-        return " ".join(self.body[:800].decode("utf-8", "replace").split())[:200]
+        text = redact.diagnostic(self.body[:20_000].decode("utf-8", "replace"))
+        return " ".join(text.split())[:200]
 
 
 class SideRequestError(Exception):

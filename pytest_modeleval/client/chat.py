@@ -10,15 +10,16 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from pytest_modeleval._support import redact
 from pytest_modeleval._support.abort import PATH as ABORT_PATH
 from pytest_modeleval._support.abort import abort_body
 from pytest_modeleval._support.retry_after import parse_retry_after
 from pytest_modeleval.client.failures import (
-    MAX_ERROR_CHARS,
     bad_response_error,
     error_text,
     raise_for_finish,
     refusal,
+    shorten_error,
     too_large_error,
 )
 from pytest_modeleval.client.json_object import BOM, parse_object
@@ -168,7 +169,8 @@ class _ResponseReader:
         if self._first_s is not None:
             reply["first_token_s"] = round(self._first_s - self._start_s, 4)
         reply["total_s"] = round(end_s - self._start_s, 4)
-        self._listener.on_complete(reply)
+        # The one place where replies enter: before anything of them is journaled, graded or shown.
+        self._listener.on_complete(redact.json_value(reply))
 
     def _read(self) -> JsonObject:
         if self._status != 200:
@@ -211,4 +213,4 @@ def _error_text(data: bytes) -> str:
     try:
         return error_text(parse_object(data))
     except AttemptFailed:
-        return data[:MAX_ERROR_CHARS].decode("utf-8", "replace").strip() or "(empty body)"
+        return shorten_error(data.decode("utf-8", "replace").strip()) or "(empty body)"

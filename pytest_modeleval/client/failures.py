@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from pytest_modeleval._support import redact
 from pytest_modeleval.errors import AttemptFailed
 from pytest_modeleval.records import Kind
 
@@ -16,6 +17,7 @@ RETRYABLE_STATUSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 OVERLOAD_STATUSES = frozenset({429, 503})
 MAX_ERROR_CHARS = 300
 MAX_REASON_CHARS = 60
+_MAX_READ_CHARS = 20_000
 # MiniMax, error codes of base_resp: 1002 and 1039 are rate limits; 1004, 1008, 1026, 1027, 2013 and 2049 (key, balance,
 # contents, parameters) come again unchanged.
 _BASE_RESP_OVERLOAD = frozenset({1002, 1039})
@@ -66,7 +68,7 @@ def too_large_error(message: str) -> AttemptFailed:
 def refusal(status: int, text: str, *, retry_after_s: float | None = None) -> AttemptFailed:
     """The failure that a status other than 200 means. Its text is shown, never graded."""
     return AttemptFailed(
-        f"the server refused the request with status {status}: {text[:MAX_ERROR_CHARS]}",
+        f"the server refused the request with status {status}: {shorten_error(text)}",
         kind=Kind.SERVER_ERROR,
         cause="context_exceeded" if status == 400 and _is_about_context(text) else f"http_{status}",
         is_retryable=status in RETRYABLE_STATUSES or status >= 500,
@@ -75,11 +77,17 @@ def refusal(status: int, text: str, *, retry_after_s: float | None = None) -> At
     )
 
 
+def shorten_error(text: str) -> str:
+    """A message of the server without secrets, at most MAX_ERROR_CHARS."""
+    # Redacted before it is cut: a secret across the cut would not be recognised.
+    return redact.diagnostic(text[:_MAX_READ_CHARS])[:MAX_ERROR_CHARS]
+
+
 def error_text(found: Mapping[str, Any]) -> str:
     """The message of an error object in its usual places, at most MAX_ERROR_CHARS."""
     error = found.get("error", found)
     text = error.get("message", error) if isinstance(error, dict) else error
-    return str(text)[:MAX_ERROR_CHARS]
+    return shorten_error(str(text))
 
 
 def raise_for_error(found: Mapping[str, Any]) -> None:
@@ -146,7 +154,7 @@ def _says_something(error: object) -> bool:
 
 def _raise_for_base_resp(base: Mapping[str, Any]) -> None:
     code = _number(base.get("status_code"))
-    text = str(base.get("status_msg") or "no message")[:MAX_ERROR_CHARS]
+    text = shorten_error(str(base.get("status_msg") or "no message"))
     raise AttemptFailed(
         f"the server answered with error {code}: {text}",
         kind=Kind.SERVER_ERROR,
@@ -160,7 +168,7 @@ def _failure_in_body(text: str, code: object) -> AttemptFailed:
     status = _number(code)
     is_final = 400 <= status < 500 and status not in RETRYABLE_STATUSES
     return AttemptFailed(
-        f"the server answered with an error: {text[:MAX_ERROR_CHARS]}",
+        f"the server answered with an error: {shorten_error(text)}",
         kind=Kind.SERVER_ERROR,
         cause="context_exceeded" if status == 400 and _is_about_context(text) else "error_in_body",
         is_retryable=not is_final,

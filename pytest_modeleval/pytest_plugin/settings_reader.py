@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from pytest_modeleval._support import redact
 from pytest_modeleval.errors import SettingsError
 from pytest_modeleval.options import value_of, values_of
 from pytest_modeleval.settings import (
@@ -45,6 +47,7 @@ def read_settings(config: pytest.Config) -> Settings:
     key_env = value_of(config, "--model-key-env") or None
     if key_env is not None:
         check_key_env(key_env)
+    _remember_secrets(key_env, values_of(config, "--model-set"))
     in_flight = value_of(config, "--eval-in-flight")
     shard = parse_shard(value_of(config, "--eval-shard"))
     if shard is not None:
@@ -150,3 +153,12 @@ def _check_whole_run(config: pytest.Config, shard: Shard) -> None:
                 f"--eval-shard {shard} and {flag} do not go together: {why}. Leave one of them out "
                 f"(`{flag}=` switches off what an ini file or a variable says)"
             )
+
+
+def _remember_secrets(key_env: str | None, model_set: Sequence[str]) -> None:
+    """Make every secret of this run known to the redactor, before anything is sent or written."""
+    for name in filter(None, (key_env, "HF_TOKEN", "SERPAPI_API_KEY", os.environ.get("MODELEVAL_EMBEDDING_KEY_ENV"))):
+        redact.remember(os.environ.get(name))
+    for pair in model_set:
+        redact.remember(*redact.secret_values(pair))
+    redact.filter_loggers()

@@ -97,7 +97,9 @@ def open_folder(settings: Settings, connection: Connection) -> tuple[RunFolder, 
     if settings.rescore_dir is not None:
         # A rescored run stays what it is; only its grades are made anew.
         facts = {name: stored.get(name, value) for name, value in facts.items()}
-    folder = open_run(path, facts=facts, command=redact.argv(sys.argv), project_dir=settings.project_dir)
+    folder = open_run(
+        path, facts=redact.json_value(facts), command=redact.argv(sys.argv), project_dir=settings.project_dir
+    )
     return folder, is_known
 
 

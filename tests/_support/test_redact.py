@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_modeleval._support import redact
+from pytest_modeleval._support.redactor import Redactor
 
 KEY = "sk-CANARY/1234+5678&'é"
 
@@ -95,7 +96,7 @@ def test_other_text_is_unchanged(text: str) -> None:
 @given(st.text(min_size=8, max_size=30), st.text(max_size=20), st.text(max_size=20))
 def test_any_secret_is_replaced_anywhere(secret: str, before: str, after: str) -> None:
     """Whatever a secret is made of, it is not in the text afterwards."""
-    redactor = redact.Redactor()
+    redactor = Redactor()
     redactor.remember([secret])
     if not redactor.longest_form or secret in before + "***" + after:
         return
