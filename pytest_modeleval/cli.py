@@ -123,7 +123,7 @@ def _compare(given: argparse.Namespace) -> list[str]:
     if len(given.sides) < 2:
         raise RunFolderError("modeleval compare: expected at least two run folders or baselines, found one")
     sides = [_side(path) for path in given.sides]
-    return list(comparison_text(sides, compare(sides), most_flips=given.flips))
+    return [*_damage(sides), *comparison_text(sides, compare(sides), most_flips=given.flips)]
 
 
 def _merge(given: argparse.Namespace) -> tuple[list[str], int]:
@@ -162,7 +162,7 @@ def _noise(given: argparse.Namespace) -> list[str]:
                 f"modeleval noise: expected runs of one deployment, asked in the same way, but {first.label} and "
                 f"{other.label} differ: {found}. That is no noise; `modeleval compare` compares them"
             )
-    return noise_text(noise_levels([side.outcomes for side in sides]))
+    return [*_damage(sides), *noise_text(noise_levels([side.outcomes for side in sides]))]
 
 
 def _plan(given: argparse.Namespace) -> list[str]:
@@ -183,21 +183,27 @@ def _plan(given: argparse.Namespace) -> list[str]:
     )
 
 
+def _damage(sides: Sequence[Baseline]) -> list[str]:
+    """A warning for each side with damaged lines, which are not used."""
+    return [f"warning: {note}" for note in (side.facts.get("damage") for side in sides) if note]
+
+
 def _side(path: Path) -> Baseline:
     """A run folder, or a baseline file."""
     from pytest_modeleval.evaluation.identity import identities_of  # noqa: PLC0415
-    from pytest_modeleval.evaluation.summary import merge_plans  # noqa: PLC0415
+    from pytest_modeleval.evaluation.summary import merge_plans, require_plans  # noqa: PLC0415
     from pytest_modeleval.results import Baseline  # noqa: PLC0415
     from pytest_modeleval.store.baseline import read_baseline  # noqa: PLC0415
     from pytest_modeleval.store.journal import JournalReader  # noqa: PLC0415
-    from pytest_modeleval.store.run_folder import read_run  # noqa: PLC0415
+    from pytest_modeleval.store.run_file import load_run  # noqa: PLC0415
 
-    if path.is_file():
+    if path.exists() and not path.is_dir():
         return read_baseline(path)
-    run = read_run(path)
-    if run is None:
+    if not path.is_dir():
         raise RunFolderError(f"expected a run folder (with run.json) or a baseline file, found {path}")
+    run = load_run(path)
     contents = JournalReader(path, has_responses=False).refresh()
+    require_plans(contents, path)
     plans = merge_plans(contents.plans)
     known = contents.outcomes
     ungraded = sum(
@@ -213,7 +219,7 @@ def _side(path: Path) -> Baseline:
         identities=identities_of(plans, contents.outcomes),
         metrics={plan.benchmark: plan.metric for plan in plans},
         outcomes=contents.outcomes,
-        facts={"ungraded": ungraded},
+        facts={"ungraded": ungraded, "damage": contents.damage_note()},
     )
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from pytest_modeleval.errors import RunFolderError
 from pytest_modeleval.metrics import combine, score_subset
 from pytest_modeleval.plan import Plan, PlannedBreakdown, SampleIds
 from pytest_modeleval.records import DROPPED, ItemKey, Kind, Outcome
@@ -40,6 +42,20 @@ def run_summary(
         facts=facts,
         saved=Savings(asked + dropped, len(keys), early_stop) if early_stop else None,
     )
+
+
+def require_plans(contents: Contents, folder: Path) -> None:
+    """Raises RunFolderError where a plan was lost to damage: without it a score would leave items out in silence."""
+    if not contents.damaged:
+        return
+    planned = {key for plan in contents.plans for key in plan.item_keys()}
+    lost = sum(1 for key in contents.outcomes if key not in planned)
+    if lost or not planned:
+        what = f"no plan of {lost:,} items that have an outcome" if lost else "no plan at all"
+        raise RunFolderError(
+            f"{contents.damage_note()}; expected the plans of all items, found {what} in {folder}. "
+            "Run its command again: it writes the plans anew"
+        )
 
 
 def merge_plans(plans: Iterable[Plan]) -> list[Plan]:

@@ -85,6 +85,8 @@ class RunController:
             f"modeleval: {sum(totals.values()):,} samples for {model.name}{at}, {run.connection.in_flight} in flight, "
             f"run folder {shown_path(run.folder.path)}"
         )
+        if damage := run.folder.reader.contents.damage_note():
+            self.terminal.print_line(f"warning: {damage}")
         if self._gate_runner.idle:
             self.terminal.print_line(f"warning: {self._gate_runner.idle}")
         for line in self._gate_runner.foreseen(run.folder.reader.contents):

@@ -12,7 +12,7 @@ from pytest_modeleval.errors import RunFolderError, SettingsError
 from pytest_modeleval.records import JsonObject
 from pytest_modeleval.server_facts import ModelFacts, ServerFacts
 from pytest_modeleval.settings import Settings
-from pytest_modeleval.store.run_folder import read_run
+from pytest_modeleval.store.run_file import load_run
 
 if TYPE_CHECKING:
     from pytest_modeleval.server.connect import ServerHandle
@@ -134,9 +134,10 @@ def _choose_tool_calls(wished: str, facts: ServerFacts) -> str:
 
 def stored_connection(folder: Path, settings: Settings) -> Connection:
     """The model of a stored run, for --eval-rescore, which sends no request."""
-    run = read_run(folder)
-    if run is None:
-        raise RunFolderError(f"--eval-rescore: expected a run folder with a run.json, but {folder} has none")
+    try:
+        run = load_run(folder)
+    except RunFolderError as mistake:
+        raise RunFolderError(f"--eval-rescore: {mistake}") from mistake
     if settings.model and settings.model != run["model"]:
         raise RunFolderError(f"--eval-rescore: {folder} holds a run of {run['model']}, not of {settings.model}")
     model = ModelFacts(

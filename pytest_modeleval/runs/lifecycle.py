@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_modeleval._support import redact
 from pytest_modeleval.errors import RunFolderError, SettingsError
-from pytest_modeleval.evaluation.summary import is_limited, merge_plans, run_summary, selected_parts
+from pytest_modeleval.evaluation.summary import is_limited, merge_plans, require_plans, run_summary, selected_parts
 from pytest_modeleval.records import UNGRADED, ItemKey, JsonObject, Kind
 from pytest_modeleval.results import GateVerdict, RunSummary
 from pytest_modeleval.runs.connection import Connection
 from pytest_modeleval.runs.gate_runner import attach_verdicts
 from pytest_modeleval.settings import Settings
 from pytest_modeleval.store.journal import JOURNAL_FILE, JournalReader, JournalWriter, rescored_line, utc_now
+from pytest_modeleval.store.run_file import read_run
 from pytest_modeleval.store.run_folder import (
     RunFolder,
     find_resumable,
@@ -27,7 +28,6 @@ from pytest_modeleval.store.run_folder import (
     last_run,
     new_path,
     open_run,
-    read_run,
     runs_of,
 )
 from pytest_modeleval.store.summary_file import write_summary
@@ -170,6 +170,7 @@ def earlier_folder(settings: Settings) -> Path | None:
 def earlier_items(settings: Settings, folder: Path) -> frozenset[ItemKey]:
     """Which items of a stored run are taken: all it planned, or those that had one of the kinds of --eval-only."""
     contents = JournalReader(folder).refresh()
+    require_plans(contents, folder)
     planned = frozenset(
         key
         for plan in merge_plans(contents.plans)

@@ -9,6 +9,7 @@ from typing import Any
 
 from pytest_modeleval.errors import RunFolderError, SettingsError
 from pytest_modeleval.evaluation.shard_runs import ShardRun, latest_outcomes, merged_plans, missing_items
+from pytest_modeleval.evaluation.summary import require_plans
 from pytest_modeleval.plan import Plan
 from pytest_modeleval.records import JsonObject
 from pytest_modeleval.reports.terminal import summary_parts
@@ -20,7 +21,8 @@ from pytest_modeleval.runs.report_files import REPORT_FILE, write_for_github, wr
 from pytest_modeleval.settings import Limit, Settings
 from pytest_modeleval.store.journal import JournalReader
 from pytest_modeleval.store.merged_journal import write_merged
-from pytest_modeleval.store.run_folder import RunFolder, open_run, read_run
+from pytest_modeleval.store.run_file import RUN_FILE, load_run
+from pytest_modeleval.store.run_folder import RunFolder, open_run
 
 NONE = Limit(rows=0)
 
@@ -110,7 +112,8 @@ def _finished(
     so_far = summary_of(folder, settings, model)
     contents = folder.reader.contents
     summary = finish_run(folder, settings, model, gates=gate_runner.verdicts(so_far, contents))
-    notes = [f"warning: {gate_runner.idle}" if gate_runner.idle else "", gate_runner.bless(summary, contents)]
+    damage = [f"warning: {note}" for note in (part.contents.damage_note() for part in parts) if note]
+    notes = [*damage, f"warning: {gate_runner.idle}" if gate_runner.idle else "", gate_runner.bless(summary, contents)]
     write_report(folder, summary)
     notes += write_for_github(summary)
     status = exit_status(
@@ -130,7 +133,7 @@ def _parts(order: MergeOrder) -> list[tuple[Path, ShardRun]]:
     resolved = {path.resolve(): path for path in order.folders}
     into = order.into.resolve()
     found = [(path, _part(path)) for where, path in resolved.items() if where != into]
-    if read_run(order.into) is not None:
+    if (order.into / RUN_FILE).exists():
         found.append((order.into, _part(order.into)))
     if not found:
         raise RunFolderError("modeleval merge: expected at least one run folder besides --into, found none")
@@ -138,10 +141,10 @@ def _parts(order: MergeOrder) -> list[tuple[Path, ShardRun]]:
 
 
 def _part(path: Path) -> ShardRun:
-    run = read_run(path)
-    if run is None:
-        raise RunFolderError(f"modeleval merge: expected a run folder (with run.json), found {path}")
-    return ShardRun(str(path), run, JournalReader(path).refresh())
+    run = load_run(path)
+    contents = JournalReader(path).refresh()
+    require_plans(contents, path)
+    return ShardRun(str(path), run, contents)
 
 
 def _facts(parts: Sequence[tuple[Path, ShardRun]]) -> JsonObject:

@@ -13,15 +13,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from pytest_modeleval._support.atomic_file import atomic_write_json
 from pytest_modeleval.errors import RunFolderError
 from pytest_modeleval.records import JsonObject
 from pytest_modeleval.store.journal import JournalReader, utc_now
+from pytest_modeleval.store.run_file import RUN_FILE, load_run, read_run
 
 RUNS = "modeleval-runs"
-RUN_FILE = "run.json"
 _DRAFT = re.compile(r"\.(?:run|summary|journal|report|stopped-early|server-state)\.\w+\.[0-9]+(?:\.[0-9a-f]{8})?\.tmp")
 PACKAGES = (
     "pytest-modeleval",
@@ -95,15 +93,6 @@ def last_run(runs: Path) -> Path | None:
     return next((path for path in _newest_first(runs) if read_run(path) is not None), None)
 
 
-def read_run(path: Path) -> JsonObject | None:
-    """run.json of a folder; None if it has none or it is damaged."""
-    try:
-        found = orjson.loads((path / RUN_FILE).read_bytes())
-    except (OSError, orjson.JSONDecodeError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
 def is_usable(path: Path) -> bool:
     """True for a folder that holds a run, nothing at all, or what is left of a run's first moment."""
     return path.is_dir() and (read_run(path) is not None or all(_is_ours(entry) for entry in path.iterdir()))
@@ -123,7 +112,7 @@ def open_run(
     ...). Raises RunFolderError if the folder cannot be written, is in use, is no run folder, or holds another model's
     run; nothing is changed then. The caller saves run.json once it knows that the experiment is the same.
     """
-    run = read_run(path)
+    run = load_run(path) if (path / RUN_FILE).is_file() else None
     if path.exists() and not is_usable(path):
         raise RunFolderError(
             f"{option}: expected a run folder or an empty or new one, but {path} holds something else; name another"
