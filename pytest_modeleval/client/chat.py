@@ -135,6 +135,8 @@ class _ResponseReader:
 
     def on_data(self, piece: bytes) -> None:
         self._listener.on_data()
+        if self._is_stream is None and self._is_labelled and not self._body and piece.startswith(b"data:"):
+            self._is_stream = True
         if self._is_stream and self._first_s is None:
             self._parse(piece)
             return
@@ -181,7 +183,8 @@ class _ResponseReader:
             self._is_stream = start.startswith(STARTS) or (self._is_labelled and not start.startswith(b"{"))
         if not self._is_stream:
             return reply_from_json(parse_object(self._body))
-        self._parse_body()
+        if self._body:
+            self._parse_body()
         self._add(self._events.finish())
         if not self._events.is_done and not self._accumulator.is_finished:
             raise bad_response_error("the stream ended before the answer did", "stream_cut")

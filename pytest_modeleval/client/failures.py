@@ -5,6 +5,7 @@ A failure is never a reply: it is retried if that can help, and leaves the sampl
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -117,6 +118,11 @@ def raise_for_choice(choice: Mapping[str, Any]) -> None:
 
 def finish_class(reason: object) -> str:
     """One of "none" (not finished), "length" (cut at a limit), "failure" (of the server), "end" (any other reason)."""
+    return "none" if reason is None else _classify(str(reason)[:MAX_REASON_CHARS])
+
+
+@functools.lru_cache(maxsize=256)
+def _classify(reason: str) -> str:
     name = _normalised(reason)
     if name in _NO_REASONS:
         return "none"
@@ -140,8 +146,6 @@ def raise_for_finish(reply: Mapping[str, Any]) -> None:
 
 
 def _normalised(reason: object) -> str:
-    if reason is None:
-        return ""
     return str(reason)[:MAX_REASON_CHARS].strip().lower().replace("-", "_").replace(" ", "_")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import orjson
+from orjson import JSONDecodeError, loads
 
 from pytest_modeleval.client.failures import bad_response_error, too_large_error
 from pytest_modeleval.records import JsonObject
@@ -27,8 +27,8 @@ def parse_object(data: bytes | bytearray) -> JsonObject:
     if len(data) > COUNT_FROM_BYTES and data.count(b"{") + data.count(b"[") > MAX_CONTAINERS:
         raise too_large_error(f"the reply has more than {MAX_CONTAINERS} JSON lists and objects")
     try:
-        found = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
+        found = loads(data)
+    except JSONDecodeError as error:
         found = _parse_tolerantly(data, error)
     if not isinstance(found, dict):
         raise bad_response_error(f"expected a JSON object from the server, found {excerpt(data)}", "malformed_json")
@@ -40,8 +40,8 @@ def is_object(text: str) -> bool:
     if not text.rstrip().endswith("}"):
         return False
     try:
-        return isinstance(orjson.loads(text.encode("utf-8", "replace")), dict)
-    except orjson.JSONDecodeError:
+        return isinstance(loads(text.encode("utf-8", "replace")), dict)
+    except JSONDecodeError:
         return False
 
 
@@ -60,7 +60,7 @@ def excerpt(data: bytes | bytearray) -> str:
     return repr(text + ("..." if len(data) > _EXCERPT_BYTES else ""))
 
 
-def _parse_tolerantly(data: bytes | bytearray, cause: orjson.JSONDecodeError) -> Any:
+def _parse_tolerantly(data: bytes | bytearray, cause: JSONDecodeError) -> Any:
     try:
         return json.loads(data.removeprefix(BOM), parse_constant=lambda _: None)
     except (ValueError, RecursionError):

@@ -170,6 +170,8 @@ def choice_index(choice: Mapping[str, Any]) -> int:
 
 def read_count(value: Any) -> int | None:
     """A number of tokens, which may come as text or float; None for anything else."""
+    if type(value) is int:
+        return value if 0 <= value < MAX_COUNT else None
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16:
         value = int(value)
     if isinstance(value, float) and value.is_integer():

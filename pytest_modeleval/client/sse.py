@@ -7,8 +7,10 @@ object, since some servers send no blank line in between.
 
 from __future__ import annotations
 
+from orjson import JSONDecodeError, loads
+
 from pytest_modeleval.client.failures import bad_response_error, raise_for_error, too_large_error
-from pytest_modeleval.client.json_object import BOM, excerpt, parse_object
+from pytest_modeleval.client.json_object import BOM, COUNT_FROM_BYTES, excerpt, parse_object
 from pytest_modeleval.errors import AttemptFailed
 from pytest_modeleval.records import JsonObject
 
@@ -37,6 +39,8 @@ class EventReader:
 
     def feed(self, chunk: bytes) -> list[JsonObject]:
         """The events that this chunk completes. Raises AttemptFailed for what is no event, and beyond the bounds."""
+        if self.is_done:
+            return []
         self._total += len(chunk)
         if self._total > MAX_STREAM_BYTES:
             raise too_large_error(f"the server sent a stream of more than {MAX_STREAM_BYTES} bytes")
@@ -57,7 +61,10 @@ class EventReader:
         else:
             lines = data.split(b"\n")  # type: ignore[assignment]
             rest = lines.pop()
-        self._buffer = bytearray(rest)
+        if rest:
+            self._buffer = bytearray(rest)
+        elif self._buffer:
+            self._buffer.clear()
         return self._events(lines)
 
     def finish(self) -> list[JsonObject]:
@@ -71,18 +78,28 @@ class EventReader:
 
     def _events(self, lines: list[bytes]) -> list[JsonObject]:
         events: list[JsonObject] = []
-        for each in lines:
-            line = each
-            if not self._is_begun and line:
-                self._is_begun = True
-                line = line.removeprefix(BOM)
-            if self.is_done:
-                break
+        if not self._is_begun and lines:
+            self._is_begun = True
+            lines[0] = lines[0].removeprefix(BOM)
+        for line in lines:
             if line.startswith(b"data:"):
-                event = self._event(line[5:].strip())
+                payload = line[5:].strip()
+                if payload == DONE:
+                    self.is_done = True
+                    break
+                if not self._partial and not self._is_error and len(payload) < COUNT_FROM_BYTES:
+                    # As parse_object does, for the thousands of events of a stream.
+                    try:
+                        event = loads(payload)
+                    except JSONDecodeError:
+                        event = None
+                    if type(event) is dict:
+                        events.append(event)
+                        continue
+                event = self._event(payload)
                 if event is not None:
                     events.append(event)
-            elif not line.strip():
+            elif not line or line.isspace():
                 if self._partial:
                     raise self._malformed()
                 self._is_error = False
@@ -91,25 +108,22 @@ class EventReader:
         return events
 
     def _event(self, payload: bytes) -> JsonObject | None:
-        """The event of a data line; None if it is not complete, is empty, or is the end of the stream."""
-        if payload == DONE:
-            self.is_done = True
-            return None
+        """The event of a data line; None if it is empty or not complete."""
+        if not self._partial and not self._is_error and payload.endswith(b"}"):
+            try:
+                return parse_object(payload)
+            except AttemptFailed as failure:
+                if failure.cause != "malformed_json":
+                    raise
+            return self._continue(payload)
         if self._is_error:
             raise _error_event(payload)
         if not payload and not self._partial:
             return None
-        if not self._partial:
-            if payload.endswith(b"}"):
-                try:
-                    return parse_object(payload)
-                except AttemptFailed as failure:
-                    if failure.cause != "malformed_json":
-                        raise
-            elif payload[:1] not in (b"{", b""):
-                raise bad_response_error(
-                    f"expected a JSON object from the server, found {excerpt(payload)}", "malformed_json"
-                )
+        if not self._partial and payload[:1] not in (b"{", b""):
+            raise bad_response_error(
+                f"expected a JSON object from the server, found {excerpt(payload)}", "malformed_json"
+            )
         return self._continue(payload)
 
     def _continue(self, payload: bytes) -> JsonObject | None:

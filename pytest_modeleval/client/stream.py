@@ -54,8 +54,7 @@ class StreamAccumulator:
         """Add one event. True if it carried a piece of the reply. Raises AttemptFailed."""
         if event.get("error") or "choices" not in event or "base_resp" in event or "error_msg" in event:
             raise_for_error(event)
-        usage = event.get("usage")
-        if usage:
+        if usage := event.get("usage"):
             self._usage = usage
         if not self._response_id:
             self._response_id = str(event.get("id") or "")
@@ -65,7 +64,9 @@ class StreamAccumulator:
             return False
         try:
             choice = choices[0] if len(choices) == 1 else self._ours(choices)
-            if not self._is_ours(choice):
+            if choice.get("index") == 0 and not self._index:
+                self._index = 0
+            elif not self._is_ours(choice):
                 return False
             return self._add_choice(choice)
         except (AttributeError, KeyError, IndexError, TypeError) as error:
@@ -101,9 +102,10 @@ class StreamAccumulator:
     def _add_choice(self, choice: Mapping[str, Any]) -> bool:
         if choice.get("error"):
             raise_for_choice(choice)
-        self._add_reason(choice)
-        delta = choice.get("delta")
-        if not delta:
+        if choice.get("finish_reason") is not None or "native_finish_reason" in choice:
+            self._add_reason(choice)
+        delta = choice.get("delta") or {}
+        if not delta and ("message" in choice or "text" in choice):
             # A last event may repeat the whole message.
             delta = self._missing_part(choice.get("message") or {"content": choice.get("text")})
         content = delta.get("content")
@@ -147,7 +149,9 @@ class StreamAccumulator:
         return {"content": content[len(known) :] if content.startswith(known) else content}
 
     def _take(self, pieces: list[str], piece: str) -> None:
-        self._grow(len(piece))
+        self._size += len(piece)
+        if self._size > MAX_TEXT_CHARS:
+            self._grow(0)
         pieces.append(piece)
 
     def _grow(self, size: int) -> None:

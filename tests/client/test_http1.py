@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
+from chat_replies import complete, delta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_modeleval.client.chat import ChatClient
 from pytest_modeleval.client.http1 import Http1Transport
 from pytest_modeleval.client.http1_connection import MAX_HEAD_BYTES
 from pytest_modeleval.client.httpx_transport import HttpxTransport, transport_for
@@ -59,6 +63,7 @@ class Server:
         self.requests: list[bytes] = []
         self.connections = 0
         self.gone = asyncio.Event()
+        self.writers: list[asyncio.StreamWriter] = []
         self.url = ""
 
     async def __aenter__(self) -> Server:
@@ -72,6 +77,7 @@ class Server:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self.writers.append(writer)
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -414,3 +420,96 @@ def test_a_cancelled_exchange_closes_its_connection() -> None:
 
     server, _ = _run(lambda: Server([OK + b"Content-Length: 1\r\n\r\n1"]), act)
     assert len(server.requests) == 2
+
+
+LETTER = OK + b"Content-Length: 1\r\n\r\n"
+
+
+@pytest.mark.parametrize("is_read", [True, False], ids=["already read", "still in the socket"])
+def test_an_unasked_second_response_is_not_the_next_request_s(is_read: bool) -> None:
+    """It comes late, on a kept connection: the next request goes out on another one, and none is kept any more."""
+    taken = [Taken() for _ in range(3)]
+
+    async def act(transport: Http1Transport, server: Server) -> None:
+        await post(transport, server.url, b"{}", {}, taken[0])
+        server.writers[0].write(LETTER + b"x")
+        while is_read and next(iter(transport._endpoints.values())).idle:
+            await asyncio.sleep(0)
+        await post(transport, server.url, b"{}", {}, taken[1])
+        await post(transport, server.url, b"{}", {}, taken[2])
+
+    server, _ = _run(lambda: Server([LETTER + b"a"], [LETTER + b"b"], [LETTER + b"c"]), act)
+    assert [each.body for each in taken] == [b"a", b"b", b"c"]
+    assert server.connections == (3 if is_read else 2)
+
+
+def test_a_timeout_of_the_server_is_no_unasked_response() -> None:
+    """Servers send 408 before they close an idle connection; connections are still kept afterwards."""
+
+    async def act(transport: Http1Transport, server: Server) -> None:
+        for number in range(3):
+            await post(transport, server.url, b"{}", {}, Taken())
+            if number == 0:
+                server.writers[0].write(b"HTTP/1.1 408 Request Timeout\r\n\r\n")
+
+    answers: list[list[bytes | None]] = [[LETTER + b"a"] for _ in range(3)]
+    server, _ = _run(lambda: Server(*answers), act)
+    assert server.connections == 2
+
+
+def test_a_response_that_is_refused_ends_its_connection() -> None:
+    """It may be another request's, and so may be what follows on that connection."""
+
+    class Refusing(Taken):
+        def on_end(self) -> None:
+            raise AttemptFailed("another request's", kind=Kind.BAD_RESPONSE, cause="other_request")
+
+    async def act(transport: Http1Transport, server: Server) -> None:
+        with pytest.raises(AttemptFailed, match="another"):
+            await post(transport, server.url, b"{}", {}, Refusing())
+        await post(transport, server.url, b"{}", {}, Taken())
+
+    server, _ = _run(lambda: Server([LETTER + b"a"], [LETTER + b"b"]), act)
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_a_body_that_breaks_off_may_be_whole(is_whole: bool) -> None:
+    """F35: the receiver knows whether everything was sent; the connection is not used again."""
+
+    class Knowing(Taken):
+        def on_cut(self) -> bool:
+            return is_whole
+
+    taken = Knowing()
+
+    async def act(transport: Http1Transport, server: Server) -> None:
+        await post(transport, server.url, b"{}", {}, taken)
+
+    answer: list[bytes | None] = [OK + CHUNKED + b"5\r\nhello\r\n", None]
+    if not is_whole:
+        with pytest.raises(AttemptFailed):
+            _run(lambda: Server(answer), act)
+    else:
+        _run(lambda: Server(answer), act)
+    assert (taken.body, taken.ends) == (b"hello", int(is_whole))
+
+
+@pytest.mark.parametrize(("end", "is_whole"), [(b"data: [DONE]\n\n", True), (b"", False)], ids=["done", "not done"])
+def test_a_stream_whose_last_chunk_is_missing_is_whole_after_done(end: bytes, is_whole: bool) -> None:
+    """F35: with [DONE] everything has been said; without it more could have come."""
+    events = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in (delta(content="A"), delta("stop")))
+    body = events + end
+    head = OK + b"Content-Type: text/event-stream\r\n" + CHUNKED
+    replies: list[dict[str, Any]] = []
+
+    async def act(transport: Http1Transport, server: Server) -> None:
+        base = server.url.partition("/v1")[0] + "/v1"
+        replies.append(await complete(ChatClient(transport), base))
+
+    if is_whole:
+        _run(lambda: Server([head + b"%x\r\n%b\r\n" % (len(body), body), None]), act)
+        assert replies[0]["content"] == "A"
+    else:
+        with pytest.raises(AttemptFailed):
+            _run(lambda: Server([head + b"%x\r\n%b\r\n" % (len(body), body), None]), act)

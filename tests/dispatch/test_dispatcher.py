@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping
 
 import pytest
@@ -11,7 +12,7 @@ from pytest_modeleval.client.chat import ChatClient
 from pytest_modeleval.client.transport import Receiver
 from pytest_modeleval.dispatch.attempt import PendingRequest
 from pytest_modeleval.dispatch.dispatcher import Dispatcher
-from pytest_modeleval.errors import Ungraded
+from pytest_modeleval.errors import AttemptFailed, Ungraded
 from pytest_modeleval.records import ItemKey, JsonObject
 
 ITEM = ItemKey("b", "s", "1")
@@ -84,3 +85,61 @@ def test_a_cancellation_goes_first(expires_first: bool) -> None:
         assert dispatcher.limiter_state().in_flight == 0
 
     asyncio.run(run())
+
+
+class Answers:
+    """A transport that answers at once, with the id of the request or of another one, as a list of offsets says."""
+
+    def __init__(self, offsets: list[int]) -> None:
+        self._offsets = offsets
+
+    def send(
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        receiver: Receiver,
+        done: asyncio.Future[None],
+        *,
+        request_id: str = "",
+    ) -> Callable[[], None]:
+        """Answer with an id in the form of vLLM."""
+        prefix, _, number = request_id.rpartition("-")
+        reply = {
+            "id": f"chatcmpl-{prefix}-{int(number) + self._offsets.pop(0)}-0a",
+            "choices": [{"message": {"content": "A"}, "finish_reason": "stop"}],
+        }
+
+        def answer() -> None:
+            receiver.on_head(200, {})
+            receiver.on_data(json.dumps(reply).encode())
+            try:
+                receiver.on_end()
+            except AttemptFailed as failure:
+                done.set_exception(failure)
+            else:
+                done.set_result(None)
+
+        done.get_loop().call_soon(answer)
+        return lambda: None
+
+    async def close(self) -> None:
+        """No connection to close."""
+
+
+def test_a_response_to_another_request_is_refused() -> None:
+    """The id that the server repeats tells; the request is sent again, and its own reply counts."""
+    failures: list[str] = []
+
+    async def run() -> JsonObject:
+        dispatcher = Dispatcher(
+            ChatClient(Answers([9, 0])),
+            ["http://server/v1"],
+            in_flight=1,
+            idle_timeout_s=None,
+            on_failure=lambda _request, _item, _number, failure: failures.append(failure.cause),
+        )
+        return await dispatcher.ask(REQUEST, ITEM, lambda *_: None)
+
+    assert asyncio.run(run())["content"] == "A"
+    assert failures == ["other_request"]

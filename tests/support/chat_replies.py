@@ -29,10 +29,11 @@ class Listener:
         self.reply = reply
 
 
-async def _complete(client: ChatClient) -> dict[str, Any]:
+async def complete(client: ChatClient, url: str = "http://server/v1") -> dict[str, Any]:
+    """The reply to one request."""
     listener = Listener()
     done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    client.send("http://server/v1", b"{}", request_id="r1", listener=listener, done=done)
+    client.send(url, b"{}", request_id="r1", listener=listener, done=done)
     await done
     assert listener.reply is not None
     return listener.reply
@@ -51,7 +52,7 @@ def ask(answer: httpx.Response | Exception, *, key: str | None = None) -> tuple[
     async def run() -> dict[str, Any]:
         client = ChatClient(HttpxTransport(httpx.AsyncClient(transport=httpx.MockTransport(handle))), key=key)
         try:
-            return await _complete(client)
+            return await complete(client)
         finally:
             await client.close()
 
