@@ -15,17 +15,20 @@ from pytest_modeleval.client.failures import bad_response_error, too_large_error
 from pytest_modeleval.records import JsonObject
 
 BOM = b"\xef\xbb\xbf"
-# Containers cost 50 to 100 times their two bytes, so a short text could fill the memory and stall the event loop.
-# Smaller texts are not counted.
+# A list, object or number costs 10 to 50 times its two or three bytes, so a short text could fill the memory and stall
+# the event loop. Smaller texts are not counted.
 COUNT_FROM_BYTES = 1024 * 1024
 MAX_CONTAINERS = 500_000
+MAX_VALUES = 1_000_000
 _EXCERPT_BYTES = 80
 
 
 def parse_object(data: bytes | bytearray) -> JsonObject:
-    """A JSON object. Raises AttemptFailed for anything else and for more than MAX_CONTAINERS lists and objects."""
-    if len(data) > COUNT_FROM_BYTES and data.count(b"{") + data.count(b"[") > MAX_CONTAINERS:
-        raise too_large_error(f"the reply has more than {MAX_CONTAINERS} JSON lists and objects")
+    """A JSON object. Raises AttemptFailed for anything else and beyond the bounds."""
+    if len(data) > COUNT_FROM_BYTES:
+        containers, values = data.count(b"{") + data.count(b"["), data.count(b",")
+        if containers > MAX_CONTAINERS or values > MAX_VALUES:
+            raise too_large_error(f"the reply has more than {MAX_CONTAINERS} JSON containers or {MAX_VALUES} values")
     try:
         found = loads(data)
     except JSONDecodeError as error:

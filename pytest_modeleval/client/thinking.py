@@ -71,6 +71,8 @@ _TAG = re.compile(
 _HINT = re.compile(
     r"[<\[◁][|/]?+\s{0,4}+(?=[tslmercTSLMERC])(?i:think|thought|seed:|longcat_|mm:|start|end|channel|return|call)"
 )
+_WINDOW = 128 * 1024
+_MAX_TAG_CHARS = 512
 _QUOTES = {"`": "`", '"': '"', "'": "'", "“": "”", "‘": "’"}
 
 
@@ -133,7 +135,7 @@ def _pieces(content: str) -> tuple[list[tuple[str, bool]], int, bool]:
 
 def _next_tag(text: str, position: int) -> re.Match[str] | None:
     """The next tag outside a block that is no mention."""
-    while (hint := _HINT.search(text, position)) is not None:
+    while (hint := _search(_HINT, text, position)) is not None:
         found = _TAG.match(text, hint.start())
         if found is not None and not _is_mention(text, found):
             return found
@@ -143,11 +145,24 @@ def _next_tag(text: str, position: int) -> re.Match[str] | None:
 
 def _next_close(family: int, text: str, position: int) -> re.Match[str] | None:
     """The next closing tag of the family that is no mention."""
-    while (found := _CLOSE[family].search(text, position)) is not None:
+    while (found := _search(_CLOSE[family], text, position)) is not None:
         if not _is_mention(text, found):
             return found
         position = found.end()
     return None
+
+
+def _search(pattern: re.Pattern[str], text: str, position: int) -> re.Match[str] | None:
+    """pattern.search(text, position), in windows.
+
+    A search holds the interpreter, and one over megabytes would stop all threads for seconds.
+    """
+    while len(text) - position > _WINDOW:
+        found = pattern.search(text, position, position + _WINDOW + _MAX_TAG_CHARS)
+        if found is not None and found.end() < position + _WINDOW + _MAX_TAG_CHARS:
+            return found
+        position += _WINDOW
+    return pattern.search(text, position)
 
 
 def _is_mention(text: str, tag: re.Match[str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -28,6 +29,7 @@ from pytest_modeleval.store.requests import compress_request
 
 # Replies that wait for their test stay in memory up to this size; beyond it they are read back from the journal.
 MAX_HELD_BYTES = 128 * 1024 * 1024
+THREAD_FROM_CHARS = 256 * 1024
 T = TypeVar("T")
 
 
@@ -116,7 +118,11 @@ class ModelHandle:
             pending = PendingRequest(journal_key, body, key.benchmark, limit_s, prefix)
             stored_request = compress_request(request, body, self._before)
             reply = await runner.ask(pending, self._item.key, stored_request, max_tokens)
-        response = response_from_reply(reply)
+        if len(reply.get("content") or "") > THREAD_FROM_CHARS:
+            # Thinking in a text of megabytes takes seconds to split off; other requests go on meanwhile.
+            response = await asyncio.to_thread(response_from_reply, reply)
+        else:
+            response = response_from_reply(reply)
         self._before = request, journal_key
         self.last, self.last_key = response, journal_key
         return response

@@ -171,3 +171,10 @@ def test_hostile_megabytes_end(unit: str) -> None:
     found = split_thinking(content, None)
     assert len(found.text) + len(found.reasoning) <= len(content)
     assert found.is_open == (unit == "<think>")
+
+
+@pytest.mark.parametrize("where", [0, 131_000, 131_072 - 3, 131_072, 131_072 + 200, 300_000])
+def test_a_tag_is_found_wherever_it_stands_in_a_long_text(where: int) -> None:
+    """Long texts are searched in windows; a tag on the border of two is seen as one."""
+    text = "x" * where + "<think>" + "y" * 131_070 + "</think>" + "z" * 200_000
+    assert split_thinking(text, None) == Split("x" * where + "z" * 200_000, "y" * 131_070, is_open=False)
