@@ -37,5 +37,7 @@ def flush_cache(
     if reply.status == 200:
         _LOG.info("emptied the prefix cache of %s", url)
         return ""
+    if reply.status == 404 and kind == VLLM:
+        return f"{address} answered HTTP 404: vLLM has it only if VLLM_SERVER_DEV_MODE=1 is set when it is started"
     answer = redact.diagnostic(reply.excerpt)
     return f"{address} answered HTTP {reply.status}" + (f": {answer}" if answer else "")

@@ -1,7 +1,7 @@
 """Diagnoses from the last lines of a log why a server did not start or died: one line of advice. Pure.
 
-The patterns are texts that SGLang 0.5.5 to 0.5.23, vLLM, PyTorch, CUDA, NCCL and the hub client print; the most
-telling cause comes first, because one failure often prints several (out of memory, then a broken NCCL group).
+The patterns are texts that SGLang 0.5.5 to 0.5.23, vLLM up to 0.32.0, PyTorch, CUDA, NCCL and the hub client print; the
+most telling cause comes first, because one failure often prints several (out of memory, then a broken NCCL group).
 """
 
 from __future__ import annotations
@@ -33,6 +33,17 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
         r"unrecognized arguments|invalid choice|error: argument --|expected one argument",
         "bad_flag",
         "the command has a flag that this version does not know: compare the profile's [launch.flags] with --help",
+    ),
+    (
+        r"invalid (?:tool call|reasoning) parser|(?:tool|reasoning) parser .{0,60}not (?:found|supported)",
+        "bad_parser",
+        "the server has no parser of this name: compare tool-call-parser and reasoning-parser of the profile with the "
+        "names in the message (vLLM writes minimax_m2, SGLang minimax-m2)",
+    ),
+    (
+        r"Repo id must be in the form|HFValidationError|Invalid repository ID or local directory",
+        "no_such_model",
+        "the model is neither a folder on this machine nor the id of a repository: check model-path (model of vLLM)",
     ),
     (
         r"not divisible by weight quantization block",

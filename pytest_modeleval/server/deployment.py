@@ -70,7 +70,16 @@ def _context(facts: ServerFacts, needs: Sequence[BenchmarkNeeds], context: int |
     found = []
     for need in needs:
         asked = need.params.get("max_tokens")
-        if not isinstance(asked, int) or asked < context:
+        if not isinstance(asked, int):
+            continue
+        if facts.kind == VLLM and context // 2 < asked < context:
+            found.append(
+                DeploymentIssue(
+                    f"{need.benchmark} asks for max_tokens={asked} of a context of {context}: after a prompt of more "
+                    f"than {context - asked} tokens vLLM silently cuts the answer to what fits"
+                )
+            )
+        if asked < context:
             continue
         consequence = (
             "the server will refuse every request"
@@ -128,7 +137,7 @@ def _thinking(facts: ServerFacts) -> list[DeploymentIssue]:
 
 
 def _sampling(facts: ServerFacts, needs: Sequence[BenchmarkNeeds]) -> list[DeploymentIssue]:
-    # Only these two read the model's generation_config.json; With "openai" SGLang does not.
+    # Only these two read the model's generation_config.json; SGLang does not with "openai".
     if facts.kind not in _REFUSING or facts.sampling_defaults == "openai":
         return []
     found = []

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 from pytest_modeleval._support import child_env, redact
 from pytest_modeleval._support.side_requests import SideRequestError, http_get
 from pytest_modeleval.errors import LaunchError, SettingsError
-from pytest_modeleval.server import gpu_memory
+from pytest_modeleval.server import gpu_memory, shared_memory
 from pytest_modeleval.server.crash_diagnosis import describe_exit, diagnose
 from pytest_modeleval.server.log import LogTail
 from pytest_modeleval.server.process import GuardedProcess
@@ -82,6 +82,7 @@ class LaunchedServer:
         self._environment = {**child_env.child_environment(os.environ, allowed), **own_environment}
         redact.remember_environment(self._environment)
         self._memory_before = gpu_memory.used_bytes() if self.launch.gpu_release_s else {}
+        self._segments_before = shared_memory.segments()
         self.is_ready = False
         self._is_given_up = threading.Event()
         self._changing = threading.Lock()
@@ -131,6 +132,7 @@ class LaunchedServer:
         """
         self.is_ready = False
         self._process.stop()
+        self._remove_shared_memory()
         self._await_memory(report)
         self._log_start = self._write_command_to_log("  (again)")
         with self._changing:
@@ -187,6 +189,7 @@ class LaunchedServer:
             status = self._process.stop()
         if not was_given_up:
             _LOG.info("%s: stopped, %s", self._name, describe_exit(status))
+            self._remove_shared_memory()
             self._await_memory(self._report)
         return status
 
@@ -231,6 +234,11 @@ class LaunchedServer:
             return http_get(url, timeout_s=_PROBE_ANSWER_S, max_bytes=65_536).status == 200
         except SideRequestError:
             return False
+
+    def _remove_shared_memory(self) -> None:
+        removed = shared_memory.remove_leftovers(self._segments_before)
+        if removed:
+            _LOG.info("%s: removed %.0f MB of shared memory that it left", self._name, removed / 1e6)
 
     def _await_memory(self, report: Callable[[str], None]) -> None:
         if not self.launch.gpu_release_s:

@@ -1,6 +1,6 @@
 """Recognises the steps of a server's start in its log. Pure: a line in, a milestone out.
 
-Lines of SGLang are those of 0.5.5 to 0.5.23, of vLLM those of its V1 engine; unknown lines mean nothing.
+The lines are those of SGLang 0.5.5 to 0.5.23 and of vLLM's V1 engine up to 0.32.0; unknown lines mean nothing.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ class Milestone:
 
 _TABLE: tuple[tuple[str, Milestone], ...] = (
     # SGLang
-    (r"Init torch distributed begin", Milestone("process started", "the GPUs to find each other")),
-    (r"Init torch distributed ends", Milestone("GPUs connected", "the weights to load")),
-    (r"Load weight begin", Milestone("GPUs connected", "the weights to load")),
+    (r"server_args=ServerArgs\(", Milestone("arguments read", "the processes of the engine")),
+    (r"Init (?:torch distributed|parallel) begin", Milestone("process started", "the devices to connect")),
+    (r"Init (?:torch distributed|parallel) ends", Milestone("devices connected", "the weights to load")),
+    (r"Load weight begin", Milestone("devices connected", "the weights to load")),
     (r"Load weight end", Milestone("weights loaded", "the KV cache")),
     (r"KV cache (?:is )?allocated", Milestone("KV cache allocated", "the memory pool")),
     (r"Memory pool end", Milestone("memory pool ready", "the CUDA graphs")),
@@ -33,9 +34,12 @@ _TABLE: tuple[tuple[str, Milestone], ...] = (
     (r"The server is fired up and ready to roll", Milestone("ready", "its health check")),
     (r"DeepGEMM (?:JIT|warmup)", Milestone("compiling kernels", "10 to 20 minutes at first")),
     # vLLM
+    (r"non-default args:", Milestone("arguments read", "the model's configuration")),
+    (r"Resolved architecture:", Milestone("model recognised", "the engine's process")),
+    (r"Initializing a V1 LLM engine", Milestone("engine started", "the weights to load")),
     (r"Starting to load model", Milestone("engine started", "the weights to load")),
     (r"Loading weights took|Model loading took", Milestone("weights loaded", "the KV cache")),
-    (r"GPU KV cache size", Milestone("KV cache allocated", "the CUDA graphs")),
+    (r"[GC]PU KV cache size", Milestone("KV cache allocated", "the CUDA graphs")),
     (r"Graph capturing finished", Milestone("CUDA graphs captured", "the server")),
     (r"Application startup complete", Milestone("ready", "its health check")),
     # both, before anything else

@@ -13,7 +13,7 @@ from sglang_suites import arguments, write_profile
 from suites import Suite, environment
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
-STEPS = ("GPUs connected", "loading weights 50 %", "weights loaded", "KV cache allocated", "CUDA graphs captured")
+STEPS = ("devices connected", "loading weights 50 %", "weights loaded", "KV cache allocated", "CUDA graphs captured")
 WORKERS = pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["single", "xdist"])
 
 

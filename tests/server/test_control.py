@@ -26,7 +26,12 @@ def test_flush_reaches_sglang() -> None:
 
 @pytest.mark.parametrize(
     ("status", "kind", "said"),
-    [(400, "sglang", "HTTP 400: busy"), (404, "vllm", "HTTP 404: busy"), (200, "x", "no way")],
+    [
+        (400, "sglang", "HTTP 400: busy"),
+        (404, "vllm", "VLLM_SERVER_DEV_MODE=1"),
+        (500, "vllm", "HTTP 500: busy"),
+        (200, "x", "no way"),
+    ],
 )
 def test_flush_that_did_not_happen_says_why(status: int, kind: str, said: str) -> None:
     """Refused while requests run, not offered, not known: told."""

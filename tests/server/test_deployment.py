@@ -93,3 +93,14 @@ def test_each_is_told_once_and_the_fatal_first() -> None:
     found = find_issues(bad, wishes)
     assert [finding.is_fatal for finding in found] == [True, *[False] * (len(found) - 1)]
     assert len({finding.text for finding in found}) == len(found)
+
+
+def test_silent_cutting_on_vllm_is_stated_before_the_run() -> None:
+    """VLLM cuts prompt + max_tokens to the context without a word; SGLang refuses, and small limits always fit."""
+    small = replace(M2, kind="vllm", context_tokens=4096)
+    asks = replace(GOOD, params={**SAMPLING, "max_tokens": 3072})
+    issue = only(find_issues(small, [asks]))
+    assert not issue.is_fatal
+    assert "more than 1024 tokens" in issue.text
+    assert find_issues(replace(small, kind="sglang"), [asks]) == ()
+    assert find_issues(small, [replace(asks, params={**SAMPLING, "max_tokens": 1024})]) == ()

@@ -120,7 +120,7 @@ def test_slurm_job_does_what_it_says(capsys: pytest.CaptureFixture[str], tmp_pat
     assert expected.items() <= server.items()
     assert server["json-model-override-args"] == HARD
     assert given["pytest"][-4:] == ["-k", HARD, "--model-url", "http://node-a:8000/v1"]
-    assert "SGL_FORCE_SHUTDOWN=1" in environment
+    assert "SGLANG_FORCE_SHUTDOWN=1" in environment
 
 
 def test_ray_script_does_what_it_says(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_colours_are_cut() -> None:
 @pytest.mark.parametrize(
     ("line", "done"),
     [
-        ("[2026-01-01 TP0] Load weight begin. avail mem=78.60 GB", "GPUs connected"),
+        ("[2026-01-01 TP0] Load weight begin. avail mem=78.60 GB", "devices connected"),
         ("Load weight end. type=MiniMaxM2ForCausalLM", "weights loaded"),
         ("KV Cache is allocated. #tokens: 2113000", "KV cache allocated"),
         ("Post-capture KV sizing: KV cache allocated. dtype: bf16", "KV cache allocated"),
@@ -77,6 +77,13 @@ def test_colours_are_cut() -> None:
         ("Loading safetensors checkpoint shards:  50% Completed | 65/130", "loading weights 50 %"),
         ("INFO 01-01 00:00:00 GPU KV cache size: 1,000 tokens", "KV cache allocated"),
         ("INFO:     Application startup complete.", "ready"),
+        ("[2026-11-27 04:16:39] server_args=ServerArgs(model_path='m')", "arguments read"),
+        ("[2026-11-27 04:17:12] Init parallel begin.", "process started"),
+        ("[2026-11-27 04:17:12] Init parallel ends. elapsed=0.14 s", "devices connected"),
+        ("(APIServer pid=1) INFO [api_utils.py:286] non-default args: {'port': 1}", "arguments read"),
+        ("(APIServer pid=1) INFO [model.py:733] Resolved architecture: LlamaForCausalLM", "model recognised"),
+        ("(EngineCore pid=2) INFO [core.py:133] Initializing a V1 LLM engine (v0.32.0) with", "engine started"),
+        ("(EngineCore pid=2) INFO [kv_cache_utils.py:2327] CPU KV cache size: 46,592 tokens", "KV cache allocated"),
         ("something else", None),
         ("", None),
     ],
@@ -98,6 +105,8 @@ def test_milestones(line: str, done: str | None) -> None:
         ("ValueError: No available memory for the cache blocks.", "kv_memory"),
         ("KeyError: the checkpoint you are trying to load has model type `minimax_m2` but Transformers does not "
          "recognize this architecture.", "unknown_architecture"),
+        ("HFValidationError: Repo id must be in the form 'repo_name' or 'namespace/repo_name': '/x'", "no_such_model"),
+        ("KeyError: 'invalid tool call parser: minimax-m2 (chose from { hermes })'", "bad_parser"),
         ("/usr/bin/python: No module named sglang", "not_installed"),
         ("ModuleNotFoundError: No module named 'sglang.launch_server'; 'sglang' is not a package", "not_installed"),
         ("error: expected the package xllamacpp; No module named 'xllamacpp'", "embedded_not_installed"),

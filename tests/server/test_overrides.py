@@ -45,7 +45,7 @@ def test_values_reach_the_profile(tmp_path: Path) -> None:
     assert "--trust-remote-code" not in launch.argv
     assert value_after(profile, "--tp-size") == "8"
     assert launch.env["OMP_NUM_THREADS"] == "4"
-    assert launch.env["SGL_FORCE_SHUTDOWN"] == "1"
+    assert launch.env["SGLANG_FORCE_SHUTDOWN"] == "1"
     assert profile.urls == ("http://gpu-7:8000/v1",)
     assert launch.pass_env == ()
     assert profile.params["top_k"] == 40

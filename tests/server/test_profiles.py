@@ -58,7 +58,7 @@ def test_shipped_minimax_m2_is_the_recipe(tmp_path: Path) -> None:
     assert set(recipe) <= set(command)
     for flag, value in (("--tp-size", "8"), ("--ep-size", "8"), ("--mem-fraction-static", "0.85"), ("--port", "8000")):
         assert command[command.index(flag) + 1] == value
-    assert environment["SGL_FORCE_SHUTDOWN"] == "1"
+    assert environment["SGLANG_FORCE_SHUTDOWN"] == "1"
     assert {key: profile.params[key] for key in ("temperature", "top_p", "top_k")} == {
         "temperature": 1.0,
         "top_p": 0.95,
@@ -233,3 +233,13 @@ def test_braces_of_json_are_no_placeholders(tmp_path: Path) -> None:
     (tmp_path / "models.toml").write_text(text.replace("{port}", "{prot}"))
     with pytest.raises(SettingsError, match=r"found \{prot\}"):
         load_profile("m", project_dir=tmp_path)
+
+
+def test_the_vllm_profile_of_minimax_keeps_the_end_of_thinking(tmp_path: Path) -> None:
+    """minimax_m2_append_think loses </think> when tools are offered and the reply is streamed; minimax_m2 does not."""
+    profile = load_profile("MiniMax-M2-vllm", project_dir=tmp_path)
+    assert profile is not None
+    assert profile.launch is not None
+    command, environment = profile.launch.fill_placeholders(port=1)
+    assert command[command.index("--reasoning-parser") + 1] == "minimax_m2"
+    assert environment["VLLM_SERVER_DEV_MODE"] == "1"
