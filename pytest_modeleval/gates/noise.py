@@ -198,8 +198,8 @@ def plan_text(
     lines = [f"{what}, with {flip_rate:.4f} of the answers flipping by themselves: {count}"]
     if samples is not None:
         repeats = repeats_needed(samples, drop, flip_rate=flip_rate, alpha=alpha, margin=margin)
-        count = (
-            f"{repeats} repeats" if repeats is not None else "even 32 repeats are too few: more questions are needed"
-        )
+        count = "even 32 repeats are too few: more questions are needed"
+        if repeats is not None:
+            count = f"{repeats} repeat{'' if repeats == 1 else 's'}"
         lines.append(f"with {samples} samples, in baseline and run alike: {count}")
     return lines

@@ -272,13 +272,14 @@ def check_targets(settings: Settings, known: Mapping[str, tuple[list[str], list[
 
 
 def evidence(summary: RunSummary, contents: Contents) -> Evidence:
-    """A run as gates see it, from its journals."""
+    """A run as gates see it, from its journals: as the score table does, they count planned items only."""
     from pytest_modeleval.gates import Evidence  # noqa: PLC0415
 
     plans = merge_plans(contents.plans)
+    planned = {key for plan in plans for key in plan.item_keys()}
     return Evidence(
         summary,
-        {key: outcome for key, outcome in contents.outcomes.items() if not outcome.is_stopped_early},
+        {key: out for key, out in contents.outcomes.items() if key in planned and not out.is_stopped_early},
         identities=identities_of(plans, contents.outcomes),
         aggregates=_aggregates(plans),
     )

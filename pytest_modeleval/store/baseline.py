@@ -126,8 +126,11 @@ def baseline_json(
     """The file's content.
 
     made_utc: when the run was made; flip_rates: benchmark -> as measured on its repeats (gates.noise); facts:
-    provenance for people, without keys.
+    provenance for people, without keys. Raises SettingsError for more repeats than a baseline may have.
     """
+    repeats = max((key.repeat for key in results.outcomes), default=0) + 1
+    if repeats > _MOST_REPEATS:
+        raise SettingsError(f"--eval-bless: expected at most {_MOST_REPEATS:,} repeats, found {repeats:,}")
     flips = flip_rates or {}
     by_subset: dict[tuple[str, str], list[Outcome]] = {}
     for key, outcome in results.outcomes.items():
@@ -152,7 +155,7 @@ def write_baseline(
     flip_rates: Mapping[str, float] | None = None,
     facts: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a run as a baseline, whole or not at all. Raises SettingsError if the place is not writable."""
+    """Write a run as a baseline, whole or not at all. Raises SettingsError if it cannot be."""
     content = baseline_json(results, made_utc=made_utc, flip_rates=flip_rates, facts=facts)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

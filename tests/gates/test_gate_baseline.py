@@ -61,6 +61,13 @@ def test_a_blessed_file_is_small_and_readable(tmp_path: Path) -> None:
     assert len(found.outcomes) == 1319
 
 
+def test_more_repeats_than_a_baseline_may_have_are_not_written() -> None:
+    """A journal that claims the hundred-millionth repeat must not fill the memory: the baseline is refused."""
+    key = ItemKey("gsm8k", "main", "main-0000", 10**8)
+    with pytest.raises(SettingsError, match="at most 1,000 repeats, found 100,000,001"):
+        baseline_json(evidence({key: Outcome(key, Kind.RIGHT, 1.0)}), made_utc="")
+
+
 @given(st.dictionaries(sample_ids, st.sampled_from(["", "0f3a", "ffff"]), min_size=1, max_size=12))
 def test_prompts_come_back(prompts: dict[str, str]) -> None:
     """Every known prompt returns with its sample; those that are not known leave no trace."""

@@ -258,6 +258,12 @@ def test_gates_are_judged_on_the_merged_run(parted: Suite, server: LoopbackServe
     assert json.loads((parted.path / "base.json").read_text())["benchmarks"][0]["subsets"][0]["num"] == 41
     found, out, err = _merge(parted, *folders, "--gates", "gates.toml", "--baseline", "base.json")
     assert found == status, out + err
+    (parted.path / "compare.toml").write_text('[[gate]]\nkind = "regression"\nbenchmark = "quiz"\n')
+    compared = ["--gates", "compare.toml", "--baseline", "first.json"]
+    assert _merge(parted, *folders, *compared)[0] == 6
+    found, out, err = _merge(parted, *folders, *compared, "--bless", "first.json")
+    assert found == 0, out + err
+    assert "this run becomes the first one" in " ".join(out.split())
 
 
 def test_a_missing_shard_leaves_gates_unjudged(parted: Suite, server: LoopbackServer) -> None:
