@@ -8,9 +8,18 @@ from fractions import Fraction
 
 from pytest_modeleval.graders.answers.evaluation import are_equal, is_proportional
 from pytest_modeleval.graders.answers.exact import TooLarge, Undefined
-from pytest_modeleval.graders.answers.expression import Node, Number, Operation, Variable, variables_of
+from pytest_modeleval.graders.answers.expression import Node, Operation, Variable, variables_of
 from pytest_modeleval.graders.answers.notation import canonical_text, normalise_notation
 from pytest_modeleval.graders.answers.reading import has_foreign_command, read_answer
+from pytest_modeleval.graders.answers.scalars import (
+    compare_numeral_formula,
+    compare_percent_formula,
+    compare_percents,
+    compare_ratio_formula,
+    compare_ratios,
+    compare_times,
+    scaled_by,
+)
 from pytest_modeleval.graders.answers.units import Unit
 from pytest_modeleval.graders.answers.values import (
     ClockTime,
@@ -27,8 +36,6 @@ from pytest_modeleval.graders.answers.values import (
     Tuple,
     Value,
 )
-
-_HALF_DAY = 12 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +153,7 @@ def _compare_formulas(target: Formula, answer: Formula) -> bool:
     if target.unit and answer.unit and target.unit.dimension and answer.unit.dimension:
         if target.unit.dimension != answer.unit.dimension:
             return False
-        first, second = _times(first, target.unit.size), _times(second, answer.unit.size)
+        first, second = scaled_by(first, target.unit.size), scaled_by(second, answer.unit.size)
     return not _differ_in_power(target.unit, answer.unit) and are_equal(first, second)
 
 
@@ -158,61 +165,7 @@ def _differ_in_power(first: Unit | None, second: Unit | None) -> bool:
 
 
 def _scaled(value: Formula) -> Node:
-    return _times(value.node, Fraction(value.unit.scale)) if value.unit is not None else value.node
-
-
-def _times(node: Node, factor: Fraction) -> Node:
-    return node if factor == 1 else Operation("*", (node, Number(factor)))
-
-
-def _compare_percents(target: Percent, answer: Percent) -> bool:
-    return are_equal(target.node, answer.node)
-
-
-def _compare_percent_formula(percent: Percent, number: Formula) -> bool:
-    """50% is 50 of a hundred: equal to 0.5, and to 50 where the question asks for per cent."""
-    if number.unit is not None and number.unit.scale != 1:
-        return False
-    return are_equal(percent.node, number.node) or are_equal(_times(percent.node, Fraction(1, 100)), number.node)
-
-
-def _compare_times(target: ClockTime, answer: ClockTime) -> bool:
-    if target.meridiem and answer.meridiem:
-        return _since_midnight(target) == _since_midnight(answer)
-    if target.meridiem or answer.meridiem:
-        marked, plain = (target, answer) if target.meridiem else (answer, target)
-        if plain.seconds >= 13 * 3600 or plain.seconds < 3600:
-            return _since_midnight(marked) == plain.seconds
-        return marked.seconds == plain.seconds
-    return target.seconds == answer.seconds
-
-
-def _since_midnight(time: ClockTime) -> int:
-    return time.seconds % _HALF_DAY + (_HALF_DAY if time.meridiem == "pm" else 0)
-
-
-def _compare_ratios(target: Ratio, answer: Ratio) -> bool:
-    if len(target.parts) != len(answer.parts):
-        return False
-    first, second = target.parts[0], answer.parts[0]
-    return all(
-        are_equal(Operation("*", (mine, second)), Operation("*", (first, other)))
-        for mine, other in zip(target.parts[1:], answer.parts[1:], strict=True)
-    )
-
-
-def _compare_ratio_formula(ratio: Ratio, number: Formula) -> bool:
-    return len(ratio.parts) == 2 and are_equal(Operation("/", ratio.parts), number.node)
-
-
-def _compare_numeral_formula(numeral: Numeral, number: Formula) -> bool:
-    """The question names the base, so the digits alone are the answer."""
-    return (
-        isinstance(number.node, Number)
-        and number.unit is None
-        and number.node.places == 0
-        and str(number.node.value) == numeral.digits
-    )
+    return scaled_by(value.node, Fraction(value.unit.scale)) if value.unit is not None else value.node
 
 
 def _in_order(target: Sequence[Value], answer: Sequence[Value]) -> bool:
@@ -295,9 +248,23 @@ def _compare_matrix_tuple(matrix: Matrix, other: Tuple) -> bool:
     if len(matrix.rows) == 1 and _in_order(matrix.rows[0], other.items):
         return True
     return len(matrix.rows) == len(other.items) and all(
-        isinstance(item, Tuple) and _in_order(row, item.items)
-        for row, item in zip(matrix.rows, other.items, strict=True)
+        _in_order(row, _as_row(item)) for row, item in zip(matrix.rows, other.items, strict=True)
     )
+
+
+def _as_row(item: Value) -> Sequence[Value]:
+    """Return the cells of [1, 2], which is written like an interval."""
+    if isinstance(item, Interval):
+        return (Formula(item.low), Formula(item.high))
+    return item.items if isinstance(item, Tuple) else ()
+
+
+def _compare_matrix_formula(matrix: Matrix, formula: Formula) -> bool:
+    r"""Compare a column of two with \binom{1}{2}, which is written like a vector."""
+    node = formula.node
+    if not isinstance(node, Operation) or node.name != "binomial":
+        return False
+    return _compare_matrices(matrix, Matrix(tuple((Formula(part),) for part in node.arguments)))
 
 
 def _compare_relations(target: Relation, answer: Relation) -> bool:
@@ -329,12 +296,12 @@ def _compare_texts(target: Text, answer: Text) -> bool:
 
 _COMPARISONS: dict[tuple[type, type], Callable[..., bool]] = {
     (Formula, Formula): _compare_formulas,
-    (Percent, Percent): _compare_percents,
-    (Percent, Formula): _compare_percent_formula,
-    (ClockTime, ClockTime): _compare_times,
-    (Ratio, Ratio): _compare_ratios,
-    (Ratio, Formula): _compare_ratio_formula,
-    (Numeral, Formula): _compare_numeral_formula,
+    (Percent, Percent): compare_percents,
+    (Percent, Formula): compare_percent_formula,
+    (ClockTime, ClockTime): compare_times,
+    (Ratio, Ratio): compare_ratios,
+    (Ratio, Formula): compare_ratio_formula,
+    (Numeral, Formula): compare_numeral_formula,
     (Tuple, Tuple): _compare_tuples,
     (Collection, Collection): _compare_collections,
     (Collection, Tuple): _compare_collection_tuple,
@@ -344,6 +311,7 @@ _COMPARISONS: dict[tuple[type, type], Callable[..., bool]] = {
     (Tuple, Interval): _compare_tuple_interval,
     (Matrix, Matrix): _compare_matrices,
     (Matrix, Tuple): _compare_matrix_tuple,
+    (Matrix, Formula): _compare_matrix_formula,
     (Relation, Relation): _compare_relations,
     (Relation, Formula): _compare_relation_formula,
     (Text, Text): _compare_texts,

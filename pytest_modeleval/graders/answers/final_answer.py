@@ -28,11 +28,14 @@ _BARE_BOX = re.compile(
     r"\\(?:boxed|fbox|framebox)\s{0,3}(-?\d[\d.,/]*|\\[dt]?frac\s?(?:\{[^{}]*\}){2}|\\[dt]?frac\s?\d\d)"
 )
 _GAP = re.compile(
-    r"(?:\s|[,;、，；&]|\*\*|\$|\\[()\[\],;!]|\\q?quad|\\(?:text|mbox)\s*\{\s*,?\s*(?:and|or|和|或)\s*\}|\b(?:and|or)\b|[和或与]"
+    r"(?:\s|\\ |\n\s*(?:[-*•]|\d{1,2}[.)])\s|\([a-e]\)|[,;、，；&]|\*\*|\$|\\[()\[\],;!]|\\q?quad"
+    r"|\\(?:text|mbox)\s*\{\s*,?\s*(?:and|or|和|或)\s*\}|\b(?:and|or)\b|[和或与]"
     r"|\\?[A-Za-z]+(?:_\{?\w\}?)?\s*=)*\Z"
 )
-_GAP_WORD = re.compile(r"[,;、，；&和或与]|\b(?:and|or)\b")
+_GAP_WORD = re.compile(r"\n\s*(?:[-*•]|\d{1,2}[.)])\s|[,;、，；&和或与]|\b(?:and|or)\b")
 _NAME_BEFORE = re.compile(r"(\\?[A-Za-z]+(?:_\{?\w\}?)?)\s*=\s*\Z")
+_REASON = re.compile(r"[\s(,;:]*(?:because|as|since|for|from|that is|i\.e\.|namely|[(,;])[^\d]*\Z")
+_VALUE_START = re.compile(r"[\s$*(]*[-+]?(?:USD\s*)?[\d\\√π]")
 _AFTER_LAST_BOX = re.compile(r"[\s.。!$*}\]\\)]*\Z")
 
 
@@ -47,13 +50,24 @@ def find_final_answer(text: str) -> tuple[str | None, str]:
     """Return the final answer as written; or None and the reason, "" if there is neither a box nor a marker."""
     text = tail(text)
     boxes, is_unclosed = _boxes(text)
-    line = next(iter(marked_lines(text)), None)
+    line = next(
+        (line for line in marked_lines(text) if not any(box.start < line.start <= box.end for box in boxes)), None
+    )
     if line is not None and _is_the_answer(text, line, boxes):
         in_line = [box for box in boxes if line.start <= box.start < line.end]
-        return (_join(text, in_line) if in_line else line.content), ""
+        before = _value_before(text, line, in_line) if in_line else line.content
+        return before or _join(text, in_line), ""
     if is_unclosed:
         return None, "unclosed_box"
     return (_join(text, boxes) if boxes else None), ""
+
+
+def _value_before(text: str, line: Marked, boxes: list[_Box]) -> str:
+    r"""Return the value that stands before the first box of a line: 18 in "18 (because \boxed{9} \times 2)"."""
+    before = text[line.start : boxes[0].start]
+    value = _REASON.sub("", before).strip(" $*")
+    is_value = _VALUE_START.match(value) is not None and value[-1:] not in "=+-*/^({" and is_readable(value)
+    return value if is_value else ""
 
 
 def _is_the_answer(text: str, line: Marked, boxes: list[_Box]) -> bool:

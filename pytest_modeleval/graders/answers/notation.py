@@ -57,9 +57,10 @@ _SIGNS = {
         }.items()
     },
 }
-_TEXT_COMMANDS = "text|textbf|textrm|textit|texttt|textsf|textnormal|mbox|hbox|mathrm|mathit|operatorname|emph"
+_TEXT_COMMANDS = "text|textbf|textrm|textit|texttt|textsf|textsc|textnormal|mbox|hbox|mathrm|mathit|operatorname|emph"
 _MATH_COMMANDS = (
     "mathbf|boldsymbol|bm|underline|boxed|fbox|framebox|mathsf|mathtt|mathnormal|ensuremath|underbrace|cancel|pmb"
+    "|bbox|uline|mathcal"
 )
 _RENAMED = {
     **dict.fromkeys(("dfrac", "tfrac", "cfrac"), r"\frac"),
@@ -108,10 +109,13 @@ _REMOVED = frozenset(
         "tt",
     ]
 )
+_SIZES = frozenset(
+    ("tiny", "small", "normalsize", "large", "Large", "LARGE", "huge", "Huge", "scriptstyle", "checkmark")
+)
 _SPACES = frozenset(("quad", "qquad", "thinspace", "medspace", "space", "enspace", "hfill", "par", "newline"))
 _COMMAND = re.compile(r"\\\\|\\not=|\\([A-Za-z]+)|\\([,;:!> ()\[\]])")
 # Text of this kind has one spelling already.
-_PLAIN = re.compile(r"[A-Za-z0-9 .,:/+=()-]*\Z")
+_PLAIN = re.compile(r"(?!.*\.\.)[A-Za-z0-9 .,:/+=-]*\Z")
 _REPEATED_DOT = re.compile(r"(\d*\.\d*)((?:\\dot\s*\{?\d\}?)+)")
 
 
@@ -133,6 +137,10 @@ def normalise_notation(text: str) -> str:
     text = re.sub(
         r"\\(?:text)?color\s*(?:\[[^\]]*\])?\s*\{[^{}]*\}|\\[hv]space\*?\s*\{[^{}]*\}|\\tag\s*\{[^{}]*\}", "", text
     )
+    text = re.sub(
+        r"\\f?colorbox\s*\{[^{}]*\}(?:\s*\{[^{}]*\}(?=\s*\{))?|\\phantom\s*\{[^{}]*\}|\\#|\\\\\s*\Z", "", text
+    )
+    text = _spell_plain(text)
     text = _COMMAND.sub(_respell, text)
     text = re.sub(rf"\\(?:{_TEXT_COMMANDS})\*?(?![A-Za-z])\s*(?=\{{)", r"\\text", text)
     text = re.sub(rf"\\(?:{_MATH_COMMANDS})(?![A-Za-z])\s*(?:\[[^\]]*\])*", "", text)
@@ -161,7 +169,7 @@ def _without_braces(text: str) -> str:
 def canonical_text(text: str) -> str:
     """Return normalised notation without spaces, except between digits; words without regard to case."""
     text = re.sub(r"\\text\s*\{([^{}]*)\}", r" \1 ", text)
-    text = re.sub(r"\s+", " ", text).strip(" .,;:!\"'")
+    text = re.sub(r"\s+", " ", text).strip(" .,;:\"'")
     single = re.fullmatch(r"[\[({]?\s*([A-Za-z])\s*[\])}.:]*", text)
     if single:
         return single[1]
@@ -181,7 +189,7 @@ def _respell(found: re.Match[str]) -> str:
     name = found[1]
     if name in _SPACES:
         return " "
-    if name in _REMOVED:
+    if name in _REMOVED or name in _SIZES:
         return ""
     # A renamed sign such as \lt is no command any more; the space keeps a command apart from a letter after it.
     renamed = _RENAMED.get(name)
@@ -197,6 +205,16 @@ def _spell_scripts(text: str) -> str:
             text,
         )
     return text
+
+
+def _spell_plain(text: str) -> str:
+    """Turn plain notation into LaTeX: 1.5 x 10^6, 0.333..., 0.(3), log10(x); and remove what is left of bold type."""
+    text = re.sub(r"(?<=\d)\s*[xX]\s*(?=10\s*(?:\^|\*\*))", r" \\times ", text)
+    text = re.sub(r"(\d*\.\d*?)(\d)\2{2,}\s*(?:\.\.\.|…|\\[lc]?dots)", r"\1\\overline{\2}", text)
+    text = re.sub(r"(\d*\.\d*)\((\d+)\)", r"\1\\overline{\2}", text)
+    text = re.sub(r"\blog_?(\d+)\s*(?=\()", r"\\log_{\1}", text)
+    text = re.sub(r"(?<![\w)])\*\*([^*]+)\*\*(?![\w(])", r"\1", text)
+    return re.sub(r"(?<=\S)\*\*(?=\s+[A-Za-z]{2}|\s*\Z)", "", text)
 
 
 def _spell_fractions(text: str) -> str:

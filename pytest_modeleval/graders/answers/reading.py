@@ -40,6 +40,14 @@ from pytest_modeleval.graders.answers.values import (
 )
 
 _INFINITY = Operation("infinity")
+_MINUS_INFINITY = Operation("negative", (_INFINITY,))
+_HOUR = re.compile(
+    r"(\d{1,2})(:\d{2}(?::\d{2})?)?\s*(?:\\text\s*\{)?\s*"
+    r"(o'clock|in the morning|in the afternoon|in the evening|noon|[ap]\.?m\.?)"
+    r"\s*\}?\Z",
+    re.IGNORECASE,
+)
+_DAYTIMES = {"o": "", "in the m": "am", "in the a": "pm", "in the e": "pm", "n": "pm", "a": "am", "p": "pm"}
 _PLAIN_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?\Z")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?\s*(?:\\text\s*\{)?\s*([ap])?\.?\s*(m)?\.?\s*\}?\Z", re.IGNORECASE)
 _NUMERAL = re.compile(r"(-?[0-9A-F]+(?:\.[0-9A-F]+)?)\s*_\s*\{?\s*(\d{1,2})\s*\}?\Z")
@@ -48,8 +56,16 @@ _MATRIX = re.compile(
     r"\\end\s*\{\1\}\s*[\])]?\Z",
     re.DOTALL,
 )
+_REMOVED_POINT = re.compile(
+    r"(?:\\mathbb\s*\{?R\}?|\\R|\(-\\infty\s*,\s*\\infty\s*\))\s*(?:\\setminus|\\backslash|-)\s*\\\{([^{},]+)\\\}\Z"
+)
+_TRANSPOSED = re.compile(r"(?<=[)\]])\s*\^\s*\{?\s*(?:T|\\top|\\intercal)\s*\}?\Z")
 _PLUS_MINUS = re.compile(r"\\(?:pm|mp)(?![A-Za-z])")
-_WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+_WORDS = re.split(
+    " ",
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen twenty",
+)
 
 
 def read_answer(text: str) -> tuple[Value, ...]:
@@ -106,6 +122,9 @@ def _read_value(text: str, keeps_groups: bool, depth: int) -> list[Value]:
     simple = _read_token(text)
     if simple is not None:
         return simple
+    removed = _REMOVED_POINT.match(text)
+    if removed is not None:
+        return [_all_but(parse_expression(removed[1]))]
     matrix = _MATRIX.match(text)
     if matrix is not None:
         return [_read_matrix(matrix[2], keeps_groups, depth)]
@@ -117,6 +136,7 @@ def _read_value(text: str, keeps_groups: bool, depth: int) -> list[Value]:
         return [Collection(_read_items(union, keeps_groups, depth), is_set=True)]
     if split_signs(text)[1]:
         return [_read_relation(text, keeps_groups, depth)]
+    text = _TRANSPOSED.sub("", text)
     bracketed = _read_bracketed(text, keeps_groups, depth)
     if bracketed is not None:
         return bracketed
@@ -124,7 +144,7 @@ def _read_value(text: str, keeps_groups: bool, depth: int) -> list[Value]:
 
 
 def _read_token(text: str) -> list[Value] | None:
-    clock = _CLOCK.match(text)
+    clock = _CLOCK.match(_HOUR.sub(_spell_hour, text))
     if clock is not None and bool(clock[4]) == bool(clock[5]):
         hours, minutes, seconds = (int(part or 0) for part in clock.group(1, 2, 3))
         time = ClockTime(3600 * hours + 60 * minutes + seconds, (clock[4] + "m").lower() if clock[4] else "")
@@ -135,8 +155,17 @@ def _read_token(text: str) -> list[Value] | None:
         return [Numeral(numeral[1].lstrip("0") or "0", int(numeral[2]))]
     if text.replace(" ", "") in ("\\varnothing", "\\{\\}"):
         return [Collection((), is_set=True)]
+    if text.replace(" ", "") in ("\\mathbb{R}", "\\mathbbR", "\\R"):
+        return [Interval(_MINUS_INFINITY, _INFINITY, False, False)]
     lowered = text.lower()
     return [Formula(Number(Fraction(_WORDS.index(lowered))))] if lowered in _WORDS else None
+
+
+def _spell_hour(found: re.Match[str]) -> str:
+    """Write "8 o'clock" and "8 in the morning" as 8:00 and 8:00 am."""
+    said = found[3].lower()
+    daytime = next(meridiem for start, meridiem in _DAYTIMES.items() if said.startswith(start))
+    return f"{found[1]}{found[2] or ':00'} {daytime}".strip()
 
 
 def _read_matrix(body: str, keeps_groups: bool, depth: int) -> Matrix:
@@ -159,12 +188,13 @@ def _read_bracketed(text: str, keeps_groups: bool, depth: int) -> list[Value] | 
                 return None
             items = _read_items(parts, keeps_groups, depth)
             return [Tuple(items) if opening == "\\langle" else Collection(items, is_set=True)]
-    if text[0] not in "([" or text[-1] not in ")]" or closing_position(text) != len(text) - 1:
-        return None
-    parts = split_items(text[1:-1], keeps_groups, only_commas=True)
-    if len(parts) < 2:
-        return None
-    items = _read_items(parts, keeps_groups, depth)
+    is_enclosed = text[0] in "([" and text[-1] in ")]" and closing_position(text) == len(text) - 1
+    parts = split_items(text[1:-1], keeps_groups, only_commas=True) if is_enclosed else []
+    return _read_tuple(text, _read_items(parts, keeps_groups, depth)) if len(parts) > 1 else None
+
+
+def _read_tuple(text: str, items: tuple[Value, ...]) -> list[Value]:
+    """Return what brackets around values may mean: (1, 2) a pair or an interval, [1, 2] an interval or a vector."""
     readings: list[Value] = [Tuple(items)] if text[0] + text[-1] in ("()", "[]") else []
     if len(items) == 2 and isinstance(items[0], Formula) and isinstance(items[1], Formula):
         interval = Interval(items[0].node, items[1].node, text[0] == "[", text[-1] == "]")
@@ -188,6 +218,8 @@ def _read_relation(text: str, keeps_groups: bool, depth: int) -> Value:
             raise NotAnExpression("the relation points both ways")
         nodes.reverse()
         signs = [sign.replace(">", "<") for sign in reversed(signs)]
+    if signs == ["!="]:
+        return _as_two_intervals(nodes) or Relation(tuple(nodes), tuple(signs))
     return _as_interval(nodes, signs) or Relation(tuple(nodes), tuple(signs))
 
 
@@ -206,6 +238,20 @@ def _read_equation(sides: Sequence[str], signs: Sequence[str], keeps_groups: boo
         return Named(canonical_text("=".join(sides[:-1])), result)
 
 
+def _as_two_intervals(nodes: Sequence[Node]) -> Value | None:
+    """Turn x != a into x in one of two intervals; None for every other relation."""
+    first, second = nodes
+    unknown, end = (first, second) if isinstance(first, Variable) else (second, first)
+    if not isinstance(unknown, Variable) or variables_of(end):
+        return None
+    return Named(unknown.name, _all_but(end))
+
+
+def _all_but(end: Node) -> Value:
+    below, above = Interval(_MINUS_INFINITY, end, False, False), Interval(end, _INFINITY, False, False)
+    return Collection((below, above), is_set=True)
+
+
 def _as_interval(nodes: Sequence[Node], signs: Sequence[str]) -> Value | None:
     """Turn a < x <= b and x > a into x in an interval; None for every other relation."""
     unknown = next((node for node in nodes if isinstance(node, Variable)), None)
@@ -214,7 +260,7 @@ def _as_interval(nodes: Sequence[Node], signs: Sequence[str]) -> Value | None:
     before, after = list(nodes[: nodes.index(unknown)]), list(nodes[nodes.index(unknown) + 1 :])
     if len(before) > 1 or len(after) > 1 or any(variables_of(node) for node in before + after):
         return None
-    low = before[0] if before else Operation("negative", (_INFINITY,))
+    low = before[0] if before else _MINUS_INFINITY
     high = after[0] if after else _INFINITY
     return Named(
         unknown.name,

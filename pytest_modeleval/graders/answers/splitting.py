@@ -10,8 +10,10 @@ MAX_ITEMS = 200
 _SEPARATOR = re.compile(
     r";|\s*\\text\s*\{\s*,?\s*(?:and|or|和|与|或)\s*\}\s*|\s+(?:and|or)\s+|\s*(?:和|与|與|或|及)\s*|\\(?:vee|wedge)(?![A-Za-z])"
 )
-_RELATION = re.compile(r"\\le(?![A-Za-z])|\\ge(?![A-Za-z])|\\neq(?![A-Za-z])|\\in(?![A-Za-z])|<=|>=|!=|[=<>]")
-_SIGNS = {"\\le": "<=", "\\ge": ">=", "\\neq": "!=", "\\in": "in"}
+_RELATION = re.compile(
+    r"\\le(?![A-Za-z])|\\ge(?![A-Za-z])|\\neq(?![A-Za-z])|\\in(?![A-Za-z])|<=|>=|!=|[=<>]|\\approx(?![A-Za-z])"
+)
+_SIGNS = {"\\approx": "=", "\\le": "<=", "\\ge": ">=", "\\neq": "!=", "\\in": "in"}
 _OPENING, _CLOSING = "([{", ")]}"
 _ANGLE = re.compile(r"\\[lr]angle(?![A-Za-z])")
 
@@ -19,6 +21,8 @@ _ANGLE = re.compile(r"\\[lr]angle(?![A-Za-z])")
 def split_items(text: str, keeps_groups: bool, *, only_commas: bool = False) -> list[str]:
     """Split at the commas and connecting words that stand outside brackets."""
     comma = r",(?!\d{3}(?!\d))|(?<!\d),|(?<=\d{4}),|,(?=\d{3}\.\d+,)" if keeps_groups else ","
+    if only_commas and "," not in text:
+        comma = ";"
     pattern = re.compile(comma if only_commas else f"{comma}|{_SEPARATOR.pattern}")
     parts = [part.strip() for part in split_at(text, pattern)]
     if len(parts) > MAX_ITEMS:

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 
 _HEDGE = re.compile(
-    r"\s*(?:=|\\approx(?![A-Za-z])|\\boxed|approximately|approx\.?|about|around|roughly|circa|ca\.|(?:exactly|only|just)\b"
-    r"|大约|大約|约为|约|約|等于|是|为|一共|总共|共有|共|\.\.\.|→|\\(?:to|rightarrow|Rightarrow|implies)(?![A-Za-z]))\s*:?\s*",
+    r"\s*(?:[A-Za-z]:(?=\s)|=|\\approx(?![A-Za-z])|\\boxed|approximately|approx\.?|about|around|roughly|circa|ca\."
+    r"|(?:exactly|only|just)\b"
+    r"|大约|大約|约为|约|約|等于|是|为|一共|总共|共有|共计|共|人民币|\.\.\.|→|\\(?:to|rightarrow|Rightarrow|implies)(?![A-Za-z]))\s*:?\s*",
     re.IGNORECASE,
 )
 _TEXT_HEDGE = re.compile(
@@ -18,6 +19,9 @@ _REMARK = re.compile(r"\s*\((?=[^()]*[A-Za-z]{2})[^()]*\)\Z|\s*\\text\s*\{\s*\([
 _LABEL = re.compile(
     r"\s*(?:\\text\s*\{\s*\(?([A-J])[).]?\s*\}|\(([A-J])\)|([A-J])[).])(?:\s+(?=-?[\w\\$.({])|(?=[\w\\$.({]))"
 )
+_AFTER_VALUE = re.compile(r"\s+(?:or so|approx\.?|approximately)\s*\Z")
+# Words before a value: \text{Total: } 18, n: 18.
+_INTRODUCTION = re.compile(r"\s*(?:\\text\s*\{[^{}\d]*\}\s*(?=\S)|[A-Za-z]:\s+(?=\S))")
 _STATEMENT = re.compile(
     r".{1,200}?\b(?:is|are|was|were|be|equals|equal to|costs?|makes|totals?|得|为|是|等于)\b\s*:?\s*(?=\S)",
     re.IGNORECASE,
@@ -41,6 +45,9 @@ def candidates(text: str) -> Iterator[str]:
     label = _LABEL.match(text)
     if label is not None:
         yield _without_hedge(text[label.end() :])
+    introduction = _INTRODUCTION.match(text)
+    if introduction is not None and not _DENIAL.search(introduction[0].replace("\\text", "")):
+        yield _without_hedge(text[introduction.end() :])
     remark = _REMARK.search(text)
     if remark is not None and remark.start() > 0:
         yield text[: remark.start()]
@@ -64,10 +71,11 @@ def _without_hedge(text: str) -> str:
     while before != text:
         before = text
         text = _TEXT_HEDGE.sub("", text, count=1) if _TEXT_HEDGE.match(text) else text
+        text = _AFTER_VALUE.sub("", text)
         hedge = _HEDGE.match(text)
         if hedge is not None and text[hedge.end() :]:
             text = text[hedge.end() :]
-        text = text.strip().strip("*").rstrip(".,;!").strip()
+        text = text.strip().strip("*").rstrip(".,;").strip()
         if text.startswith('"') and text.endswith('"') and len(text) > 2:
             text = text[1:-1]
     return text

@@ -48,9 +48,6 @@ _NOT_UNITS = frozenset(
         "fifths",
         "tenth",
         "tenths",
-        "less",
-        "more",
-        "fewer",
         "greater",
         "than",
         "not",
@@ -145,13 +142,17 @@ _SUFFIXES = (
     re.compile(
         r"\s*(?P<text>\\text\s*\{[^{}]*\}(?:\s*[/·]?\s*\\text\s*\{[^{}]*\})*)(?P<power>\s*\^\s*\{?-?[1-4]\}?)?\Z"
     ),
-    re.compile(r"(?P<text>\s*\^\s*\{?\s*\\circ\s*\}?\s*[CFK]?|\\Omega)(?P<power>)\Z"),
-    re.compile(rf"(?P<text>\s*{_CURRENCY_SIGN})(?P<power>)\Z"),
+    re.compile(r"(?P<text>\s*\^\s*\{?\s*\\circ\s*\}?\s*[CFK]?|[kMmGµμ]?\\Omega)(?P<power>)\Z"),
+    re.compile(rf"(?P<text>\s*{_CURRENCY_SIGN}(?:\s*/\s*[a-z]{{1,10}})?)(?P<power>)\Z"),
+    re.compile(
+        r"(?:\s*|-)(?P<text>(?:[a-z]\.){1,3}[a-z]\.?|[A-Za-z]{1,3}\s*(?:/|\\cdot)\s*\([A-Za-z\s]{1,10}\))(?P<power>)\Z"
+    ),
+    re.compile(r"\s+(?P<text>[A-Za-z]{1,3}\s*\\cdot\s*[A-Za-z]{1,3}(?:/[a-z])?)(?P<power>\s*\^\s*\{?-?[1-4]\}?)?\Z"),
     # In scripts without spaces a word follows the number at once.
-    re.compile(r"\s*(?P<text>[⺀-鿿぀-ヿ가-힯]{1,10})(?P<power>)\Z"),
+    re.compile(r"\s*(?P<text>[⺀-鿿぀-ヿ가-힯]{1,10}(?:/[⺀-鿿]{1,6})?)(?P<power>)\Z"),
     # Up to seven words, separated by spaces, slashes, dots or hyphens.
     re.compile(
-        r"(?:\s+|(?<=[\d)}]))(?P<text>[^\W\d_]{2,20}(?:(?:\s*/\s*|\s*\\cdot\s*|\.?\s+|-)[^\W\d_]{1,20}){0,6})\.?"
+        r"(?:\s+|(?<=[\d)}])-?)(?P<text>[^\W\d_]{2,20}(?:(?:\s*/\s*|\s*\\cdot\s*|\.?\s+|-)[^\W\d_]{1,20}){0,6})\.?"
         r"(?P<power>\s*\^\s*\{?-?[1-4]\}?|[23])?\s*\Z"
     ),
     re.compile(
