@@ -44,6 +44,12 @@ OPTIONS = (
     Option("--model-key-env", "VAR", "the environment variable that holds the API key"),
     Option("--eval-in-flight", "N", "requests at once, over all processes (default 64, or the profile's)"),
     Option("--eval-limit", "N|F", "per subset: the first N rows, or that fraction (0.1)"),
+    Option(
+        "--eval-subset",
+        "BENCHMARK=SUBSET[,SUBSET]",
+        "evaluate exactly these subsets, and no other benchmark (repeatable)",
+        is_repeatable=True,
+    ),
     Option("--eval-repeats", "K", "ask each sample K times, as separate requests (default 1)"),
     Option("--eval-param", "KEY=VALUE", "override a generation parameter (repeatable)", is_repeatable=True),
     Option("--eval-data", "DIR", "read dataset rows from DIR, offline"),
@@ -121,6 +127,11 @@ def add_options(parser: pytest.Parser) -> None:
 def is_active(config: pytest.Config) -> bool:
     """True if this pytest run evaluates a model."""
     return bool(value_of(config, "--model") or value_of(config, "--eval-rescore"))
+
+
+def is_on_command_line(config: pytest.Config) -> bool:
+    """True if the command itself names what is evaluated, and not an ini file or a variable."""
+    return bool(config.getoption("model", None) or config.getoption("eval_rescore", None))
 
 
 def _option(flag: str) -> Option:

@@ -14,6 +14,9 @@ import pytest
 from pytest_modeleval import hookspecs, options
 
 PACKAGE = Path(__file__).parent
+INACTIVE = ("modeleval", "inactive")
+# As runs.exit_status has it: the run is incomplete or a gate cannot be judged.
+NOTHING_JUDGED = 6
 MARKER = "modeleval: a benchmark sample, asked of the model that --model names"
 
 
@@ -30,12 +33,8 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Decide whether this run evaluates a model, and register what does it."""
     if not options.is_active(config):
-        if config.getoption("model_url", None):
-            raise pytest.UsageError(
-                "--model-url says where the model is; expected --model too, the name that the server calls it "
-                "(URL/models lists it)"
-            )
-        config.pluginmanager.register(InactivePlugin(), "modeleval-unasked")
+        check_no_options(config)
+        config.pluginmanager.register(InactivePlugin(config), "modeleval-inactive")
         return
     from pytest_modeleval import registration  # noqa: PLC0415
     from pytest_modeleval.errors import UserError  # noqa: PLC0415 - an unused plugin costs nothing
@@ -50,8 +49,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def collect_benchmarks(config: pytest.Config) -> None:
-    """Without paths on the command line, the shipped benchmarks are collected too."""
+    """Without paths on the command line, the shipped benchmarks are collected too, if the command asks for a model."""
     if config.args_source is pytest.Config.ArgsSource.ARGS:
+        return
+    if not options.is_on_command_line(config) and not config.getoption("keyword", ""):
+        # A model of an ini file or a variable evaluates the project's own benchmarks, or those that -k names.
         return
     shipped = shipped_benchmarks()
     given = [Path(config.invocation_params.dir, arg.partition("::")[0]).resolve() for arg in config.args]
@@ -65,8 +67,52 @@ def shipped_benchmarks() -> Path:
     return inside if inside.is_dir() else PACKAGE.parent / "benchmarks"
 
 
+def check_no_options(config: pytest.Config) -> None:
+    """Refuse options of this plugin on a command line that names no model: such a run would be green for ever."""
+    if config.getoption("model", None) is not None:
+        raise pytest.UsageError(
+            "--model: expected the name of a model, found an empty text (an empty variable of a CI job?); "
+            "leave the option out to run without a model"
+        )
+    if config.getoption("model_url", None):
+        raise pytest.UsageError(
+            "--model-url says where the model is; expected --model too, the name that the server calls it "
+            "(URL/models lists it)"
+        )
+    for option in options.OPTIONS:
+        if config.getoption(option.ini, None):
+            raise pytest.UsageError(
+                f"{option.flag}: expected a model to evaluate, found none; add --model NAME, or --eval-rescore=DIR for "
+                "a stored run"
+            )
+
+
 class InactivePlugin:
     """A run without a model: benchmarks are skipped, everything else is left as it is."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._gates = options.value_of(config, "--eval-gates")
+        self._skipped = 0
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Count the benchmarks that were skipped."""
+        self._skipped += report.when == "call" and INACTIVE in map(tuple, report.user_properties)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Gates of an ini file or a variable were to be judged, and no model was named: that is not success."""
+        if self._gates and self._skipped and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = NOTHING_JUDGED
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Say why the status is not 0."""
+        if self._gates and self._skipped:
+            terminalreporter.write_line(
+                f"modeleval: the gates of {self._gates} were not judged, since no model is named (--model NAME); "
+                "`--eval-gates=` on the command line leaves them out",
+                yellow=True,
+            )
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pycollect_makeitem(self, collector: Any, name: str, obj: object) -> Any:

@@ -84,11 +84,15 @@ class Settings:
     sample_timeout_s: float | None = None
     project_dir: Path = Path()
     invocation_dir: Path = Path()
+    subsets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Benchmark -> exactly the subsets to evaluate; empty for all."""
     keyword: str = ""
     markers: str = ""
     selected: tuple[str, ...] = ()
     is_collect_only: bool = False
     is_fast_path: bool = True
+    is_on_command_line: bool = True
+    """The command itself names the model; False where an ini file or a variable does."""
 
     @property
     def most_repeats(self) -> int:
@@ -153,6 +157,21 @@ def parse_fast_path(text: str) -> bool:
     if text not in ("", "auto", "off"):
         raise SettingsError(f"--eval-fast-path: expected auto or off, found {text!r}")
     return text != "off"
+
+
+def parse_subsets(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Benchmark -> subsets of BENCHMARK=SUBSET[,SUBSET] texts; those of one benchmark add up. Raises SettingsError."""
+    found: dict[str, tuple[str, ...]] = {}
+    for text in texts:
+        benchmark, _, names = text.partition("=")
+        subsets = tuple(name.strip() for name in names.split(",") if name.strip())
+        if not benchmark.strip() or not subsets:
+            raise SettingsError(
+                f"--eval-subset: expected BENCHMARK=SUBSET[,SUBSET], such as aime25=AIME2025-I, found {text!r}"
+            )
+        known = found.get(benchmark.strip(), ())
+        found[benchmark.strip()] = tuple(dict.fromkeys((*known, *subsets)))
+    return found
 
 
 def parse_shard(text: str) -> Shard | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pytest_modeleval._support.suggest import hint
 from pytest_modeleval.collection.items import BenchmarkFunction, SampleItem
 from pytest_modeleval.collection.keyword import may_match, words
 from pytest_modeleval.datasets import SILENT, Progress, find_subsets, open_manifest
@@ -104,6 +105,22 @@ class BenchmarkCollector:
                     item.extra_keyword_matches.add(subset.name)
                 yield item
 
+    def check_subsets(self) -> None:
+        """Raise SettingsError if --eval-subset names a benchmark that was not collected."""
+        for name in self._settings.subsets:
+            if name not in self.known:
+                raise SettingsError(f"--eval-subset: no benchmark here is named {name!r}; {hint(name, self.known)}")
+
+    def _exact_subsets(self, declared: Benchmark, names: Sequence[str]) -> frozenset[str] | None:
+        """The subsets that --eval-subset names for a benchmark; None without the option. Raises SettingsError."""
+        if not self._settings.subsets:
+            return None
+        wanted = self._settings.subsets.get(declared.name, ())
+        for name in wanted:
+            if name not in names:
+                raise SettingsError(f"--eval-subset: {declared.name} has no subset {name!r}; {hint(name, names)}")
+        return frozenset(wanted)
+
     def _planned(self, plan: BenchmarkPlan, subset: str) -> Iterator[PlannedItem]:
         declared, settings = plan.benchmark, self._settings
         manifest = open_manifest(
@@ -135,10 +152,13 @@ class BenchmarkCollector:
         # Ids that the data gives may hold the groups that a benchmark names ("hard").
         groups = {group.lower() for breakdown in declared.breakdowns for group in breakdown.order}
         wanted = []
+        exact = self._exact_subsets(declared, [subset.name for subset in declared.subsets or found])
         for subset in declared.subsets or found:
+            if exact is not None and subset.name not in exact:
+                continue
             if self._only_of is not None and (declared.name, subset.name) not in self._only_of:
                 continue
-            if self._only_of is None and subset.is_optional and subset.name.lower() not in asked:
+            if self._only_of is None and exact is None and subset.is_optional and subset.name.lower() not in asked:
                 continue
 
             def could_be_in_id(word: str, name: str = subset.name) -> bool:

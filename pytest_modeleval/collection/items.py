@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     Location = tuple[os.PathLike[str] | str, int | None, str]
 
+# As plugin.INACTIVE, which loads nothing of this room.
+INACTIVE = ("modeleval", "inactive")
 ANSWER_FIXTURES = ("sample", "response", "grade", "model")
 
 
@@ -197,6 +199,7 @@ class InactiveItem(pytest.Item):
 
     def runtest(self) -> None:
         """Skip, and say how to run it."""
+        self.user_properties.append(INACTIVE)
         pytest.skip("no model to evaluate: name one with --model NAME (or --model embedded)")
 
     def reportinfo(self) -> Location:

@@ -8,7 +8,9 @@ false is left alone: `-k aime25` never touches the data of another benchmark. An
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+
+from pytest_modeleval.records import ItemKey
 
 Tribool = bool | None
 _TOKEN = re.compile(r"\s*(?:(?P<bracket>[()])|(?P<word>(?:[^\s()]+)))")
@@ -42,6 +44,24 @@ def words(expression: str) -> set[str]:
         return {token for token in _tokens(expression) if token not in ("(", ")", "and", "or", "not")}
     except ValueError:
         return set()
+
+
+def keyword_notes(expression: str, selected: Iterable[ItemKey]) -> list[str]:
+    """A note for each word of -k that is the name of a selected subset, and a part of the name of another."""
+    subsets: dict[str, set[str]] = {}
+    for key in selected:
+        subsets.setdefault(key.benchmark, set()).add(key.subset)
+    notes = []
+    for benchmark, names in sorted(subsets.items()):
+        for word in sorted(words(expression)):
+            exact = [name for name in names if name.lower() == word.lower()]
+            others = sorted(name for name in names if word.lower() in name.lower() and name not in exact)
+            if exact and others:
+                notes.append(
+                    f"note: -k {word} also selects {', '.join(others)} of {benchmark}, whose names hold it; for "
+                    f"exactly one subset: --eval-subset={benchmark}={exact[0]}"
+                )
+    return notes
 
 
 def _tokens(expression: str) -> list[str]:

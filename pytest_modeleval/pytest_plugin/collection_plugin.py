@@ -10,6 +10,7 @@ import pytest
 
 from pytest_modeleval.collection.collect import BenchmarkCollector
 from pytest_modeleval.collection.items import SampleItem
+from pytest_modeleval.collection.keyword import keyword_notes
 from pytest_modeleval.collection.sharding import split
 from pytest_modeleval.datasets import Progress, default_cache_dir
 from pytest_modeleval.declaration import declared_benchmark
@@ -46,9 +47,15 @@ class CollectionPlugin:
     def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
         """Without paths from the user, leave out test modules that do not mention this package.
 
-        An evaluation then works in any folder: it does not run a project's unit tests.
+        `pytest --model NAME` then works in any folder: it does not run a project's unit tests. A model of an ini file
+        or a variable never replaces them.
         """
-        if self._process.has_paths or collection_path.suffix != ".py" or collection_path.name in _STRUCTURAL:
+        if (
+            not self._settings.is_on_command_line
+            or self._process.has_paths
+            or collection_path.suffix != ".py"
+            or collection_path.name in _STRUCTURAL
+        ):
             return None
         try:
             return True if b"pytest_modeleval" not in collection_path.read_bytes() else None
@@ -105,9 +112,12 @@ class CollectionPlugin:
         collector, settings, print_line = self._collector, self._settings, self._process.reporter.print_line
         if collector.mistake is not None:
             raise collector.mistake
+        collector.check_subsets()
         has_own = any(isinstance(item, SampleItem) for item in session.items)
         if not self._selected and settings.keyword and collector.known:
             print_line(f"-k {settings.keyword!r} selects nothing of {', '.join(sorted(collector.known))}")
+        for note in keyword_notes(settings.keyword, [item.planned.key for item in self._selected]):
+            self._process.reporter.print_once(note)
         if self._selected and not has_own:
             print_line(f"shard {settings.shard} has none of the {len(self._selected):,} selected items")
         if has_own and not settings.is_collect_only:

@@ -21,7 +21,7 @@ from pytest_modeleval.results import GateVerdict, RunSummary
 from pytest_modeleval.runs import lifecycle
 from pytest_modeleval.runs.connection import find_profile
 from pytest_modeleval.runs.early_stopping import ItemFilter, item_filter
-from pytest_modeleval.runs.exit_status import exit_status
+from pytest_modeleval.runs.exit_status import INCOMPLETE, exit_status
 from pytest_modeleval.runs.gate_runner import GateRunner
 from pytest_modeleval.runs.opened_run import OpenedRun, open_run, shown_path
 from pytest_modeleval.runs.report_files import views, write_for_github, write_report
@@ -152,6 +152,10 @@ class RunController:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
             return
         if self._run is None or not self._has_begun:
+            asked = self._settings.gates_file or self._settings.bless_file
+            if asked is not None and session.exitstatus == pytest.ExitCode.OK and not self._settings.is_collect_only:
+                self.terminal.print_line(f"{shown_path(asked)}: nothing was evaluated, so nothing can be judged")
+                session.exitstatus = INCOMPLETE
             return
         stock = int(session.exitstatus)
         # pytest does not catch what is raised here, and Python's own status for it is 1: a failed gate's.

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_modeleval._support import redact
 from pytest_modeleval.errors import SettingsError
-from pytest_modeleval.options import value_of, values_of
+from pytest_modeleval.options import is_on_command_line, value_of, values_of
 from pytest_modeleval.settings import (
     Settings,
     Shard,
@@ -21,6 +21,7 @@ from pytest_modeleval.settings import (
     parse_params,
     parse_seconds,
     parse_shard,
+    parse_subsets,
     parse_whole,
 )
 
@@ -89,6 +90,8 @@ def read_settings(config: pytest.Config) -> Settings:
         markers=config.getoption("markexpr", "") or "",
         selected=tuple(str(arg) for arg in config.args),
         is_fast_path=parse_fast_path(value_of(config, "--eval-fast-path")),
+        subsets=parse_subsets(values_of(config, "--eval-subset")),
+        is_on_command_line=is_on_command_line(config),
         is_collect_only=bool(config.getoption("collectonly", False)),
     )
     if settings.rescore_dir is None:

@@ -52,6 +52,8 @@ def resume_key(settings: Settings, identity: str) -> str:
         "markers": settings.markers,
         "selected": list(settings.selected),
     }
+    if settings.subsets:
+        parts["subsets"] = {name: sorted(subsets) for name, subsets in settings.subsets.items()}
     # The rest of --model-set says how the model is served. Where that changes the model, its identity differs.
     asked = sorted(pair for pair in settings.model_set if pair.startswith("params."))
     if asked:

@@ -56,7 +56,9 @@ def note(text):
     with open("notes.txt", "a") as file:
         file.write(text + "\\n")
 """
-ASKS_FOR_MORE = BENCHMARK.replace("def test_quiz(grade):", "def test_quiz(grade, asked_for):\n    assert asked_for == 5")
+ASKS_FOR_MORE = BENCHMARK.replace(
+    "def test_quiz(grade):", "def test_quiz(grade, asked_for):\n    assert asked_for == 5"
+)
 
 
 def installed(*names: str) -> tuple[str, ...]:
@@ -126,9 +128,7 @@ def test_a_plugin_that_is_used_closes_it(
     ],
     ids=["-p", "--setup-show", "log_cli", "-v", "option", "ini key"],
 )
-def test_the_header_says_what_closed_it(
-    suite: Suite, server: LoopbackServer, options: list[str], reason: str
-) -> None:
+def test_the_header_says_what_closed_it(suite: Suite, server: LoopbackServer, options: list[str], reason: str) -> None:
     """A plugin that watches phases, an option of pytest, our own option."""
     suite.write_rows(4)
     (suite.path / "watcher.py").write_text(WATCHER)
