@@ -10,6 +10,7 @@ import pytest
 from pytest_modeleval.collection.items import SampleItem
 from pytest_modeleval.errors import EngineStopped
 from pytest_modeleval.evaluation.item_runner import ItemResult
+from pytest_modeleval.evaluation.verdict import outcome_without_verdict
 from pytest_modeleval.pytest_plugin.context import RunContext
 from pytest_modeleval.pytest_plugin.item_reports import (
     line_of,
@@ -20,6 +21,7 @@ from pytest_modeleval.pytest_plugin.item_reports import (
 )
 from pytest_modeleval.pytest_plugin.skipped_by_gate import SkippedByGate, while_needed
 from pytest_modeleval.records import Outcome
+from pytest_modeleval.store.journal import JournalError
 
 
 class ItemPlugin:
@@ -37,7 +39,10 @@ class ItemPlugin:
             evaluation.start(self._context.feed.first(), skip_reason=skip_reason)
             return (yield)
         finally:
-            evaluation.close()
+            try:
+                evaluation.close()
+            except JournalError as error:
+                self._context.reporter.stop(str(error))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -51,7 +56,10 @@ class ItemPlugin:
             return (yield)
         finally:
             item.release()
-            context.evaluation.flush()
+            try:
+                context.evaluation.flush()
+            except JournalError as error:
+                self._stop(item.session, error)
             context.reporter.refresh()
 
     @pytest.hookimpl(wrapper=True)
@@ -103,22 +111,31 @@ class ItemPlugin:
         except SkippedByGate as unneeded:
             return _raising(unneeded)
         except EngineStopped as stopped:
-            context.reporter.stop(str(stopped))
-            item.session.shouldstop = item.session.shouldstop or str(stopped)
+            self._stop(item.session, stopped)
             return _raising(stopped)
         except Exception as error:  # noqa: BLE001 - raised again inside the item's own setup
             return _raising(error)
         return lambda: result
 
+    def _stop(self, session: pytest.Session, reason: Exception) -> None:
+        """End the run after this item: the reason holds for all that follow."""
+        self._context.reporter.stop(str(reason))
+        session.shouldstop = session.shouldstop or str(reason)
+
     def _judge(self, item: SampleItem, call: pytest.CallInfo[None], *, may_wait: bool = False) -> Outcome | None:
         outcome = outcome_of(item, call)
         if outcome is not None:
             context = self._context
+            try:
+                context.evaluation.finish(item.planned, outcome, may_wait=may_wait)
+            except JournalError as error:
+                # What is not in the journal has not happened: the next run asks for it again.
+                outcome = outcome_without_verdict(item.planned.key, EngineStopped(str(error)))
+                self._stop(item.session, error)
             line = line_of(outcome) if call.excinfo is not None else ""
             item.conclude(has_verdict=outcome.kind.is_verdict, failure_line=line)
             # Before the report is made: JUnit reads them from there.
             item.user_properties.extend(properties_of(outcome))
-            context.evaluation.finish(item.planned, outcome, may_wait=may_wait)
             if context.item_filter is not None:
                 context.item_filter.record(outcome)
         return outcome

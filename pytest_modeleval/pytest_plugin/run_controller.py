@@ -27,6 +27,7 @@ from pytest_modeleval.runs.opened_run import OpenedRun, open_run, shown_path
 from pytest_modeleval.runs.report_files import views, write_for_github, write_report
 from pytest_modeleval.runs.summary_details import places, raw_replies
 from pytest_modeleval.settings import Settings
+from pytest_modeleval.store.journal import JournalError
 from pytest_modeleval.store.outcome_codec import KINDS
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ class RunController:
         # pytest does not catch what is raised here, and Python's own status for it is 1: a failed gate's.
         try:
             self._finish(self._run)
-        except (UserError, OSError) as error:
+        except (UserError, JournalError, OSError) as error:
             self.terminal.print_line(
                 f"the results could not be written: {error}; correct that and run the same command again"
             )

@@ -147,6 +147,7 @@ class JournalWriter:
         self._lock = threading.Lock()
         self._held: list[bytes] = []
         self._held_since_s = 0.0
+        self._failure = ""
         try:
             self._file = os.open(path, _WRITE, 0o644)
             self._end = os.lseek(self._file, 0, os.SEEK_END)
@@ -181,15 +182,20 @@ class JournalWriter:
 
     def _write(self, lines: list[bytes]) -> None:
         """Write lines, the held ones among them, in one go; the lock is held."""
+        if self._failure:
+            # Whatever came after a line that is cut short would be damaged with it.
+            raise JournalError(self._failure)
         data = b"".join(lines)
         try:
             written = os.write(self._file, data)
         except OSError as error:
-            raise JournalError(f"cannot write the journal {self.path}: {error.strerror}") from error
+            self._failure = f"cannot write the journal {self.path}: {error.strerror}"
+            raise JournalError(self._failure) from error
         self._end += written
         self._held = []
         if written != len(data):
-            raise JournalError(f"cannot write the journal {self.path}: only {written} of {len(data)} bytes fit")
+            self._failure = f"cannot write the journal {self.path}: only {written} of {len(data)} bytes fit"
+            raise JournalError(self._failure)
 
     def close(self) -> None:
         """Write what is held, make it last, and let go of the file. Raises as write(); the file is closed then too."""
