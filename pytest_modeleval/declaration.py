@@ -10,18 +10,23 @@ Nothing is registered: pytest's collection finds the function, and the function 
 
 from __future__ import annotations
 
+import functools
+import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from pytest_modeleval.datasets import Dataset, Row
+from pytest_modeleval.errors import DeclarationError, ModelEvalError
 from pytest_modeleval.metrics import Aggregate
 from pytest_modeleval.records import Advice, Grade, Request, Response, Sample
 
 ATTRIBUTE = "pytest_modeleval_benchmark"
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _SUBSET = re.compile(r"[^\[\]\s/\\:]+\Z")
+# Characters of a wrong value in a message.
+_MAX_SHOWN = 60
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 Grader = Callable[[Sample, Any], Grade | Awaitable[Grade]]
@@ -78,12 +83,14 @@ class Subset:
     missing: what has to be set before it can be asked, one sentence; such a subset is not collected, and the sentence
     is shown. Aggregates that need it stay partial. A stored run is rescored all the same.
     variant: with what it is asked, where the user chooses (a search engine); another one is another experiment.
+    size: rows of the published data, where that is known; shown by `modeleval benchmarks`, and not checked.
     """
 
     name: str
     is_optional: bool = False
     missing: str = ""
     variant: str = ""
+    size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,28 +166,21 @@ def benchmark(
     offers_tools: its requests offer tools, or describe them where `model.tool_calls` is "text"; which of the two it was
     is part of the experiment.
     """
-    if not _NAME.match(name):
-        raise ValueError(f"benchmark name {name!r}: expected a lower-case word such as 'aime25'")
-    if (request is None) == (solve is None):
-        raise ValueError(f"benchmark {name}: expected either request= or solve=, found {'both' if request else 'none'}")
+    _check_declaration(name, dataset=dataset, subsets=subsets, request=request, solve=solve)
+    _check_functions(name, sample=sample, request=request, solve=solve, grade=grade, sample_id=sample_id)
     parts = tuple(part if isinstance(part, Subset) else Subset(part) for part in subsets)
-    for part in parts:
-        if not _SUBSET.match(part.name):
-            raise ValueError(f"benchmark {name}: subset {part.name!r} holds a space, slash, colon or bracket")
-    names = [part.name for part in parts]
-    if len(set(names)) != len(names):
-        raise ValueError(f"benchmark {name}: a subset is named twice in {names}")
+    _check_subsets(name, parts)
     for wanted in (metric, *further_metrics):
         if not re.fullmatch(r"mean_acc|acc|pass@[1-9]\d*", wanted):
-            raise ValueError(f"benchmark {name}: metric {wanted!r}: expected mean_acc, acc or pass@k")
+            raise DeclarationError(f"benchmark {name}: metric {wanted!r}: expected mean_acc, acc or pass@k")
     declared = Benchmark(
         name=name,
         version=version,
         metric=metric,
         dataset=dataset,
         subsets=parts,
-        sample=sample,
-        request=request,
+        sample=_checked_sample(name, sample),
+        request=None if request is None else _checked_request(name, request),
         solve=solve,
         grade=grade,
         sample_id=sample_id,
@@ -195,6 +195,11 @@ def benchmark(
     )
 
     def mark(function: F) -> F:
+        if inspect.iscoroutinefunction(function):
+            raise DeclarationError(
+                f"benchmark {name}: expected an ordinary test function, found `async def` at {_location(function)}; "
+                "requests run ahead of the tests, so the test has nothing to await"
+            )
         setattr(function, ATTRIBUTE, declared)
         return function
 
@@ -205,3 +210,105 @@ def declared_benchmark(function: object) -> Benchmark | None:
     """The declaration that a test function carries, if any."""
     found = getattr(function, ATTRIBUTE, None)
     return found if isinstance(found, Benchmark) else None
+
+
+def _check_declaration(name: object, *, dataset: object, subsets: object, request: object, solve: object) -> None:
+    if not isinstance(name, str) or not _NAME.match(name):
+        raise DeclarationError(f"benchmark name {name!r}: expected a lower-case word such as 'aime25'")
+    if not isinstance(dataset, Dataset):
+        raise DeclarationError(
+            f"benchmark {name}: dataset: expected local(...), huggingface(...) or another source of "
+            f"pytest_modeleval.datasets, found {dataset!r}"
+        )
+    if isinstance(subsets, str):
+        raise DeclarationError(f"benchmark {name}: subsets: expected a list such as [{subsets!r}], found a text")
+    if (request is None) == (solve is None):
+        found = "both" if request else "none"
+        raise DeclarationError(f"benchmark {name}: expected either request= or solve=, found {found}")
+
+
+def _check_functions(name: str, **functions: object) -> None:
+    for argument, function in functions.items():
+        if function is not None and not callable(function):
+            raise DeclarationError(f"benchmark {name}: {argument}: expected a function, found {function!r}")
+    for argument in ("sample", "request", "sample_id"):
+        if inspect.iscoroutinefunction(functions[argument]):
+            raise DeclarationError(
+                f"benchmark {name}: {argument}: expected an ordinary function, found `async def` at "
+                f"{_location(functions[argument])}; only solve and grade may be coroutine functions"
+            )
+
+
+def _check_subsets(name: str, subsets: Sequence[Subset]) -> None:
+    names = [subset.name for subset in subsets]
+    for subset in names:
+        if not isinstance(subset, str) or not _SUBSET.match(subset):
+            raise DeclarationError(
+                f"benchmark {name}: subset {subset!r}: expected a text without space, slash, colon or bracket"
+            )
+    if len(set(names)) != len(names):
+        raise DeclarationError(f"benchmark {name}: a subset is named twice in {names}")
+
+
+def _checked_sample(name: str, sample: Callable[[Row], Sample]) -> Callable[[Row], Sample]:
+    """`sample`, whose result is a Sample or an error that names the function."""
+
+    @functools.wraps(sample)
+    def checked(row: Row) -> Sample:
+        made = sample(row)
+        if not isinstance(made, Sample):
+            raise DeclarationError(
+                f"benchmark {name}: sample: expected a Sample, found {_shown(made)} from {_location(sample)}, for "
+                f"{row.where}"
+            )
+        return made
+
+    return checked
+
+
+def _checked_request(name: str, request: Callable[[Sample], Request]) -> Callable[[Sample], Request]:
+    """`request`, whose result is a Request over messages or an error that names the function and the sample."""
+
+    @functools.wraps(request)
+    def checked(sample: Sample) -> Request:
+        try:
+            made = request(sample)
+        except ModelEvalError:
+            raise
+        except Exception as error:
+            raise DeclarationError(
+                f"benchmark {name}: request failed for sample {sample.id!r}: {type(error).__name__}: {error}, at "
+                f"{_location(request, error)}"
+            ) from error
+        if not isinstance(made, Request):
+            raise DeclarationError(
+                f"benchmark {name}: request: expected a Request, found {_shown(made)} from {_location(request)}; "
+                "write Request(user(text))"
+            )
+        if isinstance(made.messages, str):
+            raise DeclarationError(
+                f"benchmark {name}: request: expected messages, found Request({_shown(made.messages)}) from "
+                f"{_location(request)}; write Request(user(text))"
+            )
+        return made
+
+    return checked
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
+
+
+def _location(function: object, error: BaseException | None = None) -> str:
+    """File and line of a function; of the innermost line in its own file that an error came through."""
+    code = getattr(inspect.unwrap(function) if callable(function) else function, "__code__", None)
+    if code is None:
+        return repr(function)
+    line = code.co_firstlineno
+    traceback = error.__traceback__ if error is not None else None
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_filename == code.co_filename:
+            line = traceback.tb_lineno
+        traceback = traceback.tb_next
+    return f"{code.co_filename}:{line}"

@@ -4,6 +4,7 @@
      ├─ UserError           something the user can mend; shown without a traceback, exit status 4
      │   ├─ SettingsError     an option, ini key, environment variable, profile or gates file
      │   ├─ DataError         a data file or row: missing, corrupt, wrong field
+     │   ├─ DeclarationError  a benchmark page: a wrong argument of the decorator, a wrong result of its functions
      │   ├─ ConnectError      the server cannot be reached, refuses the key, serves another model
      │   ├─ LaunchError       the server that we start does not come up
      │   └─ RunFolderError    the run folder cannot be written, is in use, or belongs to another experiment
@@ -37,6 +38,10 @@ class SettingsError(UserError):
 
 class DataError(UserError):
     """A data file is missing or a row of it is not what the benchmark needs."""
+
+
+class DeclarationError(UserError, ValueError):
+    """A benchmark page is not usable: an argument of the decorator, or the result of one of its functions."""
 
 
 class ConnectError(UserError):

@@ -18,21 +18,29 @@ def page_subsets(*, is_optional: bool = False, environ: Mapping[str, str] | None
 
     environ: instead of the process's own. Raises SettingsError for a variable that cannot be used.
     """
-    choice, embedding = read_web_config(environ), read_embedding_config(environ)
-    vector = Subset("memory_vector", is_optional=is_optional, missing=embedding.missing, variant=embedding.variant)
+    config, embedding = read_web_config(environ), read_embedding_config(environ)
+    vector = Subset(
+        "memory_vector",
+        is_optional=is_optional,
+        missing=embedding.missing,
+        variant=embedding.variant,
+        size=CATEGORIES["memory_vector"].size,
+    )
     return tuple(
-        vector if category.name == vector.name else _subset(category, choice, is_optional=is_optional)
+        vector if category.name == vector.name else _subset(category, config, is_optional=is_optional)
         for category in CATEGORIES.values()
     )
 
 
-def _subset(category: Category, choice: WebConfig, *, is_optional: bool) -> Subset:
+def _subset(category: Category, config: WebConfig, *, is_optional: bool) -> Subset:
+    missing = variant = ""
     if category.name == WEB_CORPUS:
-        # Nobody waits for it who does not name it: without documents it does not exist.
-        if choice.corpus is None:
+        # Without documents it does not exist, so it waits only where -k names it.
+        if config.corpus is None:
+            is_optional = True
             missing = f"no documents are set; set {CORPUS_VARIABLE} to a file or folder of JSON Lines"
-            return Subset(category.name, is_optional=True, missing=missing)
-        return Subset(category.name, is_optional=is_optional, variant=corpus_digest(choice.corpus))
-    if category.style is Style.WEB:
-        return Subset(category.name, is_optional=is_optional, missing=choice.missing, variant=choice.variant)
-    return Subset(category.name, is_optional=is_optional)
+        else:
+            variant = corpus_digest(config.corpus)
+    elif category.style is Style.WEB:
+        missing, variant = config.missing, config.variant
+    return Subset(category.name, is_optional=is_optional, missing=missing, variant=variant, size=category.size)

@@ -11,7 +11,7 @@ import orjson
 
 from pytest_modeleval.datasets import Manifest, Row, each_row
 from pytest_modeleval.declaration import Benchmark, Breakdown, Subset
-from pytest_modeleval.errors import DataError
+from pytest_modeleval.errors import DataError, UserError
 from pytest_modeleval.plan import Plan, PlannedBreakdown, PlannedSubset
 from pytest_modeleval.records import ItemKey, Sample
 
@@ -70,7 +70,7 @@ def load_samples(items: Iterable[PlannedItem]) -> None:
 def _sample(benchmark: Benchmark, row: Row, subset: str, sample_id: str) -> Sample:
     try:
         made = benchmark.sample(row)
-    except DataError:
+    except UserError:
         raise
     except Exception as error:
         raise DataError(
