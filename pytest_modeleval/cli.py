@@ -12,7 +12,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pytest_modeleval.errors import RunFolderError, UserError
 from pytest_modeleval.reports.text_layout import visible
@@ -113,7 +113,16 @@ def _parser() -> argparse.ArgumentParser:
     plan.add_argument("--margin", type=float, default=0.0, metavar="F", help="a drop that is tolerated (0)")
     plan.add_argument("--samples", type=int, default=None, metavar="N", help="samples there are, to plan repeats")
     plan.set_defaults(run=_plan)
+
+    _add_authors_commands(commands)
     return parser
+
+
+def _add_authors_commands(commands: argparse._SubParsersAction[Any]) -> None:
+    from pytest_modeleval import catalogue, scaffold  # noqa: PLC0415 - a few modules, for the parser
+
+    catalogue.add_command(commands)
+    scaffold.add_command(commands)
 
 
 def _compare(given: argparse.Namespace) -> list[str]:

@@ -33,45 +33,45 @@ Grader = Callable[[Sample, Any], Grade | Awaitable[Grade]]
 
 
 class Model(Protocol):
-    """What `solve` may do with the model."""
+    """The model, as `solve` sees it."""
 
     @property
     def name(self) -> str:
-        """The model, as the user names it."""
+        """The name that the user gave."""
 
     @property
     def context_tokens(self) -> int | None:
-        """Prompt and answer together may have so many tokens; None if the server does not say."""
+        """The largest number of tokens of prompt and answer together; None if the server does not say."""
 
     @property
     def tool_calls(self) -> str:
-        """How calls of tools are to be asked for: "native" (offered with the request) or "text" (in the prompt).
+        """How to offer tools: "native" (with the request) or "text" (in the prompt).
 
-        From the profile, or from what the server says of itself. A benchmark that goes by it declares `offers_tools`.
+        From the profile, or from the server's own description. A benchmark that depends on it declares `offers_tools`.
         """
 
     @property
     def prompt_tokens(self) -> int | None:
-        """So many tokens a prompt may have that a whole answer still fits; None if the server does not say."""
+        """The largest prompt, in tokens, that leaves room for a whole answer; None if the server does not say."""
 
     async def ask(self, request: Request) -> Response:
-        """One answer; bounded, retried and journaled like every other request. Raises Ungraded if none comes."""
+        """Send one request; limited, retried and journaled as all are. Raises Ungraded if no answer comes."""
 
     def shared(self, make: Callable[[], T]) -> T:
-        """What all questions of this run share, such as processes or a cache: made by whoever needs it first.
+        """An object that all samples of the run share, such as processes or a cache; made at its first use.
 
-        make: called once; it is also the name under which the thing is found again, so give a class or a function of
-        a module. If the thing has a method `close`, that is called when asking ends.
+        make: called once; it also identifies the object, so pass a class or a function of a module. A method `close` of
+        the object is called when asking ends.
         """
 
     async def use_tool(
         self, name: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]], *, is_of_run: bool = False
     ) -> Any:
-        """What something outside of the model gives (a web search), as JSON values; `run` fetches it.
+        """The result of a tool such as web search, as JSON values; `run` computes it.
 
-        It is journaled: a resumed or rescored run sees the same again, and `run` is not called. Whatever `run` raises
-        is raised here and not kept. Raises Ungraded in rescoring where the journal has nothing.
-        is_of_run: name and arguments alone decide what is given, so that every item of the run sees the same.
+        The result is journaled: a resumed or rescored run reads it and does not call `run`. An exception of `run` is
+        raised here and not journaled. Raises Ungraded in rescoring where the journal has no result.
+        is_of_run: the result depends on name and arguments alone, so that every item of the run gets the same.
         """
 
 
@@ -79,10 +79,10 @@ class Model(Protocol):
 class Subset:
     """A named part of a benchmark.
 
-    is_optional: collected only where -k names it (a second transcription, a costly variant).
-    missing: what has to be set before it can be asked, one sentence; such a subset is not collected, and the sentence
-    is shown. Aggregates that need it stay partial. A stored run is rescored all the same.
-    variant: with what it is asked, where the user chooses (a search engine); another one is another experiment.
+    is_optional: collected only where -k or --eval-subset names it (a second transcription, a costly variant).
+    missing: a sentence about what the user has to set or install first; such a subset is not collected, the sentence is
+    shown, and aggregates that need it stay partial. A stored run is rescored all the same.
+    variant: the user's choice that its scores depend on (a search engine); another choice is another experiment.
     size: rows of the published data, where that is known; shown by `modeleval benchmarks`, and not checked.
     """
 
@@ -97,8 +97,10 @@ class Subset:
 class Breakdown:
     """A second look at each subset: scores of its samples by a property of theirs.
 
-    by: the property ("difficulty"). group: sample -> its group, "" for none. order: groups in the order of the table;
-    others follow in alphabetical order. Where a sample_id holds the group, `-k GROUP` selects by those of `order`.
+    by: the property ("difficulty").
+    group: sample -> its group, "" for none.
+    order: groups in the order of the table; others follow in alphabetical order. Where a sample_id holds the group,
+    `-k GROUP` selects by those of `order`.
     """
 
     by: str
@@ -149,22 +151,26 @@ def benchmark(
 ) -> Callable[[F], F]:
     """Declare that a test function is a benchmark; each sample becomes one item.
 
-    name: lower-case word, as it stands in the table. version: raised whenever a score may change.
-    dataset: where rows come from. subsets: its parts, in the order of the table; left empty, they are the files
-    that the dataset finds.
-    sample: row -> Sample. request: Sample -> Request, pure, run ahead of the tests; or solve: async, several
-    requests through `model.ask`, its return value taking the place of the response. Exactly one of the two.
-    grade: (Sample, Response or what solve returned) -> Grade; a coroutine function is run ahead of the tests. Without
-    it the test body alone decides. One with `prepare` (records.PreparedGrader) is asked before the first request.
-    sample_id: row -> an id that the data itself carries; without it "<subset>-0000" counts rows from 0.
+    name: a lower-case word, shown in the table.
+    version: raise it whenever a score may change.
+    dataset: where the rows come from.
+    subsets: the parts, in the order of the table; if empty, every file that the dataset finds is one.
+    sample: row -> Sample.
+    request: Sample -> Request; pure, runs ahead of the tests. Give either this or `solve`.
+    solve: coroutine function (sample, model) for several requests through `model.ask`; its result takes the place of
+    the response.
+    grade: (Sample, Response or the result of solve) -> Grade; a coroutine function runs ahead of the tests. Without it
+    the test body alone decides. If it has `prepare` (records.PreparedGrader), that runs before the first request.
+    sample_id: row -> an id from the data; without it ids are "<subset>-0000" and on.
     metric: "mean_acc", "acc", or "pass@k" for a number k (1 with one repeat).
-    aggregates: how subsets combine, as the benchmark's source defines it.
-    defaults: generation parameters the benchmark wishes (max_tokens, ...); profile and --eval-param win over them.
-    advice: subset -> what a failing subset usually means, one sentence; or an Advice, which says below which score.
-    further_metrics: "pass@k" for other k, shown in rows of their own where at least k repeats were asked.
-    breakdowns: scores by a property of the samples, in rows of their own below each subset.
-    offers_tools: its requests offer tools, or describe them where `model.tool_calls` is "text"; which of the two it was
-    is part of the experiment.
+    aggregates: how subsets combine, as the source of the benchmark defines it.
+    defaults: generation parameters (max_tokens, ...); profile and --eval-param override them.
+    advice: subset -> the usual reason of a low score, one sentence; or an Advice, which adds a bound for the score.
+    further_metrics: "pass@k" for other k, in rows of their own where at least k repeats were asked.
+    breakdowns: scores by a property of the samples, in rows below each subset.
+    offers_tools: requests offer tools, or describe them where `model.tool_calls` is "text"; which of the two is part of
+    the experiment.
+    Raises DeclarationError for an argument of the wrong form.
     """
     _check_declaration(name, dataset=dataset, subsets=subsets, request=request, solve=solve)
     _check_functions(name, sample=sample, request=request, solve=solve, grade=grade, sample_id=sample_id)

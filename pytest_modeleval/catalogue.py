@@ -1,0 +1,196 @@
+"""The shipped benchmarks: `modeleval benchmarks` lists them, with subsets, counts, licence and needs. Works offline."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from pytest_modeleval._support.suggest import hint
+from pytest_modeleval.datasets import default_cache_dir, open_manifest
+from pytest_modeleval.declaration import Benchmark, Subset, declared_benchmark
+from pytest_modeleval.errors import DataError, SettingsError, UserError
+from pytest_modeleval.reports.text_layout import pad, wrap
+
+PACKAGE = Path(__file__).parent
+_WIDTH = 100
+_ROW = re.compile(r"\|\s*([^|]+?)\s*\|\s*(.*?)\s*\|\s*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One shipped benchmark and its card."""
+
+    benchmark: Benchmark
+    card: Path
+    subject: str
+    """What it asks, one sentence of the card."""
+    licence: str
+    """Of the data; "" where the card names none, because the rows are the user's or made by code."""
+
+
+def shipped_folder() -> Path:
+    """The folder of the shipped benchmarks: inside the wheel, or at the top of the repository."""
+    inside = PACKAGE / "shipped_benchmarks"
+    return inside if inside.is_dir() else PACKAGE.parent / "benchmarks"
+
+
+def read_catalogue(folder: Path | None = None) -> list[Entry]:
+    """Every shipped benchmark, in alphabetical order. Imports the pages; pytest is not imported.
+
+    Raises SettingsError for an environment variable that a page cannot use.
+    """
+    folder = folder or shipped_folder()
+    entries = []
+    with _importable(folder) as package:
+        for page in sorted(folder.glob("*/test_*.py")):
+            module = import_module(f"{package}.{page.parent.name}.{page.stem}")
+            for value in vars(module).values():
+                declared = declared_benchmark(value)
+                if declared is not None:
+                    entries.append(_entry(declared, page.with_name("card.md")))
+    return sorted(entries, key=lambda entry: entry.benchmark.name)
+
+
+def count_rows(entry: Entry, subset: Subset, data_dir: Path | None) -> int | None:
+    """The rows of a subset, without network: declared, in data_dir, or in the cache; None where they are in none."""
+    if subset.size is not None:
+        return subset.size
+    declared = entry.benchmark
+    try:
+        return open_manifest(
+            declared.dataset,
+            subset.name,
+            benchmark=declared.name,
+            version=declared.version,
+            data_dir=data_dir,
+            cache_dir=default_cache_dir(),
+            sample_id=None,
+            is_offline=True,
+        ).rows
+    except DataError:
+        return None
+
+
+def add_command(commands: argparse._SubParsersAction[Any]) -> None:
+    """Add `modeleval benchmarks` to the parser of the command."""
+    parser = commands.add_parser(
+        "benchmarks",
+        help="the shipped benchmarks: subsets, counts, licence, what each needs",
+        description="List the shipped benchmarks, or show one with its subsets. Asks no network.",
+    )
+    parser.add_argument("name", nargs="?", metavar="NAME", help="show this benchmark")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=os.environ.get("MODELEVAL_DATA") or None,
+        metavar="DIR",
+        help="count rows in this folder, as --eval-data of pytest (env MODELEVAL_DATA); else in the cache",
+    )
+    parser.set_defaults(run=_run)
+
+
+def _run(given: argparse.Namespace) -> list[str]:
+    entries = read_catalogue()
+    data_dir = None if given.data is None else Path(given.data).absolute()
+    if given.name is None:
+        return list(_list_lines(entries, data_dir))
+    names = [entry.benchmark.name for entry in entries]
+    if given.name not in names:
+        raise SettingsError(
+            f"modeleval benchmarks: no benchmark is named {given.name!r}; {hint(given.name, names)} "
+            "`modeleval benchmarks` lists all"
+        )
+    return list(_detail_lines(entries[names.index(given.name)], data_dir))
+
+
+def _list_lines(entries: list[Entry], data_dir: Path | None) -> Iterator[str]:
+    width = max(len(entry.benchmark.name) for entry in entries) + 2
+    yield f"{pad('benchmark', width)}{pad('samples', 9, right=True)}  subject"
+    for entry in entries:
+        subsets = entry.benchmark.subsets
+        usual = [subset for subset in subsets if not subset.is_optional] or subsets
+        counts = [count_rows(entry, subset, data_dir) for subset in usual]
+        known = [count for count in counts if count is not None]
+        total = f"{sum(known):,}{'+' if len(known) < len(counts) else ''}" if known else "-"
+        head = f"{pad(entry.benchmark.name, width)}{pad(total, 9, right=True)}  "
+        first, *more = wrap(entry.subject, _WIDTH - len(head)) or [""]
+        yield head + first
+        for line in more:
+            yield " " * len(head) + line
+    yield ""
+    yield "- or +: rows that are neither declared, in --data DIR nor in the cache; a run fetches them."
+    yield "One of them, with its subsets: modeleval benchmarks NAME. Run it: pytest --model NAME -k BENCHMARK"
+
+
+def _detail_lines(entry: Entry, data_dir: Path | None) -> Iterator[str]:
+    declared = entry.benchmark
+    yield f"{declared.name}, version {declared.version}, metric {declared.metric}"
+    yield from wrap(entry.subject, _WIDTH)
+    yield ""
+    yield from _field("licence", entry.licence or "none named: the rows are yours, or made by code")
+    yield from _field("data", ", ".join(_origins(declared)) or "your files below --eval-data=DIR")
+    if declared.dataset.locals:
+        yield from _field("local", ", ".join(f"DIR/{pattern}.jsonl" for pattern in declared.dataset.locals))
+    if declared.aggregates:
+        yield from _field("aggregates", ", ".join(aggregate.name for aggregate in declared.aggregates))
+    yield from _field("card", str(entry.card))
+    yield ""
+    if not declared.subsets:
+        yield "Every file of the folder is a subset."
+        return
+    width = max(len(subset.name) for subset in declared.subsets) + 2
+    yield f"{pad('subset', width)}{pad('samples', 9, right=True)}  note"
+    for subset in declared.subsets:
+        count = count_rows(entry, subset, data_dir)
+        notes = ["optional: asked where -k or --eval-subset names it"] if subset.is_optional else []
+        notes += [f"waits: {subset.missing}"] if subset.missing else []
+        shown = "-" if count is None else f"{count:,}"
+        yield f"{pad(subset.name, width)}{pad(shown, 9, right=True)}  {'; '.join(notes)}".rstrip()
+
+
+def _field(name: str, value: str) -> Iterator[str]:
+    first, *more = wrap(value, _WIDTH - 12) or [""]
+    yield f"{pad(name, 12)}{first}"
+    for line in more:
+        yield " " * 12 + line
+
+
+def _origins(declared: Benchmark) -> list[str]:
+    names = [subset.name for subset in declared.subsets] or ["{subset}"]
+    return list(dict.fromkeys(source.origin(name) for source in declared.dataset.remotes for name in names[:1]))
+
+
+def _entry(declared: Benchmark, card: Path) -> Entry:
+    try:
+        text = card.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"expected a card that can be read, found {error.strerror}, at {card}") from error
+    rows = {found[1]: found[2] for line in text.splitlines() if (found := _ROW.match(line))}
+    subject = rows.get("what") or _first_paragraph(text)
+    return Entry(declared, card, subject, rows.get("licence") or rows.get("data, licence", ""))
+
+
+def _first_paragraph(text: str) -> str:
+    parts = [part for part in text.split("\n\n") if part.strip() and not part.startswith(("#", "|"))]
+    return " ".join(parts[0].split()).partition(". ")[0].rstrip(".") if parts else ""
+
+
+@contextmanager
+def _importable(folder: Path) -> Iterator[str]:
+    """The name under which the pages of the folder are imported."""
+    if folder.parent == PACKAGE:
+        yield f"{PACKAGE.name}.{folder.name}"
+        return
+    sys.path.insert(0, str(folder.parent))
+    try:
+        yield folder.name
+    finally:
+        sys.path.remove(str(folder.parent))
