@@ -24,7 +24,7 @@ _MAX_BOXES = 500
 _BOX = re.compile(r"\\(?:boxed|fbox|framebox)\s{0,3}\{")
 # A box answers a choice question only if the letters fill it, or if the text of the option follows: \boxed{A = 2r} is a
 # formula.
-_BOX_END = re.compile(r"[A-Z,;、&\s]*(?:and\s[A-Z]|or\s[A-Z])?[\s)\]*}$.:]*(?:\}|[).:]\s|\\text|\Z)")
+_BOX_END = re.compile(r"[A-Z,;、&\s]*(?:and\s[A-Z]|or\s[A-Z])?[\s)\]*}$.:]*(?:\}|[).:]\s|\\text|\\[\s,;]|\Z)")
 # What may stand between the marker and the letter: spaces, quotes, bold, brackets, LaTeX text commands, "Option".
 _OPENING = re.compile(
     r"(?:[\s*_`~\"'“‘$(\[{<（【「『\\]|boxed|text(?:bf|rm)?|math(?:bf|rm)|(?i:option|choice)(?=[\s(\[*])|选项|选){0,40}+"

@@ -31,7 +31,7 @@ _BEFORE_CONTENT = " \t\r\n*_`　"
 _DISPLAYED = re.compile(r"\s*(?:\$\$(.+?)\$\$|\\\[(.+?)\\\])", re.DOTALL)
 _ENVIRONMENT_END = re.compile(r"\\end\s*\{[a-zA-Z*]+\}[^\n]*")
 # An answer that is one of the signs of bold type and code itself.
-_ONLY_SIGN = re.compile(r"[ \t]+([*_`])[ \t]*(?:\n|\Z)")
+_ONLY_SIGN = re.compile(r"[ \t]+([*_`]{1,3})\s*\Z")
 _IS_EXPLICIT = re.compile(r"(?:ANSWER(?:\s{1,3}IS)?|答案(?:是|为|為)?)[*_`\s]{0,6}[:：]\Z")
 
 
