@@ -1,4 +1,4 @@
-"""Whole program: the three things that may have made LiveCodeBench 0 of 10, replayed and told apart."""
+"""Whole program: LiveCodeBench with replies that are easily misread, and with hostile programs."""
 
 from __future__ import annotations
 
@@ -146,6 +146,39 @@ def test_scores_by_difficulty_and_month_and_pass_at_5(suite: Suite, server: Loop
     )  # fmt: skip
     assert again.summary is not None, again.out + again.err
     assert again.summary["benchmarks"][0]["parts"] == entry["parts"]
+
+
+HOSTILE = {
+    "reports": (
+        "import os, socket\nfor fd in range(3, 3000):\n    try:\n        os.write(fd, b'1')\n"
+        "        socket.socket(fileno=os.dup(fd)).send(b'{}')\n    except OSError:\n        pass\nprint(3)"
+    ),
+    "closes": (
+        "import os\nfor place in ('/tmp', '/dev/shm'):\n    try:\n        os.chmod(place, 0o555)\n"
+        "    except OSError:\n        pass\nprint(3)"
+    ),
+    "careless": "print(sum(list(range(10**11))))",
+}
+CAREFUL = (
+    "with open('/tmp/n', 'w') as file:\n    file.write(input())\nprint(sum(map(int, open('/tmp/n').read().split())))"
+)
+
+
+def test_hostile_programs_change_no_other_score(suite: Suite, server: LoopbackServer) -> None:
+    """Among 60 programs at 128 in flight, three hostile ones get their own results and no other program loses."""
+    names = [f"q{number:02}" for number in range(57)]
+    write(suite, [row(name) for name in [*names[:20], *HOSTILE, *names[20:]]])
+
+    def script(body: dict[str, Any], _attempt: int) -> Answer:
+        prompt = body["messages"][-1]["content"]
+        hostile = [source for name, source in HOSTILE.items() if f"[[{name}]]" in prompt]
+        return Answer(f"```python\n{hostile[0] if hostile else CAREFUL}\n```")
+
+    server.script = script
+    result = ask(suite, server.url, "--eval-in-flight", "128")
+    score = result.subset("release_latest")
+    assert {kind: count for kind, count in score["counts"].items() if count} == {"right": 59, "wrong": 1}, result.out
+    assert score["causes"] == {"memory_limit": 1}
 
 
 def listed(result: Result) -> set[str]:
