@@ -31,7 +31,7 @@ def to_request(sample: Sample) -> Request:
 
 
 def to_problem(sample: Sample) -> Problem:
-    """The prompt is a complete function with nothing but a docstring: its imports and helpers serve both sides."""
+    """The prompt is a complete function with only a docstring; its imports and helpers serve program and tests."""
     prompt = SourceFile("prompt.py", sample.data["prompt"])
     entry = sample.data["entry_point"]
     return Problem(
@@ -44,7 +44,7 @@ def to_problem(sample: Sample) -> Problem:
 
 
 def whole_program(sample: Sample, code: str) -> str:
-    """A reply that does not define the function goes on where the prompt ends."""
+    """The program; a reply that does not define the function continues the prompt."""
     is_defined = re.search(rf"^\s*(async )?def {re.escape(sample.data['entry_point'])}\b", code, re.MULTILINE)
     return code if is_defined else sample.data["prompt"] + code
 

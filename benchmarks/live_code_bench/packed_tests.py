@@ -16,7 +16,7 @@ MAX_BYTES = 2**30
 
 
 class TextUnpickler(pickle.Unpickler):
-    """Can give plain values only: a pickle that names a class or a function, to call it, is refused."""
+    """Loads plain values only and refuses a pickle that names a class or function."""
 
     def find_class(self, module_name: str, global_name: str, /) -> NoReturn:
         """Refuses every name."""
@@ -28,7 +28,7 @@ class TextUnpickler(pickle.Unpickler):
 
 
 def cases(*fields: str) -> tuple[Case, ...]:
-    """The tests in several packed fields, in order. Raises ValueError if one is not what the data should hold."""
+    """The tests in several packed fields, in order. Raises ValueError for any other content."""
     found = []
     for field in fields:
         for test in unpacked(field):
@@ -39,7 +39,7 @@ def cases(*fields: str) -> tuple[Case, ...]:
 
 
 def unpacked(field: str) -> list[Any]:
-    """The list that one field holds. Raises ValueError."""
+    """The list in one field. Raises ValueError."""
     try:
         tests = json.loads(field if field.lstrip().startswith("[") else _text(field))
     except (binascii.Error, zlib.error, pickle.UnpicklingError, EOFError, RecursionError, MemoryError) as error:

@@ -1,4 +1,4 @@
-"""Code out of replies, packed tests, and the causes that a grader of programs gives."""
+"""Extraction of code from replies, packed tests, and the causes in grades of programs."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ REPLIES = [
 
 @pytest.mark.parametrize("row", REPLIES, ids=lambda row: row[0])
 def test_rules_take_what_they_are_known_to_take(row: tuple[str, str, str, str, str | None]) -> None:
-    """Each rule by name, on replies as models write them; None where a rule's choice does not matter."""
+    """Each rule, on replies as models write them; None where the result of a rule does not matter."""
     _, text, *expected = row
     for rule, code in zip(("last_block", "between_last_fences", "between_first_fences"), expected, strict=True):
         assert code is None or RULES[rule](text, None).strip() == code, rule
@@ -61,7 +61,7 @@ def test_rules_take_what_they_are_known_to_take(row: tuple[str, str, str, str, s
 
 @given(st.text(alphabet="`~pythn \n\tx=(", max_size=400))
 def test_extraction_takes_nothing_that_is_not_in_the_reply(text: str) -> None:
-    """No rule raises, and every line of what a rule gives is a piece of the reply."""
+    """No rule raises, and every line of its result is a piece of the reply."""
     for rule in RULES.values():
         for asked in (None, Asked(), Asked("python")):
             assert all(line in text for line in rule(text, asked).split("\n"))
@@ -81,18 +81,18 @@ def test_rules_of_the_field_agree_with_their_definition(lines: list[str]) -> Non
 
 @given(st.text(alphabet=st.characters(exclude_characters="`~\r", exclude_categories=["Cs"]), min_size=1, max_size=200))
 def test_code_survives_the_way_into_a_block_and_out(code: str) -> None:
-    """Whatever stands in a Python block comes out unchanged."""
+    """The text of a Python block is extracted unchanged."""
     if code.strip():
         assert last_block(f"Before\n```python\n{code}\n```\nafter") == code
 
 
 def packed(tests: Any) -> str:
-    """Tests as the data packs private ones."""
+    """Tests, packed as the data packs private ones."""
     return base64.b64encode(zlib.compress(pickle.dumps(json.dumps(tests)))).decode()
 
 
 class Evil:
-    """A pickle of it runs a command when it is loaded."""
+    """Its pickle runs a command when it is loaded."""
 
     def __reduce__(self) -> Any:
         return os.mkdir, ("modeleval-was-here",)
@@ -124,7 +124,7 @@ def test_packed_tests_come_out_as_they_went_in() -> None:
 def test_packed_tests_that_are_none_are_refused_and_run_nothing(
     field: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A damaged or hostile field is a ValueError (so a grader_error), and no code in it runs."""
+    """A damaged or hostile field raises ValueError (so a grader_error), and no code in it runs."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError):  # noqa: PT011 - every text of it is fine
         cases(field)
@@ -159,7 +159,7 @@ def test_outputs_compare_as_upstream_compares_them(found: str, expected: str, is
 
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_comparison_is_total_and_symmetric(one: str, other: str) -> None:
-    """Nothing raises; equal texts are equal; order does not matter; what is quoted is short."""
+    """Comparison never raises, is reflexive and symmetric, and quotes are short."""
     assert same_output(one, one)
     assert same_output(one, other) == same_output(other, one)
     assert close_output(one, other) == close_output(other, one)
@@ -167,7 +167,7 @@ def test_comparison_is_total_and_symmetric(one: str, other: str) -> None:
 
 
 def test_values_compare_as_plain_values() -> None:
-    """Lists by content; numbers by value; nested deeper than Python recurses they are unequal, not an error."""
+    """Lists compare by content, numbers by value; values nested too deeply are unequal and raise nothing."""
     deep: list[Any] = []
     other: list[Any] = []
     for _ in range(100_000):
@@ -199,7 +199,7 @@ def graded(pool: GraderPool, response: Response, **options: Any) -> Grade:
 
 
 def fenced(code: str) -> Response:
-    """A reply that ended by itself and holds one block."""
+    """A complete reply with one block."""
     return Response(f"```python\n{code}\n```", finish_reason="stop")
 
 
@@ -220,14 +220,14 @@ CAUSES = [
 
 @pytest.mark.parametrize(("response", "kind", "cause"), CAUSES, ids=lambda value: str(value)[:24])
 def test_each_way_to_fail_has_its_cause(pool: GraderPool, response: Response, kind: Kind, cause: str) -> None:
-    """The grade names what happened, machine-readable, with a line for people."""
+    """Each failure has a machine-readable cause and a line for people."""
     grade = graded(pool, response)
     assert (grade.kind, grade.cause) == (kind, cause), grade.explanation
     assert grade.explanation
 
 
 def test_sample_that_depends_on_the_extraction_rule_is_marked(pool: GraderPool) -> None:
-    """Where another rule of the field gives another verdict, the explanation says so first; elsewhere it does not."""
+    """The explanation begins with the mark exactly where another rule of the field gives another result."""
     others = ["between_last_fences", "between_first_fences"]
     text = f"Input:\n```\n1 2\n```\n```python\n{CODE}\n```\n"
     marked = graded(pool, Response(text), other_rules=others)
@@ -248,6 +248,6 @@ def test_known_faults_of_tests_are_named_and_change_no_verdict(pool: GraderPool)
 
 
 def test_unknown_rule_is_refused_when_it_is_declared() -> None:
-    """A misspelt rule is told at once, with the names that exist."""
+    """A misspelt rule raises when it is declared and lists the names that exist."""
     with pytest.raises(ValueError, match="last_block, between_last_fences"):
         code_grader(lambda _: PROBLEM, rule="lastblock")

@@ -1,4 +1,4 @@
-"""HumanEval's own solutions and our mutants of them, against a plain run of its tests in a process of ours."""
+"""HumanEval's own solutions and mutants of them, compared with a plain run of its tests in one process."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def data_file() -> Path:
 
 @pytest.fixture(scope="module")
 def samples() -> list[Sample]:
-    """All 164."""
+    """All 164 problems."""
     path = data_file()
     if not path.is_file():
         pytest.skip("no humaneval/test.jsonl below MODELEVAL_DATA or shared/data")
@@ -55,13 +55,13 @@ def pool() -> Iterator[GraderPool]:
 
 
 def quick(sample: Sample) -> Problem:
-    """With a lower limit of time: some mutants never end."""
+    """The problem with a lower time limit, because some mutants never end."""
     problem = to_problem(sample)
     return dataclasses.replace(problem, limits=dataclasses.replace(problem.limits, cpu_s=1.5))
 
 
 def passes_plainly(sample: Sample, source: str) -> bool:
-    """What the tests say when they run with the program in one process, as HumanEval's own harness does.
+    """True if the tests pass in one process with the program, as in HumanEval's own harness.
 
     Only for HumanEval's solutions and our mutants of them: nothing untrusted runs here.
     """
@@ -94,7 +94,7 @@ def test_all_own_solutions_pass(samples: list[Sample], pool: GraderPool) -> None
 
 
 def test_every_solution_that_returns_nothing_fails(samples: list[Sample], pool: GraderPool) -> None:
-    """With an early return in it no solution passes."""
+    """No solution with an early return passes."""
     futures = []
     for sample in samples:
         source = early_return(sample.data["prompt"] + sample.data["canonical_solution"], sample.data["entry_point"])
@@ -106,7 +106,7 @@ def test_every_solution_that_returns_nothing_fails(samples: list[Sample], pool: 
 def test_grader_agrees_with_a_plain_run_about_every_mutant(
     samples: list[Sample], pool: GraderPool, mutate: Any
 ) -> None:
-    """Solutions with another operator or constant pass exactly if they pass HumanEval's tests run plainly."""
+    """A solution with another operator or constant passes exactly if it passes a plain run of HumanEval's tests."""
     futures = []
     for sample in samples:
         source = mutate(sample.data["prompt"] + sample.data["canonical_solution"], sample.data["entry_point"])

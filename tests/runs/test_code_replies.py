@@ -32,7 +32,7 @@ REPLIES = {
 
 
 def row(name: str, *, date: str = "2024-01-01", difficulty: str = "easy") -> dict[str, Any]:
-    """One problem of our own in upstream's form; its statement carries the name of the reply that it gets."""
+    """A problem of our own in upstream's form; its statement contains the name of its reply."""
     tests = [{"input": "1 2\n", "output": "3", "testtype": "stdin"}]
     return {
         "question_title": name,
@@ -51,7 +51,7 @@ def row(name: str, *, date: str = "2024-01-01", difficulty: str = "easy") -> dic
 
 @pytest.fixture(autouse=True)
 def needs_sandbox() -> None:
-    """Without one these runs are refused."""
+    """Skip where no sandbox can be built, because these runs are refused there."""
     pool = GraderPool(1)
     try:
         pool.isolation()
@@ -69,12 +69,12 @@ def write(suite: Suite, rows: list[dict[str, Any]], subset: str = "release_lates
 
 
 def ask(suite: Suite, url: str, *more: str) -> Result:
-    """The shipped benchmark on these rows."""
+    """Run the shipped benchmark on these rows."""
     return suite.command(*suite.arguments(url)[:-1], "--rootdir", str(BENCHMARK.parents[1]), str(BENCHMARK), *more)
 
 
-def test_causes_of_a_zero_are_told_apart(suite: Suite, server: LoopbackServer) -> None:
-    """Cut thinking is truncated, a sample input before the code and unusual reading are right, none a silent 0."""
+def test_each_cause_of_a_zero_is_named(suite: Suite, server: LoopbackServer) -> None:
+    """Cut thinking is truncated, a sample input before the code and unusual reading are right, none is a silent 0."""
     write(suite, [row(name) for name in REPLIES])
 
     def script(body: dict[str, Any], _attempt: int) -> Answer:
@@ -105,7 +105,7 @@ def test_causes_of_a_zero_are_told_apart(suite: Suite, server: LoopbackServer) -
 
 
 def test_scores_by_difficulty_and_month_and_pass_at_5(suite: Suite, server: LoopbackServer) -> None:
-    """Rows of their own below the subset, pass@5 where five repeats were asked; the same after rescoring."""
+    """Breakdowns are rows below the subset, pass@5 appears with five repeats, and rescoring gives the same."""
     write(
         suite,
         [
