@@ -7,8 +7,8 @@ server_info, deployment          and what about the deployment would spoil score
 connect                          connects first, launches only where nothing answers, stops only what we started
 launched_server, log,            a server that we start: awaited while its log grows, its failure explained,
 startup_progress, crash_diagnosis  and stopped for certain
-process, guard, orphans          the small process between pytest and the server that outlives pytest; and the cleaning
-                                 after a crash in which that was killed too
+process, guard, log_pump,        the small process between pytest and the server that outlives pytest; and the cleaning
+orphans                          after a crash in which that was killed too
 watch, hang_detector, probe,     death and hanging during a run, and restarting at the same address
 listening_process
 control, gpu_memory              emptying the prefix cache, waiting for GPU memory

@@ -1,11 +1,12 @@
 """The guard: a small process between pytest and a server. It outlives pytest and stops the server for certain.
 
-    python guard.py --status-fd N --mark UUID --owner PID [--stop-s S] [--abort-root URL] -- COMMAND ...
+    python guard.py --status-fd N --mark UUID --owner PID [--stop-s S] [--abort-root URL] [--log FILE] -- COMMAND ...
 
 Standard library only and run by its path, so that it starts in a few hundredths of a second and needs no package.
 For the same reason it reads /proc itself: psutil would double its time to start and would have to be importable in
 an isolated interpreter. It reads orders from its standard input, a pipe whose other end only pytest holds:
 
+    ["key", ...]     (the first line, with --log) secrets that are replaced in the server's output
     stop 5.0         (a line) end the server; SIGKILL follows SIGTERM after so many seconds
     end of file      pytest is gone, possibly by kill -9: the same
 
@@ -27,6 +28,10 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_modeleval.server.log_pump import LogPump
 
 MARK = "MODELEVAL_SERVER_MARK"
 _PROC = Path("/proc")
@@ -34,6 +39,7 @@ _TICK_S = 0.05
 # Between SIGKILL and the kernel having cleared a process with much memory; afterwards we can do nothing more.
 _KILL_S = 8.0
 _ABORT_S = 2.0
+_SETTLE_S = 1.0
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 
@@ -150,11 +156,17 @@ def _prctl(option: int, value: int) -> None:
     ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
 
 
+def _find_package() -> None:
+    """Run by its path and isolated, this process does not find the package by itself."""
+    folder = str(Path(__file__).resolve().parents[2])
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+
+
 def _abort(root: str) -> None:
     """Make the server drop what it generates. Failures are ignored: the signals follow in any case."""
     try:
-        # Run by its path and isolated, this process does not find the package by itself.
-        sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+        _find_package()
         from pytest_modeleval._support.abort import abort  # noqa: PLC0415 - an HTTP client slows the start down
 
         abort(root, timeout_s=_ABORT_S)
@@ -166,7 +178,15 @@ class Guard:
     """Runs one server and ends it."""
 
     def __init__(
-        self, command: Sequence[str], *, mark: str, status_fd: int, stop_s: float, abort_root: str, owner: int = 0
+        self,
+        command: Sequence[str],
+        *,
+        mark: str,
+        status_fd: int,
+        stop_s: float,
+        abort_root: str,
+        owner: int = 0,
+        log: str = "",
     ) -> None:
         self._command = list(command)
         self._mark = mark
@@ -174,6 +194,8 @@ class Guard:
         self._stop_s = stop_s
         self._abort_root = abort_root
         self._owner = owner or os.getppid()
+        self._log = log
+        self._pump: LogPump | None = None
         self._statuses: dict[int, int] = {}
         self._wakeup, wakeup_in = os.pipe()
         os.set_blocking(wakeup_in, False)
@@ -187,10 +209,13 @@ class Guard:
     def run(self) -> int:
         """Start the command and wait until it and all of its children are gone; its exit status."""
         _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+        output = self._start_pump() if self._log else None
         try:
             server = subprocess.Popen(
                 self._command,
                 stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
                 start_new_session=True,
                 env={**os.environ, MARK: self._mark},
                 # If the guard itself is killed the server must not stay.
@@ -199,11 +224,17 @@ class Guard:
         except OSError as error:
             self._report({"error": f"{self._command[0]}: {error.strerror}"})
             return 127
+        finally:
+            if output is not None:
+                os.close(output)
         self._report({"pid": server.pid})
         stop_s = 0.0
         try:
             ordered_stop_s = self._watch(server.pid)
             if ordered_stop_s is None:
+                if self._pump is not None:
+                    # Pytest reads the last lines as soon as it learns of the end.
+                    self._pump.settle(_SETTLE_S)
                 # Reported before the cleaning, so that pytest learns of a death at once.
                 self._report({"exit": self._exit_status(server.pid)})
             else:
@@ -213,10 +244,25 @@ class Guard:
         finally:
             # After any exception too, no process may stay.
             self._end(server.pid, stop_s)
+            if self._pump is not None:
+                self._pump.finish(_SETTLE_S)
         status = self._exit_status(server.pid)
         if ordered_stop_s is not None:
             self._report({"exit": status})
         return status
+
+    def _start_pump(self) -> int:
+        """Start copying into the log; returns the descriptor for the server's output."""
+        _find_package()
+        from pytest_modeleval.server.log_pump import LogPump  # noqa: PLC0415 - only where there are secrets
+
+        line = b""
+        # Byte by byte: what follows is an order.
+        while not line.endswith(b"\n") and (piece := os.read(sys.stdin.fileno(), 1)):
+            line += piece
+        source, output = os.pipe()
+        self._pump = LogPump(source, self._log, json.loads(line or b"[]"))
+        return output
 
     def _end(self, group: int, stop_s: float) -> None:
         """End everything, adopted orphans included, with or without the mark."""
@@ -279,6 +325,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--stop-s", type=float, default=5.0)
     parser.add_argument("--abort-root", default="")
     parser.add_argument("--owner", type=int, default=0)
+    parser.add_argument("--log", default="")
     given = list(sys.argv[1:] if arguments is None else arguments)
     at = given.index("--")
     options = parser.parse_args(given[:at])
@@ -290,6 +337,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stop_s=options.stop_s,
         abort_root=options.abort_root,
         owner=options.owner,
+        log=options.log,
     )
     return guard.run()
 

@@ -62,9 +62,22 @@ class GuardedProcess:
         # One thread may wait for the end while another stops it.
         self._lock = threading.RLock()
         status_read, status_write = os.pipe()
+        secrets = redact.remembered()
+        # Without secrets the server writes its log itself.
+        log_option = ("--log", str(log_file.absolute())) if secrets else ()
         arguments = [
             *(sys.executable, "-I", "-S", guard.__file__, "--status-fd", str(status_write), "--mark", self.mark),
-            *("--owner", str(os.getpid()), "--stop-s", str(stop_s), "--abort-root", abort_root, "--", *command),
+            *(
+                "--owner",
+                str(os.getpid()),
+                "--stop-s",
+                str(stop_s),
+                "--abort-root",
+                abort_root,
+                *log_option,
+                "--",
+                *command,
+            ),
         ]
         try:
             with log_file.open("ab") as log:
@@ -85,6 +98,10 @@ class GuardedProcess:
             os.close(status_write)
         assert self._guard.stdin is not None
         self._orders = self._guard.stdin
+        if secrets:
+            with contextlib.suppress(OSError):
+                self._orders.write(json.dumps(secrets).encode() + b"\n")
+                self._orders.flush()
         self._status = os.fdopen(status_read, "rb", buffering=0)
         try:
             self._await_pid(command)

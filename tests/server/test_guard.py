@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
 import signal
@@ -14,9 +15,11 @@ from pathlib import Path
 import pytest
 from stand_ins import eventually, running, stand_in
 
+from pytest_modeleval._support import redact
 from pytest_modeleval.server import orphans
 from pytest_modeleval.server.guard import end_all, find_marked, in_group, process_state
 from pytest_modeleval.server.launched_server import LaunchedServer
+from pytest_modeleval.server.process import GuardedProcess
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 
@@ -27,6 +30,7 @@ from pathlib import Path
 sys.path[:0] = [{root!r}, {here!r}]
 from stand_ins import stand_in
 from pytest_modeleval.server.launched_server import LaunchedServer
+from pytest_modeleval.server.process import GuardedProcess
 server = LaunchedServer(stand_in(children=2, note={seen!r}), log_file=Path({log!r})).wait_ready()
 print(server.pid, flush=True)
 {then}
@@ -186,3 +190,74 @@ def test_only_the_very_mark_is_found() -> None:
     finally:
         process.kill()
         process.communicate()
+
+
+KEY = "sk-CANARY-77aa9b31"
+
+
+@pytest.fixture
+def _key() -> Iterator[None]:
+    """A secret of the run."""
+    redact.forget()
+    redact.remember(KEY)
+    yield
+    redact.forget()
+
+
+def run_guarded(tmp_path: Path, code: str) -> tuple[int | None, str]:
+    """Exit status and log of a command under the guard."""
+    log = tmp_path / "server.log"
+    process = GuardedProcess(
+        [sys.executable, "-c", code], log_file=log, environment=dict(os.environ), stop_s=1.0, name="x"
+    )
+    try:
+        status = process.wait(20)
+        at_exit = log.read_text()
+    finally:
+        process.stop()
+    assert log.read_text().startswith(at_exit)
+    return status, at_exit
+
+
+@pytest.mark.usefixtures("_key")
+def test_a_key_in_the_output_of_a_server_is_not_in_its_log(tmp_path: Path) -> None:
+    """Both streams, in base64 too, and cut over two writes; the rest is there when the end is reported."""
+    code = f"""
+import base64, sys, time
+key = {KEY!r}
+print("server_args=ServerArgs(api_key=%r)" % key, flush=True)
+print("Bearer", base64.b64encode(key.encode()).decode(), file=sys.stderr, flush=True)
+sys.stdout.write("cut " + key[:9]); sys.stdout.flush(); time.sleep(0.5)
+print(key[9:], "end", flush=True)
+print("x" * 200_000)
+print("last words")
+sys.exit(3)
+"""
+    status, log = run_guarded(tmp_path, code)
+    assert status == 3
+    assert "CANARY" not in log
+    assert base64.b64encode(KEY.encode()).decode()[:20] not in log
+    assert "api_key='***'" in log
+    assert "cut *** end" in log
+    assert "x" * 200_000 in log
+    assert log.endswith("last words\n")
+
+
+@pytest.mark.usefixtures("_key")
+def test_a_server_with_secrets_is_stopped_as_any_other(tmp_path: Path) -> None:
+    """Orders still reach the guard after the line of secrets, and its output during the stop is kept."""
+    code = """
+import signal, sys, time
+signal.signal(15, lambda *_: (print("bye", flush=True), sys.exit(0)))
+print("ready", flush=True)
+time.sleep(60)
+"""
+    log = tmp_path / "server.log"
+    process = GuardedProcess(
+        [sys.executable, "-c", code], log_file=log, environment=dict(os.environ), stop_s=5.0, name="x"
+    )
+    assert process.poll() is None
+    assert eventually(lambda: "ready" in log.read_text())
+    process.stop()
+    assert process.poll() is not None
+    assert "bye" in log.read_text()
