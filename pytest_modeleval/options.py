@@ -52,6 +52,13 @@ OPTIONS = (
     ),
     Option("--eval-repeats", "K", "ask each sample K times, as separate requests (default 1)"),
     Option("--eval-param", "KEY=VALUE", "override a generation parameter (repeatable)", is_repeatable=True),
+    Option("--eval-system", "FILE", "a system prompt for every request that has none; part of the experiment"),
+    Option(
+        "--eval-dry-run",
+        "",
+        "show what would be asked: counts, and one whole request of each subset; nothing is sent",
+        is_switch=True,
+    ),
     Option("--eval-data", "DIR", "read dataset rows from DIR, offline"),
     Option("--eval-run", "DIR", "the run folder; an existing one is resumed"),
     Option("--eval-shard", "I/N", "run the I-th of N parts of the samples; `modeleval merge` joins the run folders"),

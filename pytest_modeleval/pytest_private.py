@@ -12,14 +12,17 @@ module may use such a name; tests/test_pytest_private.py checks that, and checks
 | `Session._setupstate` | pytest 7.0 to 9.2 | the fast path is off |
 | `CallInfo(_ispytest=)` | pytest 6.2 to 9.2 | `CallInfo.from_call` |
 | `Node._repr_failure_py` | pytest 5.4 to 9.2 | slower reports of lost servers |
+| `_pytest.config.findpaths.determine_setup` | pytest 3.3 to 9.2 | a moved root folder is not noticed |
 | `TerminalReporter.currentfspath` | pytest 2.0 to 9.2 | names of files of samples are printed |
 """
 
 from __future__ import annotations
 
+import inspect
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
 import pytest
@@ -243,6 +246,29 @@ def suppress_filename(terminalreporter: Any, path: Any) -> None:
     """Keep the terminal from printing the name of this file before its next item."""
     if hasattr(terminalreporter, "currentfspath"):
         terminalreporter.currentfspath = path
+
+
+def rootdir_of(config: pytest.Config, args: Sequence[str]) -> Path | None:
+    """The root folder that pytest would find for other arguments; None where that cannot be worked out."""
+    try:
+        from _pytest.config.findpaths import determine_setup  # noqa: PLC0415
+
+        def find(arguments: Sequence[str]) -> Path:
+            given: dict[str, Any] = {
+                "inifile": config.option.inifilename,
+                "override_ini": config.option.override_ini,
+                "args": arguments,
+                "rootdir_cmd_arg": config.option.rootdir,
+                "invocation_dir": config.invocation_params.dir,
+            }
+            known = inspect.signature(determine_setup).parameters
+            return Path(determine_setup(**{name: value for name, value in given.items() if name in known})[0])
+
+        # The same as pytest did, or nothing is known.
+        same = find([str(text) for text in config.invocation_params.args]) == config.rootpath
+        return find(args) if same else None
+    except (ImportError, AttributeError, TypeError):
+        return None
 
 
 def _do_nothing() -> None:

@@ -84,6 +84,9 @@ class Settings:
     sample_timeout_s: float | None = None
     project_dir: Path = Path()
     invocation_dir: Path = Path()
+    system: str = ""
+    """The text of --eval-system, laid over every request without a system message; "" for none."""
+    is_dry_run: bool = False
     subsets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Benchmark -> exactly the subsets to evaluate; empty for all."""
     keyword: str = ""

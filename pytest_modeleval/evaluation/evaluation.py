@@ -44,6 +44,8 @@ class RunOptions:
     monitor: ServerMonitor | None = None
     is_offline: bool = False
     repeats: int = 1
+    system: str = ""
+    """A system prompt for every request that has none; "" for none."""
     invocation: int = 0
     """Which use of the run folder this is, from 1."""
 
@@ -158,6 +160,7 @@ class Evaluation:
             journal=self._journal,
             make_dispatcher=None if options.is_offline else self._dispatcher,
             sample_timeout_s=options.sample_timeout_s,
+            system=options.system,
             stored_outcomes={} if self._is_rescore else dict(self._contents.outcomes),
             skip_reason=self._skip_reason if skip_reason is not None else None,
         )

@@ -102,6 +102,7 @@ class ModelHandle:
         runner, key = self._runner, self._item.key
         if self._seed is None:
             self._seed = seed_of(key)
+        request = with_system(request, runner.system)
         body = encode_body(request, model=runner.model.served, params=self._item.plan.params, seed=self._seed)
         hashed = hashlib.sha256(body)
         digest = hashed.digest()
@@ -128,6 +129,13 @@ class ModelHandle:
         return response
 
 
+def with_system(request: Request, system: str) -> Request:
+    """The request with a system message in front; the same request if it has one, or system is ""."""
+    if not system or any(message.get("role") in ("system", "developer") for message in request.messages):
+        return request
+    return replace(request, messages=[{"role": "system", "content": system}, *request.messages])
+
+
 @dataclass(slots=True)
 class ItemRunner:
     """The engine's Job, see dispatch.engine."""
@@ -139,6 +147,8 @@ class ItemRunner:
     make_dispatcher: Callable[[], Dispatcher] | None
     """Called in the engine's loop. None when no server may be asked (rescoring)."""
     sample_timeout_s: float | None = None
+    system: str = ""
+    """A system prompt for every request that has none; "" for none."""
     stored_outcomes: Mapping[ItemKey, Outcome] = field(default_factory=dict)
     """Earlier outcomes, whose grades are used again instead of grading ahead."""
     fatal: tuple[type[Exception], ...] = (JournalError,)
@@ -183,7 +193,7 @@ class ItemRunner:
         model = ModelHandle(self, item)
         if benchmark.request is not None:
             request = benchmark.request(sample)
-            prompt = prompt_digest(request)
+            prompt = prompt_digest(with_system(request, self.system))
             value: Any = await model.ask(request)
         else:
             assert benchmark.solve is not None

@@ -15,10 +15,13 @@ from pytest_modeleval.collection.sharding import split
 from pytest_modeleval.datasets import Progress, default_cache_dir
 from pytest_modeleval.declaration import declared_benchmark
 from pytest_modeleval.errors import UserError
+from pytest_modeleval.evaluation.planned_items import load_samples
 from pytest_modeleval.pytest_plugin.context import Process, StartItems
 from pytest_modeleval.pytest_plugin.preparation import prepare
 from pytest_modeleval.reports.text_layout import visible
 from pytest_modeleval.runs import lifecycle
+from pytest_modeleval.runs.connection import find_profile
+from pytest_modeleval.runs.dry_run import dry_run_lines, param_notes
 from pytest_modeleval.settings import Settings
 
 # Names of modules that pytest reads whatever they hold.
@@ -43,6 +46,7 @@ class CollectionPlugin:
         )
         # All selected samples; more than this process runs where it is one shard of several.
         self._selected: list[SampleItem] = []
+        self._is_shown = False
 
     def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
         """Without paths from the user, leave out test modules that do not mention this package.
@@ -120,10 +124,38 @@ class CollectionPlugin:
             self._process.reporter.print_once(note)
         if self._selected and not has_own:
             print_line(f"shard {settings.shard} has none of the {len(self._selected):,} selected items")
-        if has_own and not settings.is_collect_only:
+        for note in param_notes(settings.params):
+            self._process.reporter.print_once(note)
+        if has_own and settings.is_dry_run:
+            self._show_requests(session)
+        elif has_own and not settings.is_collect_only:
             self._start_items(
                 prepare(session, settings, self._process, selected=self._selected, known_targets=collector.known)
             )
+
+    def _show_requests(self, session: pytest.Session) -> None:
+        """Print what would be asked, and run nothing. Raises UserError."""
+        items = [item.planned for item in session.items if isinstance(item, SampleItem)]
+        load_samples(items)
+        settings = self._settings
+        profile = find_profile(settings) if settings.rescore_dir is None else None
+        lines = dry_run_lines(
+            items,
+            model=settings.model,
+            profile=profile.params if profile is not None else {},
+            user=settings.params,
+            system=settings.system,
+        )
+        for line in lines:
+            self._process.reporter.print_line(line)
+        session.items[:] = []
+        self._is_shown = True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """A dry run that showed its requests did all that was asked of it, though pytest ran no test."""
+        if self._is_shown and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+            session.exitstatus = pytest.ExitCode.OK
 
 
 class StartLast:

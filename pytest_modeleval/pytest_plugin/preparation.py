@@ -145,6 +145,7 @@ def _evaluation(config: pytest.Config, settings: Settings, share: RunShare) -> E
         is_offline=settings.rescore_dir is not None,
         repeats=settings.most_repeats,
         invocation=share.invocation,
+        system=settings.system,
     )
     return Evaluation(
         model=model,

@@ -11,6 +11,7 @@ import pytest
 from pytest_modeleval._support import redact
 from pytest_modeleval.errors import SettingsError
 from pytest_modeleval.options import is_on_command_line, value_of, values_of
+from pytest_modeleval.pytest_private import rootdir_of
 from pytest_modeleval.settings import (
     Settings,
     Shard,
@@ -40,6 +41,7 @@ def read_settings(config: pytest.Config) -> Settings:
             raise SettingsError(f"{flag}: expected {what}, but {path} does not exist")
         return path
 
+    check_rootdir(config)
     repeats = parse_whole("--eval-repeats", value_of(config, "--eval-repeats") or "1", least=1)
     until_decided = value_of(config, "--eval-repeat-until-decided")
     data_dir = existing("--eval-data", "a folder with dataset rows")
@@ -90,13 +92,69 @@ def read_settings(config: pytest.Config) -> Settings:
         markers=config.getoption("markexpr", "") or "",
         selected=tuple(str(arg) for arg in config.args),
         is_fast_path=parse_fast_path(value_of(config, "--eval-fast-path")),
+        system=_system_prompt(existing("--eval-system", "a file with a system prompt")),
+        is_dry_run=_switch("--eval-dry-run", config),
         subsets=parse_subsets(values_of(config, "--eval-subset")),
         is_on_command_line=is_on_command_line(config),
         is_collect_only=bool(config.getoption("collectonly", False)),
     )
+    if settings.is_dry_run and (config.getoption("tx", None) or hasattr(config, "workerinput")):
+        raise SettingsError("--eval-dry-run works in one process; leave -n out")
     if settings.rescore_dir is None:
         _check_saving(settings, is_distributed=bool(config.getoption("tx", None)) or hasattr(config, "workerinput"))
     return settings
+
+
+PATH_OPTIONS = (
+    *(
+        "--eval-data",
+        "--eval-run",
+        "--eval-rescore",
+        "--eval-gates",
+        "--eval-baseline",
+        "--eval-bless",
+        "--eval-system",
+    ),
+)
+
+
+def check_rootdir(config: pytest.Config) -> None:
+    """Refuse a path of ours that pytest took for a path of tests, which moved the root folder and lost the ini file.
+
+    pytest looks for its root folder before it knows the options of plugins: in `--eval-data DIR` the folder is one more
+    argument. Raises SettingsError with the form to write.
+    """
+    given = list(config.invocation_params.args)
+    others: list[str] = []
+    separate = ""
+    for place, text in enumerate(map(str, given)):
+        if place and str(given[place - 1]) in PATH_OPTIONS:
+            separate = separate or f"{given[place - 1]}={text}"
+        else:
+            others.append(text)
+    if not separate or hasattr(config, "workerinput"):
+        return
+    root = rootdir_of(config, others)
+    if root is not None and root != config.rootpath:
+        raise SettingsError(
+            f"pytest took a path of this command for a path of tests, and its root folder became {config.rootpath} "
+            f"instead of {root}: write {separate}, with an equals sign"
+        )
+
+
+def _system_prompt(path: Path | None) -> str:
+    """The text of --eval-system, without the line end that editors add. Raises SettingsError."""
+    if path is None:
+        return ""
+    try:
+        text = path.read_text(encoding="utf-8").rstrip("\n")
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"--eval-system: expected a text file (UTF-8), but {path} cannot be read: {error}"
+        ) from None
+    if not text.strip():
+        raise SettingsError(f"--eval-system: expected a system prompt, but {path} is empty")
+    return text
 
 
 def _project_dir(rootdir: Path, invocation_dir: Path) -> Path:

@@ -52,6 +52,8 @@ def resume_key(settings: Settings, identity: str) -> str:
         "markers": settings.markers,
         "selected": list(settings.selected),
     }
+    if settings.system:
+        parts["system"] = settings.system
     if settings.subsets:
         parts["subsets"] = {name: sorted(subsets) for name, subsets in settings.subsets.items()}
     # The rest of --model-set says how the model is served. Where that changes the model, its identity differs.
@@ -78,6 +80,12 @@ def open_folder(settings: Settings, connection: Connection) -> tuple[RunFolder, 
         path = find_resumable(runs, key) or new_path(runs, suffix=part)
     found = read_run(path)
     is_known, stored = found is not None, found or {}
+    system = hashlib.sha256(settings.system.encode()).hexdigest() if settings.system else None
+    if is_known and settings.rescore_dir is None and stored.get("system_sha256") != system:
+        raise RunFolderError(
+            f"{path} holds another experiment: another system prompt (--eval-system). Name another folder with "
+            "--eval-run=DIR"
+        )
     facts = {
         "model": model.name,
         "served": model.served,
@@ -93,6 +101,7 @@ def open_folder(settings: Settings, connection: Connection) -> tuple[RunFolder, 
         "limit": str(settings.limit) if settings.limit.rows or settings.limit.fraction else None,
         "repeats": settings.repeats,
         "order_seed": _order_seed(settings, stored),
+        "system_sha256": system,
         "until_decided": settings.until_decided or stored.get("until_decided"),
         "shard": str(settings.shard) if settings.shard is not None else None,
     }

@@ -25,7 +25,7 @@ def places(summary: RunSummary, folder: RunFolder) -> list[tuple[str, str]]:
                 kinds[kind] += count
     lost = [kind.value for kind in (Kind.WRONG, Kind.NO_ANSWER, Kind.TRUNCATED) if kinds[kind]]
     if lost:
-        found.append(("show the lost ones", f"pytest --eval-rescore {path} --eval-only {','.join(lost)} -v"))
+        found.append(("show the lost ones", f"pytest --eval-rescore={path} --eval-only {','.join(lost)} -v"))
     if not summary.is_complete:
         found.append(("go on", "run the same command again: nothing that was answered is asked twice"))
     return found
