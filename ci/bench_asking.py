@@ -1,10 +1,10 @@
-"""What asking costs: CPU per sample of a whole run, slots filled, start, tail and memory, beside a bare client's.
+"""The cost of requests: CPU per sample of a whole run, slots filled, start, tail, memory; compared with a bare client.
 
     python ci/bench_asking.py                     two runs of each, 2,000 and 20,000 samples, 64 in flight, 50 ms
     python ci/bench_asking.py --small 500 --large 2000 --in-flight 16 --latency-ms 20
 
-A server of its own answers choice questions after a fixed time, three quarters of them rightly; a run whose score is
-not exactly that counts for nothing. CPU per sample is marginal, (CPU of the large run - CPU of the small one) / samples
+A server of its own answers choice questions after a fixed time, three quarters of them correctly; a run with any other
+score is refused. CPU per sample is marginal, (CPU of the large run - CPU of the small one) / samples
 between them, so that start-up and the table do not enter. The bare client sends the same prompts through the same
 transport and reads the answers; it does nothing else. Compare the ratio of the two: both are measured in one call,
 while milliseconds depend on the machine.
@@ -38,7 +38,7 @@ KEY = re.compile(rb"\[\[([A-D])\]\]")
 
 
 class Served(asyncio.Protocol):
-    """The server's end of one connection. `book` holds the figures of all."""
+    """The server's end of one connection. `book` counts over all of them."""
 
     def __init__(self, latency_s: float, book: Book) -> None:
         self._latency_s = latency_s
@@ -47,19 +47,19 @@ class Served(asyncio.Protocol):
         self._body = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """See asyncio.Protocol."""
+        """Of asyncio.Protocol."""
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """See asyncio.Protocol."""
+        """Of asyncio.Protocol."""
         self._parser.feed_data(data)
 
     def on_body(self, body: bytes) -> None:
-        """See httptools."""
+        """A callback of httptools."""
         self._body += body
 
     def on_message_complete(self) -> None:
-        """See httptools."""
+        """A callback of httptools."""
         body, self._body = self._body, b""
         if self._parser.get_method() == b"GET":
             self._write(b"application/json", b'{"object":"list","data":[{"id":"bench","object":"model"}]}')
@@ -86,26 +86,26 @@ class Served(asyncio.Protocol):
 
 
 class Book:
-    """Requests in flight over time, as the server sees them."""
+    """Requests in flight over time, at the server."""
 
     def __init__(self) -> None:
         self.forget()
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Reset all counts."""
         self.requests = self._now = 0
         self.first_s = self.last_s = self._at = 0.0
         self.area = 0.0
 
     def begins(self) -> None:
-        """A request has come."""
+        """A request arrived."""
         self._move()
         self.first_s = self.first_s or self._at
         self.requests += 1
         self._now += 1
 
     def ends(self) -> None:
-        """Its answer goes out."""
+        """A response is sent."""
         self._move()
         self.last_s = self._at
         self._now -= 1
@@ -117,7 +117,7 @@ class Book:
 
 
 def serve(latency_s: float, pipe: Connection) -> None:
-    """The server's process: tells its port, then its figures whenever it is asked, until the pipe closes."""
+    """The server's process: sends its port, then its counts on each message, until the pipe closes."""
 
     async def run() -> None:
         book = Book()
@@ -164,10 +164,10 @@ class Discarded:
         self.pieces: list[bytes] = []
 
     def on_head(self, status: int, headers: Mapping[str, str]) -> None:
-        """See client.transport.Receiver."""
+        """Of client.transport.Receiver."""
 
     def on_data(self, piece: bytes) -> None:
-        """See client.transport.Receiver."""
+        """Of client.transport.Receiver."""
         self.pieces.append(piece)
 
     def on_cut(self) -> bool:
@@ -175,7 +175,7 @@ class Discarded:
         return False
 
     def on_end(self) -> None:
-        """See client.transport.Receiver."""
+        """Of client.transport.Receiver."""
 
 
 def bare(url: str, number: int, in_flight: int) -> None:
@@ -212,7 +212,7 @@ def bare(url: str, number: int, in_flight: int) -> None:
 
 
 def measured(command: list[str], folder: Path, number: int, in_flight: int, pipe: Connection) -> dict[str, float]:
-    """Run a client over `number` samples; what it cost and what the server saw."""
+    """Run a client over `number` samples; its cost and the server's counts."""
     pipe.send("forget")
     pipe.recv()
     start_s = time.time()
@@ -243,7 +243,7 @@ def measured(command: list[str], folder: Path, number: int, in_flight: int, pipe
 
 
 def main() -> None:
-    """See the module."""
+    """Run the comparison."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--small", type=int, default=2_000, help="samples of the small runs")
     parser.add_argument("--large", type=int, default=20_000, help="samples of the large runs")

@@ -1,4 +1,4 @@
-"""Small requests beside the benchmark's own: what is served there, is it ready, empty your cache, drop a request.
+"""Small requests that are not part of a benchmark: identify the server, probe it, empty its cache, abort a request.
 
     reply = http_get(f"{root}/v1/models", key=key, timeout_s=10.0, max_bytes=8_000_000)
     reply = http_post(f"{root}/abort_request", {"rid": "", "abort_all": True}, timeout_s=2.0)
@@ -172,7 +172,7 @@ def _by_standard_library(request: _SideRequest) -> HttpReply:
         raise _too_slow(request, is_connected=is_connected) from error
     except (OSError, http.client.HTTPException, ValueError) as error:
         text = str(error).strip() or type(error).__name__
-        # A certificate that is not trusted is somebody, and not one to launch a server beside.
+        # Behind a certificate that is not trusted a program does listen, so no server may be launched there.
         is_somebody = is_connected or isinstance(error, ssl.SSLError)
         raise SideRequestError(text, is_connected=is_somebody) from error
     finally:

@@ -95,19 +95,23 @@ def raise_for_error(found: Mapping[str, Any]) -> None:
     """Raise AttemptFailed if a JSON object that came with status 200 reports a failure."""
     error = found.get("error")
     if _says_something(error):
-        raise _failure_in_body(error_text(found), error.get("code") if isinstance(error, dict) else None)
+        raise _failure_in_body(error_text(found), _dict(error).get("code"))
     if found.get("object") == "error":
         raise _failure_in_body(str(found.get("message")), found.get("code"))
-    base = found.get("base_resp")
-    if isinstance(base, dict) and _number(base.get("status_code")):
-        _raise_for_base_resp(base)
+    if _number(_dict(found.get("base_resp")).get("status_code")):
+        _raise_for_base_resp(found["base_resp"])
     for name in ("error_msg", "error_message", "errorMsg", "errorMessage"):
         if isinstance(found.get(name), str) and found[name].strip():
             raise _failure_in_body(found[name], found.get("error_code") or found.get("code"))
     if "choices" not in found:
-        code = _number(found.get("status_code")) or _number(found.get("code")) or _number(found.get("status"))
-        if code >= 400 or "detail" in found or (code and "message" in found):
-            raise _failure_in_body(str(found.get("message") or found.get("detail") or found), code)
+        _raise_for_status_fields(found)
+
+
+def _raise_for_status_fields(found: Mapping[str, Any]) -> None:
+    """Raise AttemptFailed for an object without choices that has an error code, or FastAPI's `detail`."""
+    code = _number(found.get("status_code")) or _number(found.get("code")) or _number(found.get("status"))
+    if code >= 400 or "detail" in found or (code and "message" in found):
+        raise _failure_in_body(str(found.get("message") or found.get("detail") or found), code)
 
 
 def raise_for_choice(choice: Mapping[str, Any]) -> None:
@@ -150,7 +154,7 @@ def _normalised(reason: object) -> str:
 
 
 def _says_something(error: object) -> bool:
-    """An error of {}, "", false or [] beside a valid answer reports nothing."""
+    """False for {}, "", false and [], which some servers send with a valid answer."""
     if isinstance(error, dict):
         return any(_says_something(entry) for entry in error.values())
     return bool(error)
@@ -178,6 +182,10 @@ def _failure_in_body(text: str, code: object) -> AttemptFailed:
         is_retryable=not is_final,
         is_overload=status in OVERLOAD_STATUSES,
     )
+
+
+def _dict(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _is_about_context(text: str) -> bool:

@@ -16,6 +16,8 @@ from pytest_modeleval.client.failures import (
 from pytest_modeleval.client.reply import MAX_TEXT_CHARS, choice_index, make_reply, split_parts
 from pytest_modeleval.records import JsonObject
 
+_TEXT = (str, type(None))
+
 
 class StreamAccumulator:
     """Collects the deltas of one choice: the one with index 0."""
@@ -104,23 +106,15 @@ class StreamAccumulator:
             raise_for_choice(choice)
         if choice.get("finish_reason") is not None or "native_finish_reason" in choice:
             self._add_reason(choice)
-        delta = choice.get("delta") or {}
-        if not delta and ("message" in choice or "text" in choice):
-            # A last event may repeat the whole message.
-            delta = self._missing_part(choice.get("message") or {"content": choice.get("text")})
+        delta = choice.get("delta") or self._delta_of(choice)
         content = delta.get("content")
         reasoning = delta.get("reasoning_content") or delta.get("reasoning")
         calls = delta.get("tool_calls")
+        if not (isinstance(content, _TEXT) and isinstance(reasoning, _TEXT)):
+            content, reasoning = _join_parts(content, reasoning)
         if content:
-            if not isinstance(content, str):
-                _check_parts(content)
-                content, thinking = split_parts(content)
-                reasoning = reasoning or thinking
             self._take(self._content, content)
         if reasoning:
-            if not isinstance(reasoning, str):
-                _check_parts(reasoning)
-                reasoning = "".join(split_parts(reasoning))
             self._take(self._reasoning, reasoning)
         if calls:
             if self._calls is None:
@@ -140,8 +134,11 @@ class StreamAccumulator:
                 # A failure stays one, whatever is sent after it.
                 self._finish_reason = str(reason)
 
-    def _missing_part(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The part of a whole message that is not there yet."""
+    def _delta_of(self, choice: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A delta in another shape: `message` or `text`. A last event may repeat the whole message."""
+        if "message" not in choice and "text" not in choice:
+            return {}
+        message: Mapping[str, Any] = choice.get("message") or {"content": choice.get("text")}
         if not self._size:
             return message
         content, _ = split_parts(message.get("content"))
@@ -160,6 +157,11 @@ class StreamAccumulator:
             raise too_large_error(f"the reply is longer than {MAX_TEXT_CHARS} characters")
 
 
-def _check_parts(value: object) -> None:
-    if not isinstance(value, list | dict):
-        raise bad_response_error(f"expected text in a streamed event, found {type(value).__name__}", "malformed_event")
+def _join_parts(content: Any, reasoning: Any) -> tuple[str, str]:
+    """Content and reasoning as texts; parts of thinking in the content are reasoning."""
+    for value in (content, reasoning):
+        if value and not isinstance(value, str | list | dict):
+            name = type(value).__name__
+            raise bad_response_error(f"expected text in a streamed event, found {name}", "malformed_event")
+    text, thinking = split_parts(content or None)
+    return text, "".join(split_parts(reasoning or None)) or thinking

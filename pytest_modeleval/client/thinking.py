@@ -71,6 +71,7 @@ _TAG = re.compile(
 _HINT = re.compile(
     r"[<\[◁][|/]?+\s{0,4}+(?=[tslmercTSLMERC])(?i:think|thought|seed:|longcat_|mm:|start|end|channel|return|call)"
 )
+_FIRST_CHARACTERS = "<[◁"
 _WINDOW = 128 * 1024
 _MAX_TAG_CHARS = 512
 _QUOTES = {"`": "`", '"': '"', "'": "'", "“": "”", "‘": "’"}
@@ -96,7 +97,7 @@ def split_thinking(content: str | None, reasoning_content: str | None) -> Split:
     """
     content = content or ""
     reasoning = reasoning_content or ""
-    if "<" not in content and "[" not in content and "◁" not in content:
+    if not any(mark in content for mark in _FIRST_CHARACTERS):
         return Split(content, reasoning, is_open=False)
     pieces, answer_from, is_open = _pieces(content)
     if len(pieces) == 1 and not pieces[0][1]:
@@ -105,8 +106,7 @@ def split_thinking(content: str | None, reasoning_content: str | None) -> Split:
     inline = "".join(
         piece for position, (piece, is_thinking) in enumerate(pieces) if is_thinking or position < answer_from
     )
-    both = f"{reasoning}\n{inline}" if reasoning and inline else reasoning or inline
-    return Split(answer, both, is_open)
+    return Split(answer, "\n".join(filter(None, (reasoning, inline))), is_open)
 
 
 def _pieces(content: str) -> tuple[list[tuple[str, bool]], int, bool]:

@@ -85,9 +85,7 @@ class Balancer:
         if warm:
             # Several homes are equally warm, so a large group may as well be spread evenly over them.
             return self._take(self._emptiest(warm))
-        number = self._emptiest([number for number in reachable if number not in homes] or reachable)
-        if self._all[number].in_flight >= full:
-            number = self._emptiest(reachable)
+        number = self._new_home(reachable, homes, full)
         if prefix is not None and number not in homes:
             homes.append(number)
         return self._take(number)
@@ -113,6 +111,11 @@ class Balancer:
     def loads(self) -> tuple[Load, ...]:
         """Every replica at this moment."""
         return tuple(Load(replica.in_flight, replica.chosen, replica.is_reachable) for replica in self._all)
+
+    def _new_home(self, reachable: Sequence[int], homes: Sequence[int], full: int) -> int:
+        """The emptiest replica that is no home yet; if it is full, the emptiest of all."""
+        number = self._emptiest([number for number in reachable if number not in homes] or reachable)
+        return number if self._all[number].in_flight < full else self._emptiest(reachable)
 
     def _emptiest(self, numbers: Sequence[int]) -> int:
         """Fewest requests now, then fewest ever, so that short groups alternate."""

@@ -25,7 +25,7 @@ _log = logging.getLogger("pytest_modeleval.dispatch")
 
 
 class ServerMonitor(Protocol):
-    """Watches servers of ours, and is told which of them send data."""
+    """Watches servers that we started; learns from `touch` which of them send data."""
 
     def states(self) -> Sequence[str]:
         """Of every replica: "up", "restarting", otherwise why it is gone for good. Called often."""

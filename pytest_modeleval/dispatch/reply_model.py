@@ -17,11 +17,10 @@ class ReplyModel:
     reply decides which name belongs to the run, and every reply with another one is a failure.
     """
 
-    __slots__ = ("_accepted", "_first", "_requested")
+    __slots__ = ("_accepted", "_first")
 
     def __init__(self, requested: str, other_names: Iterable[str] = ()) -> None:
         """requested: the name in every request. other_names: further names of the same model."""
-        self._requested = requested
         self._accepted = {_short(name) for name in (requested, *other_names)}
         self._first: str | None = None
 

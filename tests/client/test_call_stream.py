@@ -210,7 +210,7 @@ def collected(events: Iterator[Event]) -> list[Call]:
 def test_every_style_gives_the_same_calls(style: Style, calls: list[Call]) -> None:
     """Names, arguments and order are those that the model wrote, for parallel calls of one function too."""
     if style in (index_zero_without_ids, index_null):
-        # Without index and id, the same call once more cannot be told from the same call repeated.
+        # Without index and id, the same call once more looks like the same call repeated.
         assume(all(one != two for one, two in pairwise(calls)))
     assert collected(style(calls)) == calls
 

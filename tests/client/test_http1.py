@@ -1,4 +1,4 @@
-"""The transport of our own, over real sockets against a server that answers with the bytes it is told to."""
+"""The default transport, over real sockets against a server that answers with scripted bytes."""
 
 from __future__ import annotations
 
@@ -174,14 +174,14 @@ def test_status_and_header_fields_come_first() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(1, 200), max_size=12), st.binary(min_size=1, max_size=300))
-def test_where_the_pieces_end_does_not_matter(cuts: list[int], body: bytes) -> None:
-    """Any cutting of the same bytes gives the same answer."""
+def test_the_borders_of_pieces_do_not_matter(cuts: list[int], body: bytes) -> None:
+    """The same bytes give the same response, however they are cut."""
     whole = OK + CHUNKED + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
     edges = sorted({0, len(whole), *(cut for cut in cuts if cut < len(whole))})
     assert _ask(*(whole[start:end] for start, end in pairwise(edges))).body == body
 
 
-def test_a_connection_is_used_again_unless_the_server_says_no() -> None:
+def test_a_connection_is_used_again_unless_the_server_forbids_it() -> None:
     """Five requests: two share a connection, the next three each need their own."""
     answers: list[list[bytes | None]] = [
         [OK + b"Content-Length: 1\r\n\r\na"],
@@ -237,8 +237,8 @@ def test_a_kept_connection_that_ends_without_an_answer_is_no_failure() -> None:
 
 
 @pytest.mark.parametrize("second", [[None], [OK + b"Content-Length: 5\r\n\r\nha", None]], ids=["new", "begun"])
-def test_what_fails_once_more_or_halfway_is_a_failure(second: list[bytes | None]) -> None:
-    """On a new connection, and where some of the answer came, a closed connection is a failed attempt."""
+def test_a_new_or_half_read_connection_that_closes_is_a_failure(second: list[bytes | None]) -> None:
+    """Only a kept connection that gave no byte is replaced silently."""
     taken = Taken()
 
     async def act(transport: Http1Transport, server: Server) -> None:
@@ -271,7 +271,7 @@ def test_broken_answers_are_failures_of_the_connection(answer: list[bytes | None
     assert (failure.kind, failure.cause, failure.is_retryable) == (Kind.SERVER_ERROR, "connection_lost", True)
 
 
-def test_what_the_receiver_raises_ends_the_exchange() -> None:
+def test_an_exception_of_the_receiver_ends_the_exchange() -> None:
     """It comes out as it is, and the connection is closed."""
 
     class Fussy(Taken):
@@ -287,7 +287,7 @@ def test_what_the_receiver_raises_ends_the_exchange() -> None:
 
 
 def test_a_cancelled_request_closes_its_connection() -> None:
-    """That is how a server learns that nobody waits."""
+    """That is how the server learns to stop."""
 
     async def act(transport: Http1Transport, server: Server) -> None:
         task = asyncio.ensure_future(post(transport, server.url, b"{}", {}, Taken()))
@@ -315,8 +315,8 @@ def test_a_key_that_would_break_the_head_is_refused_without_being_shown(value: s
     assert server.connections == 0
 
 
-def test_nobody_listens() -> None:
-    """A refused connection is a failure that can be tried again."""
+def test_a_refused_connection_can_be_tried_again() -> None:
+    """No program listens there; it may be starting."""
 
     async def act(transport: Http1Transport, server: Server) -> None:
         await server.__aexit__()
@@ -360,12 +360,12 @@ def test_behind_a_proxy_httpx_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(transport_for(["http://127.0.0.1:8000/v1"]), Http1Transport)
 
 
-def test_an_answer_ends_once_and_its_connection_is_free_by_then() -> None:
-    """What asks again from within `end` goes out on the same connection, at once, and gets its own answer."""
+def test_a_connection_is_free_when_its_response_ends() -> None:
+    """A request sent from within `on_end` uses the same connection at once, and gets its own response."""
     second = Taken()
 
     class First(Taken):
-        """Asks once more where its own answer ends."""
+        """Sends another request when its own response ends."""
 
         def on_end(self) -> None:
             """Send the second request."""
@@ -391,8 +391,8 @@ def test_an_answer_ends_once_and_its_connection_is_free_by_then() -> None:
     assert server.connections == 1
 
 
-def test_what_follows_an_answer_unasked_reaches_nobody() -> None:
-    """A server that says more than one answer is not asked again on that connection, and nobody gets what it said."""
+def test_data_after_a_response_reaches_no_request() -> None:
+    """A connection on which more than one response came is not used again, and the surplus is discarded."""
     taken, other = Taken(), Taken()
 
     async def act(transport: Http1Transport, server: Server) -> None:

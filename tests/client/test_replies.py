@@ -88,7 +88,7 @@ def test_a_failure_stays_one_whatever_follows() -> None:
 
 
 def test_the_native_finish_reason_counts_where_it_says_more() -> None:
-    """OpenRouter: stop beside the provider's own word for a failure or a cut."""
+    """OpenRouter: stop, with the provider's own word for a failure or a cut."""
     native = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop", "native_finish_reason": "MAX_TOKENS"}]}
     assert read(delta(content="A"), native).is_truncated
     native["choices"][0]["native_finish_reason"] = "error"
@@ -273,7 +273,7 @@ def test_message_and_text_are_read_for_delta() -> None:
 
 
 def test_other_choices_are_not_mixed_in() -> None:
-    """Choice 1, in events of its own or beside choice 0, is not part of the answer."""
+    """Choice 1, in events of its own or next to choice 0, is not part of the answer."""
 
     def of(index: Any, text: str) -> dict[str, Any]:
         return {"index": index, "delta": {"content": text}, "finish_reason": None}

@@ -128,7 +128,7 @@ class Answers:
 
 
 def test_a_response_to_another_request_is_refused() -> None:
-    """The id that the server repeats tells; the request is sent again, and its own reply counts."""
+    """Its id is another one; the request is sent again, and its own reply counts."""
     failures: list[str] = []
 
     async def run() -> JsonObject:
