@@ -116,6 +116,11 @@ class Engine:
         with self._changed:
             return index in self._results
 
+    @property
+    def waiting_results(self) -> int:
+        """Results that have not been taken."""
+        return len(self._results)
+
     def close(self) -> None:
         """Cancel the remaining work and wait for its end, at most CLOSE_S seconds. Safe to call twice."""
         with self._changed:

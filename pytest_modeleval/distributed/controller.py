@@ -11,6 +11,7 @@ from pytest_modeleval.distributed.scheduling import AHEAD, BatchScheduling, work
 from pytest_modeleval.distributed.worker_channel import GRADING, INPUT, MISTAKE, NOTES, STOPPED, WorkerFiles, share_of
 from pytest_modeleval.errors import UserError
 from pytest_modeleval.evaluation.summary import merge_plans
+from pytest_modeleval.pytest_plugin.display import RequestCounters
 from pytest_modeleval.pytest_plugin.item_reports import ATTRIBUTE
 from pytest_modeleval.pytest_plugin.run_controller import RunController
 from pytest_modeleval.reports.text_layout import visible
@@ -107,7 +108,7 @@ class Controller:
             opened.item_filter = self._controller.make_filter(
                 on_closed=lambda closed: early_stopping.publish_closed(folder.path, closed)
             )
-            self._controller.begin(totals, lambda: (None, opened.tokens))
+            self._controller.begin(totals, lambda: RequestCounters(None, opened.tokens))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self) -> Generator[None, Any, Any]:

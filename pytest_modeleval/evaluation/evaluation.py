@@ -236,6 +236,11 @@ class Evaluation:
         return dispatcher.counters if dispatcher is not None else Counters()
 
     @property
+    def answered_ahead(self) -> int:
+        """Items that are answered and whose test has not run."""
+        return self._engine.waiting_results if self._engine is not None else 0
+
+    @property
     def in_flight(self) -> int:
         """Requests that the server is answering now."""
         dispatcher = self._site.dispatcher if self._site is not None else None

@@ -33,6 +33,18 @@ class Tally:
             self.credit[benchmark] = self.credit.get(benchmark, 0.0) + value
 
 
+@dataclass(frozen=True, slots=True)
+class RequestCounters:
+    """How far asking is, for the live line."""
+
+    in_flight: int | None
+    """Requests under way; None where it is not known."""
+    tokens: int
+    """Completion tokens so far."""
+    answered_ahead: int = 0
+    """Items that are answered and whose test has not run."""
+
+
 class StatusLine:
     """One line at the bottom of a terminal, replaced again and again while a server starts. Elsewhere: nothing."""
 
@@ -72,7 +84,7 @@ class Display:
         tally: Tally,
         totals: Mapping[str, int],
         reused: Mapping[str, int],
-        figures: Callable[[], tuple[int | None, int]],
+        figures: Callable[[], RequestCounters],
     ) -> None:
         self._config = config
         self._tally = tally
@@ -106,7 +118,8 @@ class Display:
 
     def _states(self, now: float) -> list[BenchmarkProgress]:
         """What was begun, and from the first second on the benchmark whose turn it is."""
-        in_flight, tokens = self._figures()
+        counters = self._figures()
+        tokens = counters.tokens
         states: list[BenchmarkProgress] = []
         for name, total in self._totals.items():
             done = sum(self._tally.counts.get((name, kind), 0) for kind in Kind)
@@ -125,7 +138,8 @@ class Display:
                     score=credit / graded if graded else None,
                     half_width=(high - low) / 2 if graded else None,
                     # The engine counts over all benchmarks; the one whose turn it is has nearly all of them.
-                    in_flight=in_flight or 0 if is_turn else 0,
+                    in_flight=counters.in_flight if is_turn else 0,
+                    ahead=min(counters.answered_ahead, total - done) if is_turn else 0,
                     tokens_per_s=tokens / (now - self._start_s) if is_turn and tokens and now > self._start_s else None,
                     errors=done - graded,
                     elapsed_s=now - started,

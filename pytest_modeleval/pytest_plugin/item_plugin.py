@@ -50,7 +50,8 @@ class ItemPlugin:
         if not isinstance(item, SampleItem):
             return (yield)
         context = self._context
-        context.reporter.suppress_filename(item.path)
+        # The path as pytest makes it of the id: that of a shipped benchmark leads out of the project.
+        context.reporter.suppress_filename(item.config.rootpath / item.nodeid.partition("::")[0])
         self.fetch(item)
         try:
             return (yield)

@@ -11,6 +11,7 @@ import pytest
 from pytest_modeleval.collection.items import SampleItem
 from pytest_modeleval.evaluation.evaluation import Evaluation
 from pytest_modeleval.pytest_plugin.context import RunShare
+from pytest_modeleval.pytest_plugin.display import RequestCounters
 from pytest_modeleval.pytest_plugin.run_controller import RunController
 from pytest_modeleval.runs import lifecycle
 from pytest_modeleval.runs.early_stopping import AHEAD, ItemFilter
@@ -41,6 +42,10 @@ class LocalReporter:
 
     def stop(self, reason: str) -> None:
         self._controller.stop(reason)
+
+
+def _counters(evaluation: Evaluation) -> RequestCounters:
+    return RequestCounters(evaluation.in_flight, evaluation.figures.completion_tokens, evaluation.answered_ahead)
 
 
 class LocalFeed:
@@ -109,7 +114,7 @@ class LocalProcess:
             name = item.planned.key.benchmark
             totals[name] = totals.get(name, 0) + 1
         self._controller.open().note_invocation(facts)
-        self._controller.begin(totals, lambda: (evaluation.in_flight, evaluation.figures.completion_tokens))
+        self._controller.begin(totals, lambda: _counters(evaluation))
 
     def refuse(self, session: pytest.Session, message: str) -> None:
         raise pytest.UsageError(message) from None

@@ -16,7 +16,7 @@ from pytest_modeleval.pytest_plugin.item_reports import ATTRIBUTE, status_of
 from pytest_modeleval.pytest_plugin.terminal import Counters, Terminal
 from pytest_modeleval.pytest_plugin.termination import TerminationSignal
 from pytest_modeleval.records import STOPPED_CAUSES, ItemKey
-from pytest_modeleval.reports.text_layout import visible
+from pytest_modeleval.reports.text_layout import counted, visible
 from pytest_modeleval.results import GateVerdict, RunSummary
 from pytest_modeleval.runs import lifecycle
 from pytest_modeleval.runs.connection import find_profile
@@ -83,8 +83,8 @@ class RunController:
         model = run.connection.model
         at = f" at {', '.join(model.urls)}" if model.urls else " (stored run)"
         self.terminal.print_line(
-            f"modeleval: {sum(totals.values()):,} samples for {model.name}{at}, {run.connection.in_flight} in flight, "
-            f"run folder {shown_path(run.folder.path)}"
+            f"modeleval: {counted(sum(totals.values()), 'sample')} for {model.name}{at}, "
+            f"{run.connection.in_flight} in flight, run folder {shown_path(run.folder.path)}"
         )
         if damage := run.folder.reader.contents.damage_note():
             self.terminal.print_line(f"warning: {damage}")

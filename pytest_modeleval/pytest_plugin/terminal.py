@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from pytest_modeleval.pytest_plugin.display import Display, StatusLine, Tally
+from pytest_modeleval.pytest_plugin.display import Display, RequestCounters, StatusLine, Tally
 from pytest_modeleval.pytest_private import suppress_filename
 from pytest_modeleval.reports.text_layout import visible
 
-Counters = Callable[[], tuple[int | None, int]]
+Counters = Callable[[], RequestCounters]
 
 
 class Terminal:
@@ -22,6 +22,7 @@ class Terminal:
         self._config = config
         self._status_line = StatusLine(config)
         self._display: Display | None = None
+        self._has_printed = False
 
     def print_line(self, text: str) -> None:
         """Print a line for the user, above whatever is live. Control characters in it are made visible."""
@@ -30,6 +31,10 @@ class Terminal:
         reporter = self._reporter
         if reporter is not None:
             reporter.ensure_newline()
+            if not self._has_printed and self._config.pluginmanager.hasplugin("dsession") and reporter.isatty:
+                # Behind the line that xdist rewrites while its workers start.
+                reporter.write_line("")
+            self._has_printed = True
             reporter.write_line(visible(text))
 
     def show_status(self, text: str) -> bool:

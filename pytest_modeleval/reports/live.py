@@ -21,7 +21,9 @@ class BenchmarkProgress:
 
     done, total: items (samples x repeats) that have ended, with a verdict or without; that are planned.
     score, half_width: running score and half of its 95 % interval, from 0 to 1; None while there is none.
-    in_flight: requests under way. tokens_per_s: completion tokens, None if not known. errors: items without a verdict.
+    ahead: items that are answered and whose test has not run: tests run in order, answers come in any.
+    in_flight: requests under way, None if not known.
+    tokens_per_s: completion tokens, None if not known. errors: items without a verdict.
     elapsed_s: since the first request of this benchmark in this process. reused: how many of done were answered by an
     earlier run; they cost no time, so that the rate leaves them out.
     """
@@ -31,21 +33,27 @@ class BenchmarkProgress:
     total: int
     score: float | None = None
     half_width: float | None = None
-    in_flight: int = 0
+    in_flight: int | None = 0
     tokens_per_s: float | None = None
     errors: int = 0
     elapsed_s: float = 0.0
     reused: int = 0
+    ahead: int = 0
+
+    @property
+    def answered(self) -> int:
+        """Items with an answer, whether or not their test has run."""
+        return self.done + self.ahead
 
     @property
     def left_s(self) -> float | None:
         """Seconds still to go at the present rate; None before anything was answered, 0 at the end."""
         if self.done >= self.total:
             return 0.0
-        answered = self.done - self.reused
+        answered = self.answered - self.reused
         if answered <= 0 or self.elapsed_s <= 0:
             return None
-        return (self.total - self.done) * self.elapsed_s / answered
+        return max(0, self.total - self.answered) * self.elapsed_s / answered
 
 
 # The terminal must be higher than the block: what scrolled away could not be erased.
@@ -70,7 +78,7 @@ def live_lines(states: Sequence[BenchmarkProgress], *, width: int) -> list[str]:
     else:
         lines = _with_short_names(rows, _NARROWER[-1], width)
     if hidden := states[len(shown) :]:
-        done, total = sum(state.done for state in hidden), sum(state.total for state in hidden)
+        done, total = sum(state.answered for state in hidden), sum(state.total for state in hidden)
         lines.append(f"... and {len(hidden)} more benchmarks: {done}/{total}")
     return [shorten(line, width) for line in lines]
 
@@ -83,9 +91,9 @@ def log_line(states: Sequence[BenchmarkProgress], *, width: int | None = None) -
     whole = _total(states)
     rates = [state.tokens_per_s for state in states if state.tokens_per_s is not None]
     parts = [
-        f"{whole.done}/{whole.total}" + (f" ({_percent(whole)})" if whole.total else ""),
+        f"{whole.answered}/{whole.total}" + (f" ({_percent(whole)})" if whole.total else ""),
         *_log_scores([state for state in states if state.done or state.in_flight]),
-        f"{whole.in_flight} in flight",
+        f"{whole.in_flight} in flight" if whole.in_flight is not None else "",
         f"{sum(rates):.0f} tokens/s" if rates else "",
         f"{whole.errors} errors" if whole.errors != 1 else "1 error",
         _time_left(whole),
@@ -100,7 +108,8 @@ def _total(states: Sequence[BenchmarkProgress]) -> BenchmarkProgress:
         benchmark="",
         done=sum(state.done for state in states),
         total=sum(state.total for state in states),
-        in_flight=sum(state.in_flight for state in states),
+        in_flight=None if any(state.in_flight is None for state in states) else sum(s.in_flight or 0 for s in states),
+        ahead=sum(state.ahead for state in states),
         errors=sum(state.errors for state in states),
         elapsed_s=max((state.elapsed_s for state in states), default=0.0),
         reused=sum(state.reused for state in states),
@@ -165,11 +174,11 @@ _LEFT_ALIGNED = ("name", "half_width")
 def _fields(state: BenchmarkProgress) -> dict[str, str]:
     return {
         "name": _name(state),
-        "done": f"{state.done}/{state.total}",
+        "done": f"{state.answered}/{state.total}",
         "percent": _percent(state),
         "score": f"{state.score:.3f}" if state.score is not None else "",
         "half_width": f"±{state.half_width:.3f}" if state.half_width is not None else "",
-        "in_flight": f"{state.in_flight} in flight",
+        "in_flight": "" if state.in_flight is None else f"{state.in_flight} in flight",
         "tokens": f"{state.tokens_per_s:.0f} tok/s" if state.tokens_per_s is not None else "",
         "errors": "" if not state.errors else "1 error" if state.errors == 1 else f"{state.errors} errors",
         "left": _time_left(state),
@@ -199,7 +208,7 @@ def _name(state: BenchmarkProgress) -> str:
 
 def _percent(state: BenchmarkProgress) -> str:
     # Rounded down: 100 % is said when nothing is left.
-    return f"{state.done * 100 // state.total} %" if state.total > 0 else ""
+    return f"{state.answered * 100 // state.total} %" if state.total > 0 else ""
 
 
 def _score(state: BenchmarkProgress, sign: str) -> str:

@@ -114,6 +114,13 @@ def test_time_left_is_never_negative_and_never_divides_by_zero(state: BenchmarkP
         assert left >= 0
 
 
+def test_answers_count_before_their_tests_have_run() -> None:
+    """One slow first answer does not hold the line at 0: what is answered counts, in the time left too."""
+    state = BenchmarkProgress(benchmark="b", done=0, total=30, ahead=10, in_flight=None, elapsed_s=10.0)
+    assert live_lines([state], width=80) == ["b  10/30  33 %  0:20 left"]
+    assert log_line([state]) == "modeleval: 10/30 (33 %), 0 errors, 0:20 left"
+
+
 def test_reused_answers_do_not_speed_up_the_rate() -> None:
     """100 answers taken over from an earlier run and 10 new ones in 10 s: one a second, 90 s to go."""
     assert BenchmarkProgress(benchmark="b", done=110, total=200, reused=100, elapsed_s=10.0).left_s == pytest.approx(90)
