@@ -26,9 +26,11 @@ def start(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         _start_worker(config, settings)
         return
+    from pytest_modeleval.pytest_plugin.mass_failures import MassFailures  # noqa: PLC0415
     from pytest_modeleval.pytest_plugin.run_controller import RunController  # noqa: PLC0415
 
     controller = RunController(config, settings)
+    config.pluginmanager.register(MassFailures(), "modeleval-mass-failures")
     config.pluginmanager.register(controller, "modeleval-run-controller")
     if is_distributed(config):
         from pytest_modeleval.distributed.controller import Controller  # noqa: PLC0415 - only where xdist runs
