@@ -82,9 +82,11 @@ class RunController:
         self._has_begun = True
         model = run.connection.model
         at = f" at {', '.join(model.urls)}" if model.urls else " (stored run)"
+        # A stored run sends no request.
+        asking = f"{run.connection.in_flight} in flight, " if model.urls else ""
         self.terminal.print_line(
             f"modeleval: {counted(sum(totals.values()), 'sample')} for {model.name}{at}, "
-            f"{run.connection.in_flight} in flight, run folder {shown_path(run.folder.path)}"
+            f"{asking}run folder {shown_path(run.folder.path)}"
         )
         if damage := run.folder.reader.contents.damage_note():
             self.terminal.print_line(f"warning: {damage}")

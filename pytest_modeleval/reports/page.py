@@ -90,8 +90,12 @@ def _replies(summary: RunSummary, selection: Selection) -> dict[tuple[str, str],
         for score in entry.subsets:
             if score.is_suspicious:
                 views = selection.samples_of(entry.benchmark, score.subset)
-                found[entry.benchmark, score.subset] = [view.content for view in views if view.kind.is_verdict]
+                found[entry.benchmark, score.subset] = [_raw_reply(view) for view in views if view.kind.is_verdict]
     return found
+
+
+def _raw_reply(view: SampleView) -> str:
+    return "\n".join(filter(None, [view.content, *map(transcript.call_text, view.tool_calls)]))
 
 
 def _policy(css: str) -> str:

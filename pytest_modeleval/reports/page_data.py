@@ -155,12 +155,27 @@ def run_sections(run: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]
     if not isinstance(invocations, Sequence):
         invocations = ()
     last = invocations[-1] if invocations else {}
-    asked = ("params", "limit", "repeats", "in_flight", "only")
+    asked = (
+        "params",
+        "profile_params",
+        "user_params",
+        "model_set",
+        "tool_calls",
+        "context_tokens",
+        "limit",
+        "repeats",
+        "shard",
+        "in_flight",
+        "only",
+    )
     server = ("model", "server", "identity", "profile")
     used = {*asked, *server, "benchmarks", "invocations", *_SHORT_KEYS}
     other = {"runs of this folder": len(invocations)} if len(invocations) > 1 else {}
+    served = run.get("server")
+    if isinstance(served, Mapping) and served.get("identity") == run.get("identity"):
+        served = {key: value for key, value in served.items() if key != "identity"}
     known = {
-        "Model and server": {key: run[key] for key in server if key in run},
+        "Model and server": {key: served if key == "server" else run[key] for key in server if key in run},
         "What was asked": {key: run[key] for key in asked if key in run},
         "Benchmarks and data": run.get("benchmarks") or {},
         "Command and versions": last if isinstance(last, Mapping) else {},

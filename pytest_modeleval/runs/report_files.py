@@ -30,11 +30,18 @@ def write_report(folder: RunFolder, summary: RunSummary) -> Path:
     chosen = select_samples(views(contents, set()), MAX_SHOWN)
     shown = {view.key for group in chosen.groups.values() for view in group}
     page = report_page(
-        summary, run=folder.run, samples=views(contents, shown), title=f"{summary.model}: {folder.path.name}"
+        summary, run=folder.run, samples=views(contents, shown), title=page_title(summary, folder.path.name)
     )
     path = folder.path / REPORT_FILE
     atomic_write(path, page.encode())
     return path
+
+
+def page_title(summary: RunSummary, run_name: str) -> str:
+    """What was evaluated, and which run it was: "gsm8k, mmlu and 3 more on MiniMax-M2 (2026-11-24T08-04-05Z)"."""
+    names = [entry.benchmark for entry in summary.benchmarks]
+    listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return f"{listed} on {summary.model} ({run_name})" if names else f"{summary.model} ({run_name})"
 
 
 def write_for_github(summary: RunSummary) -> list[str]:
