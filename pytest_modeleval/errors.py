@@ -1,7 +1,7 @@
 """The exceptions of pytest-modeleval.
 
     ModelEvalError
-     ├─ UserError           something the user can mend; shown without a traceback, exit status 4
+     ├─ UserError           something the user can fix; shown without a traceback, exit status 4
      │   ├─ SettingsError     an option, ini key, environment variable, profile or gates file
      │   ├─ DataError         a data file or row: missing, corrupt, wrong field
      │   ├─ DeclarationError  a benchmark page: a wrong argument of the decorator, a wrong result of its functions
@@ -10,7 +10,7 @@
      │   └─ RunFolderError    the run folder cannot be written, is in use, or belongs to another experiment
      ├─ AttemptFailed         one request went wrong; the dispatcher decides whether to try again
      ├─ Ungraded              a sample ends without a verdict, and why
-     └─ EngineStopped         asking was stopped; whoever still waits gets this
+     └─ EngineStopped         asking was stopped; raised to every waiting item
 
 Messages say what was expected, what was found, where, and what to do next. No message carries an API key.
 """
@@ -29,7 +29,7 @@ class ModelEvalError(Exception):
 
 
 class UserError(ModelEvalError):
-    """Something the user can mend. Raised before the first request; nothing is lost."""
+    """Something the user can fix. Raised before the first request; nothing is lost."""
 
 
 class SettingsError(UserError):

@@ -127,11 +127,11 @@ class TextDialect:
 
     def results(self, response: Response, calls: Sequence[Call], results: Sequence[str]) -> list[Message]:
         """See Dialect."""
-        told = [
-            {"call": call.name, "arguments": _told(call.arguments), "result": result}
+        results_text = [
+            {"call": call.name, "arguments": _as_text(call.arguments), "result": result}
             for call, result in zip(calls, results, strict=True)
         ]
-        return [{"role": "user", "content": json.dumps(told)}]
+        return [{"role": "user", "content": json.dumps(results_text)}]
 
 
 def _sent_back(call: ToolCall, place: int) -> Message:
@@ -143,5 +143,5 @@ def _id(given: str, place: int) -> str:
     return given or f"call_{place}"
 
 
-def _told(arguments: Mapping[Any, Any]) -> Any:
+def _as_text(arguments: Mapping[Any, Any]) -> Any:
     return json.loads(json.dumps({str(name): value for name, value in arguments.items()}, default=str))

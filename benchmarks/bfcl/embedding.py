@@ -87,7 +87,7 @@ class Embedder:
         self._client: httpx.Client | None = None
 
     async def vectors(self, texts: Sequence[str], model: Model) -> list[list[float]]:
-        """One vector for each text, in order. Raises Ungraded if they cannot be had."""
+        """One vector for each text, in order. Raises Ungraded if the endpoint does not return them."""
         for text in dict.fromkeys(texts):
             if text not in self._known:
                 given = {"model": self._choice.model, "text": text}

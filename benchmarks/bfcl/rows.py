@@ -80,7 +80,7 @@ def to_sample(row: Row) -> Sample:
     if category is None:
         raise DataError(f"expected a category of BFCL V4, found {row.subset!r}, in {row.where}")
     if category.name == WEB_CORPUS and (corpus := read_web_config().corpus) is not None:
-        # Samples are made before the first request: what is wrong with the documents is told now.
+        # Samples are made before the first request: faults of the documents are reported now.
         index_of(corpus)
     turns = row["question"]
     if not isinstance(turns, list) or not all(isinstance(turn, list) for turn in turns):

@@ -37,7 +37,7 @@ class CpuLimitExceeded(Exception):
 class Session:
     """The simulated APIs of one conversation. Use as an async context manager.
 
-    Where the process that it shares ends, it is told to a new one what was called so far: the APIs are deterministic.
+    Where the process that it shares ends, the calls so far are repeated in a new one: the APIs are deterministic.
     One that a conversation ends itself has that conversation alone, next time.
     """
 
@@ -159,7 +159,7 @@ class Simulations:
             self._preparing = asyncio.create_task(self._prepare())
 
     async def place(self, *, is_alone: bool) -> tuple[Process, int]:
-        """A process with room for one more conversation, and its number there. Raises Ungraded if none can be had."""
+        """A process with room for one more conversation, and its number there. Raises Ungraded if none starts."""
         process = None if is_alone else self._roomy()
         if process is None:
             async with self._lock:

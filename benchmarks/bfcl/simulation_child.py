@@ -5,7 +5,7 @@ first process compiles the official classes once and then waits; for every socke
 that serves it. None of those has an environment, files to write or, where the kernel allows it, a network.
 
 There are two kinds. One that is shared ("s") holds many conversations, each with classes, instances and state of its
-own; it ends at once when a message takes more than SHARED_CPU_S of processor time or memory runs out, and whoever asked
+own; it ends at once when a message takes more than SHARED_CPU_S of processor time or memory runs out, and the caller
 takes the conversations elsewhere. One that is alone ("a") holds a single one and may take CPU_S altogether.
 
 What arrives are JSON lines, each with the number of its conversation as "id"; they are worked on in order, and each but
@@ -115,12 +115,12 @@ def _answered(conversations: dict[int, Conversation], message: dict[str, Any], c
     except MemoryError:
         # The process ends: what the others have here can be made again elsewhere.
         raise
-    except Exception as error:  # noqa: BLE001 - told to whoever asked, who leaves the sample ungraded
+    except Exception as error:  # noqa: BLE001 - sent to the caller, which leaves the sample ungraded
         return {"error": f"{type(error).__name__}: {error}"}
 
 
 def confine() -> None:
-    """Limits of all conversations: memory, no written files, no network if that can be had."""
+    """Limits of all conversations: memory, no written files, no network where the kernel allows that."""
     os.chdir("/")
     with contextlib.suppress(ImportError, OSError, AttributeError):
         import ctypes  # noqa: PLC0415 - absent on some builds

@@ -60,7 +60,7 @@ class OfficialCode(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(self._codes[module.__name__], vars(module))  # noqa: S102 - the pinned wheel's, as an import would
 
     def classes(self, names: Sequence[str]) -> dict[str, type]:
-        """Classes whose modules nobody else holds. Raises KeyError or ImportError for one that is not there."""
+        """Classes from modules of their own. Raises KeyError or ImportError for one that is not there."""
         for name in self._codes:
             sys.modules.pop(name, None)
         return {name: getattr(importlib.import_module(f"{PACKAGE}.{MODULES[name]}"), name) for name in names}

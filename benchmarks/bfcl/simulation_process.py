@@ -35,7 +35,7 @@ class _Asked:
 
 
 class Process(asyncio.Protocol):
-    """One process. Both numbers are counted by whoever places conversations.
+    """One process. Both numbers are counted by the caller that places conversations.
 
     held: conversations that it holds; ever: those that it ever held. is_alone: it may take no further one.
     """

@@ -78,7 +78,7 @@ def _tool(function: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "function", "function": offered}
 
 
-# The functions are kept beside their tools, so that none of the numbers can come to mean another function.
+# The functions are kept next to their tools, so that none of the numbers can come to mean another function.
 _OFFERS: dict[tuple[int, ...], tuple[tuple[Mapping[str, Any], ...], SharedTools]] = {}
 _TOOLS: dict[int, tuple[Mapping[str, Any], dict[str, Any]]] = {}
 _MOST_OFFERS = 512

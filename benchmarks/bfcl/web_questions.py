@@ -42,7 +42,7 @@ async def ask_web(
 ) -> Conversation:
     """The conversation about one question. Raises Ungraded where the provider fails, or no page can be reached at all.
 
-    A page that nobody answers for is an answer to the model; but as long as no page was ever reached in the run, it may
+    An unreachable page is an answer to the model; but as long as no page was ever reached in the run, it may
     as well be our network, and then there is no verdict.
     """
     category = sample.data["category"]

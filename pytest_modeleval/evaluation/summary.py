@@ -204,7 +204,7 @@ def _parts(plan: Plan, by_subset: Mapping[str, Sequence[Outcome]], scores: Seque
 def _score(name: str, outcomes: Sequence[Outcome], samples: int, spared: int, *, metric: str) -> Score:
     if not spared:
         return score_subset(name, outcomes, samples, metric=metric)
-    # What was spared was not to be asked any more: the others are all there is.
+    # Items that were stopped early are not missing.
     asked = len({outcome.key.sample for outcome in outcomes})
     score = score_subset(name, outcomes, asked, metric=metric)
     # A question of which some repeats were spared misses none of them.

@@ -29,7 +29,7 @@ def copy_member(archive: Path, member: str, target: Path) -> None:
                 shutil.copyfileobj(stream, sink, 1 << 20)
         except OSError as error:
             if error.filename is None and error.errno is None:
-                raise  # The archive's own fault (a bad checksum), told by _opened.
+                raise  # The archive's own fault (a bad checksum), reported by _opened.
             raise unwritable(target, error) from error
 
 

@@ -39,7 +39,7 @@ def download(
 
     def attempt(temporary: Path) -> tuple[str, dict[str, str]]:
         digest, received = hashlib.sha256(), 0
-        # Without encodings of the transport, so that the length told is the file's.
+        # Without encodings of the transport, so that the announced length is the file's.
         with (
             httpx.Client(follow_redirects=True, timeout=TIMEOUT_S, headers={"Accept-Encoding": "identity"}) as client,
             client.stream("GET", url) as response,

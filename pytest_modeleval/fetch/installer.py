@@ -16,8 +16,8 @@ from pytest_modeleval.fetch.cache import sha256_of, unwritable
 from pytest_modeleval.fetch.source import FetchError, Progress
 
 _TIMEOUT_S = 3600
-# Beside an archive that was packed again: the sha256 of the original, as the installer checked it.
-_TOLD = ".sha256"
+# Next to an archive that was packed again: the sha256 of the original, as the installer checked it.
+_CHECKED = ".sha256"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ def download_archive(name: str, version: str, sha256: str | None, folder: Path, 
     """
     for found in sorted(folder.glob("*")) if folder.is_dir() else []:
         if found.is_file() and found.name.endswith(ENDINGS) and not found.name.startswith("."):
-            told = found.with_name(found.name + _TOLD)
-            return Archive(found, told.read_text("ascii") if told.is_file() else sha256_of(found))
+            found_lines = found.with_name(found.name + _CHECKED)
+            return Archive(found, found_lines.read_text("ascii") if found_lines.is_file() else sha256_of(found))
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -49,11 +49,11 @@ def download_archive(name: str, version: str, sha256: str | None, folder: Path, 
         if importlib.util.find_spec("pip") is not None:
             found = _with_pip(name, version, sha256, here, folder)
             return Archive(found.replace(folder / found.name), sha256_of(folder / found.name))
-        # Beside this Python as well: an environment's commands are not on the path unless it is activated.
+        # Next to this Python as well: an environment's commands are not on the path unless it is activated.
         uv = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
         if uv is not None:
             found, verified = _with_uv(uv, name, version, sha256, here=here, folder=folder)
-            (folder / (found.name + _TOLD)).write_text(verified, "ascii")
+            (folder / (found.name + _CHECKED)).write_text(verified, "ascii")
             return Archive(found.replace(folder / found.name), verified)
     raise FetchError(
         f"expected pip or uv to fetch {name} {version}, found neither for {sys.executable}; "
@@ -131,8 +131,8 @@ def _run(command: list[str]) -> str | None:
         return None
     lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
     # The last error of several is the one that says it in short.
-    told = [line for line in lines if line.lower().startswith("error")] or lines
-    return told[-1][:300] if told else f"exit status {done.returncode}"
+    found_lines = [line for line in lines if line.lower().startswith("error")] or lines
+    return found_lines[-1][:300] if found_lines else f"exit status {done.returncode}"
 
 
 def _by_hand(name: str, version: str, folder: Path) -> str:

@@ -17,7 +17,7 @@ from pytest_modeleval.fetch.source import SILENT, Fetched, Progress, fill_patter
 if TYPE_CHECKING:
     from pathlib import Path
 
-# An archive that holds one big file is not kept beside that file; smaller ones serve their other files later.
+# An archive that holds one big file is not kept next to that file; smaller ones serve their other files later.
 KEPT_ARCHIVE_BYTES = 50_000_000
 
 

@@ -31,7 +31,7 @@ def fetch_cached(
     pins = Pins(cache_dir)
     held = cache_dir / "held" / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.lock"
     with cache_lock(held, lambda: progress.say(f"waiting for another process that fetches {key}")):
-        # Whoever held it before us has most likely fetched the very file.
+        # The previous holder has most likely fetched the same file.
         if (fetched := find_cached(source, subset, cache_dir=cache_dir)) is not None:
             return fetched
         known = pins.get(key)

@@ -87,7 +87,7 @@ def fill_pattern(pattern: str, subset: str) -> str:
 
 
 def resolve_revision(found: object, otherwise: str) -> str:
-    """A commit id that a server told, or `otherwise`: it becomes part of a path, so nothing but hex digits will do."""
+    """A commit id from a server, or `otherwise`: it becomes part of a path, so nothing but hex digits will do."""
     return found if isinstance(found, str) and _COMMIT.match(found) else otherwise
 
 

@@ -36,7 +36,7 @@ def main() -> int:
     asked = json.loads(sys.stdin.read())
     try:
         write_table(asked)
-    except Exception as error:  # noqa: BLE001 (whatever went wrong is told by the parent process)
+    except Exception as error:  # noqa: BLE001 (the parent process reports it)
         first_line = str(error).strip().partition("\n")[0]
         sys.stdout.write(f"{type(error).__name__}: {first_line}\n")
         return 1

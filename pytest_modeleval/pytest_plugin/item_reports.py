@@ -98,10 +98,10 @@ def _keywords_of(item: SampleItem) -> dict[str, Literal[1]]:
 def line_of(outcome: Outcome) -> str:
     """One line for people. The model's words in it are made harmless for a terminal."""
     label = outcome.kind.label
-    told = outcome.explanation or outcome.cause
-    if not told:
+    reason = outcome.explanation or outcome.cause
+    if not reason:
         return label
-    text = visible(told).replace("\n", " ")
+    text = visible(reason).replace("\n", " ")
     line = f"{label}: {text}" if text else label
     return shorten(line, MAX_LINE)
 

@@ -26,7 +26,7 @@ from pytest_modeleval.reports.text_layout import (
 )
 from pytest_modeleval.results import GateVerdict, RunSummary
 
-# Counts of six digits beside three names of seven columns, one space apart.
+# Counts of six digits next to three names of seven columns, one space apart.
 MIN_WIDTH = 72
 _MODEL_WIDTH = 8
 # No narrower than the word Dataset at their head.

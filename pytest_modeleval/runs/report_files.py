@@ -58,7 +58,7 @@ def write_for_github(summary: RunSummary) -> list[str]:
 
 
 def views(contents: Contents, with_content: Set[ItemKey]) -> Iterator[SampleView]:
-    """Every item of a run as a reader sees it; what was asked and said is read only for those in with_content."""
+    """Every item of a run as a reader sees it; messages are read only for those in with_content."""
     from pytest_modeleval.reports.page_data import SampleView  # noqa: PLC0415
 
     repeated = {plan.benchmark for plan in contents.plans if plan.repeats > 1}

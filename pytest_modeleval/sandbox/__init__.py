@@ -1,6 +1,6 @@
 """Runs one untrusted program under limits and reports what was seen of it from outside.
 
-The only room that executes model output. What is contained and what is not: docs/sandbox.md.
+The only room that executes model output. Its guarantees and their limits: docs/sandbox.md.
 """
 
 from pytest_modeleval.sandbox.isolation import Isolation, advice, detect_isolation

@@ -1,7 +1,8 @@
 """CPU time, memory and sleep of all processes of one run. Runs inside the sandbox; standard library only.
 
 Two sources. A control group, where the plugin could create one (cgroup.py), counts exactly, including children that
-nobody waits for and shared memory that no process maps. Without one, /proc is summed over the whole tree: the seccomp
+no process waits for and shared memory that no process maps. Without one, /proc is summed over the whole tree: the
+seccomp
 filter keeps children from being reaped unseen, address space that may be shared counts as if it were resident, and
 each AF_UNIX socket counts as what its buffers can hold.
 """

@@ -178,5 +178,5 @@ def _unprivileged_uid() -> int:
     first, _, count = max(ranges, key=lambda entry: entry[2])
     if count > _FIRST_UID + number:
         return _FIRST_UID + number
-    # A container with few ids: take one from the top, below user "nobody".
+    # A container with few ids: take one from the top, below 65534.
     return first + max(1, min(count, 65534) - 1 - number % 1000)

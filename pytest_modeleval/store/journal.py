@@ -1,7 +1,8 @@
 """The journal: requests, responses and grades of a run. Append-only JSON Lines, one file per process.
 
-A line is written in one go, at once or soon after (`hold`), so that a process can be killed at any moment: what is lost
-then is made again from the rest. A torn last line (power cut, full disk) is closed with a line break at the next start.
+A line is written in one go, at once or soon after (`hold`), so that a process can be killed at any moment: lost
+lines are made again from the rest. A torn last line (power cut, full disk) is closed with a line break at the
+next start.
 Lines that are damaged are not used; readers list them.
 
 Line types (docs/run-folder.md): plan, response, tool, attempt (failed), grade, ungraded, rescored.

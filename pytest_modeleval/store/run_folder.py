@@ -83,7 +83,7 @@ def find_resumable(runs: Path, resume_key: str) -> Path | None:
     for path in _newest_first(runs):
         run = read_run(path)
         if run is not None and run.get("resume_key") == resume_key:
-            # A complete run ends the search: what is older was superseded by it.
+            # A complete run ends the search: older runs were superseded by it.
             return None if run.get("complete") or _is_locked(path) else path
     return None
 

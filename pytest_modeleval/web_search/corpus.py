@@ -1,7 +1,7 @@
 """A folder of documents of the user's, searched offline: SQLite's FTS5, ranked by BM25.
 
 Documents are JSON Lines with `url`, `title` (may be missing) and `text`. The index is built once and kept in the cache
-under the sha256 of the documents. What is found here is not what a search engine finds, so the questions form a subset
+under the sha256 of the documents. Its results differ from those of a search engine, so the questions form a subset
 of their own, which enters no aggregate.
 """
 

@@ -25,7 +25,7 @@ class Hit:
 class Page:
     """What an address gave. error: why there is no text, "" if there is one.
 
-    is_html: the text is HTML. is_unreached: nobody answered, so that it may be our network's fault.
+    is_html: the text is HTML. is_unreached: no server answered, so that it may be our network's fault.
     """
 
     text: str = ""

@@ -48,7 +48,7 @@ async def addresses_of(host: str, port: int, *, allow_private: bool = False) -> 
 
 
 def is_private_literal(host: str) -> bool:
-    """True for a private address or a name of this machine, as far as can be told without resolving anything."""
+    """True for a private address or a name of this machine, as far as the text shows, without resolving anything."""
     bare = host.strip("[]").rstrip(".").lower()
     if bare == "localhost" or bare.endswith((".localhost", ".local", ".internal")):
         return True

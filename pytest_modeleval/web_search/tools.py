@@ -23,7 +23,7 @@ MOST_USES = 100
 # As much of a search and of an address as is read; servers refuse longer addresses.
 MOST_KEYWORDS = 2000
 MOST_ADDRESS = 8000
-# Fewer are not worth showing: the model is told that there is no room.
+# Fewer are not worth showing: the result states that there is no room.
 LEAST_CHARACTERS = 500
 # What upstream answers to a search without results.
 NOTHING_FOUND = "Failed to retrieve the search results from server. Please try again later."

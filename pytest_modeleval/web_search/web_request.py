@@ -42,7 +42,7 @@ async def get(
 ) -> Answer:
     """The answer to one GET. Raises Unreachable, and AddressForbidden where only_public and the address is not.
 
-    Behind a proxy names are resolved by it: then only what can be seen in the URL itself is refused.
+    Behind a proxy names are resolved by it: then only private addresses in the URL itself are refused.
     """
     import httpx  # noqa: PLC0415 - only where something is searched
 

@@ -13,7 +13,7 @@ from pytest_modeleval.graders.answers.expression import Node, Number, Variable
 
 DIGITS = 120
 MAX_EXPONENT = 10**6
-# A context of its own: nobody else's precision changes.
+# A context of its own: no other precision changes.
 mp: Any = MPContext()
 mp.dps = DIGITS
 

@@ -268,7 +268,7 @@ def _check_failure(report: RunReport, check: RunReport, is_called: bool, limits:
     if check.stopped:
         return Failure(ProgramStatus.TIME_LIMIT, "its tests did not end in time")
     if check.exit_code == -signal.SIGKILL:
-        # Nobody inside can send it: the machine ran out of memory, or somebody killed the sandbox.
+        # No program inside can send it: the machine ran out of memory, or the sandbox was killed.
         raise SandboxError("the tests were killed from outside")
     return _CHECK_ENDS.get(check.exit_code, _failed_check)(report, check)
 
