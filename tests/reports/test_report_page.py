@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import re
 from collections import Counter
@@ -16,7 +17,7 @@ from pytest_modeleval.records import ItemKey, Kind, ToolCall
 from pytest_modeleval.reports.page import report_page
 from pytest_modeleval.reports.page_data import SampleView, run_sections, select_samples
 from pytest_modeleval.reports.text_layout import HIDDEN, visible
-from pytest_modeleval.results import RunSummary
+from pytest_modeleval.results import AggregateScore, RunSummary
 
 ALLOWED = set(
     re.findall(
@@ -255,3 +256,32 @@ def test_the_first_of_several_repeats_is_named_as_pytest_names_it() -> None:
     key = ItemKey("b", "s", "x-1", 0)
     assert SampleView(key=key, kind=Kind.WRONG, has_repeats=True).name == "x-1-r0"
     assert SampleView(key=key, kind=Kind.WRONG).name == "x-1"
+
+
+def test_a_suspicious_subset_shows_the_calls_of_its_replies() -> None:
+    """A reply that holds nothing but a call is not shown as empty."""
+    call = {"function": {"name": "lookup", "arguments": '{"q": 1}'}}
+    views = [SampleView(key=ItemKey("bfcl_v4", "simple_javascript", "1"), kind=Kind.NO_ANSWER, tool_calls=[call])]
+    text = Document(report_page(full_summary(), run={}, samples=views, title="t")).text
+    assert 'Its first raw reply: lookup({"q": 1})' in text
+    assert "(an empty reply)" not in text
+
+
+def test_a_legend_without_a_line_is_left_out() -> None:
+    """The dashed line is explained where one is drawn."""
+    partial = AggregateScore("OVERALL", 0, None, None, None, is_partial=True)
+    summary = clean_summary()
+    benchmark = dataclasses.replace(summary.benchmarks[0], aggregates=(partial,))
+    for aggregate, is_explained in ((partial, False), (dataclasses.replace(partial, at_least=0.1, at_most=0.4), True)):
+        shown = dataclasses.replace(summary, benchmarks=(dataclasses.replace(benchmark, aggregates=(aggregate,)),))
+        text = Document(report_page(shown, run={}, samples=[], title="t")).text
+        assert ("A dashed line" in text) is is_explained
+
+
+def test_parameters_are_listed_as_what_was_asked() -> None:
+    """Parameters of the profile and of the user are no "Other", and one identity is enough."""
+    run = {"identity": "abc", "server": {"kind": "x", "identity": "abc"}, "user_params": {"top_p": 0.5}}
+    sections = dict(run_sections(run))
+    assert sections["What was asked"] == [("user_params.top_p", "0.5")]
+    assert sections["Model and server"] == [("server.kind", "x"), ("identity", "abc")]
+    assert "Other" not in sections
