@@ -51,7 +51,7 @@ INTEGERS: list[Form] = [
     lambda value: f"The result is {value}.",
     lambda value: f"\\textbf{{{value}}}",
     lambda value: f"{{\\color{{blue}} {value}}}",
-    lambda value: f"{value} \\pmod{{97}}",
+    lambda value: f"{value} \\pmod{{9999999999989}}",
     lambda value: f"{value} apples (each red)",
     lambda value: f"\\frac{{{2 * value}}}{{2}}",
     lambda value: f"\\sqrt{{{value * value}}}" if value >= 0 else f"-\\sqrt{{{value * value}}}",

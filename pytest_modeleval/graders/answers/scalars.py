@@ -57,7 +57,8 @@ def compare_ratios(target: Ratio, answer: Ratio) -> bool:
 
 def compare_ratio_formula(ratio: Ratio, number: Formula) -> bool:
     """Compare 3:4 with 3/4."""
-    return len(ratio.parts) == 2 and are_equal(Operation("/", ratio.parts), number.node)
+    is_whole = isinstance(number.node, Number) and number.node.value.denominator == 1
+    return len(ratio.parts) == 2 and not is_whole and are_equal(Operation("/", ratio.parts), number.node)
 
 
 def compare_numeral_formula(numeral: Numeral, number: Formula) -> bool:

@@ -30,9 +30,11 @@ _STATEMENT_ZH = re.compile(r"[^\d\\]{1,80}(?:为|是|等于|有|共|得)\s*:?\s*
 _DENIAL = re.compile(
     r"\b(?:not|no|never|less|more|fewer|greater|than|minus|plus|times|half|twice|double|triple|between|from|or"
     r"|per ?cent|dozen|hundred|thousand|million|billion|trillion|unknown"
-    r"|squared|cubed|mod|over|divided)\b|[=<>^+*/]|\\(?!text)",
+    r"|wrong|incorrect|false|negative|factorial|hal(?:f|ves)|thirds?|quarters?|fifths?|tenths?|hundredths?"
+    r"|\w+n['’]t|squared|cubed|mod|over|divided)\b|[=<>^+*/]|\\(?!text)",
     re.IGNORECASE,
 )
+_IS_DENIED = re.compile(r"\b(?:not|never|no|wrong|incorrect|false)\b|n['’]t\b", re.IGNORECASE)
 _ONE_NUMBER = re.compile(r"(?<![\w.,])[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?![\d,]*\d)")
 
 
@@ -41,7 +43,7 @@ def candidates(text: str) -> Iterator[str]:
     text = _without_hedge(text)
     wrapped = re.fullmatch(r"\\text\s*\{([^{}]*)\}", text)
     yield wrapped[1].strip() if wrapped is not None else text
-    yield _MODULUS.sub("", text)
+    yield _without_modulus(text)
     label = _LABEL.match(text)
     if label is not None:
         yield _without_hedge(text[label.end() :])
@@ -57,8 +59,9 @@ def candidates(text: str) -> Iterator[str]:
     while statement is not None:
         # Every round is shorter than the one before.
         rest = _without_hedge(rest[statement.end() :])
-        yield rest
-        yield _REMARK.sub("", rest)
+        if not _IS_DENIED.search(plain):
+            yield rest
+            yield _REMARK.sub("", rest)
         statement = _STATEMENT.match(rest)
     numbers = _ONE_NUMBER.findall(plain)
     if len(numbers) == 1 and " " in plain and not _DENIAL.search(plain) and re.search(r"[A-Za-z]{2}", plain):
@@ -79,6 +82,16 @@ def _without_hedge(text: str) -> str:
         if text.startswith('"') and text.endswith('"') and len(text) > 2:
             text = text[1:-1]
     return text
+
+
+def _without_modulus(text: str) -> str:
+    """Remove "(mod 1000)" after a residue. In "18 mod 5" mod is an operation: 18 is no residue of 5."""
+    modulus = _MODULUS.search(text)
+    if modulus is None:
+        return text
+    value, divisor = text[: modulus.start()].strip(), re.sub(r"\D", "", modulus[0])
+    is_residue = not (value.isdecimal() and divisor) or int(value) < int(divisor)
+    return value if is_residue else text
 
 
 def option_label(text: str) -> str:
