@@ -51,7 +51,7 @@ def test_kill_and_run_again(suite: Suite, server: LoopbackServer, moment: int, w
 def test_a_run_folder_elsewhere_is_taken_up(
     suite: Suite, server: LoopbackServer, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Once the run folder exists pytest takes it for a hint of its rootdir; the project's models.toml is found."""
+    """The same command resumes a run folder outside of the project, and finds the models.toml of the project."""
     suite.write_rows(5)
     (suite.path / "models.toml").write_text(f'[mine]\nurls = ["{server.url}"]\nserved_names = ["test-model"]\n')
     suite.run_dir = tmp_path_factory.mktemp("volume") / "run"

@@ -91,9 +91,9 @@ class Suite:
 
     def arguments(self, url: str | None, *more: str, run: bool = True) -> list[str]:
         """The command line after `pytest`."""
-        where = ["--eval-run", str(self.run_dir)] if run else []
+        where = [f"--eval-run={self.run_dir}"] if run else []
         at = ["--model", "test-model", "--model-url", url] if url is not None else []
-        return ["-p", "no:cacheprovider", *at, "--eval-data", str(self.path / "data"), *where, *more, "test_quiz.py"]
+        return ["-p", "no:cacheprovider", *at, f"--eval-data={self.path / 'data'}", *where, *more, "test_quiz.py"]
 
     def run(self, url: str | None, *more: str, run: bool = True) -> Result:
         """Run pytest in a process of its own and wait for it."""
