@@ -114,7 +114,7 @@ def test_frozen_start_ends_with_the_stall_limit(tmp_path: Path) -> None:
 
 def test_growing_log_extends_the_stall_limit(tmp_path: Path) -> None:
     """A start that takes longer than stall_s succeeds as long as its log goes on."""
-    with LaunchedServer(stand_in(pace_s=0.2, stall_s=1.0), log_file=tmp_path / "log") as server:
+    with LaunchedServer(stand_in(pace_s=0.6, stall_s=5.0), log_file=tmp_path / "log") as server:
         server.wait_ready()
         assert server.poll() is None
 
