@@ -45,17 +45,13 @@ def last_block(text: str, asked: Asked | None = None) -> str:
     Blocks named Python come before unnamed ones, closed ones before an unclosed one, and a block that defines what is
     asked for before any other. Where none does, the last block counts: it may continue the prompt. "" without a block.
     """
-    every = [block for block in blocks(text[:_MAX_CHARACTERS]) if block.code.strip()]
-    python = [block for block in every if block.is_closed and block.language in _PYTHON]
-    unnamed = [block for block in every if block.is_closed and not block.language]
-    possible = [block for block in every if block.language in _PYTHON or not block.language]
-    choices = [choice for choice in (python, unnamed, possible, every) if choice]
+    choices = _choices(text[:_MAX_CHARACTERS])
     if asked:
         # Unnamed blocks may be sample inputs, so a program that reads input is looked for among the best kind only.
         for choice in choices if asked.function else choices[:1]:
             defining = [block for block in choice if asked.is_defined_by(block.code)]
             if defining:
-                return _with_helpers(defining[-1], possible, asked)
+                return _with_helpers(defining[-1], choices, asked)
     return choices[0][-1].code if choices else ""
 
 
@@ -84,9 +80,21 @@ RULES: dict[str, Rule] = {
 }
 
 
-def _with_helpers(block: Block, candidates: Sequence[Block], asked: Asked) -> str:
+def _choices(text: str) -> list[list[Block]]:
+    """The blocks of a reply that may be the program, best kind first; no kind is empty."""
+    every = [block for block in blocks(text) if block.code.strip()]
+    possible = [block for block in every if block.language in _PYTHON or not block.language]
+    closed = [block for block in possible if block.is_closed]
+    python = [block for block in closed if block.language]
+    unnamed = [block for block in closed if not block.language]
+    return [choice for choice in (python, unnamed, possible, every) if choice]
+
+
+def _with_helpers(block: Block, choices: Sequence[Sequence[Block]], asked: Asked) -> str:
     """A block, after the earlier ones that define a function or class which it uses and does not define."""
-    earlier = candidates[: candidates.index(block)]
+    # The last kind holds every block, in the order of the reply.
+    every = choices[-1]
+    earlier = [other for other in every[: every.index(block)] if other.language in _PYTHON or not other.language]
     if not asked.function:
         # Another program that reads the input would take it away from this one.
         earlier = [other for other in earlier if not asked.is_defined_by(other.code)]
