@@ -150,7 +150,7 @@ def _detail_lines(entry: Entry, data_dir: Path | None) -> Iterator[str]:
     yield f"{pad('subset', width)}{pad('samples', 9, right=True)}  note"
     for subset in declared.subsets:
         count = count_rows(entry, subset, data_dir)
-        notes = ["optional: asked where -k or --eval-subset names it"] if subset.is_optional else []
+        notes = ["optional: asked only where it is named (-k)"] if subset.is_optional else []
         notes += [f"waits: {subset.missing}"] if subset.missing else []
         shown = "-" if count is None else f"{count:,}"
         yield f"{pad(subset.name, width)}{pad(shown, 9, right=True)}  {'; '.join(notes)}".rstrip()

@@ -79,7 +79,7 @@ class Model(Protocol):
 class Subset:
     """A named part of a benchmark.
 
-    is_optional: collected only where -k or --eval-subset names it (a second transcription, a costly variant).
+    is_optional: collected only where it is named, as by -k (a second transcription, a costly variant).
     missing: a sentence about what the user has to set or install first; such a subset is not collected, the sentence is
     shown, and aggregates that need it stay partial. A stored run is rescored all the same.
     variant: the user's choice that its scores depend on (a search engine); another choice is another experiment.
