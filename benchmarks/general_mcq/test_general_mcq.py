@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
+
 from pytest_modeleval import Grade, Request, Sample, benchmark
 from pytest_modeleval.datasets import Row, local
 from pytest_modeleval.graders import grade_choice
 from pytest_modeleval.prompts import choice_prompt, user
 
 
+def choices_of(row: Row) -> tuple[str, ...]:
+    """The field `choices`, or columns A, B, C, ... as spreadsheets have them; the first empty one ends them."""
+    if "choices" in row or "A" not in row:
+        return row.texts("choices")
+    filled = itertools.takewhile(lambda letter: letter in row and row[letter] not in ("", None), "ABCDEFGHIJ")
+    return tuple(str(row[letter]) for letter in filled)
+
+
 def to_sample(row: Row) -> Sample:
-    choices = row.texts("choices")
+    choices = choices_of(row)
     return Sample(question=row.text("question"), choices=choices, target=row.letter("answer", len(choices)))
 
 

@@ -12,7 +12,7 @@ import pytest
 from pytest_modeleval._support.suggest import hint
 from pytest_modeleval.collection.items import BenchmarkFunction, SampleItem
 from pytest_modeleval.collection.keyword import may_match, words
-from pytest_modeleval.datasets import SILENT, Progress, find_subsets, open_manifest
+from pytest_modeleval.datasets import SILENT, Progress, describe_empty, find_subsets, open_manifest
 from pytest_modeleval.declaration import Benchmark, Subset
 from pytest_modeleval.errors import SettingsError, UserError
 from pytest_modeleval.evaluation.planned_items import BenchmarkPlan, PlannedItem, sample_ids
@@ -151,6 +151,9 @@ class BenchmarkCollector:
         asked = {word.lower() for word in words(expression)}
         # Ids that the data gives may hold the groups that a benchmark names ("hard").
         groups = {group.lower() for breakdown in declared.breakdowns for group in breakdown.order}
+        if not (declared.subsets or found) and (declared.name.lower() in asked or not expression):
+            reason = describe_empty(declared.dataset, self._settings.data_dir)
+            self._missing.setdefault(reason, []).append(declared.name)
         wanted = []
         exact = self._exact_subsets(declared, [subset.name for subset in declared.subsets or found])
         for subset in declared.subsets or found:

@@ -2,7 +2,7 @@
 
 from pytest_modeleval.datasets.indexing import open_manifest
 from pytest_modeleval.datasets.lazy import LazyFields
-from pytest_modeleval.datasets.local_files import find_subsets
+from pytest_modeleval.datasets.local_files import describe_empty, find_subsets
 from pytest_modeleval.datasets.manifest import Manifest
 from pytest_modeleval.datasets.row_reader import each_row, read_rows
 from pytest_modeleval.datasets.rows import Row
@@ -18,6 +18,7 @@ __all__ = [
     "Progress",
     "Row",
     "default_cache_dir",
+    "describe_empty",
     "each_row",
     "find_subsets",
     "first_of",

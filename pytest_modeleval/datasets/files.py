@@ -1,4 +1,4 @@
-"""Reads JSONL, CSV and Parquet files, also gzipped, as records: in one pass, or one record at a known position.
+"""Reads JSONL, CSV, TSV and Parquet files, also gzipped, as records: in one pass, or one record at a known position.
 
 A line that does not hold a row is an error with file and line number; it is never skipped.
 """
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-SUFFIXES = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".parquet")
+SUFFIXES = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
 _BOM = b"\xef\xbb\xbf"
 # An integer of 19 digits may not fit 64 bits; orjson would silently round it to a float.
 _LONG_DIGITS = b"0" * 19
@@ -72,7 +72,7 @@ def count_records(path: Path, file: str) -> int:
     if path.name.endswith(".parquet"):
         with _parquet(path, file) as table:
             return int(table.metadata.num_rows)
-    if ".csv" in path.suffixes[-2:]:
+    if _delimiter(path):
         return sum(1 for _ in _csv_records(path, file))
     with _opened(path, file) as stream:
         return sum(1 for line in stream if line.strip(b" \t\r\n"))
@@ -85,7 +85,7 @@ def read_records(path: Path, file: str, wanted: set[int] | None = None) -> Itera
     """
     if path.name.endswith(".parquet"):
         return _parquet_records(path, file, wanted)
-    if ".csv" in path.suffixes[-2:]:
+    if _delimiter(path):
         records = _csv_records(path, file)
         return (Record(n, line, fields) for n, (line, fields) in enumerate(records) if wanted is None or n in wanted)
     return _json_records(path, file, wanted)
@@ -193,6 +193,12 @@ def _opened(path: Path, file: str) -> Iterator[IO[bytes]]:
         raise DataError(f"expected a file that can be read, found {error.strerror or error}, at {path}") from error
 
 
+def _delimiter(path: Path) -> str:
+    """The character between the fields of a table in text; "" for files that are none."""
+    endings = path.suffixes[-2:]
+    return "," if ".csv" in endings else "\t" if ".tsv" in endings else ""
+
+
 def _csv_records(path: Path, file: str) -> Iterator[tuple[int, dict[str, Any]]]:
     import csv  # noqa: PLC0415
     import io  # noqa: PLC0415
@@ -200,7 +206,8 @@ def _csv_records(path: Path, file: str) -> Iterator[tuple[int, dict[str, Any]]]:
     line = 1
     with _opened(path, file) as raw:
         # newline="": line ends inside quotes belong to the field.
-        reader = csv.reader(io.TextIOWrapper(raw, encoding="utf-8-sig", newline=""), strict=True)
+        text = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
+        reader = csv.reader(text, delimiter=_delimiter(path), strict=True)
         try:
             names = next(reader, [])
             if not names or "" in names or len(set(names)) != len(names):

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from pytest_modeleval.datasets.sources import Dataset
 
+# Files that a message lists.
+_MAX_NEARBY = 6
 # A declared subset may not hold these either: the name becomes part of a test's id.
 _BAD_SUBSET = re.compile(r"[\[\]\s/\\:]")
 
@@ -66,6 +68,32 @@ def find_local_file(dataset: Dataset, subset: str, data_dir: Path) -> tuple[Path
     tried = ", ".join(str(data_dir / name) for name in names)
     raise DataError(
         f"expected a data file {tried} with one of the endings {' '.join(SUFFIXES)}, found none; "
-        "put the file there, name another folder with --eval-data DIR, "
+        f"{_nearby(dataset, data_dir)}put the file there, name another folder with --eval-data DIR, "
         + ("or leave --eval-data out to fetch the data" if dataset.remotes else "or deselect the benchmark with -k")
     )
+
+
+def describe_empty(dataset: Dataset, data_dir: Path | None) -> str:
+    """Why a benchmark whose subsets are files has none: the paths looked for, and files that almost fit."""
+    patterns = " or ".join(pattern.replace("{subset}", "<subset>") for pattern in dataset.locals)
+    if data_dir is None:
+        return f"its subsets are your files {patterns}.jsonl; name their folder with --eval-data=DIR"
+    looked = f"no data file {data_dir}/{patterns} with one of the endings {' '.join(SUFFIXES)}"
+    return f"{looked}; {_nearby(dataset, data_dir)}".rstrip("; ")
+
+
+def _nearby(dataset: Dataset, data_dir: Path) -> str:
+    """Other files in the folders of a data set, and how spreadsheets become readable; "" if there are none."""
+    folders = {(data_dir / pattern.partition("{subset}")[0].rpartition("/")[0]) for pattern in dataset.locals}
+    names = sorted(path.name for folder in folders if folder.is_dir() for path in folder.iterdir() if path.is_file())
+    if not names:
+        return ""
+    more = f" and {len(names) - _MAX_NEARBY} more" if len(names) > _MAX_NEARBY else ""
+    advice = ""
+    if any(name.lower().endswith((".xlsx", ".xls", ".ods")) for name in names):
+        advice = ": save a spreadsheet as CSV (UTF-8)"
+    elif any(name.lower().endswith(SUFFIXES) and not name.endswith(SUFFIXES) for name in names):
+        advice = ": write the ending in lower case"
+    elif any(name.endswith(".json") for name in names):
+        advice = ": write one JSON object on each line, as .jsonl"
+    return f"there is {', '.join(names[:_MAX_NEARBY])}{more}{advice}; "

@@ -14,7 +14,7 @@ from benchmarks.general_mcq import test_general_mcq as general_mcq
 from benchmarks.general_qa import test_general_qa as general_qa
 from benchmarks.gsm8k import test_gsm8k as gsm8k
 from benchmarks.iquiz import test_iquiz as iquiz
-from pytest_modeleval.datasets import find_subsets
+from pytest_modeleval.datasets import find_subsets, open_manifest, read_rows
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.records import Grade, Kind, Sample
 
@@ -216,3 +216,23 @@ def test_both_transcriptions_of_aime_have_the_same_answers(tmp_path: Path) -> No
         for subset in ("AIME2025-I", "AIME2025-II", "default")
     )
     assert first + second == both
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv"])
+def test_choices_may_be_columns(tmp_path: Path, ending: str) -> None:
+    """Columns A to D, as EvalScope and spreadsheets have them; an empty last column means three choices."""
+    mark = "," if ending == "csv" else "\t"
+    lines = ["question A B C D answer", "Which? x y z w D", "Or? 1 2 3 - B"]
+    text = "\n".join(lines).replace("-", "").replace(" ", mark)
+    (tmp_path / "general_mcq").mkdir()
+    (tmp_path / "general_mcq" / f"fruit.{ending}").write_text(text)
+    declared = declaration(general_mcq.test_general_mcq)
+    manifest = open_manifest(
+        declared.dataset, "fruit", benchmark="general_mcq", version="2", data_dir=tmp_path,
+        cache_dir=tmp_path / "cache", sample_id=None,
+    )  # fmt: skip
+    samples = [declared.sample(row) for row in read_rows(manifest, declared.dataset, [0, 1])]
+    assert [(sample.choices, sample.target) for sample in samples] == [
+        (("x", "y", "z", "w"), "D"),
+        (("1", "2", "3"), "B"),
+    ]
