@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from pytest_modeleval.graders.calls import Call, NoCallsFound, decode_text, decode_tool_calls
-from pytest_modeleval.records import Request, Response, ToolCall
+from pytest_modeleval.records import Request, Response
 
 from .text_prompts import describe, system_text, with_system
 from .tool_schemas import shared_tools
@@ -132,11 +132,6 @@ class TextDialect:
             for call, result in zip(calls, results, strict=True)
         ]
         return [{"role": "user", "content": json.dumps(results_text)}]
-
-
-def _sent_back(call: ToolCall, place: int) -> Message:
-    function = {"name": call.name, "arguments": call.arguments}
-    return {"id": _id(call.id, place), "type": "function", "function": function}
 
 
 def _id(given: str, place: int) -> str:
