@@ -89,10 +89,6 @@ def answers(entry: dict[str, Any], accepted: list[dict[str, Any]], language: str
             yield "literal mangled", _change_one(full, lambda value: _mangle(str(value), source), source)
 
 
-def _each(calls: Answer, change: Callable[[dict[Any, Any]], dict[Any, Any]]) -> Answer:
-    return [{name: change(args) for name, args in call.items()} for call in calls]
-
-
 def _first(values: list[Any]) -> Any:
     return values[0]
 
@@ -190,10 +186,6 @@ def _fuzz(value: Any) -> Any:
     if isinstance(value, list):
         return [_fuzz(part) for part in value]
     return {key: _fuzz(part) for key, part in value.items()} if isinstance(value, dict) else value
-
-
-def _whole(value: Any) -> Any:
-    return int(value) if isinstance(value, float) else value
 
 
 _CHANGES: dict[str, Callable[[Any], Any]] = {

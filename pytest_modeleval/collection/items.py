@@ -64,8 +64,6 @@ class SampleItem(LazyFunction):
     function_info: BenchmarkFunction
     plan_index: int
     """Its place in the plan."""
-    is_done: bool = False
-    """It was run and reported within the protocol of an item before it (fast_path)."""
     result: ItemResult | None = None
     grade: Grade | None = None
     _model: ModelFacts | None = None
@@ -110,11 +108,6 @@ class SampleItem(LazyFunction):
         """The outcome is known. failure_line: the line that reports show for it, "" for a passed test."""
         self._has_verdict = has_verdict
         self._failure_line = failure_line
-
-    def mark_done(self) -> None:
-        """The item needs no protocol of its own any more."""
-        self.is_done = True
-        self.release()
 
     def release(self) -> None:
         """Forget the answer: at 20,000 items they would fill the memory."""

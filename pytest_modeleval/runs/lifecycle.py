@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_modeleval._support import redact
 from pytest_modeleval.errors import RunFolderError, SettingsError
 from pytest_modeleval.evaluation.summary import is_limited, merge_plans, require_plans, run_summary, selected_parts
-from pytest_modeleval.records import UNGRADED, ItemKey, JsonObject, Kind
+from pytest_modeleval.records import ItemKey, JsonObject, Kind
 from pytest_modeleval.results import GateVerdict, RunSummary
 from pytest_modeleval.runs.connection import Connection
 from pytest_modeleval.runs.gate_runner import attach_verdicts
@@ -263,12 +263,3 @@ def finish_rescoring(folder: RunFolder) -> None:
         writer.write(rescored_line(folder.invocation))
     finally:
         writer.close()
-
-
-def ungraded_kinds(summary: RunSummary) -> dict[Kind, int]:
-    """How many items ended without a grade, by kind; kinds that did not occur are left out."""
-    counts = {
-        kind: sum(score.counts.get(kind, 0) for entry in summary.benchmarks for score in entry.subsets)
-        for kind in UNGRADED
-    }
-    return {kind: count for kind, count in counts.items() if count}

@@ -18,7 +18,6 @@ SECRET = "swordfish-4711"
 LIMITS = Limits(cpu_s=1.0, wall_s=12.0, memory_bytes=256 * 2**20, output_bytes=4 * 2**20)
 CASES = (Case("", "held\n"),)
 # Two limits (CPU, then beyond doubt), the wall as backstop, twice (beside others, then alone), and starting anew.
-MOST_S = 2 * LIMITS.wall_s + 10
 
 
 @pytest.fixture(scope="module", params=[Isolation.BUBBLEWRAP, Isolation.NAMESPACES], ids=str)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pytest_modeleval.server.guard import MARK, process_state
+from pytest_modeleval.server.guard import process_state
 from pytest_modeleval.server.profiles import Launch, Profile
 
 STAND_IN = Path(__file__).parent / "stand_in"
@@ -46,11 +46,6 @@ def running(fragment: str) -> list[int]:
         if fragment.encode() in environment and (state := process_state(int(entry.name))) and state[0] not in "ZX":
             found.append(int(entry.name))
     return found
-
-
-def with_mark(mark: str) -> list[int]:
-    """Processes of the server that carries the mark."""
-    return running(f"{MARK}={mark}")
 
 
 def eventually(is_true: Callable[[], bool], *, within_s: float = 10.0) -> bool:
