@@ -85,8 +85,6 @@ FLASHINFER_DISABLE_VERSION_CHECK = "1"
 }
 # Subsets of wiring that depend on the wiring alone; the model is too small for tool calls. SGLang keeps no seeds.
 SURE = ("stop", "max_tokens", "finish_reason", "usage", "reasoning", "streaming")
-# The name of the process that holds the model.
-WORKERS = {"vllm": "EngineCore", "sglang": "sglang::scheduler"}
 LIMIT_S = 1800
 
 
@@ -138,17 +136,16 @@ class Run:
             process.kill()
             return process.wait()
 
-    def processes(self, name: str = "") -> list[psutil.Process]:
-        """Running processes of the engine, found by a mark in their environment; name: a part of the title."""
-        found = []
+    def processes(self) -> list[psutil.Process]:
+        """Running processes of the engine: those with a mark in their environment, and their descendants."""
+        found: set[psutil.Process] = set()
         for process in psutil.process_iter():
             try:
-                is_ours = process.environ().get(MARK) == self.mark
-                if is_ours and process.status() != psutil.STATUS_ZOMBIE and name in " ".join(process.cmdline()):
-                    found.append(process)
+                if process.environ().get(MARK) == self.mark and process.status() != psutil.STATUS_ZOMBIE:
+                    found |= {process, *process.children(recursive=True)}
             except psutil.Error:
                 continue
-        return found
+        return list(found)
 
     def answers(self) -> int:
         """Responses in the journal."""
@@ -209,8 +206,8 @@ def check_restart(engine: str, work: Path) -> Iterator[tuple[str, bool]]:
     run = Run(engine, work, "restart", restart=1)
     process = run.start("-k", "gsm8k", "--eval-limit", "16")
     if wait_for(lambda: run.answers() >= 1, process):
-        for worker in run.processes(WORKERS[engine]):
-            worker.kill()
+        # The process that holds the model. Its title and environment may be overwritten (setproctitle).
+        max(run.processes(), key=lambda found: found.memory_info().rss).kill()
     status = run.finish(process)
     log = (run.folder / "run" / "server.log").read_text(errors="replace")
     yield "the engine was started again", "(again)" in log
@@ -250,6 +247,8 @@ CHECKS = {"scores": check_scores, "restart": check_restart, "interrupt": check_i
 
 def main(engine: str, work: str, *names: str) -> int:
     """Run the checks; 1 if an expectation is not met."""
+    # A background job of a shell ignores it, and pytest would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     failed = 0
     for name in names or CHECKS:
         print(f"-- {name}: {CHECKS[name].__doc__}", flush=True)
