@@ -24,7 +24,8 @@ from pytest_modeleval.experiment import plan_differences
 from pytest_modeleval.plan import Plan
 from pytest_modeleval.records import ItemKey, Outcome
 from pytest_modeleval.server_facts import ModelFacts
-from pytest_modeleval.store.journal import JournalReader, JournalWriter, OutcomeRank, outcome_line
+from pytest_modeleval.store.contents import OutcomeRank
+from pytest_modeleval.store.journal import JournalReader, JournalWriter, outcome_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,8 @@ from pytest_modeleval.evaluation.planned_items import PlannedItem
 from pytest_modeleval.evaluation.verdict import grade_of
 from pytest_modeleval.records import Grade, ItemKey, JsonObject, Kind, Outcome, Request, Response
 from pytest_modeleval.server_facts import ModelFacts
-from pytest_modeleval.store.journal import Contents, JournalError, JournalOffset, JournalWriter, read_line, utc_now
+from pytest_modeleval.store.contents import Contents, JournalOffset
+from pytest_modeleval.store.journal import JournalError, JournalWriter, read_line, utc_now
 from pytest_modeleval.store.requests import compress_request
 
 # Replies that wait for their test stay in memory up to this size; beyond it they are read back from the journal.

@@ -11,7 +11,7 @@ from pytest_modeleval.evaluation.summary import merge_plans, whole_plans
 from pytest_modeleval.experiment import plan_differences, server_differences
 from pytest_modeleval.plan import Plan
 from pytest_modeleval.records import ItemKey, Outcome
-from pytest_modeleval.store.journal import Contents
+from pytest_modeleval.store.contents import Contents
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from pytest_modeleval.metrics import combine, score_subset
 from pytest_modeleval.plan import Plan, PlannedBreakdown, SampleIds
 from pytest_modeleval.records import DROPPED, ItemKey, Kind, Outcome
 from pytest_modeleval.results import BenchmarkSummary, PartScore, RunSummary, Savings, Score
-from pytest_modeleval.store.journal import Contents
+from pytest_modeleval.store.contents import Contents
 
 
 def run_summary(

@@ -151,9 +151,7 @@ def count_bar(counts: Mapping[Kind, int]) -> list[tuple[Kind, int, float, float]
 
 def run_sections(run: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
     """run.json as (heading, rows of name and value). What is not known by name comes under "Other"."""
-    invocations = run.get("invocations")
-    if not isinstance(invocations, Sequence):
-        invocations = ()
+    invocations = _invocations(run)
     last = invocations[-1] if invocations else {}
     asked = (
         "params",
@@ -171,11 +169,8 @@ def run_sections(run: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]
     server = ("model", "server", "identity", "profile")
     used = {*asked, *server, "benchmarks", "invocations", *_SHORT_KEYS}
     other = {"runs of this folder": len(invocations)} if len(invocations) > 1 else {}
-    served = run.get("server")
-    if isinstance(served, Mapping) and served.get("identity") == run.get("identity"):
-        served = {key: value for key, value in served.items() if key != "identity"}
     known = {
-        "Model and server": {key: served if key == "server" else run[key] for key in server if key in run},
+        "Model and server": {key: _server(run) if key == "server" else run[key] for key in server if key in run},
         "What was asked": {key: run[key] for key in asked if key in run},
         "Benchmarks and data": run.get("benchmarks") or {},
         "Command and versions": last if isinstance(last, Mapping) else {},
@@ -183,6 +178,19 @@ def run_sections(run: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]
     }
     sections = [(heading, _bounded(_flat(content))) for heading, content in known.items()]
     return [(heading, rows) for heading, rows in sections if rows]
+
+
+def _invocations(run: Mapping[str, Any]) -> Sequence[Any]:
+    found = run.get("invocations")
+    return found if isinstance(found, Sequence) else ()
+
+
+def _server(run: Mapping[str, Any]) -> Any:
+    """What is known of the server, without an identity that the run has too."""
+    server = run["server"]
+    if isinstance(server, Mapping) and server.get("identity") == run.get("identity"):
+        return {key: value for key, value in server.items() if key != "identity"}
+    return server
 
 
 def _bounded(rows: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

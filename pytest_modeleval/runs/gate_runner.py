@@ -17,7 +17,8 @@ from pytest_modeleval.records import ItemKey
 from pytest_modeleval.reports.text_layout import counted
 from pytest_modeleval.results import CANNOT_JUDGE, ExperimentIdentity, GateVerdict, RunSummary
 from pytest_modeleval.settings import Limit, Settings
-from pytest_modeleval.store.journal import Contents, utc_now
+from pytest_modeleval.store.contents import Contents
+from pytest_modeleval.store.journal import utc_now
 
 if TYPE_CHECKING:
     from pytest_modeleval.gates import Baseline, EarlyStop, Evidence, GateFile, Judgement

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from pytest_modeleval._support.atomic_file import atomic_write
 from pytest_modeleval.records import ItemKey, Kind, Outcome
 from pytest_modeleval.results import RunSummary
-from pytest_modeleval.store.journal import Contents, read_line
+from pytest_modeleval.store.contents import Contents
+from pytest_modeleval.store.journal import read_line
 from pytest_modeleval.store.requests import expand_request
 from pytest_modeleval.store.run_folder import RunFolder
 

@@ -6,7 +6,8 @@ from pytest_modeleval.records import Kind
 from pytest_modeleval.results import RunSummary
 from pytest_modeleval.runs.opened_run import shown_path
 from pytest_modeleval.runs.report_files import REPORT_FILE
-from pytest_modeleval.store.journal import Contents, read_line
+from pytest_modeleval.store.contents import Contents
+from pytest_modeleval.store.journal import read_line
 from pytest_modeleval.store.run_folder import RunFolder
 
 RAW_REPLIES = 3

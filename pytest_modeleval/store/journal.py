@@ -15,7 +15,6 @@ import stat
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,8 @@ import orjson
 
 from pytest_modeleval.errors import ModelEvalError, RunFolderError
 from pytest_modeleval.plan import Plan
-from pytest_modeleval.records import ItemKey, JsonObject, Outcome
+from pytest_modeleval.records import JsonObject, Outcome
+from pytest_modeleval.store.contents import Contents, DamagedLine, JournalOffset, OutcomeRank
 from pytest_modeleval.store.journal_line import encode_line, is_intact, read_lines
 from pytest_modeleval.store.outcome_codec import MAX_COUNT, outcome_from_json, outcome_to_json
 
@@ -33,82 +33,6 @@ JOURNAL_FILE = "journal.jsonl"
 
 class JournalError(ModelEvalError):
     """The journal cannot be written. Going on would lose answers, so the run stops."""
-
-
-@dataclass(frozen=True, slots=True)
-class JournalOffset:
-    """Where a line is."""
-
-    path: Path
-    offset: int
-    """In bytes, from the start of the file."""
-    length: int
-    """In bytes, with the line break."""
-
-
-@dataclass(frozen=True, slots=True)
-class DamagedLine:
-    """A line that cannot be used: its checksum does not fit, or it is no entry of a journal."""
-
-    path: Path
-    number: int
-    """Counted from 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class OutcomeRank:
-    """When an outcome was written: which of two outcomes of an item is the later one."""
-
-    invocation: int = 0
-    """Which use of the folder, from 1 (run.json "invocations"); 0 in lines of earlier versions."""
-    time: str = ""
-    """UTC. Decides only between files of one invocation, and between lines of earlier versions."""
-    path: Path | None = None
-    """The journal. Within one file the line further down is the later one, whatever the clock said."""
-
-    def is_later(self, other: OutcomeRank) -> bool:
-        """True if this outcome, read after the other, replaces it."""
-        if self.path == other.path:
-            return True
-        return (self.invocation, self.time) >= (other.invocation, other.time)
-
-
-@dataclass(slots=True)
-class Contents:
-    """The contents of all journals of a run folder."""
-
-    responses: dict[str, JournalOffset] = field(default_factory=dict)
-    """Request key -> its line."""
-    tools: dict[str, JournalOffset] = field(default_factory=dict)
-    """The same for results of tools outside of the model."""
-    outcomes: dict[ItemKey, Outcome] = field(default_factory=dict)
-    """The latest of each item."""
-    ranks: dict[ItemKey, OutcomeRank] = field(default_factory=dict)
-    """When the latest outcome of each item was written."""
-    plans: list[Plan] = field(default_factory=list)
-    attempts: int = 0
-    damaged: list[DamagedLine] = field(default_factory=list)
-    unfinished: dict[int, list[tuple[Outcome, OutcomeRank]]] = field(default_factory=dict)
-    """Invocation -> outcomes of a rescoring that has not ended, which do not count."""
-    rescored: set[int] = field(default_factory=set)
-    """Invocations that were rescorings and came to their end."""
-
-    def enter(self, outcome: Outcome, rank: OutcomeRank) -> None:
-        """Keep an outcome unless a later one is known: the journals of several processes are read one after another."""
-        known = self.ranks.get(outcome.key)
-        if known is None or rank.is_later(known):
-            self.outcomes[outcome.key] = outcome
-            self.ranks[outcome.key] = rank
-
-    def damage_note(self) -> str:
-        """A sentence that names the damaged lines; "" where there are none."""
-        if not self.damaged:
-            return ""
-        first = self.damaged[:3]
-        named = ", ".join(f"{line.path.name} line {line.number}" for line in first)
-        more = f" and {len(self.damaged) - 3:,} more" if len(self.damaged) > 3 else ""
-        lines = "a damaged line is" if len(self.damaged) == 1 else f"{len(self.damaged):,} damaged lines are"
-        return f"{first[0].path.parent}: {lines} not used: {named}{more}"
 
 
 # The text of the last second: every line of the journal needs it.

@@ -11,7 +11,8 @@ from pytest_modeleval._support.atomic_file import atomic_file
 from pytest_modeleval.errors import RunFolderError
 from pytest_modeleval.plan import Plan
 from pytest_modeleval.records import ItemKey, JsonObject
-from pytest_modeleval.store.journal import JOURNAL_FILE, Contents, journal_files, journal_lines, outcome_from_line
+from pytest_modeleval.store.contents import Contents
+from pytest_modeleval.store.journal import JOURNAL_FILE, journal_files, journal_lines, outcome_from_line
 from pytest_modeleval.store.journal_line import encode_line
 
 

@@ -34,16 +34,10 @@ def brief_outcome_to_json(outcome: Outcome) -> JsonObject:
 
 def outcome_from_json(entry: Mapping[str, Any], *, request_key: str = "") -> Outcome:
     """The reverse of both. Raises KeyError, TypeError or ValueError where a field is missing or damaged."""
+    _check(entry)
     names = entry["benchmark"], entry["subset"], entry["sample"]
     repeat, value = entry["repeat"], entry["value"]
     tokens, seconds = entry.get("completion_tokens"), entry.get("total_s")
-    texts = (*names, entry["kind"], *(entry.get(name) or "" for name in _TEXTS), *(entry.get("marks") or ()))
-    if not all(isinstance(text, str) for text in texts):
-        raise TypeError
-    if not (_is_number(value) and 0.0 <= value <= 1.0 and _is_count(repeat)):
-        raise ValueError
-    if not ((tokens is None or _is_count(tokens)) and (seconds is None or (_is_number(seconds) and seconds >= 0.0))):
-        raise ValueError
     return Outcome(
         key=ItemKey(*names, repeat),
         kind=KINDS[entry["kind"]],
@@ -60,6 +54,19 @@ def outcome_from_json(entry: Mapping[str, Any], *, request_key: str = "") -> Out
         marks=tuple(entry.get("marks") or ()),
         prompt=entry.get("prompt") or "",
     )
+
+
+def _check(entry: Mapping[str, Any]) -> None:
+    names = entry["benchmark"], entry["subset"], entry["sample"]
+    repeat, value = entry["repeat"], entry["value"]
+    tokens, seconds = entry.get("completion_tokens"), entry.get("total_s")
+    texts = (*names, entry["kind"], *(entry.get(name) or "" for name in _TEXTS), *(entry.get("marks") or ()))
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError
+    if not (_is_number(value) and 0.0 <= value <= 1.0 and _is_count(repeat)):
+        raise ValueError
+    if not ((tokens is None or _is_count(tokens)) and (seconds is None or (_is_number(seconds) and seconds >= 0.0))):
+        raise ValueError
 
 
 def _is_number(value: Any) -> bool:

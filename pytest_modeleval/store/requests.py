@@ -13,7 +13,8 @@ from typing import Any
 import orjson
 
 from pytest_modeleval.records import JsonObject, Request
-from pytest_modeleval.store.journal import Contents, read_line
+from pytest_modeleval.store.contents import Contents
+from pytest_modeleval.store.journal import read_line
 
 
 def compress_request(request: Request, body: bytes, before: tuple[Request, str] | None) -> JsonObject:

@@ -13,15 +13,8 @@ import pytest
 from pytest_modeleval.errors import RunFolderError
 from pytest_modeleval.plan import Plan
 from pytest_modeleval.records import ItemKey, Kind, Outcome
-from pytest_modeleval.store.journal import (
-    Contents,
-    JournalError,
-    JournalReader,
-    JournalWriter,
-    OutcomeRank,
-    outcome_line,
-    rescored_line,
-)
+from pytest_modeleval.store.contents import Contents, OutcomeRank
+from pytest_modeleval.store.journal import JournalError, JournalReader, JournalWriter, outcome_line, rescored_line
 from pytest_modeleval.store.journal_line import MAX_LINE_BYTES, encode_line, is_intact
 
 KEY = ItemKey("quiz", "s", "q1")

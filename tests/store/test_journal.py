@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_modeleval.records import ItemKey, Kind, Outcome
+from pytest_modeleval.store.contents import JournalOffset
 from pytest_modeleval.store.journal import (
     HELD_LINES,
     JournalError,
-    JournalOffset,
     JournalReader,
     JournalWriter,
     outcome_from_line,

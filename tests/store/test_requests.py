@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from pytest_modeleval.client.body import encode_body
 from pytest_modeleval.records import Request
-from pytest_modeleval.store.journal import Contents, JournalWriter, read_line
+from pytest_modeleval.store.contents import Contents
+from pytest_modeleval.store.journal import JournalWriter, read_line
 from pytest_modeleval.store.requests import compress_request, expand_request
 
 TOOLS = [({"type": "function", "function": {"name": name}},) for name in ("f", "g")]
