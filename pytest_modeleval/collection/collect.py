@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -157,11 +157,7 @@ class BenchmarkCollector:
         wanted = []
         exact = self._exact_subsets(declared, [subset.name for subset in declared.subsets or found])
         for subset in declared.subsets or found:
-            if exact is not None and subset.name not in exact:
-                continue
-            if self._only_of is not None and (declared.name, subset.name) not in self._only_of:
-                continue
-            if self._only_of is None and exact is None and subset.is_optional and subset.name.lower() not in asked:
+            if not self._is_open(declared.name, subset, exact, is_named=subset.name.lower() in asked):
                 continue
 
             def could_be_in_id(word: str, name: str = subset.name) -> bool:
@@ -180,3 +176,11 @@ class BenchmarkCollector:
                 continue
             wanted.append(subset)
         return wanted
+
+    def _is_open(self, benchmark: str, subset: Subset, exact: Collection[str] | None, *, is_named: bool) -> bool:
+        """Whether options let this subset be collected. exact: those of --eval-subset. is_named: -k names it."""
+        if exact is not None and subset.name not in exact:
+            return False
+        if self._only_of is not None:
+            return (benchmark, subset.name) in self._only_of
+        return exact is not None or is_named or not subset.is_optional

@@ -118,36 +118,37 @@ class Display:
 
     def _states(self, now: float) -> list[BenchmarkProgress]:
         """What was begun, and from the first second on the benchmark whose turn it is."""
-        counters = self._figures()
-        tokens = counters.tokens
         states: list[BenchmarkProgress] = []
         for name, total in self._totals.items():
             done = sum(self._tally.counts.get((name, kind), 0) for kind in Kind)
             is_turn = done < total and not any(state.done < state.total for state in states)
             if not done and not is_turn:
                 continue
-            started = self._started_s.setdefault(name, now)
-            graded = sum(self._tally.counts.get((name, kind), 0) for kind in Kind if kind.is_verdict)
-            credit = self._tally.credit.get(name, 0.0)
-            low, high = wilson(credit, graded) if graded else (0.0, 1.0)
-            states.append(
-                BenchmarkProgress(
-                    benchmark=name,
-                    done=done,
-                    total=total,
-                    score=credit / graded if graded else None,
-                    half_width=(high - low) / 2 if graded else None,
-                    # The engine counts over all benchmarks; the one whose turn it is has nearly all of them.
-                    in_flight=counters.in_flight if is_turn else 0,
-                    ahead=min(counters.answered_ahead, total - done) if is_turn else 0,
-                    tokens_per_s=tokens / (now - self._start_s) if is_turn and tokens and now > self._start_s else None,
-                    errors=done - graded,
-                    elapsed_s=now - started,
-                    # Items come in order, and those with an answer cost no time.
-                    reused=min(done, self._reused.get(name, 0)),
-                )
-            )
+            states.append(self._progress(name, now, done=done, total=total, is_turn=is_turn))
         return states
+
+    def _progress(self, name: str, now: float, *, done: int, total: int, is_turn: bool) -> BenchmarkProgress:
+        counters = self._figures()
+        started = self._started_s.setdefault(name, now)
+        graded = sum(self._tally.counts.get((name, kind), 0) for kind in Kind if kind.is_verdict)
+        credit = self._tally.credit.get(name, 0.0)
+        low, high = wilson(credit, graded) if graded else (0.0, 1.0)
+        has_rate = is_turn and counters.tokens and now > self._start_s
+        return BenchmarkProgress(
+            benchmark=name,
+            done=done,
+            total=total,
+            score=credit / graded if graded else None,
+            half_width=(high - low) / 2 if graded else None,
+            # The engine counts over all benchmarks; the one whose turn it is has nearly all of them.
+            in_flight=counters.in_flight if is_turn else 0,
+            ahead=min(counters.answered_ahead, total - done) if is_turn else 0,
+            tokens_per_s=counters.tokens / (now - self._start_s) if has_rate else None,
+            errors=done - graded,
+            elapsed_s=now - started,
+            # Items come in order, and those with an answer cost no time.
+            reused=min(done, self._reused.get(name, 0)),
+        )
 
     def _width(self) -> int:
         return self._config.get_terminal_writer().fullwidth

@@ -47,10 +47,7 @@ def read_settings(config: pytest.Config) -> Settings:
     data_dir = existing("--eval-data", "a folder with dataset rows")
     if data_dir is not None and not data_dir.is_dir():
         raise SettingsError(f"--eval-data: expected a folder, found a file: {data_dir}")
-    key_env = value_of(config, "--model-key-env") or None
-    if key_env is not None:
-        check_key_env(key_env)
-    _remember_secrets(key_env, values_of(config, "--model-set"))
+    key_env = _key_env(config)
     in_flight = value_of(config, "--eval-in-flight")
     shard = parse_shard(value_of(config, "--eval-shard"))
     if shard is not None:
@@ -98,11 +95,24 @@ def read_settings(config: pytest.Config) -> Settings:
         is_on_command_line=is_on_command_line(config),
         is_collect_only=bool(config.getoption("collectonly", False)),
     )
-    if settings.is_dry_run and (config.getoption("tx", None) or hasattr(config, "workerinput")):
+    _check_combinations(settings, is_distributed=bool(config.getoption("tx", None)) or hasattr(config, "workerinput"))
+    return settings
+
+
+def _key_env(config: pytest.Config) -> str | None:
+    """The variable that holds the API key, checked; from here on no secret of the run reaches a file or a screen."""
+    key_env = value_of(config, "--model-key-env") or None
+    if key_env is not None:
+        check_key_env(key_env)
+    _remember_secrets(key_env, values_of(config, "--model-set"))
+    return key_env
+
+
+def _check_combinations(settings: Settings, *, is_distributed: bool) -> None:
+    if settings.is_dry_run and is_distributed:
         raise SettingsError("--eval-dry-run works in one process; leave -n out")
     if settings.rescore_dir is None:
-        _check_saving(settings, is_distributed=bool(config.getoption("tx", None)) or hasattr(config, "workerinput"))
-    return settings
+        _check_saving(settings, is_distributed=is_distributed)
 
 
 PATH_OPTIONS = (

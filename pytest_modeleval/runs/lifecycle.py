@@ -70,22 +70,12 @@ def open_folder(settings: Settings, connection: Connection) -> tuple[RunFolder, 
     model = connection.model
     key = resume_key(settings, model.identity)
     runs = runs_of(settings.invocation_dir, model.name)
-    if settings.rescore_dir is not None:
-        path = settings.rescore_dir
-    elif settings.run_dir is not None:
-        path = settings.run_dir
-    else:
-        # Shards that start in the same second on a common file system must not meet in one folder.
-        part = f"-shard-{settings.shard.number}-of-{settings.shard.of}" if settings.shard is not None else ""
-        path = find_resumable(runs, key) or new_path(runs, suffix=part)
+    path = settings.rescore_dir or settings.run_dir or find_resumable(runs, key) or _new_folder(runs, settings)
     found = read_run(path)
     is_known, stored = found is not None, found or {}
     system = hashlib.sha256(settings.system.encode()).hexdigest() if settings.system else None
-    if is_known and settings.rescore_dir is None and stored.get("system_sha256") != system:
-        raise RunFolderError(
-            f"{path} holds another experiment: another system prompt (--eval-system). Name another folder with "
-            "--eval-run=DIR"
-        )
+    if is_known and settings.rescore_dir is None:
+        _check_system(path, stored, system)
     facts = {
         "model": model.name,
         "served": model.served,
@@ -112,6 +102,20 @@ def open_folder(settings: Settings, connection: Connection) -> tuple[RunFolder, 
         path, facts=redact.json_value(facts), command=redact.argv(sys.argv), project_dir=settings.project_dir
     )
     return folder, is_known
+
+
+def _new_folder(runs: Path, settings: Settings) -> Path:
+    # Shards that start in the same second on a common file system must not meet in one folder.
+    part = f"-shard-{settings.shard.number}-of-{settings.shard.of}" if settings.shard is not None else ""
+    return new_path(runs, suffix=part)
+
+
+def _check_system(path: Path, stored: Mapping[str, Any], system: str | None) -> None:
+    if stored.get("system_sha256") != system:
+        raise RunFolderError(
+            f"{path} holds another experiment: another system prompt (--eval-system). Name another folder with "
+            "--eval-run=DIR"
+        )
 
 
 def _order_seed(settings: Settings, stored: Mapping[str, Any]) -> int | None:

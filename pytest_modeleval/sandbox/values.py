@@ -66,19 +66,8 @@ def tagged(value: Any) -> Any:
     kind = type(value)
     if value is None or kind in (bool, float, str):
         return value
-    if isinstance(value, bool):
-        return bool(value)
-    if isinstance(value, int):
-        number = int.__int__(value)
-        return number if abs(number) < 2**63 else {"int": hex(number)}
-    if isinstance(value, float):
-        return float.__float__(value)
-    if isinstance(value, str):
-        return str.__str__(value)
-    if isinstance(value, (bytes, bytearray)):
-        return {"bytes": bytes(value).hex()}
-    if isinstance(value, complex):
-        return {"complex": [value.real, value.imag]}
+    if isinstance(value, _SCALARS):
+        return _tagged_scalar(value)
     if isinstance(value, list):
         return [tagged(item) for item in value]
     if isinstance(value, dict):
@@ -89,6 +78,25 @@ def tagged(value: Any) -> Any:
     if hasattr(value, "tolist"):
         return tagged(value.tolist())
     return {"opaque": type(value).__name__[:100]}
+
+
+_SCALARS = (bool, int, float, str, bytes, bytearray, complex)
+
+
+def _tagged_scalar(value: Any) -> Any:
+    """A number, text or bytes, also of a subclass: the methods of the base class are called, never those of a program."""
+    if isinstance(value, bool):
+        return bool(value)
+    if isinstance(value, int):
+        number = int.__int__(value)
+        return number if abs(number) < 2**63 else {"int": hex(number)}
+    if isinstance(value, float):
+        return float.__float__(value)
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, complex):
+        return {"complex": [value.real, value.imag]}
+    return {"bytes": bytes(value).hex()}
 
 
 def untagged(value: Any) -> Any:

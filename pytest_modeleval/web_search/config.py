@@ -60,11 +60,7 @@ def read_web_config(environ: Mapping[str, str] | None = None) -> WebConfig:
     if not kind:
         return replace(base, missing=f"no web search is set; set {WEB_SEARCH} to {_FORMS}")
     if kind == "replay":
-        folder = _path(rest)
-        name = recorded_name(folder) if folder is not None else ""
-        if not name:
-            raise SettingsError(f"{WEB_SEARCH}: expected replay:FOLDER with a folder of recordings, found {rest!r}")
-        return replace(base, kind=kind, folder=folder, missing=missing_extra("web", HTML_PACKAGES), variant=name)
+        return _replay(base, rest)
     if kind not in ("serpapi", "searxng"):
         raise SettingsError(f"{WEB_SEARCH}: expected {_FORMS}, found {given[WEB_SEARCH]!r}")
     url = rest or (SERPAPI_URL if kind == "serpapi" else "")
@@ -72,11 +68,7 @@ def read_web_config(environ: Mapping[str, str] | None = None) -> WebConfig:
         raise SettingsError(
             f"{WEB_SEARCH}: expected {kind}:URL with an address such as http://localhost:8080, found {rest!r}"
         )
-    held = recorded_name(record) if record is not None else ""
-    if held not in ("", kind):
-        raise SettingsError(
-            f"{WEB_RECORD}: expected a folder for recordings of {kind}, found those of {held}: {record}"
-        )
+    _check_recordings(record, kind)
     missing = missing_extra("web", HTML_PACKAGES)
     if kind == "serpapi" and not given[SERPAPI_KEY]:
         missing = f"no key for SerpAPI is set; set {SERPAPI_KEY} to it"
@@ -84,6 +76,22 @@ def read_web_config(environ: Mapping[str, str] | None = None) -> WebConfig:
 
 
 _NAMES = (WEB_SEARCH, WEB_RECORD, WEB_CORPUS, WEB_PRIVATE, SERPAPI_KEY)
+
+
+def _replay(base: WebConfig, rest: str) -> WebConfig:
+    folder = _path(rest)
+    name = recorded_name(folder) if folder is not None else ""
+    if not name:
+        raise SettingsError(f"{WEB_SEARCH}: expected replay:FOLDER with a folder of recordings, found {rest!r}")
+    return replace(base, kind="replay", folder=folder, missing=missing_extra("web", HTML_PACKAGES), variant=name)
+
+
+def _check_recordings(record: Path | None, kind: str) -> None:
+    held = recorded_name(record) if record is not None else ""
+    if held not in ("", kind):
+        raise SettingsError(
+            f"{WEB_RECORD}: expected a folder for recordings of {kind}, found those of {held}: {record}"
+        )
 
 
 def _is_web_url(text: str) -> bool:
