@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence, Set
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -144,31 +145,17 @@ class BenchmarkCollector:
     def _wanted_subsets(self, declared: Benchmark, probe: pytest.Function) -> list[Subset]:
         """The subsets that may have a matching item."""
         expression = self._settings.keyword
-        names = [node.name for node in probe.listchain()[1:] if not isinstance(node, pytest.Dir)]
-        names += [mark.name for mark in probe.iter_markers()]
-        names += list(probe.listextrakeywords())
-        found = [Subset(subset) for subset in find_subsets(declared.dataset, self._settings.data_dir)]
+        names = _keyword_names(probe)
         asked = {word.lower() for word in words(expression)}
         # Ids that the data gives may hold the groups that a benchmark names ("hard").
         groups = {group.lower() for breakdown in declared.breakdowns for group in breakdown.order}
-        if not (declared.subsets or found) and (declared.name.lower() in asked or not expression):
-            reason = describe_empty(declared.dataset, self._settings.data_dir)
-            self._missing.setdefault(reason, []).append(declared.name)
+        subsets = self._subsets_of(declared, is_wanted=declared.name.lower() in asked or not expression)
         wanted = []
-        exact = self._exact_subsets(declared, [subset.name for subset in declared.subsets or found])
-        for subset in declared.subsets or found:
+        exact = self._exact_subsets(declared, [subset.name for subset in subsets])
+        for subset in subsets:
             if not self._is_open(declared.name, subset, exact, is_named=subset.name.lower() in asked):
                 continue
-
-            def could_be_in_id(word: str, name: str = subset.name) -> bool:
-                lowered, own = word.lower(), name.lower()
-                return (
-                    bool(_ID_ALPHABET.fullmatch(lowered))
-                    or lowered in f"{probe.name}[{own}-".lower()
-                    or own in lowered
-                    or lowered in groups
-                )
-
+            could_be_in_id = partial(_could_be_in_id, function=probe.name, subset=subset.name, groups=groups)
             if not may_match(expression, names=names, could_be_in_id=could_be_in_id):
                 continue
             if subset.missing and self._settings.rescore_dir is None:
@@ -177,6 +164,16 @@ class BenchmarkCollector:
             wanted.append(subset)
         return wanted
 
+    def _subsets_of(self, declared: Benchmark, *, is_wanted: bool) -> Sequence[Subset]:
+        """Declared subsets, else those of the data folder; where a wanted benchmark has none, the reason is noted."""
+        if declared.subsets:
+            return declared.subsets
+        found = [Subset(subset) for subset in find_subsets(declared.dataset, self._settings.data_dir)]
+        if not found and is_wanted:
+            reason = describe_empty(declared.dataset, self._settings.data_dir)
+            self._missing.setdefault(reason, []).append(declared.name)
+        return found
+
     def _is_open(self, benchmark: str, subset: Subset, exact: Collection[str] | None, *, is_named: bool) -> bool:
         """Whether options let this subset be collected. exact: those of --eval-subset. is_named: -k names it."""
         if exact is not None and subset.name not in exact:
@@ -184,3 +181,20 @@ class BenchmarkCollector:
         if self._only_of is not None:
             return (benchmark, subset.name) in self._only_of
         return exact is not None or is_named or not subset.is_optional
+
+
+def _could_be_in_id(word: str, *, function: str, subset: str, groups: Set[str]) -> bool:
+    """Whether a word of -k may be part of an item's id in this subset, before its rows are known."""
+    lowered, own = word.lower(), subset.lower()
+    return (
+        bool(_ID_ALPHABET.fullmatch(lowered))
+        or lowered in f"{function}[{own}-".lower()
+        or own in lowered
+        or lowered in groups
+    )
+
+
+def _keyword_names(probe: pytest.Function) -> list[str]:
+    """Everything but the id that -k matches: names of the chain, marks, extra keywords."""
+    chain = [node.name for node in probe.listchain()[1:] if not isinstance(node, pytest.Dir)]
+    return [*chain, *(mark.name for mark in probe.iter_markers()), *probe.listextrakeywords()]

@@ -76,7 +76,22 @@ def open_folder(settings: Settings, connection: Connection) -> tuple[RunFolder, 
     system = hashlib.sha256(settings.system.encode()).hexdigest() if settings.system else None
     if is_known and settings.rescore_dir is None:
         _check_system(path, stored, system)
-    facts = {
+    facts = _run_facts(settings, connection, stored, key=key, system=system)
+    if settings.rescore_dir is not None:
+        # A rescored run stays what it is; only its grades are made anew.
+        facts = {name: stored.get(name, value) for name, value in facts.items()}
+    folder = open_run(
+        path, facts=redact.json_value(facts), command=redact.argv(sys.argv), project_dir=settings.project_dir
+    )
+    return folder, is_known
+
+
+def _run_facts(
+    settings: Settings, connection: Connection, stored: Mapping[str, Any], *, key: str, system: str | None
+) -> dict[str, Any]:
+    """The facts of run.json about this run. stored: those of a resumed folder, otherwise empty."""
+    model = connection.model
+    return {
         "model": model.name,
         "served": model.served,
         "context_tokens": model.context_tokens,
@@ -95,13 +110,6 @@ def open_folder(settings: Settings, connection: Connection) -> tuple[RunFolder, 
         "until_decided": settings.until_decided or stored.get("until_decided"),
         "shard": str(settings.shard) if settings.shard is not None else None,
     }
-    if settings.rescore_dir is not None:
-        # A rescored run stays what it is; only its grades are made anew.
-        facts = {name: stored.get(name, value) for name, value in facts.items()}
-    folder = open_run(
-        path, facts=redact.json_value(facts), command=redact.argv(sys.argv), project_dir=settings.project_dir
-    )
-    return folder, is_known
 
 
 def _new_folder(runs: Path, settings: Settings) -> Path:

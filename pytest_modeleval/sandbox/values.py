@@ -84,7 +84,7 @@ _SCALARS = (bool, int, float, str, bytes, bytearray, complex)
 
 
 def _tagged_scalar(value: Any) -> Any:
-    """A number, text or bytes, also of a subclass: the methods of the base class are called, never those of a program."""
+    """A number, text or bytes, also of a subclass: the methods of the base class are called, not a program's."""
     if isinstance(value, bool):
         return bool(value)
     if isinstance(value, int):
