@@ -104,7 +104,8 @@ class CollectionPlugin:
 
     def start(self, session: pytest.Session) -> None:
         """The selection is complete: load its rows, reach the model, open the run folder, register what runs items."""
-        if not self._config.pluginmanager.hasplugin("terminalreporter"):
+        # The terminal of an xdist worker is not seen; the controller prints for it.
+        if hasattr(self._config, "workerinput") or not self._config.pluginmanager.hasplugin("terminalreporter"):
             for line in self._collector.missing():
                 self._process.reporter.print_once(line)
         try:

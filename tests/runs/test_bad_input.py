@@ -30,7 +30,7 @@ def test_unknown_model(suite: Suite, workers: list[str]) -> None:
     """A name that is neither a profile nor given with a URL."""
     suite.write_rows(3)
     result = suite.command("--model", "MiniMax-M3", "--eval-data", "data", "test_quiz.py", *workers)
-    _refused(result, None, "no profile is named 'MiniMax-M3'", "did you mean MiniMax-M2?", "--model-url")
+    _refused(result, None, "no profile is named 'MiniMax-M3'", "did you mean 'MiniMax-M2'?", "--model-url")
 
 
 def test_unreachable_server(suite: Suite, workers: list[str]) -> None:

@@ -174,4 +174,4 @@ def test_the_first_command_runs_inside_of_a_checkout(tmp_path: Path, server: Loo
     words = substituted("pytest --model embedded -k wiring", server.url)
     done = run([*words, "--collect-only", "-q"], tmp_path / "checkout", Path(DATA))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "89 tests collected" in done.stdout
+    assert "90 tests collected" in done.stdout

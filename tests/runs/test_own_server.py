@@ -31,8 +31,8 @@ argv = ["{sys.executable}", "{SERVE}", "{{port}}", "{delay_s}"]
 
 def _arguments(suite: Suite, *more: str) -> list[str]:
     return [
-        *("-p", "no:cacheprovider", "--model", "mine", "--eval-data", "data"),
-        *("--eval-run", str(suite.run_dir), "--eval-in-flight", "8", "test_quiz.py", *more),
+        *("-p", "no:cacheprovider", "--model", "mine", "--eval-data=data"),
+        *(f"--eval-run={suite.run_dir}", "--eval-in-flight", "8", "test_quiz.py", *more),
     ]
 
 

@@ -22,7 +22,7 @@ FAILURES = {
     "nccl": "the GPUs could not talk to each other",
     "fp8_blocks": "keep --ep-size equal to --tp-size",
     "unknown_architecture": "this version does not know the model",
-    "hub_offline": "the weights are neither here nor to be had",
+    "hub_offline": "the weights are not on this machine and cannot be downloaded",
     "hub_refused": "accept the model's licence there and export HF_TOKEN",
     "no_cuda": "no usable GPU driver was found",
     "watchdog": "the server's own watchdog stopped it",

@@ -56,10 +56,11 @@ def test_a_large_drop_is_certain_after_a_part(blessed: Suite, server: LoopbackSe
     cases = ET.parse(blessed.path / "j.xml").getroot().findall(".//testcase/skipped/..")
     # Answers that are wrong count as skipped there too.
     wrong = part["counts"]["wrong"]
-    assert len([case for case in cases if "stopped early" in str(case.find("skipped").get("message"))]) == (  # type: ignore[union-attr]
-        ROWS - part["num"]
-    )
-    assert len(cases) == part["spared"] + wrong
+    stopped = [case for case in cases if "stopped early" in str(case.find("skipped").get("message"))]  # type: ignore[union-attr]
+    # A worker may report items that it held when the controller stopped; the summary leaves them out.
+    slack = IN_FLIGHT if workers else 0
+    assert part["spared"] - slack <= len(stopped) <= part["spared"]
+    assert part["spared"] + wrong - slack <= len(cases) <= part["spared"] + wrong + slack
 
 
 def test_a_stopped_run_is_graded_again_and_gone_on_with(
