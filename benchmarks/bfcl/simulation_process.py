@@ -58,6 +58,7 @@ class Process(asyncio.Protocol):
         try:
             _, made = await loop.create_unix_connection(lambda: cls(is_alone=is_alone), sock=ours)
         except BaseException:
+            # Cancelled or failed: the socket has no owner yet.
             ours.close()
             raise
         return made

@@ -73,6 +73,7 @@ async def _all_at_once(model: Model, requests: list[Request]) -> tuple[Response,
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(model.ask(request)) for request in requests]
     except BaseExceptionGroup as failures:
+        # The engine knows single errors: the first one decides, and the item is ungraded.
         raise failures.exceptions[0] from None
     return tuple(task.result() for task in tasks)
 

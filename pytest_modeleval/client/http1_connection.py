@@ -210,6 +210,7 @@ class Connection(asyncio.Protocol):
             if self.exchange is not None:
                 self.exchange.receiver.on_head(status, self._headers)
         except BaseException as error:
+            # As in on_body: whatever the receiver raises fails the exchange, which leaves the sample ungraded.
             self._error = error
             raise
 

@@ -173,6 +173,7 @@ class Engine:
                 for _ in range(self._width):
                     group.create_task(self._worker(more))
         except BaseExceptionGroup as errors:
+            # The first failure of a worker ends the engine; `result` raises it for every item without a result.
             raise errors.exceptions[0] from None
         finally:
             await self._job.close()

@@ -116,6 +116,7 @@ class Controller:
         try:
             return (yield)
         except BaseException:
+            # Ctrl-C, -x and pytest's own errors alike: the workers stop, and the exception goes on to pytest.
             self._distributed().files.send_stop()
             raise
 
