@@ -15,7 +15,8 @@ from pytest_modeleval.pytest_plugin.display import RequestCounters
 from pytest_modeleval.pytest_plugin.item_reports import ATTRIBUTE
 from pytest_modeleval.pytest_plugin.run_controller import RunController
 from pytest_modeleval.reports.text_layout import visible
-from pytest_modeleval.runs import early_stopping, lifecycle
+from pytest_modeleval.runs import early_stopping
+from pytest_modeleval.runs.earlier_run import earlier_folder
 from pytest_modeleval.runs.opened_run import OpenedRun
 from pytest_modeleval.settings import Settings
 from pytest_modeleval.store.outcome_codec import outcome_from_json
@@ -45,7 +46,7 @@ class Controller:
         self._settings = settings
         self._controller = controller
         # Looked up now: the run that begins here would else be the last one itself.
-        self._earlier = lifecycle.earlier_folder(settings)
+        self._earlier = earlier_folder(settings)
         self._notes: list[str] = []
         self._opened: DistributedRun | None = None
 

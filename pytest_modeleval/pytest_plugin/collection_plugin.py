@@ -19,9 +19,9 @@ from pytest_modeleval.evaluation.planned_items import load_samples
 from pytest_modeleval.pytest_plugin.context import Process, StartItems
 from pytest_modeleval.pytest_plugin.preparation import prepare
 from pytest_modeleval.reports.text_layout import visible
-from pytest_modeleval.runs import lifecycle
 from pytest_modeleval.runs.connection import find_profile
 from pytest_modeleval.runs.dry_run import dry_run_lines, param_notes
+from pytest_modeleval.runs.earlier_run import earlier_items
 from pytest_modeleval.settings import Settings
 
 # Names of modules that pytest reads whatever they hold.
@@ -36,7 +36,7 @@ class CollectionPlugin:
         self._settings = settings
         self._process = process
         self._start_items = start_items
-        only = lifecycle.earlier_items(settings, process.earlier) if process.earlier is not None else None
+        only = earlier_items(settings, process.earlier) if process.earlier is not None else None
         self._collector = BenchmarkCollector(
             settings,
             cache_dir=default_cache_dir(),

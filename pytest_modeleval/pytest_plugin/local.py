@@ -13,7 +13,7 @@ from pytest_modeleval.evaluation.evaluation import Evaluation
 from pytest_modeleval.pytest_plugin.context import RunShare
 from pytest_modeleval.pytest_plugin.display import RequestCounters
 from pytest_modeleval.pytest_plugin.run_controller import RunController
-from pytest_modeleval.runs import lifecycle
+from pytest_modeleval.runs.earlier_run import earlier_folder
 from pytest_modeleval.runs.early_stopping import AHEAD, ItemFilter
 from pytest_modeleval.settings import Settings
 
@@ -84,7 +84,7 @@ class LocalProcess:
 
     def __init__(self, config: pytest.Config, settings: Settings, controller: RunController) -> None:
         self.reporter = LocalReporter(controller)
-        self.earlier = lifecycle.earlier_folder(settings)
+        self.earlier = earlier_folder(settings)
         self.has_paths = config.args_source is pytest.Config.ArgsSource.ARGS
         self._settings = settings
         self._controller = controller

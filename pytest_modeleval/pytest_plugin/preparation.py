@@ -16,9 +16,9 @@ from pytest_modeleval.evaluation.planned_items import BenchmarkPlan, load_sample
 from pytest_modeleval.pytest_plugin.compatibility import refuse_reruns
 from pytest_modeleval.pytest_plugin.context import Process, Reporter, RunContext, RunShare
 from pytest_modeleval.records import GraderContext, PreparedGrader
-from pytest_modeleval.runs import lifecycle
 from pytest_modeleval.runs.benchmark_needs import deployment_notes
 from pytest_modeleval.runs.connection import Connection
+from pytest_modeleval.runs.earlier_run import stored_params
 from pytest_modeleval.runs.early_stopping import asking_order
 from pytest_modeleval.runs.gate_runner import check_targets
 from pytest_modeleval.settings import Settings
@@ -110,7 +110,7 @@ def _prepare_graders(items: Sequence[SampleItem], grading: GraderContext, report
 
 def _set_params(plans: Sequence[BenchmarkPlan], settings: Settings, connection: Connection, reporter: Reporter) -> None:
     """Fix the effective request parameters of each benchmark: of a stored run those it was asked with."""
-    stored = lifecycle.stored_params(settings.rescore_dir) if settings.rescore_dir is not None else {}
+    stored = stored_params(settings.rescore_dir) if settings.rescore_dir is not None else {}
     for plan in plans:
         name, defaults = plan.benchmark.name, plan.benchmark.defaults
         plan.tool_calls = connection.model.tool_calls if plan.benchmark.offers_tools else ""

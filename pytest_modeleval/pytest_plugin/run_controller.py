@@ -18,7 +18,7 @@ from pytest_modeleval.pytest_plugin.termination import TerminationSignal
 from pytest_modeleval.records import STOPPED_CAUSES, ItemKey
 from pytest_modeleval.reports.text_layout import counted, visible
 from pytest_modeleval.results import GateVerdict, RunSummary
-from pytest_modeleval.runs import lifecycle
+from pytest_modeleval.runs import finish
 from pytest_modeleval.runs.connection import find_profile
 from pytest_modeleval.runs.early_stopping import ItemFilter, item_filter
 from pytest_modeleval.runs.exit_status import INCOMPLETE, exit_status
@@ -205,7 +205,7 @@ class RunController:
     # Inside
 
     def _judge_gates(self, run: OpenedRun, session: pytest.Session) -> tuple[GateVerdict, ...]:
-        summary = lifecycle.summary_of(run.folder, self._settings, run.connection.model.name)
+        summary = finish.summary_of(run.folder, self._settings, run.connection.model.name)
         gates = self._gate_runner.verdicts(summary, run.folder.reader.contents, run.folder.run)
         session.testscollected += len(gates)
         file = shown_path(self._settings.gates_file) if self._settings.gates_file is not None else "gates"
@@ -223,7 +223,7 @@ class RunController:
             )
             return
         gates = self._gates if self._gates is not None else self._gate_runner.unjudged()
-        self._summary = lifecycle.finish_run(run.folder, self._settings, run.connection.model.name, gates=gates)
+        self._summary = finish.finish_run(run.folder, self._settings, run.connection.model.name, gates=gates)
         blessed = self._gate_runner.bless(self._summary, run.folder.reader.contents)
         if blessed:
             self._closing_lines.append((blessed, {"yellow": self._gate_runner.has_refused}))

@@ -15,14 +15,14 @@ from pytest_modeleval.records import JsonObject
 from pytest_modeleval.reports.terminal import summary_parts
 from pytest_modeleval.results import RunSummary
 from pytest_modeleval.runs.exit_status import exit_status
+from pytest_modeleval.runs.finish import early_stop_label, finish_run, summary_of
 from pytest_modeleval.runs.gate_runner import GateRunner
-from pytest_modeleval.runs.lifecycle import early_stop_label, finish_run, summary_of
 from pytest_modeleval.runs.report_files import REPORT_FILE, write_for_github, write_report
 from pytest_modeleval.settings import Limit, Settings
 from pytest_modeleval.store.journal import JournalReader
 from pytest_modeleval.store.merged_journal import write_merged
 from pytest_modeleval.store.run_file import RUN_FILE, load_run
-from pytest_modeleval.store.run_folder import RunFolder, open_run
+from pytest_modeleval.store.run_folder import RunFolder, lock_run_folder
 
 NONE = Limit(rows=0)
 
@@ -78,7 +78,9 @@ def merge(order: MergeOrder) -> Merged:
                 f"({saving}); merge shards that were run without --eval-stop-early and --eval-repeat-until-decided"
             )
     _check_gates(gate_runner, plans)
-    folder = open_run(order.into, facts=_facts(parts), command=order.command, project_dir=Path.cwd(), option="--into")
+    folder = lock_run_folder(
+        order.into, facts=_facts(parts), command=order.command, project_dir=Path.cwd(), option="--into"
+    )
     try:
         # Read again under the lock: another run may have written to it until now.
         parts = [(path, part if path != order.into else _part(path)) for path, part in parts]

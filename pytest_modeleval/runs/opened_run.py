@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pytest_modeleval.runs import lifecycle
 from pytest_modeleval.runs.connection import Connection, connect, stored_connection
+from pytest_modeleval.runs.resume import open_folder
+from pytest_modeleval.runs.server_logs import delete_logs, keep_logs, log_dir_for
 from pytest_modeleval.runs.server_status import RESTARTING, UP, ServerStatus
 from pytest_modeleval.settings import Settings
 from pytest_modeleval.store.run_folder import RunFolder
@@ -77,7 +78,7 @@ def open_run(settings: Settings, profile: Profile | None, writer: StatusWriter, 
     if settings.rescore_dir is not None:
         connection = stored_connection(settings.rescore_dir, settings)
         return OpenedRun(settings, connection, _open_folder(settings, connection, writer), None, None)
-    logs = lifecycle.log_dir_for(settings, settings.model)
+    logs = log_dir_for(settings, settings.model)
     try:
         connection = connect(
             settings, profile, log_dir=logs, report=writer.print_line, show_progress=writer.show_status
@@ -85,14 +86,14 @@ def open_run(settings: Settings, profile: Profile | None, writer: StatusWriter, 
         try:
             folder = _open_folder(settings, connection, writer)
             opened = connection.opened
-            lifecycle.keep_logs(logs, folder.path, opened.launched if opened is not None else ())
+            keep_logs(logs, folder.path, opened.launched if opened is not None else ())
         except BaseException:
             if connection.opened is not None:
                 connection.opened.stop()
             raise
     finally:
         writer.clear_status()
-        lifecycle.delete_logs(logs)
+        delete_logs(logs)
     status, watch = _watch_servers(connection, folder.path)
     run = OpenedRun(settings, connection, folder, status, watch)
     try:
@@ -114,7 +115,7 @@ def shown_path(path: Path) -> str:
 
 
 def _open_folder(settings: Settings, connection: Connection, writer: StatusWriter) -> RunFolder:
-    folder, is_resumed = lifecycle.open_folder(settings, connection)
+    folder, is_resumed = open_folder(settings, connection)
     if is_resumed:
         stored = len(folder.reader.refresh().responses)
         verb = "grading" if settings.rescore_dir is not None else "taking up"

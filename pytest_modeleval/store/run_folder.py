@@ -78,19 +78,17 @@ def new_path(runs: Path, *, now: datetime | None = None, suffix: str = "") -> Pa
     return path
 
 
-def find_resumable(runs: Path, resume_key: str) -> Path | None:
-    """The newest unfinished run of the same command, unless it is in use."""
-    for path in _newest_first(runs):
-        run = read_run(path)
-        if run is not None and run.get("resume_key") == resume_key:
-            # A complete run ends the search: older runs were superseded by it.
-            return None if run.get("complete") or _is_locked(path) else path
-    return None
+def newest_first(runs: Path) -> list[Path]:
+    """The run folders in the folder of a model's runs; empty if that does not exist."""
+    try:
+        return sorted((path for path in runs.iterdir() if path.is_dir()), key=lambda path: path.name, reverse=True)
+    except OSError:
+        return []
 
 
 def last_run(runs: Path) -> Path | None:
     """The newest run of a model that has a run.json."""
-    return next((path for path in _newest_first(runs) if read_run(path) is not None), None)
+    return next((path for path in newest_first(runs) if read_run(path) is not None), None)
 
 
 def is_usable(path: Path) -> bool:
@@ -98,7 +96,22 @@ def is_usable(path: Path) -> bool:
     return path.is_dir() and (read_run(path) is not None or all(_is_ours(entry) for entry in path.iterdir()))
 
 
-def open_run(
+def is_locked(path: Path) -> bool:
+    """Whether a run uses the folder now."""
+    try:
+        lock = os.open(path / "run.lock", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
+def lock_run_folder(
     path: Path,
     *,
     facts: Mapping[str, Any],
@@ -106,7 +119,7 @@ def open_run(
     project_dir: Path,
     option: str = "--eval-run",
 ) -> RunFolder:
-    """Make the folder or take it up again.
+    """Make the folder, or resume the run in it, under its lock.
 
     option: the one that names the folder, for messages. facts: what identifies the experiment ("model", "identity",
     ...). Raises RunFolderError if the folder cannot be written, is in use, is no run folder, or holds another model's
@@ -191,27 +204,6 @@ def _is_ours(entry: Path) -> bool:
 def _is_draft(entry: Path) -> bool:
     """True for what `_support.atomic_file` and `store.merged_journal` write first and rename when it is whole."""
     return _DRAFT.fullmatch(entry.name) is not None
-
-
-def _newest_first(runs: Path) -> list[Path]:
-    try:
-        return sorted((path for path in runs.iterdir() if path.is_dir()), key=lambda path: path.name, reverse=True)
-    except OSError:
-        return []
-
-
-def _is_locked(path: Path) -> bool:
-    try:
-        lock = os.open(path / "run.lock", os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(lock)
-    return False
 
 
 def _keep_out_of_git(runs: Path) -> None:

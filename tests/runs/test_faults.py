@@ -180,8 +180,8 @@ def test_a_fault_of_ours_at_the_end_is_no_failed_gate(suite: Suite, server: Loop
     """An exception while the summary is made is an internal error, status 3, as anywhere else in pytest."""
     suite.write_rows(5)
     (suite.path / "conftest.py").write_text(
-        "from pytest_modeleval.runs import lifecycle\n\ndef broken(*args, **kwargs):\n    raise KeyError('ours')\n\n"
-        "lifecycle.finish_run = broken\n"
+        "from pytest_modeleval.runs import finish\n\ndef broken(*args, **kwargs):\n    raise KeyError('ours')\n\n"
+        "finish.finish_run = broken\n"
     )
     result = suite.run(server.url)
     assert result.status == 3, result.out + result.err

@@ -11,7 +11,7 @@ from pytest_modeleval.errors import RunFolderError
 from pytest_modeleval.records import ItemKey, Kind, Outcome
 from pytest_modeleval.store.journal import JournalReader, outcome_line
 from pytest_modeleval.store.merged_journal import write_merged
-from pytest_modeleval.store.run_folder import open_run
+from pytest_modeleval.store.run_folder import lock_run_folder
 
 
 @pytest.mark.parametrize("name", [".run.json.4711.tmp", ".journal.jsonl.12.tmp", ".report.html.9.tmp"])
@@ -19,7 +19,7 @@ def test_half_written_files_of_a_killed_run_are_taken_away(tmp_path: Path, name:
     """Killed while it wrote its very first file, a run leaves a folder that the same command takes up."""
     (tmp_path / name).write_bytes(b"{")
     (tmp_path / "run.lock").touch()
-    folder = open_run(tmp_path, facts={"identity": "x", "model": "m"}, command=["pytest"], project_dir=tmp_path)
+    folder = lock_run_folder(tmp_path, facts={"identity": "x", "model": "m"}, command=["pytest"], project_dir=tmp_path)
     folder.close()
     assert [path.name for path in tmp_path.iterdir()] == ["run.lock"]
 
@@ -29,7 +29,7 @@ def test_what_is_not_ours_stays(tmp_path: Path, name: str) -> None:
     """A folder with anything else in it is refused, and left as it is."""
     (tmp_path / name).write_text("mine")
     with pytest.raises(RunFolderError, match="holds something else"):
-        open_run(tmp_path, facts={"identity": "x"}, command=[], project_dir=tmp_path)
+        lock_run_folder(tmp_path, facts={"identity": "x"}, command=[], project_dir=tmp_path)
     assert (tmp_path / name).read_text() == "mine"
 
 

@@ -1,0 +1,130 @@
+"""Which folder a run uses: the one that is named, the newest unfinished run of the same command, or a new one.
+
+What makes two commands the same is `resume_key`. Whether a folder holds the same experiment is decided where it is
+known: the model's identity in `store.run_folder`, the system prompt here, the plan of each benchmark in `experiment`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pytest_modeleval._support import redact
+from pytest_modeleval.errors import RunFolderError
+from pytest_modeleval.records import JsonObject
+from pytest_modeleval.runs.connection import Connection
+from pytest_modeleval.settings import Settings
+from pytest_modeleval.store.run_file import read_run
+from pytest_modeleval.store.run_folder import RunFolder, is_locked, lock_run_folder, new_path, newest_first, runs_of
+
+
+def resume_key(settings: Settings, identity: str) -> str:
+    """Equal for the same command against the same model: an unfinished run with this key goes on."""
+    parts: JsonObject = {
+        "model": settings.model,
+        "identity": identity,
+        "params": dict(settings.params),
+        "limit": str(settings.limit),
+        "repeats": settings.repeats,
+        "stop_early": settings.is_stop_early,
+        "until_decided": settings.until_decided,
+        "data": str(settings.data_dir),
+        "only": sorted(settings.only),
+        "keyword": settings.keyword,
+        "markers": settings.markers,
+        "selected": list(settings.selected),
+    }
+    if settings.system:
+        parts["system"] = settings.system
+    if settings.subsets:
+        parts["subsets"] = {name: sorted(subsets) for name, subsets in settings.subsets.items()}
+    # The rest of --model-set says how the model is served. Where that changes the model, its identity differs.
+    asked = sorted(pair for pair in settings.model_set if pair.startswith("params."))
+    if asked:
+        parts["model_set"] = asked
+    if settings.shard is not None:
+        parts["shard"] = str(settings.shard)
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def find_resumable(runs: Path, resume_key: str) -> Path | None:
+    """The newest unfinished run of the same command, unless it is in use."""
+    for path in newest_first(runs):
+        run = read_run(path)
+        if run is not None and run.get("resume_key") == resume_key:
+            # A complete run ends the search: older runs were superseded by it.
+            return None if run.get("complete") or is_locked(path) else path
+    return None
+
+
+def open_folder(settings: Settings, connection: Connection) -> tuple[RunFolder, bool]:
+    """The run folder, locked, and whether it is resumed."""
+    model = connection.model
+    key = resume_key(settings, model.identity)
+    runs = runs_of(settings.invocation_dir, model.name)
+    path = settings.rescore_dir or settings.run_dir or find_resumable(runs, key) or _new_folder(runs, settings)
+    found = read_run(path)
+    is_known, stored = found is not None, found or {}
+    system = hashlib.sha256(settings.system.encode()).hexdigest() if settings.system else None
+    if is_known and settings.rescore_dir is None:
+        _check_system(path, stored, system)
+    facts = _run_facts(settings, connection, stored, key=key, system=system)
+    if settings.rescore_dir is not None:
+        # A rescored run stays what it is; only its grades are made anew.
+        facts = {name: stored.get(name, value) for name, value in facts.items()}
+    folder = lock_run_folder(
+        path, facts=redact.json_value(facts), command=redact.argv(sys.argv), project_dir=settings.project_dir
+    )
+    return folder, is_known
+
+
+def _run_facts(
+    settings: Settings, connection: Connection, stored: Mapping[str, Any], *, key: str, system: str | None
+) -> dict[str, Any]:
+    """The facts of run.json about this run. stored: those of a resumed folder, otherwise empty."""
+    model = connection.model
+    return {
+        "model": model.name,
+        "served": model.served,
+        "context_tokens": model.context_tokens,
+        "tool_calls": model.tool_calls,
+        "identity": model.identity,
+        "resume_key": key,
+        "urls": [redact.url(url) for url in model.urls],
+        "server": model.server.as_json(),
+        "profile_params": dict(connection.params),
+        "user_params": dict(settings.params),
+        "model_set": [redact.setting(pair) for pair in settings.model_set],
+        "limit": str(settings.limit) if settings.limit.rows or settings.limit.fraction else None,
+        "repeats": settings.repeats,
+        "order_seed": _order_seed(settings, stored),
+        "system_sha256": system,
+        "until_decided": settings.until_decided or stored.get("until_decided"),
+        "shard": str(settings.shard) if settings.shard is not None else None,
+    }
+
+
+def _new_folder(runs: Path, settings: Settings) -> Path:
+    # Shards that start in the same second on a common file system must not meet in one folder.
+    part = f"-shard-{settings.shard.number}-of-{settings.shard.of}" if settings.shard is not None else ""
+    return new_path(runs, suffix=part)
+
+
+def _check_system(path: Path, stored: Mapping[str, Any], system: str | None) -> None:
+    if stored.get("system_sha256") != system:
+        raise RunFolderError(
+            f"{path} holds another experiment: another system prompt (--eval-system). Name another folder with "
+            "--eval-run=DIR"
+        )
+
+
+def _order_seed(settings: Settings, stored: Mapping[str, Any]) -> int | None:
+    """The seed of the order of asking, kept in run.json; None where samples are asked in the order of the data."""
+    if stored.get("order_seed") is not None or not settings.is_stop_early or settings.rescore_dir is not None:
+        return stored.get("order_seed")
+    return random.SystemRandom().getrandbits(31)
