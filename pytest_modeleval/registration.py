@@ -57,7 +57,7 @@ def _start_worker(config: pytest.Config, settings: Settings) -> None:
 def _start_process(config: pytest.Config, settings: Settings, process: Process, starter: type) -> None:
     """Register what collects the items of a process, and runs them once they are selected."""
     from pytest_modeleval.fast_path.fast_path import FastPath  # noqa: PLC0415
-    from pytest_modeleval.fast_path.selection import Selection  # noqa: PLC0415
+    from pytest_modeleval.fast_path.keyword_selection import KeywordSelection  # noqa: PLC0415
     from pytest_modeleval.pytest_plugin import fixtures  # noqa: PLC0415
     from pytest_modeleval.pytest_plugin.collection_plugin import CollectionPlugin  # noqa: PLC0415
     from pytest_modeleval.pytest_plugin.item_plugin import ItemPlugin  # noqa: PLC0415
@@ -76,7 +76,7 @@ def _start_process(config: pytest.Config, settings: Settings, process: Process, 
     register(fixtures, "modeleval-fixtures")
     register(fast_path, "modeleval-fast-path")
     if settings.is_fast_path:
-        register(Selection(), "modeleval-selection")
+        register(KeywordSelection(), "modeleval-keyword-selection")
 
 
 def is_distributed(config: pytest.Config) -> bool:

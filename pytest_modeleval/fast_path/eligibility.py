@@ -1,7 +1,7 @@
-"""Whether the fast path is on: which plugins and options need the full protocol of pytest for each item.
+"""Whether the fast path is on: for the run (`eligibility`), and for the items of one benchmark (`need_of`).
 
-A plugin is known by the module of its hook implementations. Every module that is not named here closes the fast path:
-a run is then slower and never different.
+A plugin is known by the module of its hook implementations. Every module that is not named here switches the fast path
+off: a run is then slower and never different.
 """
 
 from __future__ import annotations
@@ -9,9 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any
 
 import pytest
+
+from pytest_modeleval.collection.items import ANSWER_FIXTURES, SampleItem
+from pytest_modeleval.pytest_private import FixtureNames, SetupState
 
 PHASE_HOOKS = ("pytest_runtest_setup", "pytest_runtest_call", "pytest_runtest_teardown", "pytest_pyfunc_call")
 # Modules whose implementations of the phase hooks a sample does without: they capture output, add log handlers, look
@@ -90,33 +94,56 @@ SPECIAL_FIXTURES = frozenset(
 class Eligibility:
     """How far the fast path goes in this run."""
 
-    closed_by: str
+    reason_off: str
     """Why it is off, such as "pytest-cov implements pytest_runtest_call"; "" if it is on."""
-    is_announced: bool
-    """Some plugin wants pytest_runtest_logstart and pytest_runtest_logfinish."""
+    calls_logstart: bool
+    """Some plugin needs pytest_runtest_logstart and pytest_runtest_logfinish."""
     needs_phases: bool
-    """Some plugin wants reports of setup and teardown too."""
-    is_hooked: bool
-    """Some plugin changes reports: pytest_runtest_makereport is called."""
-    is_interacting: bool
-    """Some plugin wants to see every error."""
-    is_alone: bool
+    """Some plugin needs reports of setup and teardown too."""
+    calls_makereport: bool
+    """Some plugin changes reports: they are made by pytest_runtest_makereport."""
+    calls_exception_interact: bool
+    """Some plugin needs pytest_exception_interact for every error."""
+    may_group_items: bool
     """No plugin watches the protocol of single items: one call may run several."""
 
 
-def eligibility(config: pytest.Config) -> Eligibility:
+class Need(Enum):
+    """What an item needs of pytest."""
+
+    NOTHING = auto()
+    FIXTURES = auto()
+    """Its fixtures are set up and torn down by pytest."""
+    PROTOCOL = auto()
+    """The fast path is off for it."""
+
+
+def need_of(item: SampleItem) -> Need:
+    """What an item needs of pytest: the same for all items of its benchmark."""
+    names = FixtureNames(item)
+    if not names.is_known or any(mark.name in SPECIAL_MARKS for mark in item.iter_markers()):
+        return Need.PROTOCOL
+    ours = {*ANSWER_FIXTURES, "request"}
+    if names.closure <= ours and not any(map(names.is_overridden, ANSWER_FIXTURES)):
+        return Need.NOTHING
+    return Need.PROTOCOL if names.closure & SPECIAL_FIXTURES else Need.FIXTURES
+
+
+def eligibility(session: pytest.Session) -> Eligibility:
     """How far the fast path goes, with the plugins that are registered now."""
+    config = session.config
     hooks = config.pluginmanager
     unused = {module for module, is_unused in UNUSED_IF.items() if is_unused(config)}
     skippable = SKIPPABLE_PHASE_PLUGINS | unused
-    makers = _owners(hooks, "pytest_runtest_makereport")
+    report_makers = _owners(hooks, "pytest_runtest_makereport")
     if not config.getoption("htmlpath", None):
         # pytest-html only adds extras, for its own page.
-        makers.discard("pytest_html.plugin")
-    is_alone = _owners(hooks, "pytest_runtest_protocol") <= PROTOCOL_PLUGINS | unused
+        report_makers.discard("pytest_html.plugin")
     return Eligibility(
-        closed_by=_closing_option(config) or _closing_plugin(hooks, skippable),
-        is_announced=not (
+        reason_off=_option_that_needs_pytest(config)
+        or _plugin_that_needs_pytest(hooks, skippable)
+        or _unknown_pytest(session),
+        calls_logstart=not (
             _owners(hooks, "pytest_runtest_logstart") | _owners(hooks, "pytest_runtest_logfinish")
             <= CALL_PHASE_ONLY_PLUGINS
         ),
@@ -126,13 +153,13 @@ def eligibility(config: pytest.Config) -> Eligibility:
             # The terminal then counts setups to find the end of a module.
             or _ini(config, "console_output_style") == "times"
         ),
-        is_hooked=not makers <= skippable | REPORT_PLUGINS,
-        is_interacting=not _owners(hooks, "pytest_exception_interact") <= EXCEPTION_INTERACT_PLUGINS | unused,
-        is_alone=is_alone,
+        calls_makereport=not report_makers <= skippable | REPORT_PLUGINS,
+        calls_exception_interact=not _owners(hooks, "pytest_exception_interact") <= EXCEPTION_INTERACT_PLUGINS | unused,
+        may_group_items=_owners(hooks, "pytest_runtest_protocol") <= PROTOCOL_PLUGINS | unused,
     )
 
 
-def _closing_option(config: pytest.Config) -> str:
+def _option_that_needs_pytest(config: pytest.Config) -> str:
     if config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES) > 0:
         return "-v prints a line for each item"
     for option, flag in SPECIAL_OPTIONS.items():
@@ -141,13 +168,22 @@ def _closing_option(config: pytest.Config) -> str:
     return "log_cli is on" if _ini(config, "log_cli") else ""
 
 
-def _closing_plugin(hooks: pytest.PytestPluginManager, skippable: frozenset[str]) -> str:
+def _plugin_that_needs_pytest(hooks: pytest.PytestPluginManager, skippable: frozenset[str]) -> str:
     for hook in PHASE_HOOKS:
         caller: Any = getattr(hooks.hook, hook)
         for impl in caller.get_hookimpls():
             if impl.function.__module__ not in skippable:
                 return f"{_plugin_name(hooks, impl)} implements {hook}"
     return ""
+
+
+def _unknown_pytest(session: pytest.Session) -> str:
+    """Why private names of pytest that the short protocol uses are not there; before collection no item is known."""
+    if not SetupState(session).is_known:
+        return f"pytest {pytest.__version__} sets up items in an unknown way"
+    first = next((item for item in session.items if isinstance(item, SampleItem)), None)
+    is_known = first is None or FixtureNames(first).is_known
+    return "" if is_known else f"pytest {pytest.__version__} keeps fixtures of items in an unknown way"
 
 
 def _plugin_name(hooks: pytest.PytestPluginManager, impl: Any) -> str:
@@ -161,7 +197,7 @@ def _plugin_name(hooks: pytest.PytestPluginManager, impl: Any) -> str:
 
 
 def _has_no_timeout(config: pytest.Config) -> bool:
-    """pytest-timeout is installed and no time limit is set; a mark on a single item closes the fast path for it."""
+    """pytest-timeout is installed and no time limit is set; an item with the mark `timeout` uses pytest's protocol."""
     return not (config.getoption("timeout", None) or os.environ.get("PYTEST_TIMEOUT") or _ini(config, "timeout"))
 
 

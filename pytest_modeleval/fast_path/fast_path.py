@@ -1,7 +1,8 @@
 """The fast path: what makes a run of many samples cheaper, as one object that can be left out.
 
-It is the short protocol of samples (`short_protocol`), selection by groups of items (`selection`), and the garbage
-collector's settings (`gc_tuning`). `--eval-fast-path=off` leaves all of them out; reports and scores are the same.
+It is the short protocol of samples (`short_protocol`), selection by groups of items (`keyword_selection`), and the
+garbage collector's settings (`gc_tuning`). `--eval-fast-path=off` leaves all of them out; reports and scores are the
+same.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from pytest_modeleval.fast_path.gc_tuning import freeze_gc, relax_gc
 from pytest_modeleval.fast_path.short_protocol import ShortProtocol
 from pytest_modeleval.pytest_plugin.context import RunContext
 from pytest_modeleval.pytest_plugin.item_plugin import ItemPlugin
-from pytest_modeleval.pytest_private import SetupState
 
 
 class FastPath:
@@ -28,14 +28,21 @@ class FastPath:
         self._shown = ""
         self._context: RunContext | None = None
         self._items: ItemPlugin | None = None
+        self._session: pytest.Session | None = None
 
     def start(self, context: RunContext, items: ItemPlugin) -> None:
         """The run is ready: run its items by the short protocol, if the plugins allow it when the first item starts."""
         self._context, self._items = context, items
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Keep the session, which the hook for the header does not get."""
+        self._session = session
+
     def pytest_report_header(self) -> str:
-        """Whether the fast path is on, and what closed it."""
-        self._shown = self._line()
+        """Whether the fast path is on, or why it is off."""
+        assert self._session is not None
+        self._shown = self._line(self._session)
         return self._shown
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -44,11 +51,11 @@ class FastPath:
         result = yield
         if not self._is_on or self._context is None or self._items is None:
             return result
-        if self._shown and (line := self._line()) != self._shown:
-            # A conftest.py in a folder below has closed it.
+        if self._shown and (line := self._line(session)) != self._shown:
+            # A conftest.py in a folder below has switched it off.
             self._context.reporter.print_line(line)
-        eligible = eligibility(self._config)
-        if not eligible.closed_by and SetupState(session).is_known:
+        eligible = eligibility(session)
+        if not eligible.reason_off:
             protocol = ShortProtocol(
                 session,
                 eligible,
@@ -71,6 +78,6 @@ class FastPath:
         freeze_gc()
         return result
 
-    def _line(self) -> str:
-        reason = eligibility(self._config).closed_by if self._is_on else "--eval-fast-path"
+    def _line(self, session: pytest.Session) -> str:
+        reason = eligibility(session).reason_off if self._is_on else "--eval-fast-path"
         return f"modeleval: fast path off ({reason})" if reason else "modeleval: fast path on"

@@ -13,29 +13,19 @@ too: server_lost, because thousands of items can have it at once.
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum, auto
 from typing import Any, Literal
 
 import pytest
 
-from pytest_modeleval.collection.items import ANSWER_FIXTURES, SampleItem
+from pytest_modeleval.collection.items import SampleItem
 from pytest_modeleval.errors import Ungraded
-from pytest_modeleval.fast_path.eligibility import SPECIAL_FIXTURES, SPECIAL_MARKS, Eligibility
+from pytest_modeleval.fast_path.eligibility import Eligibility, Need, need_of
 from pytest_modeleval.pytest_plugin.item_plugin import ItemPlugin
 from pytest_modeleval.pytest_plugin.skipped_by_gate import SkippedByGate
 from pytest_modeleval.pytest_private import RERAISED, FixtureNames, RunLoop, SetupState, phase_runner
 
 # The cause of a sample that has no answer because the server is gone for good (dispatch.dispatcher).
 SERVER_LOST = "server_lost"
-
-
-class _Need(Enum):
-    """What an item needs of pytest."""
-
-    NOTHING = auto()
-    FIXTURES = auto()
-    """Its fixtures are set up and torn down by pytest."""
-    PROTOCOL = auto()
 
 
 class ShortProtocol:
@@ -58,11 +48,11 @@ class ShortProtocol:
         self._items = items
         self._refresh = refresh
         self._setup_state = SetupState(session)
-        self._loop = RunLoop(session) if is_grouping and eligible.is_alone and RunLoop.is_known() else None
+        self._loop = RunLoop(session) if is_grouping and eligible.may_group_items and RunLoop.is_known() else None
         self._run_phase = phase_runner()
         # No other code reads the journal before the protocol of the item is over.
-        self._may_wait = eligible.is_alone and not eligible.needs_phases
-        self._needs: dict[int, _Need] = {}
+        self._may_wait = eligible.may_group_items and not eligible.needs_phases
+        self._needs: dict[int, Need] = {}
         self._parent: pytest.Collector | None = None
         self._hook: Any = None
         self._last: pytest.Item | None = None
@@ -102,12 +92,12 @@ class ShortProtocol:
     def _run(self, item: SampleItem, next_item: pytest.Item | None) -> bool:
         """Run and report one item. False if it needs pytest's protocol; then nothing was reported of it."""
         need = self._need_of(item)
-        if need is _Need.PROTOCOL:
+        if need is Need.PROTOCOL:
             return False
         if item.parent is not self._parent:
             # The hooks of conftest files depend on the file only; pytest looks them up for every item.
             self._parent, self._hook = item.parent, item.ihook
-        has_fixtures = need is _Need.FIXTURES
+        has_fixtures = need is Need.FIXTURES
         try:
             if has_fixtures:
                 # After an error pytest's own protocol repeats the setup, which raises the same error.
@@ -119,7 +109,7 @@ class ShortProtocol:
         except SkippedByGate as unneeded:
             error: BaseException = unneeded
         except Ungraded as ungraded:
-            if ungraded.cause != SERVER_LOST or self._eligible.is_interacting:
+            if ungraded.cause != SERVER_LOST or self._eligible.calls_exception_interact:
                 return False
             error = ungraded
         except BaseException:  # noqa: BLE001 - raised again, and reported, in pytest's protocol
@@ -132,22 +122,13 @@ class ShortProtocol:
         self._report(item, _raiser(error), "setup", None, has_fixtures=False)
         return True
 
-    def _need_of(self, item: SampleItem) -> _Need:
+    def _need_of(self, item: SampleItem) -> Need:
         """What the item needs of pytest: worked out once for each benchmark."""
         key = FixtureNames.key(item)
         found = self._needs.get(key)
         if found is None:
-            found = self._needs[key] = self._work_out_need(item)
+            found = self._needs[key] = need_of(item)
         return found
-
-    def _work_out_need(self, item: SampleItem) -> _Need:
-        names = FixtureNames(item)
-        if not names.is_known or any(mark.name in SPECIAL_MARKS for mark in item.iter_markers()):
-            return _Need.PROTOCOL
-        ours = {*ANSWER_FIXTURES, "request"}
-        if names.closure <= ours and not any(map(names.is_overridden, ANSWER_FIXTURES)):
-            return _Need.NOTHING
-        return _Need.PROTOCOL if names.closure & SPECIAL_FIXTURES or not self._setup_state.is_known else _Need.FIXTURES
 
     def _report(
         self,
@@ -160,12 +141,12 @@ class ShortProtocol:
     ) -> None:
         """Run the body and report it. The item is set up, or `body` raises what its setup would."""
         hook, eligible = self._hook, self._eligible
-        if eligible.is_announced:
+        if eligible.calls_logstart:
             hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         if eligible.needs_phases and when == "call":
             hook.pytest_runtest_logreport(report=_passed(item, "setup"))
         call = self._run_phase(body, when)
-        if eligible.is_hooked:
+        if eligible.calls_makereport:
             report = hook.pytest_runtest_makereport(item=item, call=call)
         else:
             report = self._items.report_of(item, call, self._may_wait)
@@ -173,7 +154,7 @@ class ShortProtocol:
         has_failed = has_fixtures and self._tear_down(item, next_item)
         if eligible.needs_phases and not has_failed:
             hook.pytest_runtest_logreport(report=_passed(item, "teardown"))
-        if eligible.is_announced:
+        if eligible.calls_logstart:
             hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
 
     def _teardown_previous(self, item: pytest.Item) -> None:
@@ -183,7 +164,7 @@ class ShortProtocol:
         module need nothing of pytest, the module is still set up, and pytest refuses to set up the new one.
         """
         last, self._last = self._last, item
-        if last is not None and last.parent is not item.parent and self._setup_state.is_known:
+        if last is not None and last.parent is not item.parent:
             self._tear_down(last, item)
 
     def _tear_down(self, item: pytest.Item, next_item: pytest.Item | None) -> bool:

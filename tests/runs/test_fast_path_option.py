@@ -27,6 +27,16 @@ import pytest
 def pytest_sessionfinish(session):
     print("\\nshort protocol:", session.config.pluginmanager.hasplugin("modeleval-short-protocol"))
 """
+UNKNOWN = """
+from pytest_modeleval import pytest_private
+
+class Unknown(pytest_private.{name}):
+    def __init__(self, owner):
+        super().__init__(owner)
+        self.is_known = False
+
+pytest_private.{name} = Unknown
+"""
 WATCHER = """
 import pytest
 
@@ -139,6 +149,24 @@ def test_the_header_says_what_closed_it(suite: Suite, server: LoopbackServer, op
     )
     assert result.status == 0, result.out + result.err
     assert f"modeleval: fast path off ({reason})" in result.out
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("SetupState", "sets up items in an unknown way"), ("FixtureNames", "keeps fixtures of items in an unknown way")],
+)
+def test_a_pytest_without_a_private_name_switches_it_off(
+    suite: Suite, server: LoopbackServer, name: str, reason: str
+) -> None:
+    """The last line about the fast path says so: nothing runs by the short protocol, and the result is the same."""
+    suite.write_rows(12)
+    (suite.path / "conftest.py").write_text(UNKNOWN.format(name=name))
+    result = run_with(suite, server.url)
+    assert result.status == 0, result.out + result.err
+    lines = re.findall(r"^modeleval: fast path .*$", result.out, re.M)
+    assert lines[-1] == f"modeleval: fast path off (pytest {pytest.__version__} {reason})"
+    assert "short protocol: False" in result.out
+    assert "9 passed, 3 wrong" in result.out
 
 
 def test_only_auto_and_off_are_accepted(suite: Suite, server: LoopbackServer) -> None:

@@ -1,4 +1,4 @@
-"""Selection with stand-ins (fast_path.selection) selects what pytest's own way selects, and says the same of it."""
+"""fast_path.keyword_selection: selection by groups selects the items that pytest selects, and reports the same."""
 
 from __future__ import annotations
 

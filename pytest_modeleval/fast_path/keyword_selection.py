@@ -1,4 +1,4 @@
-"""Selection by the thousand: -k and -m of pytest decide about one item of each group (item_groups)."""
+"""Selection by -k and -m, which pytest decides here for one item of each group (item_groups)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pytest_modeleval.fast_path.item_groups import groups
 GROUP_SAFE_PLUGINS = frozenset({"_pytest.mark", "_pytest.main", "_pytest.fixtures", "xdist.remote", "__channelexec__"})
 
 
-class Selection:
+class KeywordSelection:
     """Lets -k and -m see one item of each kind, where no other plugin selects or sorts in between."""
 
     @pytest.hookimpl(wrapper=True, trylast=True)
