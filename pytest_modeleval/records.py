@@ -286,10 +286,6 @@ class ItemKey:
     repeat: int = 0
     """The epoch, from 0."""
 
-    def item_name(self, *, has_repeats: bool) -> str:
-        """The bracketed part of pytest's item id: the sample's id, with "-r2" for the third of several repeats."""
-        return f"{self.sample}-r{self.repeat}" if has_repeats else self.sample
-
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

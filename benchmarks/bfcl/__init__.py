@@ -3,7 +3,8 @@
 What its pages in benchmarks/ declare with. Verdicts follow bfcl-eval 2025.10.27.1; ci/conformance_bfcl compares them.
 """
 
-from .categories import AGGREGATES, CATEGORIES, Style
+from .aggregates import AGGREGATES
+from .categories import CATEGORIES, Style
 from .evalscope import evalscope_figures
 from .rows import dataset, sample_id, to_sample
 from .solving import CallFormat, Solution, grade, solver

@@ -1,5 +1,6 @@
-"""The body of POST /chat/completions from a Request. Pure: the same input gives the same bytes on every machine.
+"""The body of POST /chat/completions from a Request, and the journal key of a request (`request_key`).
 
+Pure: the same input gives the same bytes on every machine.
 Format: the OpenAI chat completions API as SGLang and vLLM implement it. Every parameter is sent explicitly, because an
 unset field means the server's own default, which an upgrade may change silently.
 """

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
+from pytest_modeleval._support.item_id import item_id, sample_ids
 from pytest_modeleval._support.suggest import hint
 from pytest_modeleval.collection.items import BenchmarkFunction, SampleItem
 from pytest_modeleval.collection.keyword import may_match, words
 from pytest_modeleval.datasets import SILENT, Progress, describe_empty, find_subsets, open_manifest
 from pytest_modeleval.declaration import Benchmark, Subset
 from pytest_modeleval.errors import SettingsError, UserError
-from pytest_modeleval.evaluation.planned_items import BenchmarkPlan, PlannedItem, sample_ids
+from pytest_modeleval.evaluation.planned_items import BenchmarkPlan, PlannedItem
 from pytest_modeleval.pytest_private import ItemTemplate, make_like
 from pytest_modeleval.records import ItemKey
 from pytest_modeleval.settings import Settings
@@ -99,8 +100,8 @@ class BenchmarkCollector:
         template = ItemTemplate(SampleItem, name, lambda sample: make_like(probe, SampleItem, name=name, sample=sample))
         for subset in subsets:
             for planned in self._planned(plan, subset.name):
-                sample = planned.key.sample
-                item = template.make_item(planned.key.item_name(has_repeats=has_repeats))
+                sample, repeat = planned.key.sample, planned.key.repeat
+                item = template.make_item(item_id(sample, repeat, has_repeats=has_repeats))
                 item.bind(planned, function_info)
                 if subset.name not in sample:
                     item.extra_keyword_matches.add(subset.name)
@@ -135,7 +136,7 @@ class BenchmarkCollector:
             progress=self._progress,
         )
         plan.manifests[subset] = manifest
-        id_of = sample_ids(manifest)
+        id_of = sample_ids(subset, manifest.ids)
         for row in range(settings.limit.of(manifest.rows)):
             for repeat in range(settings.most_repeats):
                 key = ItemKey(declared.name, subset, id_of(row), repeat)

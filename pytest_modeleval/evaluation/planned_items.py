@@ -47,14 +47,6 @@ class PlannedItem:
         return self.plan.samples[self.key.subset, self.row_index]
 
 
-def sample_ids(manifest: Manifest) -> Callable[[int], str]:
-    """Row index -> sample id: from the data if it carries ids, else "<subset>-0000" counted from 0."""
-    if manifest.ids is not None:
-        return manifest.ids.__getitem__
-    name = manifest.subset
-    return lambda index: f"{name}-{index:04d}"
-
-
 def load_samples(items: Iterable[PlannedItem]) -> None:
     """Read the rows of the selected items and make samples of them. Raises DataError naming file, line and field."""
     wanted: dict[tuple[int, str], tuple[BenchmarkPlan, dict[int, str]]] = {}

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from string import ascii_uppercase
 
-from pytest_modeleval.graders.marker import marker_ends, missing_answer_cause, tail
+from pytest_modeleval.graders.marked_answer import marker_ends, missing_answer_cause, tail
 from pytest_modeleval.graders.text import normalise
 from pytest_modeleval.records import Grade, Response, Sample
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from pytest_modeleval.graders.answers import MAX_ANSWER_CHARS, compare_answers, find_final_answer
-from pytest_modeleval.graders.marker import missing_answer_cause
+from pytest_modeleval.graders.marked_answer import missing_answer_cause
 from pytest_modeleval.graders.symbolic import ComparisonFailed, is_equal
 from pytest_modeleval.records import Grade, Response, Sample
 

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from pytest_modeleval.graders.marker import marked_line, missing_answer_cause, tail
+from pytest_modeleval.graders.marked_answer import marked_line, missing_answer_cause, tail
 from pytest_modeleval.records import Grade, Response, Sample
 
 MAX_ANSWER_CHARS = 2_000
@@ -42,8 +42,8 @@ def grade_exact(sample: Sample, response: Response) -> Grade:
     """Right if the text after the last marker equals the target, both normalised.
 
     sample.target: a string or number, or a list of them, any of which is right.
-    The marker is `ANSWER:` or `答案：` (see graders.marker); the answer runs to the end of its line. Without a marker,
-    or with more than 2,000 characters after it, there is no answer.
+    The marker is `ANSWER:` or `答案：` (see graders.marked_answer); the answer runs to the end of its line. Without
+    a marker, or with more than 2,000 characters after it, there is no answer.
     Raises ValueError if the sample has no usable target.
     """
     targets = _targets(sample)

@@ -10,13 +10,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_modeleval.records import Kind
 from pytest_modeleval.reports import transcript
-from pytest_modeleval.reports.columns import INTERVAL, NUM, SCORE, UNGRADED, kind_column
+from pytest_modeleval.reports.columns import COUNT_COLUMNS, NAME_COLUMNS, SCORE, SCORE_COLUMNS, Column, kind_column
 from pytest_modeleval.reports.page_data import (
     SampleView,
     Selection,
@@ -27,7 +27,7 @@ from pytest_modeleval.reports.page_data import (
     select_samples,
 )
 from pytest_modeleval.reports.remarks import remarks
-from pytest_modeleval.reports.table_rows import counts_sentence, run_counts, score_rows
+from pytest_modeleval.reports.table_rows import ScoreRow, counts_sentence, run_counts, score_rows
 from pytest_modeleval.reports.text_layout import HIDDEN, escape_of, sentences, visible
 from pytest_modeleval.results import RunSummary
 
@@ -59,11 +59,6 @@ def report_page(
     template = _environment().from_string((_FOLDER / "report.html.j2").read_text(encoding="utf-8"))
     counts = run_counts(summary)
     rows = score_rows(summary)
-    kinds = [kind for kind in Kind if kind.is_verdict and (counts[kind] or kind in (Kind.RIGHT, Kind.WRONG))]
-    # (column, the CSS class of a count that is not 0)
-    count_columns = [(kind_column(kind), f"k-{kind.value}") for kind in kinds]
-    if any(row.ungraded for row in rows):
-        count_columns.append((UNGRADED, f"k-{Kind.NOT_RUN.value}"))
     return template.render(
         title=visible(title),
         summary=summary,
@@ -71,8 +66,10 @@ def report_page(
         csp=_policy(css),
         gates=[(gate.verdict, gate.label, gate.name, sentences(gate.reason)) for gate in summary.gates],
         rows=[(row, chart(row), selection.anchor(row.dataset, row.subset)) for row in rows],
-        columns={"num": NUM, "score": SCORE, "interval": INTERVAL},
-        count_columns=count_columns,
+        # The dataset, metric and subset are headings of rows here.
+        columns=[column for column in SCORE_COLUMNS if column not in (*NAME_COLUMNS, *COUNT_COLUMNS)],
+        score_column=SCORE,
+        count_columns=_count_columns(rows, counts),
         ticks=axis_ticks(),
         counts=counts,
         bar=count_bar(counts),
@@ -82,6 +79,18 @@ def report_page(
         selection=selection,
         shown_kinds=[kind for kind in Kind if selection.shown_of(kind)],
     )
+
+
+def _count_columns(rows: Sequence[ScoreRow], counts: Mapping[Kind, int]) -> list[tuple[Column[ScoreRow], str]]:
+    """(column, the CSS class of a count that is not 0): right, wrong, and those that are not 0 in every row."""
+    verdicts = [kind for kind in Kind if kind.is_verdict]
+    shown = [kind for kind in verdicts if counts[kind] or kind in (Kind.RIGHT, Kind.WRONG)]
+    heads = {kind_column(kind).head for kind in verdicts}
+    further = [column for column in COUNT_COLUMNS if column.head not in heads and any(map(column.number, rows))]
+    return [
+        *((kind_column(kind), f"k-{kind.value}") for kind in shown),
+        *((column, f"k-{Kind.NOT_RUN.value}") for column in further),
+    ]
 
 
 def _replies(summary: RunSummary, selection: Selection) -> dict[tuple[str, str], list[str]]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_modeleval._support.item_id import item_id
 from pytest_modeleval._support.shorten import shorten
 from pytest_modeleval.records import ItemKey, Kind
 from pytest_modeleval.reports.table_rows import ScoreRow
@@ -52,7 +53,7 @@ class SampleView:
     @property
     def name(self) -> str:
         """What pytest's id of the item has in brackets."""
-        return self.key.item_name(has_repeats=self.has_repeats)
+        return item_id(self.key.sample, self.key.repeat, has_repeats=self.has_repeats)
 
 
 @dataclass(slots=True)

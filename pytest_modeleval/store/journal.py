@@ -5,7 +5,8 @@ lines are made again from the rest. A torn last line (power cut, full disk) is c
 next start.
 Lines that are damaged are not used; readers list them.
 
-Line types (docs/run-folder.md): plan, response, tool, attempt (failed), grade, ungraded, rescored.
+Line types (docs/run-folder.md): plan, response, tool, attempt (failed), grade, ungraded, rescored. The key of a
+response, under which a resumed run finds it again, is `client.body.request_key`.
 """
 
 from __future__ import annotations

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from pytest_modeleval._support.item_id import sample_ids
 from pytest_modeleval.datasets import open_manifest, read_rows
 from pytest_modeleval.declaration import Benchmark, declared_benchmark
-from pytest_modeleval.evaluation.planned_items import sample_ids
 from pytest_modeleval.records import Response, Sample
 
 DATA = Path(os.environ.get("MODELEVAL_DATA") or Path(__file__).parents[3] / "shared" / "data")
@@ -38,7 +38,7 @@ def samples_of(function: Callable[..., Any], subset: str, *, data_dir: Path | No
         sample_id=declared.sample_id,
         is_offline=True,
     )
-    id_of = sample_ids(manifest)
+    id_of = sample_ids(manifest.subset, manifest.ids)
     rows = read_rows(manifest, declared.dataset, range(manifest.rows))
     return [dataclasses.replace(declared.sample(row), id=id_of(row.index), subset=subset) for row in rows]
 

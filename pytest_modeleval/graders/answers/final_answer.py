@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from pytest_modeleval.graders.answers.notation import canonical_text, normalise_notation
 from pytest_modeleval.graders.answers.reading import is_readable
-from pytest_modeleval.graders.marker import Marked, marked_lines, tail
+from pytest_modeleval.graders.marked_answer import Marked, marked_lines, tail
 
 MAX_ANSWER_CHARS = 1_000
 # The prompt's own "\boxed{}" comes back in replies; more boxes than that are a loop.
