@@ -26,8 +26,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from pytest_modeleval.graders.code.comparison import same_output
 from pytest_modeleval.graders.code.grader_pool import GraderPool, default_workers
+from pytest_modeleval.graders.code.output_comparison import same_output
 from pytest_modeleval.graders.code.prelude import CONTEST_PRELUDE
 from pytest_modeleval.graders.code.problem import Case, Problem, ProgramStatus
 from pytest_modeleval.sandbox import Limits

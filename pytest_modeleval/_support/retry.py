@@ -1,6 +1,6 @@
 """Repeating a call that failed for a passing reason. The caller decides what is passing, and how long to wait.
 
-Requests to the model are repeated elsewhere (`dispatch.retry`), under a budget that all of them share.
+Requests to the model are repeated elsewhere (`dispatch.retry_policy`), under a budget that all of them share.
 """
 
 from __future__ import annotations

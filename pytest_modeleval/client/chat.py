@@ -18,8 +18,8 @@ from pytest_modeleval.client.failures import (
     bad_response_error,
     error_text,
     raise_for_finish,
-    refusal,
     shorten_error,
+    status_error,
     too_large_error,
 )
 from pytest_modeleval.client.json_object import BOM, parse_object
@@ -34,7 +34,7 @@ PARSE_BYTES = 32 * 1024
 """After the first token, pieces of a stream are parsed together once they have this size."""
 MAX_BODY_BYTES = 32 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
-"""Read of the body of a refusal; the rest is ignored."""
+"""Read of the body of a status_error; the rest is ignored."""
 _DECIDE_BYTES = 4096
 """By then a body has shown whether it is a stream of events or one JSON object."""
 
@@ -177,7 +177,7 @@ class _ResponseReader:
     def _read(self) -> JsonObject:
         if self._status != 200:
             retry_after_s = parse_retry_after(self._retry_after)
-            raise refusal(self._status, _error_text(bytes(self._body)), retry_after_s=retry_after_s)
+            raise status_error(self._status, _error_text(bytes(self._body)), retry_after_s=retry_after_s)
         if self._is_stream is None:
             start = self._body.removeprefix(BOM).lstrip()
             self._is_stream = start.startswith(STARTS) or (self._is_labelled and not start.startswith(b"{"))

@@ -66,7 +66,7 @@ def too_large_error(message: str) -> AttemptFailed:
     return bad_response_error(message, "too_large", is_retryable=False)
 
 
-def refusal(status: int, text: str, *, retry_after_s: float | None = None) -> AttemptFailed:
+def status_error(status: int, text: str, *, retry_after_s: float | None = None) -> AttemptFailed:
     """The failure that a status other than 200 means. Its text is shown, never graded."""
     return AttemptFailed(
         f"the server refused the request with status {status}: {shorten_error(text)}",
@@ -94,7 +94,7 @@ def error_text(found: Mapping[str, Any]) -> str:
 def raise_for_error(found: Mapping[str, Any]) -> None:
     """Raise AttemptFailed if a JSON object that came with status 200 reports a failure."""
     error = found.get("error")
-    if _says_something(error):
+    if _has_error(error):
         raise _failure_in_body(error_text(found), _dict(error).get("code"))
     if found.get("object") == "error":
         raise _failure_in_body(str(found.get("message")), found.get("code"))
@@ -116,7 +116,7 @@ def _raise_for_status_fields(found: Mapping[str, Any]) -> None:
 
 def raise_for_choice(choice: Mapping[str, Any]) -> None:
     """Raise AttemptFailed if a choice carries an error object of its own."""
-    if _says_something(choice.get("error")):
+    if _has_error(choice.get("error")):
         raise_for_error({"error": choice["error"]})
 
 
@@ -153,10 +153,10 @@ def _normalised(reason: object) -> str:
     return str(reason)[:MAX_REASON_CHARS].strip().lower().replace("-", "_").replace(" ", "_")
 
 
-def _says_something(error: object) -> bool:
+def _has_error(error: object) -> bool:
     """False for {}, "", false and [], which some servers send with a valid answer."""
     if isinstance(error, dict):
-        return any(_says_something(entry) for entry in error.values())
+        return any(_has_error(entry) for entry in error.values())
     return bool(error)
 
 

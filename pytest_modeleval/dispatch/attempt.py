@@ -18,7 +18,7 @@ from pytest_modeleval.client.failures import bad_response_error
 from pytest_modeleval.dispatch.idle_timeout import IdleTimeout
 from pytest_modeleval.dispatch.limit import Limiter
 from pytest_modeleval.dispatch.replicas import Replicas
-from pytest_modeleval.dispatch.retry import ServerHealth
+from pytest_modeleval.dispatch.retry_policy import ServerHealth
 from pytest_modeleval.errors import AttemptFailed
 from pytest_modeleval.records import JsonObject, Kind
 

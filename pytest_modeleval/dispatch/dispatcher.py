@@ -15,7 +15,7 @@ from pytest_modeleval.dispatch.attempt import Attempt, Counters, DispatchState, 
 from pytest_modeleval.dispatch.idle_timeout import IdleTimeout
 from pytest_modeleval.dispatch.limit import Limiter, LimiterState
 from pytest_modeleval.dispatch.replicas import Replicas, ServerMonitor
-from pytest_modeleval.dispatch.retry import RetryBudget, ServerHealth, delay_before_next
+from pytest_modeleval.dispatch.retry_policy import RetryBudget, ServerHealth, delay_before_next
 from pytest_modeleval.errors import AttemptFailed, Ungraded
 from pytest_modeleval.records import ItemKey, JsonObject, Kind
 

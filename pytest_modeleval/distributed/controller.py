@@ -15,8 +15,8 @@ from pytest_modeleval.pytest_plugin.display import RequestCounters
 from pytest_modeleval.pytest_plugin.item_reports import ATTRIBUTE
 from pytest_modeleval.pytest_plugin.run_controller import RunController
 from pytest_modeleval.reports.text_layout import visible
-from pytest_modeleval.runs import early_stopping
 from pytest_modeleval.runs.earlier_run import earlier_folder
+from pytest_modeleval.runs.item_filter import STOP_EARLY_AHEAD, ItemFilter, publish_stopped
 from pytest_modeleval.runs.opened_run import OpenedRun
 from pytest_modeleval.settings import Settings
 from pytest_modeleval.store.outcome_codec import outcome_from_json
@@ -29,7 +29,7 @@ class DistributedRun:
         self.run = run
         self.workers = workers
         self.files = WorkerFiles(run.folder.path)
-        self.item_filter: early_stopping.ItemFilter | None = None
+        self.item_filter: ItemFilter | None = None
         self.has_plan = False
         self.tokens = 0
 
@@ -90,7 +90,7 @@ class Controller:
             opened.workers,
             in_flight=opened.share(0),
             # Items are asked as soon as they are sent; a run that may stop early sends few more than fill the slots.
-            ahead=early_stopping.AHEAD if self._settings.is_stop_early else AHEAD,
+            ahead=STOP_EARLY_AHEAD if self._settings.is_stop_early else AHEAD,
             on_batch=opened.files.send_batch,
             on_stop=opened.files.send_stop,
             on_mismatch=report_mismatch,
@@ -105,9 +105,9 @@ class Controller:
         totals = {plan.benchmark: len(plan.item_keys()) for plan in merge_plans(folder.reader.refresh().plans)}
         if totals:
             opened.has_plan = True
-            early_stopping.publish_closed(folder.path, ())
+            publish_stopped(folder.path, ())
             opened.item_filter = self._controller.make_filter(
-                on_closed=lambda closed: early_stopping.publish_closed(folder.path, closed)
+                on_stopped=lambda stopped: publish_stopped(folder.path, stopped)
             )
             self._controller.begin(totals, lambda: RequestCounters(None, opened.tokens))
 
@@ -152,7 +152,7 @@ class Controller:
         """Remove the files that only workers read."""
         if self._opened is not None:
             self._opened.files.remove()
-            early_stopping.publish_closed(self._opened.run.folder.path, ())
+            publish_stopped(self._opened.run.folder.path, ())
 
     def _distributed(self) -> DistributedRun:
         """The run, opened by the first hook that needs it."""

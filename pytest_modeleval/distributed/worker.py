@@ -14,7 +14,7 @@ from pytest_modeleval.errors import EngineStopped
 from pytest_modeleval.evaluation.evaluation import Evaluation
 from pytest_modeleval.pytest_plugin.context import RunShare
 from pytest_modeleval.runs.connection import Connection
-from pytest_modeleval.runs.early_stopping import ItemFilter, StopFlagReader
+from pytest_modeleval.runs.item_filter import ItemFilter, StopFlagReader
 from pytest_modeleval.runs.server_status import ServerStatusReader
 from pytest_modeleval.settings import Settings
 from pytest_modeleval.store.journal import JournalReader

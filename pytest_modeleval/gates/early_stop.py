@@ -43,7 +43,7 @@ def passed_only_late(gates: GateFile) -> list[str]:
     return [gate.name for gate in gates.gates if not KINDS[gate.kind].can_pass_early(gate)]
 
 
-class _Track:
+class _GateProgress:
     """The progress of one gate: the questions that it still waits for, and its two bettors."""
 
     def __init__(self, gate: Gate, claim: Claim) -> None:
@@ -139,11 +139,13 @@ class EarlyStop:
         scopes = planned_scopes(
             gates, plan, baseline, metrics=metrics, identities=identities or {}, aggregates=aggregates or {}
         )
-        self._tracks = [_Track(planned.gate, KINDS[planned.gate.kind].observe(planned)) for planned in scopes]
-        self._scopes = {(benchmark, question[0]) for benchmark, question in self._repeats}
-        self._closed: tuple[frozenset[str], frozenset[tuple[str, str]]] | None = None
+        self._all_progress = [
+            _GateProgress(planned.gate, KINDS[planned.gate.kind].observe(planned)) for planned in scopes
+        ]
+        self._subsets = {(benchmark, question[0]) for benchmark, question in self._repeats}
+        self._stopped: tuple[frozenset[str], frozenset[tuple[str, str]]] | None = None
         # Asked for far more often than it can change.
-        self._certain_now: set[str] | None = None
+        self._decided_names: set[str] | None = None
 
     def observe(self, outcome: Outcome) -> None:
         """An item has ended, with a verdict or without."""
@@ -156,56 +158,59 @@ class EarlyStop:
         if len(arrived) == self._repeats[place]:
             finished = self._finished.setdefault(place[0], {})
             finished[question] = self._arrived.pop(place)
-            self._certain_now = None
-            for track in self._tracks:
-                if track.gate.benchmark == place[0]:
-                    track.advance(finished)
+            self._decided_names = None
+            for progress in self._all_progress:
+                if progress.gate.benchmark == place[0]:
+                    progress.advance(finished)
 
     def p_value(self, gate: Gate) -> float | None:
         """The anytime-valid p-value of a gate; None where the fixed test on the whole set must be used."""
-        track = self._track(gate)
-        return None if track.is_whole_set or not gate.is_confident or track.is_impossible else track.against.p
+        progress = self._progress_of(gate)
+        return None if progress.is_whole_set or not gate.is_confident or progress.is_impossible else progress.against.p
 
     def planned(self, gate: Gate) -> int:
         """Questions that this gate could see if all were asked."""
-        return len(self._track(gate).claim.questions)
+        return len(self._progress_of(gate).claim.questions)
 
     def is_decided(self, gate: Gate) -> bool:
         """No further answer can change the verdict."""
-        return self._is_settled(self._track(gate))
+        return self._is_progress_decided(self._progress_of(gate))
 
-    def closed(self) -> frozenset[tuple[str, str]]:
+    def stopped_subsets(self) -> frozenset[tuple[str, str]]:
         """(benchmark, subset) pairs that gates look at, and of which none of them needs another answer.
 
         What no gate looks at is never among them: it is asked for its score.
         """
-        settled = frozenset(track.gate.name for track in self._tracks if self._is_settled(track))
-        if self._closed is None or self._closed[0] != settled:
+        decided = frozenset(
+            progress.gate.name for progress in self._all_progress if self._is_progress_decided(progress)
+        )
+        if self._stopped is None or self._stopped[0] != decided:
             found = {
-                scope
-                for scope in self._scopes
-                if (names := {track.gate.name for track in self._tracks if track.covers(*scope)}) and names <= settled
+                subset
+                for subset in self._subsets
+                if (names := {progress.gate.name for progress in self._all_progress if progress.covers(*subset)})
+                and names <= decided
             }
-            self._closed = settled, frozenset(found)
-        return self._closed[1]
+            self._stopped = decided, frozenset(found)
+        return self._stopped[1]
 
-    def _is_settled(self, track: _Track) -> bool:
-        return track.is_impossible or not track.remaining or track.gate.name in self._certain()
+    def _is_progress_decided(self, progress: _GateProgress) -> bool:
+        return progress.is_impossible or not progress.remaining or progress.gate.name in self._decided_gates()
 
-    def _track(self, gate: Gate) -> _Track:
-        return next(track for track in self._tracks if track.gate.name == gate.name)
+    def _progress_of(self, gate: Gate) -> _GateProgress:
+        return next(progress for progress in self._all_progress if progress.gate.name == gate.name)
 
-    def _certain(self) -> set[str]:
-        if self._certain_now is None:
-            self._certain_now = self._find_certain()
-        return self._certain_now
+    def _decided_gates(self) -> set[str]:
+        if self._decided_names is None:
+            self._decided_names = self._find_decided_gates()
+        return self._decided_names
 
-    def _find_certain(self) -> set[str]:
-        tests = {t.gate.name: t.against.p for t in self._tracks if t.gate.is_confident and not t.is_impossible}
+    def _find_decided_gates(self) -> set[str]:
+        tests = {t.gate.name: t.against.p for t in self._all_progress if t.gate.is_confident and not t.is_impossible}
         adjusted = holm(tests) if self._file.is_holm else tests
         return {
-            track.gate.name
-            for track in self._tracks
-            if track.is_passed(track.gate.alpha)
-            or track.is_failed(adjusted.get(track.gate.name, 1.0), track.gate.alpha)
+            progress.gate.name
+            for progress in self._all_progress
+            if progress.is_passed(progress.gate.alpha)
+            or progress.is_failed(adjusted.get(progress.gate.name, 1.0), progress.gate.alpha)
         }

@@ -13,7 +13,7 @@ from pytest_modeleval.collection.items import SampleItem
 from pytest_modeleval.dispatch.replicas import ServerMonitor
 from pytest_modeleval.evaluation.evaluation import Evaluation
 from pytest_modeleval.runs.connection import Connection
-from pytest_modeleval.runs.early_stopping import ItemFilter
+from pytest_modeleval.runs.item_filter import ItemFilter
 from pytest_modeleval.settings import Settings
 from pytest_modeleval.store.journal import JournalReader
 

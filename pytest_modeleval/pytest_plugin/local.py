@@ -14,7 +14,7 @@ from pytest_modeleval.pytest_plugin.context import RunShare
 from pytest_modeleval.pytest_plugin.display import RequestCounters
 from pytest_modeleval.pytest_plugin.run_controller import RunController
 from pytest_modeleval.runs.earlier_run import earlier_folder
-from pytest_modeleval.runs.early_stopping import AHEAD, ItemFilter
+from pytest_modeleval.runs.item_filter import STOP_EARLY_AHEAD, ItemFilter
 from pytest_modeleval.settings import Settings
 
 
@@ -105,7 +105,9 @@ class LocalProcess:
         return self._controller.make_filter()
 
     def make_feed(self, evaluation: Evaluation, items: Sequence[SampleItem], needed: ItemFilter | None) -> LocalFeed:
-        ahead = AHEAD * self._controller.open().connection.in_flight if self._settings.is_stop_early else None
+        ahead = (
+            STOP_EARLY_AHEAD * self._controller.open().connection.in_flight if self._settings.is_stop_early else None
+        )
         return LocalFeed(evaluation, items, needed, ahead)
 
     def begin(self, evaluation: Evaluation, items: Sequence[SampleItem], facts: Mapping[str, Any]) -> None:

@@ -19,8 +19,8 @@ from pytest_modeleval.records import GraderContext, PreparedGrader
 from pytest_modeleval.runs.benchmark_needs import deployment_notes
 from pytest_modeleval.runs.connection import Connection
 from pytest_modeleval.runs.earlier_run import stored_params
-from pytest_modeleval.runs.early_stopping import asking_order
 from pytest_modeleval.runs.gate_runner import check_targets
+from pytest_modeleval.runs.item_filter import asking_order
 from pytest_modeleval.settings import Settings
 
 

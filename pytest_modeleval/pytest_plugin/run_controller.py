@@ -20,9 +20,9 @@ from pytest_modeleval.reports.text_layout import counted, visible
 from pytest_modeleval.results import GateVerdict, RunSummary
 from pytest_modeleval.runs import finish
 from pytest_modeleval.runs.connection import find_profile
-from pytest_modeleval.runs.early_stopping import ItemFilter, item_filter
 from pytest_modeleval.runs.exit_status import INCOMPLETE, exit_status
 from pytest_modeleval.runs.gate_runner import GateRunner
+from pytest_modeleval.runs.item_filter import ItemFilter, make_item_filter
 from pytest_modeleval.runs.opened_run import OpenedRun, open_run, shown_path
 from pytest_modeleval.runs.report_files import views, write_for_github, write_report
 from pytest_modeleval.runs.summary_details import places, raw_replies
@@ -99,11 +99,16 @@ class RunController:
         self.terminal.start_display(self._tally, totals, reused, counters)
 
     def make_filter(
-        self, *, on_closed: Callable[[frozenset[tuple[str, str]]], None] | None = None
+        self, *, on_stopped: Callable[[frozenset[tuple[str, str]]], None] | None = None
     ) -> ItemFilter | None:
-        """The filter of items; None where all are needed. The plan is in the journal. on_closed: of StopWhenDecided."""
+        """The filter of items; None where all are needed. The plan is in the journal.
+
+        on_stopped: as of StopWhenDecided.
+        """
         run = self.open()
-        return item_filter(self._settings, self._gate_runner, run.folder, self.terminal.print_line, on_closed=on_closed)
+        return make_item_filter(
+            self._settings, self._gate_runner, run.folder, self.terminal.print_line, on_stopped=on_stopped
+        )
 
     def stop(self, reason: str) -> None:
         """The run ends early, for this reason; later reasons count for nothing."""

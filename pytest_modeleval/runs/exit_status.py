@@ -1,4 +1,4 @@
-"""The exit status of an evaluation (design 5). Pure."""
+"""The exit status of an evaluation (docs/exit-codes.md). Pure."""
 
 from __future__ import annotations
 
@@ -10,17 +10,23 @@ INCOMPLETE = 6
 
 
 def exit_status(
-    stock: int, *, has_plan: bool, ordinary_failures: int, is_complete: bool, gates: tuple[str, ...], was_stopped: bool
+    pytest_status: int,
+    *,
+    has_plan: bool,
+    ordinary_failures: int,
+    is_complete: bool,
+    gates: tuple[str, ...],
+    was_stopped: bool,
 ) -> int:
     """The status to end with.
 
-    stock: what pytest would end with. ordinary_failures: failed tests other than samples without a grade; under
+    pytest_status: what pytest would end with. ordinary_failures: failed tests other than samples without a grade; under
     --eval-strict wrong samples are among them. gates: verdicts. was_stopped: we ended the run ourselves.
     """
     if not has_plan:
-        return stock
-    if stock not in (OK, TESTS_FAILED) and not was_stopped:
-        return stock
+        return pytest_status
+    if pytest_status not in (OK, TESTS_FAILED) and not was_stopped:
+        return pytest_status
     if ordinary_failures or FAILED in gates:
         return TESTS_FAILED
     if not is_complete or CANNOT_JUDGE in gates or was_stopped:

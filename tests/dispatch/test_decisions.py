@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pytest_modeleval.dispatch.idle_timeout import LEARN_FROM, IdleTimeout, sample_limit_s
 from pytest_modeleval.dispatch.limit import COOL_DOWN_S, AdaptiveLimit, Limiter
-from pytest_modeleval.dispatch.retry import MAX_ATTEMPTS, RetryBudget, ServerHealth, delay_before_next
+from pytest_modeleval.dispatch.retry_policy import MAX_ATTEMPTS, RetryBudget, ServerHealth, delay_before_next
 from pytest_modeleval.errors import AttemptFailed
 from pytest_modeleval.records import Kind
 

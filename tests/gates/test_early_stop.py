@@ -142,7 +142,7 @@ def test_no_drop_with_a_margin_passes_early_and_without_one_late() -> None:
     letters = "r" * 900 + "w" * 100
     state, asked, _, _ = early(gates("margin = 0.05\n"), letters, letters)
     assert asked < 600
-    assert state.closed() == {("gsm8k", "main")}
+    assert state.stopped_subsets() == {("gsm8k", "main")}
     _, late, _, _ = early(gates(), letters, letters)
     assert 950 < late <= 1000
 
@@ -198,7 +198,7 @@ def test_gates_that_no_answer_can_judge_wait_for_nothing() -> None:
     plan = seeded_order(list(outcomes("r" * 10)))
     state = EarlyStop(parse_gates(gates()), plan, None, metrics={"gsm8k": "mean_acc"})
     assert state.is_decided(parse_gates(gates()).gates[0])
-    assert state.closed() == {("gsm8k", "main")}
+    assert state.stopped_subsets() == {("gsm8k", "main")}
 
 
 def test_clustered_questions_are_asked_to_the_end() -> None:
@@ -241,7 +241,7 @@ def test_what_is_certain_stays_so(after: str, seed: int) -> None:
         decided = state.is_decided(gate)
 
 
-def test_closed_scopes_are_what_every_gate_on_them_is_done_with() -> None:
+def test_subsets_stop_when_every_gate_on_them_is_decided() -> None:
     """A subset closes when all gates that look at it are decided; one that no gate looks at never does."""
     found = {
         **outcomes("w" * 200, subset="low"),
@@ -253,14 +253,14 @@ def test_closed_scopes_are_what_every_gate_on_them_is_done_with() -> None:
     )
     plan = seeded_order(list(found))
     state = EarlyStop(parse_gates(text), plan, None, metrics={"gsm8k": "mean_acc"})
-    assert not state.closed()
+    assert not state.stopped_subsets()
     seen_alone = False
     for key in plan:
         state.observe(found[key])
-        seen_alone |= state.closed() == {("gsm8k", "low")}
-        assert ("gsm8k", "free") not in state.closed()
+        seen_alone |= state.stopped_subsets() == {("gsm8k", "low")}
+        assert ("gsm8k", "free") not in state.stopped_subsets()
     assert seen_alone
-    assert state.closed() == {("gsm8k", "low"), ("gsm8k", "even")}
+    assert state.stopped_subsets() == {("gsm8k", "low"), ("gsm8k", "even")}
 
 
 def test_an_aggregate_waits_for_each_of_its_subsets() -> None:
@@ -272,6 +272,6 @@ def test_an_aggregate_waits_for_each_of_its_subsets() -> None:
     state = EarlyStop(parse_gates(text), plan, None, metrics={"gsm8k": "mean_acc"}, aggregates=aggregates)
     for key in plan[:-1]:
         state.observe(found[key])
-        assert not state.closed()
+        assert not state.stopped_subsets()
     state.observe(found[plan[-1]])
-    assert state.closed() == {("gsm8k", "big"), ("gsm8k", "small")}
+    assert state.stopped_subsets() == {("gsm8k", "big"), ("gsm8k", "small")}

@@ -10,9 +10,9 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from pytest_modeleval.graders.answers import compare_answers
-from pytest_modeleval.graders.answers.evaluation import are_equal
 from pytest_modeleval.graders.answers.exact import TooLarge, Undefined, exact_value
 from pytest_modeleval.graders.answers.expression import Node, Number, Operation, Variable, variables_of
+from pytest_modeleval.graders.answers.formula_equality import are_equal
 
 Form = Callable[[Fraction], str]
 

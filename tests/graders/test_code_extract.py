@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.live_code_bench.packed_tests import cases, unpacked
-from pytest_modeleval.graders.code.comparison import close_output, same_output, same_value, shown
 from pytest_modeleval.graders.code.extraction import RULES, Asked, last_block
 from pytest_modeleval.graders.code.fences import blocks
 from pytest_modeleval.graders.code.grader import RULE_MATTERS, code_grader
 from pytest_modeleval.graders.code.grader_pool import GraderPool
+from pytest_modeleval.graders.code.output_comparison import close_output, same_output, same_value, shown
 from pytest_modeleval.graders.code.problem import Case, Problem
 from pytest_modeleval.records import Grade, Kind, Response, Sample
 from pytest_modeleval.sandbox import Limits, SandboxUnavailable

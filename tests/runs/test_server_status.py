@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pytest_modeleval.runs.early_stopping import StopFlagReader, publish_closed
+from pytest_modeleval.runs.item_filter import StopFlagReader, publish_stopped
 from pytest_modeleval.runs.server_status import STATE_FILE, ServerStatus, ServerStatusReader
 
 
@@ -35,9 +35,9 @@ def test_two_closings_in_one_tick_are_both_seen(tmp_path: Path) -> None:
     from pytest_modeleval.records import ItemKey
 
     told = StopFlagReader(tmp_path)
-    publish_closed(tmp_path, [("a", "s")])
+    publish_stopped(tmp_path, [("a", "s")])
     first = (tmp_path / "stopped-early.json").stat()
     assert told.skip_reason(ItemKey("a", "s", "q"))
-    publish_closed(tmp_path, [("a", "s"), ("b", "s")])
+    publish_stopped(tmp_path, [("a", "s"), ("b", "s")])
     os.utime(tmp_path / "stopped-early.json", ns=(first.st_atime_ns, first.st_mtime_ns))
     assert told.skip_reason(ItemKey("b", "s", "q"))

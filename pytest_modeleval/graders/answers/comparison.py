@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from pytest_modeleval.graders.answers.evaluation import are_equal, is_proportional
 from pytest_modeleval.graders.answers.exact import TooLarge, Undefined
 from pytest_modeleval.graders.answers.expression import Node, Operation, Variable, variables_of
+from pytest_modeleval.graders.answers.formula_equality import are_equal, is_proportional
 from pytest_modeleval.graders.answers.notation import canonical_text, normalise_notation
 from pytest_modeleval.graders.answers.reading import has_foreign_command, read_answer
 from pytest_modeleval.graders.answers.scalars import (

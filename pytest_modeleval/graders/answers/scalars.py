@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from pytest_modeleval.graders.answers.evaluation import are_equal
 from pytest_modeleval.graders.answers.expression import Node, Number, Operation
+from pytest_modeleval.graders.answers.formula_equality import are_equal
 from pytest_modeleval.graders.answers.values import ClockTime, Formula, Numeral, Percent, Ratio
 
 _HALF_DAY = 12 * 3600

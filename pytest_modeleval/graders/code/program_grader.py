@@ -12,7 +12,8 @@ import socket
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
-from pytest_modeleval.graders.code.comparison import (
+from pytest_modeleval.graders.code.failure import Failure, failure_of, is_clearly_late, is_late, last_line
+from pytest_modeleval.graders.code.output_comparison import (
     close_output,
     close_value,
     may_be_same_value,
@@ -21,7 +22,6 @@ from pytest_modeleval.graders.code.comparison import (
     same_value,
     shown,
 )
-from pytest_modeleval.graders.code.failure import Failure, failure_of, is_clearly_late, is_late, last_line
 from pytest_modeleval.graders.code.problem import (
     Case,
     Problem,

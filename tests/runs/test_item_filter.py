@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from pytest_modeleval.gates import EarlyStop, parse_gates, seeded_order
 from pytest_modeleval.pytest_plugin.skipped_by_gate import SkippedByGate
 from pytest_modeleval.records import DECIDED, STOPPED_CAUSES, STOPPED_EARLY, ItemKey, Kind, Outcome
-from pytest_modeleval.runs.early_stopping import (
+from pytest_modeleval.runs.item_filter import (
     RepeatUntilDecided,
     StopFlagReader,
     StopWhenDecided,
     in_order,
     in_rounds,
-    publish_closed,
+    publish_stopped,
 )
 
 FLOOR = 'alpha = 0.05\n[[gate]]\nkind = "floor"\nbenchmark = "gsm8k"\nfloor = 0.9\n'
@@ -35,7 +35,7 @@ def test_a_run_that_goes_on_sees_every_outcome_once() -> None:
 
     whole, resumed = (
         StopWhenDecided(state()),
-        StopWhenDecided(state(), [found[key] for key in plan[:2]], on_closed=told.append),
+        StopWhenDecided(state(), [found[key] for key in plan[:2]], on_stopped=told.append),
     )
     ended = []
     for needs in (whole, resumed):
@@ -56,9 +56,9 @@ def test_workers_read_what_was_decided(tmp_path: Path) -> None:
     told = StopFlagReader(tmp_path)
     key, other = ItemKey("b", "s", "x"), ItemKey("b", "t", "x")
     assert told.skip_reason(key) == ""
-    publish_closed(tmp_path, [("b", "s")])
+    publish_stopped(tmp_path, [("b", "s")])
     assert (told.skip_reason(key), told.skip_reason(other)) == (STOPPED_EARLY, "")
-    publish_closed(tmp_path, [])
+    publish_stopped(tmp_path, [])
     assert not list(tmp_path.iterdir())
     assert told.skip_reason(key) == STOPPED_EARLY
 

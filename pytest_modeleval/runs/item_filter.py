@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from pytest_modeleval.settings import Settings
     from pytest_modeleval.store.run_folder import RunFolder
 
-CLOSED_FILE = "stopped-early.json"
+STOPPED_FILE = "stopped-early.json"
 # Items asked ahead of the one that is judged, as a multiple of the requests in flight. Requests in flight when the last
 # gate is decided are wasted; with fewer, slots would stay empty behind a slow answer.
-AHEAD = 2
+STOP_EARLY_AHEAD = 2
 
-Scope = tuple[str, str]
+SubsetName = tuple[str, str]
+"""(benchmark, subset)."""
 
 
 class ItemFilter(Protocol):
@@ -51,17 +52,17 @@ class StopWhenDecided:
         state: EarlyStop,
         stored: Iterable[Outcome] = (),
         *,
-        on_closed: Callable[[frozenset[Scope]], None] | None = None,
+        on_stopped: Callable[[frozenset[SubsetName]], None] | None = None,
     ) -> None:
         """Begin with the outcomes that an interrupted run stored.
 
-        state: the state of the gates before any outcome. on_closed: called with the scopes that need no more items,
+        state: the state of the gates before any outcome. on_stopped: called with the subsets that need no more items,
         whenever they change.
         """
         self._state = state
-        self._on_closed = on_closed
+        self._on_stopped = on_stopped
         self._seen: set[ItemKey] = set()
-        self._closed: frozenset[Scope] = frozenset()
+        self._stopped: frozenset[SubsetName] = frozenset()
         for outcome in stored:
             if outcome.kind.is_verdict:
                 self._seen.add(outcome.key)
@@ -69,7 +70,7 @@ class StopWhenDecided:
         self._update()
 
     def skip_reason(self, key: ItemKey) -> str:
-        return STOPPED_EARLY if (key.benchmark, key.subset) in self._closed else ""
+        return STOPPED_EARLY if (key.benchmark, key.subset) in self._stopped else ""
 
     def is_reached(self, key: ItemKey) -> bool:
         return True
@@ -84,18 +85,18 @@ class StopWhenDecided:
             self._update()
 
     def _update(self) -> None:
-        closed = self._state.closed()
-        if closed != self._closed:
-            self._closed = closed
-            if self._on_closed is not None:
-                self._on_closed(closed)
+        stopped = self._state.stopped_subsets()
+        if stopped != self._stopped:
+            self._stopped = stopped
+            if self._on_stopped is not None:
+                self._on_stopped(stopped)
 
 
 class StopFlagReader:
     """The filter of a worker: what the controller decided."""
 
     def __init__(self, folder: Path) -> None:
-        self._file = PolledFile(folder / CLOSED_FILE)
+        self._file = PolledFile(folder / STOPPED_FILE)
 
     def skip_reason(self, key: ItemKey) -> str:
         return STOPPED_EARLY if [key.benchmark, key.subset] in (self._file.read() or ()) else ""
@@ -110,11 +111,11 @@ class StopFlagReader:
         """Nothing to do: the controller counts the outcomes of all workers."""
 
 
-def publish_closed(folder: Path, closed: Iterable[Scope]) -> None:
-    """Write the scopes that need no more items, for the workers; an empty set removes the file."""
-    file, scopes = PolledFile(folder / CLOSED_FILE), sorted(closed)
-    if scopes:
-        file.write(scopes)
+def publish_stopped(folder: Path, stopped: Iterable[SubsetName]) -> None:
+    """Write the subsets that need no more items, for the workers; an empty set removes the file."""
+    file, subsets = PolledFile(folder / STOPPED_FILE), sorted(stopped)
+    if subsets:
+        file.write(subsets)
     else:
         file.remove()
 
@@ -122,11 +123,11 @@ def publish_closed(folder: Path, closed: Iterable[Scope]) -> None:
 class RepeatUntilDecided:
     """Repeats until decided: a further repeat is needed where a gate cannot judge yet."""
 
-    def __init__(self, base: int, decide: Callable[[int], frozenset[Scope]]) -> None:
-        """Ask every sample `base` times. decide(repeats): the scopes that one more repeat could help."""
+    def __init__(self, base: int, decide: Callable[[int], frozenset[SubsetName]]) -> None:
+        """Ask every sample `base` times. decide(repeats): the subsets that one more repeat could help."""
         self._base = base
         self._decide = decide
-        self._open: dict[int, frozenset[Scope]] = {}
+        self._open: dict[int, frozenset[SubsetName]] = {}
 
     def skip_reason(self, key: ItemKey) -> str:
         if key.repeat < self._base:
@@ -144,13 +145,13 @@ class RepeatUntilDecided:
         """Nothing to do: `decide` reads the journal."""
 
 
-def item_filter(
+def make_item_filter(
     settings: Settings,
     gate_runner: GateRunner,
     folder: RunFolder,
     print_line: Callable[[str], None],
     *,
-    on_closed: Callable[[frozenset[Scope]], None] | None = None,
+    on_stopped: Callable[[frozenset[SubsetName]], None] | None = None,
 ) -> ItemFilter | None:
     """The filter of this run; None where every item is needed. The plan is in the journal already."""
     if settings.rescore_dir is not None or gate_runner.gates is None:
@@ -159,12 +160,14 @@ def item_filter(
     if settings.is_stop_early and seed is not None:
         if late := gate_runner.prevented_passes():
             print_line(f"stopping early: without a margin a gate is passed only near the end: {', '.join(late)}")
-        return StopWhenDecided(gate_runner.early_stop(contents, seed), contents.outcomes.values(), on_closed=on_closed)
+        return StopWhenDecided(
+            gate_runner.early_stop(contents, seed), contents.outcomes.values(), on_stopped=on_stopped
+        )
     if settings.until_decided is None:
         return None
     base, most = settings.repeats, settings.until_decided
 
-    def decide(repeats: int) -> frozenset[Scope]:
+    def decide(repeats: int) -> frozenset[SubsetName]:
         found = gate_runner.undecided(contents, base=base, most=most, now=repeats)
         if found:
             names = ", ".join(sorted({benchmark for benchmark, _ in found}))
