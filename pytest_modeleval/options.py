@@ -95,7 +95,7 @@ OPTIONS = (
         "--eval-fast-path",
         "auto|off",
         "run samples by a shorter protocol than pytest's where no plugin needs the full one (default auto); a line of "
-        "the header says whether it is on, and which plugin closed it",
+        "the header says whether it is on, and which plugin switched it off",
     ),
     Option("--eval-max-ungraded", "N|F", "how many samples may end without a grade (default 0)"),
     Option(
@@ -108,7 +108,7 @@ OPTIONS = (
     Option(
         "--eval-idle-timeout",
         "SECONDS",
-        "how long a response may be silent before it is asked again (default: ten times the slowest seen so far, "
+        "how long a server may send nothing before the request is sent again (default: ten times the slowest seen so far, "
         "between 10 s and 600 s)",
     ),
     Option("--eval-sample-timeout", "SECONDS", "limit for one response (default: 300 s + max_tokens / 5 per second)"),

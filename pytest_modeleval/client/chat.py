@@ -34,7 +34,7 @@ PARSE_BYTES = 32 * 1024
 """After the first token, pieces of a stream are parsed together once they have this size."""
 MAX_BODY_BYTES = 32 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
-"""Read of the body of a status_error; the rest is ignored."""
+"""Read of the body of an error status; the rest is ignored."""
 _DECIDE_BYTES = 4096
 """By then a body has shown whether it is a stream of events or one JSON object."""
 

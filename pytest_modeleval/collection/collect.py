@@ -30,7 +30,7 @@ class BenchmarkCollector:
 
     only: if given, the items that are taken; all others are left out (--eval-only, --eval-rescore). only_of: the
     benchmarks and subsets that they belong to; the data of others is not looked at, and optional ones need no name.
-    mistake: the first error that the user has to correct; kept, because an exception during collection would be shown
+    first_error: the first one that the user has to correct; kept, because an exception during collection would be shown
     as a fault of the test module, and would not end with exit status 4.
     """
 
@@ -49,8 +49,7 @@ class BenchmarkCollector:
         self._only_of = only_of
         self._progress = progress
         self._places: dict[str, str] = {}
-        self.mistake: UserError | None = None
-        self.left_out: list[str] = []
+        self.first_error: UserError | None = None
         # What has to be set -> the subsets, with their benchmark, that are not collected without it.
         self._missing: dict[str, list[str]] = {}
         # Every benchmark that was seen, selected or not: name -> subsets, aggregates.
@@ -62,8 +61,8 @@ class BenchmarkCollector:
         """The items of one benchmark; none if -k excludes it or the user has to correct something."""
         try:
             return list(self._items(collector, name, function, declared))
-        except UserError as mistake:
-            self.mistake = self.mistake or mistake
+        except UserError as error:
+            self.first_error = self.first_error or error
             return []
 
     def missing(self) -> list[str]:
@@ -85,7 +84,6 @@ class BenchmarkCollector:
         names = [part.name for part in declared.subsets or subsets]
         self.known[declared.name] = (names, [aggregate.name for aggregate in declared.aggregates])
         if not subsets:
-            self.left_out.append(declared.name)
             return
         where = f"{collector.path}::{name}"
         if self._places.setdefault(declared.name, where) != where:

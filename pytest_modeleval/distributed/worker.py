@@ -66,7 +66,7 @@ class BatchFeed:
         self.take_batches()
 
     def take_batches(self) -> None:
-        """Ask the items of new batches. Answers that other processes journaled meanwhile are taken up."""
+        """Ask the items of new batches; an answer that another process journaled meanwhile is not asked for again."""
         items = (self._session_items[place] for place in self._inbox.new_indices())
         indices = [item.plan_index for item in items if isinstance(item, SampleItem)]
         if indices:

@@ -171,7 +171,7 @@ class Evaluation:
         self._engine.start()
 
     def extend(self, indices: Iterable[int]) -> None:
-        """More items for this process (xdist). Answers that other processes journaled meanwhile are taken up."""
+        """Ask further items in this process (xdist), after reading what other processes journaled meanwhile."""
         self._reader.refresh()
         if self._engine is not None:
             self._engine.add(indices)

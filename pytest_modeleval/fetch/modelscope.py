@@ -53,7 +53,7 @@ class ScopeFile:
         """See Source."""
         repo, file = fill_pattern(self.repo, subset), fill_pattern(self.file, subset)
         api = f"{_endpoint()}/api/v1/datasets/{repo}/repo"
-        progress.say(f"fetching {file} of {self.origin(subset)}")
+        progress.print_line(f"fetching {file} of {self.origin(subset)}")
         try:
             commit, listed_sha256 = (pinned, "") if pinned else self._look_up(api, file)
             path = cache_dir / "modelscope" / repo / commit / file

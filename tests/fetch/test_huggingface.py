@@ -224,7 +224,7 @@ def test_progress_is_said_once_and_bars_stay_hidden(
         for switch, file in ((enable_progress_bars, "s.jsonl"), (disable_progress_bars, "t.jsonl")):
             switch()
             before = are_progress_bars_disabled()
-            fetch_cached(HubFile("o/d", file), "", cache_dir=tmp_path, progress=Progress(say=said.append))
+            fetch_cached(HubFile("o/d", file), "", cache_dir=tmp_path, progress=Progress(print_line=said.append))
             assert are_progress_bars_disabled() == before
     finally:
         enable_progress_bars()

