@@ -108,8 +108,8 @@ OPTIONS = (
     Option(
         "--eval-idle-timeout",
         "SECONDS",
-        "how long a server may send nothing before the request is sent again (default: ten times the slowest seen so far, "
-        "between 10 s and 600 s)",
+        "how long a server may send nothing before the request is sent again (default: ten times the slowest seen so "
+        "far, between 10 s and 600 s)",
     ),
     Option("--eval-sample-timeout", "SECONDS", "limit for one response (default: 300 s + max_tokens / 5 per second)"),
 )

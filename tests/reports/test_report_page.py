@@ -8,12 +8,15 @@ import hashlib
 import re
 from collections import Counter
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from page_cases import RUN, Document, hostile_answers, hostile_views, many_views
 from report_cases import clean_summary, full_summary, summaries
 
 from pytest_modeleval.records import ItemKey, Kind, ToolCall
+from pytest_modeleval.reports import page
+from pytest_modeleval.reports.columns import Column
 from pytest_modeleval.reports.page import report_page
 from pytest_modeleval.reports.page_data import SampleView, run_sections, select_samples
 from pytest_modeleval.reports.text_layout import HIDDEN, visible
@@ -51,6 +54,16 @@ def test_page_shows_gates_scores_counts_remarks_and_run_facts() -> None:
         assert said in text, said
     places = [html.index(f'<section id="{name}">') for name in ("gates", "scores", "notes", "run", "items")]
     assert places == sorted(places)
+
+
+def test_every_declared_column_reaches_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A column that is added to the declared ones stands on the page, with its head, hint and cells."""
+    for kind in ("SCORE_COLUMNS", "COUNT_COLUMNS"):
+        added = Column("Extra " + kind, lambda row: f"<{row.num}>", "right", "Added in a test.", lambda row: 7)
+        monkeypatch.setattr(page, kind, (*getattr(page, kind), added))
+    html = report_page(full_summary(), run=RUN, samples=[], title="t")
+    assert html.count('title="Added in a test."') == 2
+    assert html.count('data-label="Extra SCORE_COLUMNS">7<') == html.count('data-label="extra count_columns">7<') > 1
 
 
 def test_chart_marks_interval_and_score_at_their_places() -> None:
