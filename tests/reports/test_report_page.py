@@ -19,6 +19,7 @@ from pytest_modeleval.reports import page
 from pytest_modeleval.reports.columns import Column
 from pytest_modeleval.reports.page import report_page
 from pytest_modeleval.reports.page_data import SampleView, run_sections, select_samples
+from pytest_modeleval.reports.table_rows import ScoreRow
 from pytest_modeleval.reports.text_layout import HIDDEN, visible
 from pytest_modeleval.results import AggregateScore, RunSummary
 
@@ -59,7 +60,9 @@ def test_page_shows_gates_scores_counts_remarks_and_run_facts() -> None:
 def test_every_declared_column_reaches_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
     """A column that is added to the declared ones stands on the page, with its head, hint and cells."""
     for kind in ("SCORE_COLUMNS", "COUNT_COLUMNS"):
-        added = Column("Extra " + kind, lambda row: f"<{row.num}>", "right", "Added in a test.", lambda row: 7)
+        added: Column[ScoreRow] = Column(
+            "Extra " + kind, lambda row: f"<{row.num}>", "right", "Added in a test.", lambda row: 7
+        )
         monkeypatch.setattr(page, kind, (*getattr(page, kind), added))
     html = report_page(full_summary(), run=RUN, samples=[], title="t")
     assert html.count('title="Added in a test."') == 2
