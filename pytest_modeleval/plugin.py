@@ -36,8 +36,11 @@ def pytest_configure(config: pytest.Config) -> None:
         check_no_options(config)
         config.pluginmanager.register(InactivePlugin(config), "modeleval-inactive")
         return
+    from pytest_modeleval.plain_imports import import_plainly  # noqa: PLC0415 - an unused plugin costs nothing
+
+    import_plainly(config)
     from pytest_modeleval import registration  # noqa: PLC0415
-    from pytest_modeleval.errors import UserError  # noqa: PLC0415 - an unused plugin costs nothing
+    from pytest_modeleval.errors import UserError  # noqa: PLC0415
 
     config.addinivalue_line("markers", MARKER)
     # Workers of xdist too: they are given the words of the command, not the controller's paths.

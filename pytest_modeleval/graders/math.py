@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from pytest_modeleval.graders.answers import MAX_ANSWER_CHARS, compare_answers, find_final_answer
 from pytest_modeleval.graders.marked_answer import missing_answer_cause
 from pytest_modeleval.graders.symbolic import ComparisonFailed, is_equal
 from pytest_modeleval.records import Grade, Response, Sample
@@ -26,6 +25,9 @@ def grade_math(sample: Sample, response: Response) -> Grade:
     wrong: cause "not_comparable" where the comparison failed because of the answer. Raises Ungraded if math-verify is
     not available or the machine is too busy for it. Raises ValueError if the sample has no usable target.
     """
+    # Imported here: loading the grammar takes as long as all other graders, and most runs grade no mathematics.
+    from pytest_modeleval.graders.answers import MAX_ANSWER_CHARS, find_final_answer  # noqa: PLC0415
+
     targets = _targets(sample)
     answer, cause = find_final_answer(response.text)
     if answer is None:
@@ -51,6 +53,8 @@ def is_same_answer(target: str, answer: str, *, question: str = "") -> tuple[boo
     """Compare two answers; also return why the comparison failed, "" if it did not. Raises Ungraded."""
     if _PLAIN_INTEGER.match(target) and _PLAIN_INTEGER.match(answer):
         return int(target) == int(answer), ""
+    from pytest_modeleval.graders.answers import compare_answers  # noqa: PLC0415 - as in grade_math
+
     found = compare_answers(target, answer, question=question)
     if found.is_equal or not found.needs_algebra:
         return found.is_equal, found.remark
