@@ -8,12 +8,10 @@ and the byte code that pip compiled is not used.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
-
-import pytest
 
 PACKAGE = __name__.partition(".")[0]
 
@@ -31,8 +29,8 @@ class PlainFinder(MetaPathFinder):
         return PathFinder.find_spec(fullname, path, target)
 
 
-def import_plainly(config: pytest.Config) -> None:
-    """Install the finder until pytest's configuration ends."""
+def import_plainly() -> Callable[[], None]:
+    """Install the finder and return what removes it."""
     finder = PlainFinder()
     sys.meta_path.insert(0, finder)
-    config.add_cleanup(lambda: sys.meta_path.remove(finder))
+    return lambda: sys.meta_path.remove(finder)

@@ -38,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     from pytest_modeleval.plain_imports import import_plainly  # noqa: PLC0415 - an unused plugin costs nothing
 
-    import_plainly(config)
+    config.add_cleanup(import_plainly())
     from pytest_modeleval import registration  # noqa: PLC0415
     from pytest_modeleval.errors import UserError  # noqa: PLC0415
 
