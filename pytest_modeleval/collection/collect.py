@@ -17,7 +17,7 @@ from pytest_modeleval.collection.keyword import may_match, words
 from pytest_modeleval.datasets import SILENT, Progress, describe_empty, find_subsets, open_manifest
 from pytest_modeleval.declaration import Benchmark, Subset
 from pytest_modeleval.errors import SettingsError, UserError
-from pytest_modeleval.evaluation.planned_items import BenchmarkPlan, PlannedItem
+from pytest_modeleval.evaluation.planned_items import PlannedBenchmark, PlannedItem
 from pytest_modeleval.pytest_private import ItemTemplate, make_like
 from pytest_modeleval.records import ItemKey
 from pytest_modeleval.settings import Settings
@@ -92,7 +92,7 @@ class BenchmarkCollector:
                 "or select one by its path"
             )
         all_subsets = declared.subsets or tuple(subsets)
-        plan = BenchmarkPlan(declared, all_subsets, {})
+        plan = PlannedBenchmark(declared, all_subsets, {})
         function_info = BenchmarkFunction.of(probe)
         has_repeats = self._settings.most_repeats > 1
         template = ItemTemplate(SampleItem, name, lambda sample: make_like(probe, SampleItem, name=name, sample=sample))
@@ -121,7 +121,7 @@ class BenchmarkCollector:
                 raise SettingsError(f"--eval-subset: {declared.name} has no subset {name!r}; {hint(name, names)}")
         return frozenset(wanted)
 
-    def _planned(self, plan: BenchmarkPlan, subset: str) -> Iterator[PlannedItem]:
+    def _planned(self, plan: PlannedBenchmark, subset: str) -> Iterator[PlannedItem]:
         declared, settings = plan.benchmark, self._settings
         manifest = open_manifest(
             declared.dataset,

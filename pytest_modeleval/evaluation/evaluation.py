@@ -18,7 +18,7 @@ from pytest_modeleval.dispatch.engine import Engine
 from pytest_modeleval.dispatch.replicas import ServerMonitor
 from pytest_modeleval.errors import RunFolderError, SettingsError
 from pytest_modeleval.evaluation.item_runner import ItemResult, ItemRunner
-from pytest_modeleval.evaluation.planned_items import BenchmarkPlan, PlannedItem, make_plan
+from pytest_modeleval.evaluation.planned_items import PlannedBenchmark, PlannedItem, make_plan
 from pytest_modeleval.evaluation.summary import merge_plans, parts_text, selected_parts
 from pytest_modeleval.experiment import plan_differences
 from pytest_modeleval.plan import Plan
@@ -72,7 +72,7 @@ class Evaluation:
 
     def plan(
         self,
-        plans: Sequence[BenchmarkPlan],
+        plans: Sequence[PlannedBenchmark],
         items: Sequence[PlannedItem],
         *,
         shard: str = "",

@@ -17,7 +17,7 @@ from pytest_modeleval.records import ItemKey, Sample
 
 
 @dataclass(slots=True)
-class BenchmarkPlan:
+class PlannedBenchmark:
     """A benchmark as it is run here.
 
     subsets: all it has, in the order of the table. manifests: those whose rows are known. params: effective
@@ -39,7 +39,7 @@ class PlannedItem:
 
     key: ItemKey
     row_index: int
-    plan: BenchmarkPlan
+    plan: PlannedBenchmark
 
     @property
     def sample(self) -> Sample:
@@ -49,7 +49,7 @@ class PlannedItem:
 
 def load_samples(items: Iterable[PlannedItem]) -> None:
     """Read the rows of the selected items and make samples of them. Raises DataError naming file, line and field."""
-    wanted: dict[tuple[int, str], tuple[BenchmarkPlan, dict[int, str]]] = {}
+    wanted: dict[tuple[int, str], tuple[PlannedBenchmark, dict[int, str]]] = {}
     for item in items:
         _, rows = wanted.setdefault((id(item.plan), item.key.subset), (item.plan, {}))
         rows[item.row_index] = item.key.sample
@@ -76,7 +76,7 @@ def _sample(benchmark: Benchmark, row: Row, subset: str, sample_id: str) -> Samp
 
 
 def make_plan(
-    plan: BenchmarkPlan,
+    planned: PlannedBenchmark,
     items: Sequence[PlannedItem],
     *,
     repeats: int,
@@ -93,25 +93,25 @@ def make_plan(
     """
     ids = _ids(items)
     all_ids = _ids(all_items) if shard else ids
-    benchmark = plan.benchmark
-    variants = {part.name: {"variant": part.variant} for part in plan.subsets if part.variant}
+    benchmark = planned.benchmark
+    variants = {part.name: {"variant": part.variant} for part in planned.subsets if part.variant}
     made = Plan(
         benchmark=benchmark.name,
         version=benchmark.version,
         metric=benchmark.metric,
-        subsets=tuple(PlannedSubset(part.name, part.is_optional) for part in plan.subsets),
+        subsets=tuple(PlannedSubset(part.name, part.is_optional) for part in planned.subsets),
         aggregates=tuple(benchmark.aggregates),
         advice=benchmark.advice,
-        params=plan.params,
-        data={name: {**plan.manifests[name].lock_entry(), **variants.get(name, {})} for name in all_ids},
+        params=planned.params,
+        data={name: {**planned.manifests[name].lock_entry(), **variants.get(name, {})} for name in all_ids},
         repeats=repeats,
         items=ids,
         further_metrics=tuple(benchmark.further_metrics),
         breakdowns=tuple(_groups(part, benchmark.name, items) for part in benchmark.breakdowns),
         shard=shard,
         whole=all_ids if shard else None,
-        samples={name: sample_limit(plan.manifests[name].rows) for name in all_ids} if sample_limit else None,
-        tool_calls=plan.tool_calls,
+        samples={name: sample_limit(planned.manifests[name].rows) for name in all_ids} if sample_limit else None,
+        tool_calls=planned.tool_calls,
     )
     # Through JSON and back, so that a plan equals itself as it is read from a journal.
     return Plan.from_json(orjson.loads(orjson.dumps(made.to_json())))

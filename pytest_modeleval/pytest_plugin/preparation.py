@@ -12,7 +12,7 @@ from pytest_modeleval.client.httpx_transport import HttpxTransport
 from pytest_modeleval.collection.items import SampleItem
 from pytest_modeleval.errors import UserError
 from pytest_modeleval.evaluation.evaluation import Evaluation, RunOptions
-from pytest_modeleval.evaluation.planned_items import BenchmarkPlan, load_samples
+from pytest_modeleval.evaluation.planned_items import PlannedBenchmark, load_samples
 from pytest_modeleval.pytest_plugin.compatibility import refuse_reruns
 from pytest_modeleval.pytest_plugin.context import Process, Reporter, RunContext, RunShare
 from pytest_modeleval.records import GraderContext, PreparedGrader
@@ -108,7 +108,9 @@ def _prepare_graders(items: Sequence[SampleItem], grading: GraderContext, report
         reporter.print_line(f"warning: {warning}")
 
 
-def _set_params(plans: Sequence[BenchmarkPlan], settings: Settings, connection: Connection, reporter: Reporter) -> None:
+def _set_params(
+    plans: Sequence[PlannedBenchmark], settings: Settings, connection: Connection, reporter: Reporter
+) -> None:
     """Fix the effective request parameters of each benchmark: of a stored run those it was asked with."""
     stored = stored_params(settings.rescore_dir) if settings.rescore_dir is not None else {}
     for plan in plans:

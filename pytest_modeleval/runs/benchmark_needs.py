@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pytest_modeleval.errors import ConnectError
-from pytest_modeleval.evaluation.planned_items import BenchmarkPlan
+from pytest_modeleval.evaluation.planned_items import PlannedBenchmark
 from pytest_modeleval.runs.connection import Connection
 
 
-def deployment_notes(plans: Sequence[BenchmarkPlan], connection: Connection) -> list[str]:
+def deployment_notes(plans: Sequence[PlannedBenchmark], connection: Connection) -> list[str]:
     """Warnings, a sentence each. Raises ConnectError where no request of a benchmark can succeed."""
     model = connection.model
     if not model.kind:
@@ -32,7 +32,7 @@ def deployment_notes(plans: Sequence[BenchmarkPlan], connection: Connection) -> 
     return [issue.text for issue in issues]
 
 
-def _sends_tools(plan: BenchmarkPlan) -> bool:
+def _sends_tools(plan: PlannedBenchmark) -> bool:
     """True if it offers tools with its requests: as declared, or as the first sample's request shows."""
     if plan.tool_calls:
         return plan.tool_calls == "native"

@@ -11,7 +11,7 @@ from pytest_modeleval import Breakdown, Grade, Request, Sample, benchmark
 from pytest_modeleval.datasets import inline, open_manifest
 from pytest_modeleval.declaration import Benchmark, declared_benchmark
 from pytest_modeleval.errors import DataError
-from pytest_modeleval.evaluation.planned_items import BenchmarkPlan, PlannedItem, load_samples, make_plan
+from pytest_modeleval.evaluation.planned_items import PlannedBenchmark, PlannedItem, load_samples, make_plan
 from pytest_modeleval.evaluation.summary import merge_plans, summarize
 from pytest_modeleval.plan import Plan
 from pytest_modeleval.records import ItemKey, Kind, Outcome
@@ -52,7 +52,7 @@ def plan_of(tmp_path: Path, rows: range, *, repeats: int = 1, **more: Any) -> Pl
     manifest = open_manifest(
         made.dataset, "part", benchmark="sizes", version="1", data_dir=None, cache_dir=tmp_path, sample_id=None
     )
-    plan = BenchmarkPlan(made, made.subsets, {"part": manifest})
+    plan = PlannedBenchmark(made, made.subsets, {"part": manifest})
     items = [PlannedItem(ItemKey("sizes", "part", f"part-{row:04d}"), row, plan) for row in rows]
     load_samples(items)
     return make_plan(plan, items, repeats=repeats)

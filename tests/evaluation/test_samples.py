@@ -11,7 +11,7 @@ import pytest
 from pytest_modeleval import benchmark
 from pytest_modeleval.datasets import inline, open_manifest
 from pytest_modeleval.declaration import declared_benchmark
-from pytest_modeleval.evaluation.planned_items import BenchmarkPlan, PlannedItem, load_samples
+from pytest_modeleval.evaluation.planned_items import PlannedBenchmark, PlannedItem, load_samples
 from pytest_modeleval.records import Grade, ItemKey, Request, Sample
 
 
@@ -47,7 +47,7 @@ def test_only_id_and_subset_are_set(kind: type[Sample], tmp_path: Path) -> None:
     manifest = open_manifest(
         declared.dataset, "part", benchmark="b", version="1", data_dir=None, cache_dir=tmp_path, sample_id=None
     )
-    plan = BenchmarkPlan(declared, declared.subsets, {"part": manifest})
+    plan = PlannedBenchmark(declared, declared.subsets, {"part": manifest})
     load_samples([PlannedItem(ItemKey("b", "part", "part-0000"), 0, plan)])
     found = plan.samples["part", 0]
     assert type(found) is kind
