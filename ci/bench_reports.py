@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "support"))
+sys.path.insert(0, str(ROOT))
 
-from loopback import Answer, loopback  # noqa: E402
-from suites import BENCHMARK, environment  # noqa: E402
+from tests.support.loopback import Answer, loopback  # noqa: E402
+from tests.support.suites import BENCHMARK, environment  # noqa: E402
 
 SUBSETS = [f"topic_{number:02d}" for number in range(57)]
 WORDS = ["energy", "market", "theory", "court", "cell", "number", "law", "river", "polymer", "treaty", "neuron", "tax"]
@@ -104,7 +104,7 @@ def opened(pages: list[Path]) -> None:
     if chromium is None or driver is None:
         print("pages are not opened: chromium and chromedriver are not installed")
         return
-    from browsers import chromium as browser  # noqa: PLC0415 - selenium
+    from tests.support.browsers import chromium as browser  # noqa: PLC0415 - selenium
 
     with browser() as running:
         for page in pages:

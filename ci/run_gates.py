@@ -30,10 +30,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "support"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from loopback import Answer, LoopbackServer, loopback
-from suites import BENCHMARK, environment
+from tests.support.loopback import Answer, LoopbackServer, loopback
+from tests.support.suites import BENCHMARK, environment
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES, LARGE = 120, 1319

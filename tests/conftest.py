@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from loopback import LoopbackServer, loopback
-from suites import Suite, key_answer
+
+from tests.support.loopback import LoopbackServer, loopback
+from tests.support.suites import Suite, key_answer
 
 # `pytest --model NAME` at the top of the repository loads this file, also where the test dependencies are missing.
 if importlib.util.find_spec("hypothesis") is not None:

@@ -9,11 +9,11 @@ from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]  # its stubs are a package of their own
 import pytest
-from loopback import Answer, LoopbackServer, Refuse
-from suites import BENCHMARK, Suite
 
 from pytest_modeleval.options import OPTIONS
 from pytest_modeleval.records import Kind
+from tests.support.loopback import Answer, LoopbackServer, Refuse
+from tests.support.suites import BENCHMARK, Suite
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(

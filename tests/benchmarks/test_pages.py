@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from samples import declaration, said, samples_of, shared_data
 
 from benchmarks.aime25 import test_aime25 as aime25
 from benchmarks.general_mcq import test_general_mcq as general_mcq
@@ -17,6 +16,7 @@ from benchmarks.iquiz import test_iquiz as iquiz
 from pytest_modeleval.datasets import find_subsets, open_manifest, read_rows
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.records import Grade, Kind, Sample
+from tests.support.samples import declaration, said, samples_of, shared_data
 
 MCQ = {"question": "Which is a fruit?", "choices": ["stone", "pear", "cloud"], "answer": "B"}
 CHINESE_MCQ = {"question": "哪一个是水果？", "choices": ["石头", "梨"], "answer": "B", "level": 1}

@@ -7,8 +7,6 @@ import dataclasses
 from collections import Counter
 
 import pytest
-from samples import declaration, said, samples_of
-from wired_model import WiredModel
 
 from benchmarks.wiring import test_wiring as page
 from benchmarks.wiring.advice import ADVICE
@@ -17,6 +15,8 @@ from pytest_modeleval import Advice
 from pytest_modeleval.client.reply import response_from_reply
 from pytest_modeleval.errors import Ungraded
 from pytest_modeleval.records import Grade, Kind, Request, Response, Sample
+from tests.support.samples import declaration, said, samples_of
+from tests.support.wired_model import WiredModel
 
 QUESTIONS = {"arithmetic", "letters", "decimals", "knowledge"}
 

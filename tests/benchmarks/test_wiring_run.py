@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from loopback import Answer, LoopbackServer, Refuse
-from suites import Suite
+
+from tests.support.loopback import Answer, LoopbackServer, Refuse
+from tests.support.suites import Suite
 
 WIRING = Path(__file__).parents[2] / "benchmarks" / "wiring"
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from loopback import Answer, LoopbackServer
-from suites import Suite
+
+from tests.support.loopback import Answer, LoopbackServer
+from tests.support.suites import Suite
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "writing-a-benchmark.md"
 CAPITALS = {"France": "Paris", "Spain": "Madrid", "Japan": "Tokyo"}

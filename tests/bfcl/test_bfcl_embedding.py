@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bfcl_gold import ScriptedModel, bfcl_folder, turn_samples
 from hypothesis import given
 from hypothesis import strategies as st
-from loopback import Answer, LoopbackServer
-from suites import Suite
 
 from benchmarks.bfcl import embedding, minilm, page_subsets
 from benchmarks.bfcl.embedding import Embedder, read_embedding_config, unit_vector
 from pytest_modeleval.errors import DataError, SettingsError, Ungraded
 from pytest_modeleval.records import Response
+from tests.support.bfcl_gold import ScriptedModel, bfcl_folder, turn_samples
+from tests.support.loopback import Answer, LoopbackServer
+from tests.support.suites import Suite
 
 PAGE = Path(__file__).resolve().parents[2] / "benchmarks" / "bfcl_v4" / "test_bfcl_v4.py"
 Reply = tuple[int, bytes]

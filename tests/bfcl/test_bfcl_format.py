@@ -7,7 +7,6 @@ import json
 from typing import Any
 
 import pytest
-from bfcl_gold import ScriptedModel, gold_calls
 
 from benchmarks.bfcl import CallFormat, grade, solver
 from benchmarks.bfcl.format_rows import SUBSET, format_rows, format_sample
@@ -15,6 +14,7 @@ from benchmarks.bfcl.text_prompts import TextForm
 from pytest_modeleval.datasets import Row
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.records import Response, Sample
+from tests.support.bfcl_gold import ScriptedModel, gold_calls
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bfcl_gold import ScriptedModel, letters, turn_samples
 
 from benchmarks.bfcl import CallFormat, Solution, evalscope_figures, grade, solver
 from benchmarks.bfcl.conversation import Conversation
@@ -20,6 +19,7 @@ from benchmarks.bfcl.wheel import DEFAULT_VERSION, earlier_conversations
 from pytest_modeleval.errors import Ungraded
 from pytest_modeleval.graders.calls import Call
 from pytest_modeleval.records import Kind, Request, Response, Sample, ToolCall
+from tests.support.bfcl_gold import ScriptedModel, letters, turn_samples
 
 ADD = {"memory_kv": "core_memory_add", "memory_rec_sum": "memory_append", "memory_vector": "core_memory_add"}
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bfcl_gold import ScriptedModel, replayed, true_calls, turn_of, turn_samples
 
 from benchmarks.bfcl import CallFormat, Solution, grade, solver
 from benchmarks.bfcl.simulation import Simulations
@@ -20,6 +19,7 @@ from benchmarks.bfcl.wheel import DEFAULT_VERSION
 from pytest_modeleval.errors import Ungraded
 from pytest_modeleval.graders.calls import Call
 from pytest_modeleval.records import Kind, Request, Response, Sample, ToolCall
+from tests.support.bfcl_gold import ScriptedModel, replayed, true_calls, turn_of, turn_samples
 
 SUBSETS = ["multi_turn_base", "multi_turn_miss_func", "multi_turn_miss_param", "multi_turn_long_context"]
 Replying = Callable[[Sequence[Mapping[str, Any]]], tuple[tuple[str, str], ...]]

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bfcl_gold import bfcl_folder, bfcl_samples, gold_calls
-from loopback import Answer, LoopbackServer
-from suites import Result, Suite
+
+from tests.support.bfcl_gold import bfcl_folder, bfcl_samples, gold_calls
+from tests.support.loopback import Answer, LoopbackServer
+from tests.support.suites import Result, Suite
 
 PAGES = Path(__file__).resolve().parents[2] / "benchmarks"
 # Right answers among the first three questions of each subset, as in the users' own table.

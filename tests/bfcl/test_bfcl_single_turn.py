@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bfcl_gold import ScriptedModel, gold_calls
-from bfcl_gold import bfcl_samples as samples
 
 from benchmarks.bfcl import AGGREGATES, CATEGORIES, CallFormat, Style, grade, sample_id, solver, to_sample
 from benchmarks.bfcl.text_prompts import all_forms, describe, system_text
@@ -19,6 +17,8 @@ from pytest_modeleval.errors import DataError
 from pytest_modeleval.graders.calls import Language
 from pytest_modeleval.metrics import combine, score_subset
 from pytest_modeleval.records import ItemKey, Kind, Outcome, Request, Response, Sample
+from tests.support.bfcl_gold import ScriptedModel, gold_calls
+from tests.support.bfcl_gold import bfcl_samples as samples
 
 SINGLE = [name for name, category in CATEGORIES.items() if category.style is Style.SINGLE]
 # What a model that follows the schemas reaches; the rest nobody can pass (Java arrays of mixed types, parameters

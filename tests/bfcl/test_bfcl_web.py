@@ -10,10 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bfcl_gold import ScriptedModel, bfcl_folder, bfcl_samples
-from loopback import Answer, LoopbackServer
-from suites import Result, Suite
-from web_imitation import Reply, Seen, WebImitation, page, searxng_results, serpapi_results, web
 
 from benchmarks.bfcl import CallFormat, Solution, grade, web_questions
 from benchmarks.bfcl.answer_grading import ANSWER_FORM
@@ -27,6 +23,10 @@ from pytest_modeleval.records import Kind, Request, Response, Sample, ToolCall, 
 from pytest_modeleval.web_search import provider_factory
 from pytest_modeleval.web_search.config import read_web_config
 from pytest_modeleval.web_search.provider import Page, provider_error
+from tests.support.bfcl_gold import ScriptedModel, bfcl_folder, bfcl_samples
+from tests.support.loopback import Answer, LoopbackServer
+from tests.support.suites import Result, Suite
+from tests.support.web_imitation import Reply, Seen, WebImitation, page, searxng_results, serpapi_results, web
 
 PAGE = Path(__file__).resolve().parents[2] / "benchmarks" / "bfcl_v4" / "test_bfcl_v4.py"
 KEY = "serpapi-secret-0123456789"

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from loopback import Act, Answer, LoopbackServer, Refuse
-from suites import Result, Suite, environment, key_answer
+
+from tests.support.loopback import Act, Answer, LoopbackServer, Refuse
+from tests.support.suites import Result, Suite, environment, key_answer
 
 # No package of types is needed for three calls.
 yaml: Any = importlib.import_module("yaml")

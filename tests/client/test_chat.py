@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from chat_replies import ask, delta, stream
 
 from pytest_modeleval._support.proxies import proxy_of
 from pytest_modeleval.errors import AttemptFailed
 from pytest_modeleval.records import Kind
+from tests.support.chat_replies import ask, delta, stream
 
 
 def test_a_streamed_reply_is_put_together() -> None:

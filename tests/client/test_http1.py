@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import trustme
-from chat_replies import complete, delta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,6 +22,7 @@ from pytest_modeleval.client.httpx_transport import HttpxTransport, transport_fo
 from pytest_modeleval.client.transport import post
 from pytest_modeleval.errors import AttemptFailed
 from pytest_modeleval.records import Kind
+from tests.support.chat_replies import complete, delta
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"

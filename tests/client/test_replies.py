@@ -7,12 +7,12 @@ from typing import Any
 
 import httpx
 import pytest
-from chat_replies import ask, delta, stream
 
 from pytest_modeleval.client.failures import finish_class
 from pytest_modeleval.client.reply import MAX_TEXT_CHARS, mark_cut_call, read_count, response_from_reply
 from pytest_modeleval.errors import AttemptFailed
 from pytest_modeleval.records import Kind, Response
+from tests.support.chat_replies import ask, delta, stream
 
 END = delta("stop")
 

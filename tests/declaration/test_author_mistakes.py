@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from loopback import LoopbackServer
-from suites import BENCHMARK, Suite
 
 from pytest_modeleval import Request, Sample, benchmark
 from pytest_modeleval.datasets import Row, inline
 from pytest_modeleval.declaration import declared_benchmark
 from pytest_modeleval.errors import DeclarationError
+from tests.support.loopback import LoopbackServer
+from tests.support.suites import BENCHMARK, Suite
 
 TEXT: Any = "text"
 ROW = Row({"q": "?"}, subset="s", index=0, file="quiz/s.jsonl", line=7)

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from loopback import Act, Answer, Drop, LoopbackServer, Refuse
 
 from pytest_modeleval.client.body import encode_body
 from pytest_modeleval.client.chat import ChatClient
@@ -19,6 +18,7 @@ from pytest_modeleval.dispatch.limit import Limiter
 from pytest_modeleval.dispatch.replicas import Replicas
 from pytest_modeleval.errors import AttemptFailed, Ungraded
 from pytest_modeleval.records import ItemKey, Kind, Request
+from tests.support.loopback import Act, Answer, Drop, LoopbackServer, Refuse
 
 KEY = "sk-CANARY"
 ITEM = ItemKey("gsm8k", "main", "7")

@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from loopback import LoopbackServer, Refuse
-from suites import BENCHMARK, Suite, key_answer
+
+from tests.support.loopback import LoopbackServer, Refuse
+from tests.support.suites import BENCHMARK, Suite, key_answer
 
 NOTES = """
 import json

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from loopback import LoopbackServer
-from suites import BENCHMARK, Suite
+
+from tests.support.loopback import LoopbackServer
+from tests.support.suites import BENCHMARK, Suite
 
 # A hook of a project's own: with it, every item is asked by pytest.
 OWN_HOOK = """

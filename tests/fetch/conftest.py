@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from hub_imitation import Hub, HuggingFaceHandler, ModelScopeHandler, serve
+
+from tests.support.hub_imitation import Hub, HuggingFaceHandler, ModelScopeHandler, serve
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from hub_imitation import Hub
 
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.fetch import Fetched, FetchError, Pins, Progress, fetch_cached
 from pytest_modeleval.fetch.cache import cache_file, cache_lock, sha256_of, write_cache_file
 from pytest_modeleval.fetch.modelscope import ScopeFile
+from tests.support.hub_imitation import Hub
 
 WAIT_S = 30
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hub_imitation import COMMIT, LATER_COMMIT, Hub
 
 from pytest_modeleval.datasets import Manifest, first_of, huggingface, modelscope, open_manifest, read_rows
 from pytest_modeleval.datasets.sources import Dataset
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.fetch import FetchError, Pins, Progress, fetch_cached
 from pytest_modeleval.fetch.huggingface import HubFile, HubTable
+from tests.support.hub_imitation import COMMIT, LATER_COMMIT, Hub
 
 ROWS = b'{"id": "a", "question": "one"}\n{"id": "b", "question": "two"}\n'
 CARD = b"---\nconfigs:\n- config_name: main\n  data_files:\n  - split: test\n    path: main/test-*\n---\n# A data set\n"

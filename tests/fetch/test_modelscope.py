@@ -7,11 +7,11 @@ import socket
 from pathlib import Path
 
 import pytest
-from hub_imitation import COMMIT, LATER_COMMIT, Hub
 
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.fetch import Fetched, FetchError, Progress, fetch_cached
 from pytest_modeleval.fetch.modelscope import ScopeFile
+from tests.support.hub_imitation import COMMIT, LATER_COMMIT, Hub
 
 ROWS = b'{"question": "one"}\n{"question": "two"}\n'
 

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pytest
-from gate_worlds import as_baseline, evidence, outcomes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +13,7 @@ from pytest_modeleval.gates import FAILED, PASSED, EarlyStop, judge, parse_gates
 from pytest_modeleval.gates.betting import Wealth, bets, betting_p, log_growth, log_wealth
 from pytest_modeleval.metrics import macro
 from pytest_modeleval.records import ItemKey, Outcome
+from tests.support.gate_worlds import as_baseline, evidence, outcomes
 
 bad = st.lists(st.sampled_from([-1.0, -0.5, 0.0, 0.5, 1.0]), max_size=40)
 

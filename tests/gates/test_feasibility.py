@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from gate_worlds import as_baseline, evidence, outcomes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_modeleval.gates import CANNOT_JUDGE, Baseline, Obstacle, judge, obstacles, parse_gates, planned_scopes
 from pytest_modeleval.metrics import Aggregate, macro
 from pytest_modeleval.records import ItemKey
+from tests.support.gate_worlds import as_baseline, evidence, outcomes
 
 REGRESSION = '[[gate]]\nkind = "regression"\nbenchmark = "gsm8k"\n'
 

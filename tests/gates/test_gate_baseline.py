@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from gate_worlds import evidence, outcomes
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from pytest_modeleval.errors import SettingsError
 from pytest_modeleval.gates.noise import flip_rates
 from pytest_modeleval.records import ItemKey, Kind, Outcome
 from pytest_modeleval.store.baseline import baseline_json, parse_baseline, read_baseline, write_baseline
+from tests.support.gate_worlds import evidence, outcomes
 
 sample_ids = st.one_of(
     st.text(min_size=1, max_size=12),

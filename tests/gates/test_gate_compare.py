@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from gate_worlds import as_baseline, evidence, outcomes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from pytest_modeleval.gates.compare_text import comparison_text, letter
 from pytest_modeleval.gates.exact_tests import mcnemar_two_sided
 from pytest_modeleval.gates.margin import score_statistic
 from pytest_modeleval.gates.number_text import points, signed_points
+from tests.support.gate_worlds import as_baseline, evidence, outcomes
 
 
 @pytest.mark.parametrize(("losses", "gains", "n"), [(12, 5, 60), (41, 9, 1319), (3, 3, 30)])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from gate_worlds import outcomes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from pytest_modeleval.gates.noise import (
     samples_needed,
 )
 from pytest_modeleval.records import ItemKey, Outcome
+from tests.support.gate_worlds import outcomes
 
 
 @pytest.mark.parametrize(("n", "flips", "alpha"), [(30, 0.1, 0.05), (120, 0.2, 0.05), (500, 0.05, 0.001)])

@@ -6,7 +6,6 @@ import random
 from dataclasses import replace
 
 import pytest
-from gate_worlds import as_baseline, evidence, outcomes
 
 from pytest_modeleval.experiment import why_incomparable
 from pytest_modeleval.gates import (
@@ -24,6 +23,7 @@ from pytest_modeleval.gates.exact_tests import holm, mcnemar, sign_flip
 from pytest_modeleval.gates.noise import flip_rates
 from pytest_modeleval.metrics import Aggregate, macro, micro, subset_weights, weighted
 from pytest_modeleval.records import ItemKey, Kind, Outcome
+from tests.support.gate_worlds import as_baseline, evidence, outcomes
 
 REGRESSION = 'alpha = 0.05\n[[gate]]\nkind = "regression"\nbenchmark = "gsm8k"\n'
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from gate_worlds import evidence, outcomes
 
 import pytest_modeleval
 from pytest_modeleval.gates import FAILED, EarlyStop, judge, kinds, parse_gates, seeded_order
 from pytest_modeleval.gates.floor import FLOOR
+from tests.support.gate_worlds import evidence, outcomes
 
 PACKAGE = Path(pytest_modeleval.__file__).parent
 

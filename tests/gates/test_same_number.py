@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from gate_worlds import as_baseline, evidence, outcomes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +13,7 @@ from pytest_modeleval.gates import Evidence, Judgement, judge_in_detail, parse_g
 from pytest_modeleval.metrics import combine, macro, micro, subset_weights, weighted
 from pytest_modeleval.records import ItemKey, Kind, Outcome
 from pytest_modeleval.results import Score
+from tests.support.gate_worlds import as_baseline, evidence, outcomes
 
 SUBSETS = ("a", "b", "c", "d")
 DECLARED = (

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mutants import early_return, other_constant, other_operator
 
 from benchmarks.humaneval.test_humaneval import to_problem, to_sample, whole_program
 from pytest_modeleval.datasets import Row
@@ -19,6 +18,7 @@ from pytest_modeleval.graders.code.grader_pool import GraderPool
 from pytest_modeleval.graders.code.problem import Problem, ProgramStatus
 from pytest_modeleval.records import Sample
 from pytest_modeleval.sandbox import SandboxUnavailable
+from tests.support.mutants import early_return, other_constant, other_operator
 
 PLAIN_S = 3
 

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from concurrent.futures import CancelledError
 
 import pytest
-from code_programs import CHEATS_FUNCTION, CHEATS_STDIN, FUNCTION, STDIN
 
 from pytest_modeleval.graders.code.grader_pool import GraderPool, SharedOrExclusive, default_workers
 from pytest_modeleval.graders.code.prelude import CONTEST_PRELUDE
 from pytest_modeleval.graders.code.problem import Case, Problem, ProgramGraderError, ProgramResult, ProgramStatus
 from pytest_modeleval.sandbox import Limits, SandboxUnavailable, SourceFile
+from tests.support.code_programs import CHEATS_FUNCTION, CHEATS_STDIN, FUNCTION, STDIN
 
 LIMITS = Limits(cpu_s=2.0, wall_s=30.0, memory_bytes=512 * 2**20, output_bytes=4 * 2**20)
 SUMS = Problem(

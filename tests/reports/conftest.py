@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from browsers import Site, chromium
+
+from tests.support.browsers import Site, chromium
 
 
 @pytest.fixture

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from loopback import Act, Answer, LoopbackServer, Refuse
-from page_cases import hostile_answers
-from suites import Suite
+
+from tests.support.loopback import Act, Answer, LoopbackServer, Refuse
+from tests.support.page_cases import hostile_answers
+from tests.support.suites import Suite
 
 SCHEMA = Path(__file__).parent / "junit.xsd"
 GATES = """

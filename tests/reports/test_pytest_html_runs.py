@@ -7,10 +7,11 @@ import re
 from typing import Any
 
 import pytest
-from browsers import Site, has_dialog
-from loopback import Answer, LoopbackServer
-from page_cases import Document, hostile_answers
-from suites import Suite
+
+from tests.support.browsers import Site, has_dialog
+from tests.support.loopback import Answer, LoopbackServer
+from tests.support.page_cases import Document, hostile_answers
+from tests.support.suites import Suite
 
 GATES = """
 [[gate]]

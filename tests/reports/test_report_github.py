@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from hypothesis import given, settings
-from report_cases import clean_summary, full_summary, summaries
 
 from pytest_modeleval.reports import github
 from pytest_modeleval.reports.table_rows import score_rows
 from pytest_modeleval.reports.text_layout import HIDDEN
 from pytest_modeleval.results import GateVerdict, RunSummary
+from tests.support.report_cases import clean_summary, full_summary, summaries
 
 
 def test_step_summary_is_a_markdown_table() -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from report_cases import HOSTILE_TEXT
 
 from pytest_modeleval.reports.live import MAX_LINES, BenchmarkProgress, LiveDisplay, duration_text, live_lines, log_line
 from pytest_modeleval.reports.text_layout import HIDDEN, display_width
+from tests.support.report_cases import HOSTILE_TEXT
 
 IQUIZ = BenchmarkProgress(
     benchmark="iquiz",

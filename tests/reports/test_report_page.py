@@ -11,8 +11,6 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from page_cases import RUN, Document, hostile_answers, hostile_views, many_views
-from report_cases import clean_summary, full_summary, summaries
 
 from pytest_modeleval.records import ItemKey, Kind, ToolCall
 from pytest_modeleval.reports import page
@@ -22,6 +20,8 @@ from pytest_modeleval.reports.page_data import SampleView, run_sections, select_
 from pytest_modeleval.reports.table_rows import ScoreRow
 from pytest_modeleval.reports.text_layout import HIDDEN, visible
 from pytest_modeleval.results import AggregateScore, RunSummary
+from tests.support.page_cases import RUN, Document, hostile_answers, hostile_views, many_views
+from tests.support.report_cases import clean_summary, full_summary, summaries
 
 ALLOWED = set(
     re.findall(

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from browsers import Site, has_dialog
-from page_cases import RUN, hostile_answers, hostile_views
-from report_cases import full_summary
-from waiting import until
-
 from pytest_modeleval.reports.page import report_page
+from tests.support.browsers import Site, has_dialog
+from tests.support.page_cases import RUN, hostile_answers, hostile_views
+from tests.support.report_cases import full_summary
+from tests.support.waiting import until
 
 
 def test_hundred_hostile_answers_run_nothing(site: Site, browser: Any) -> None:

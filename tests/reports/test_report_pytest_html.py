@@ -11,8 +11,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from page_cases import Document, hostile_views
-from report_cases import HOSTILE_TEXT, full_summary, summaries
 
 from pytest_modeleval.records import Kind
 from pytest_modeleval.reports.html_scores import html_summary, omitted_html
@@ -20,6 +18,8 @@ from pytest_modeleval.reports.pytest_html_rows import details_html, html_header,
 from pytest_modeleval.reports.table_rows import score_rows
 from pytest_modeleval.reports.text_layout import HIDDEN
 from pytest_modeleval.results import RunSummary
+from tests.support.page_cases import Document, hostile_views
+from tests.support.report_cases import HOSTILE_TEXT, full_summary, summaries
 
 ROOT = Path(__file__).parents[2]
 OWN_CELLS = ["col-benchmark", "col-subset", "col-kind", "col-grade", "col-tokens", "col-response"]
@@ -28,7 +28,7 @@ CONFTEST = """
 import pytest
 from pytest_modeleval.reports.pytest_html_rows import html_header, html_row
 from pytest_modeleval.reports.html_scores import html_summary
-from report_cases import full_summary
+from tests.support.report_cases import full_summary
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
@@ -70,7 +70,7 @@ def written_report(folder: Path, *options: str) -> str:
         pytest.importorskip(plugin, reason=f"{plugin} is not installed")
     (folder / "conftest.py").write_text(CONFTEST)
     (folder / "test_toy.py").write_text(TESTS)
-    paths = [str(ROOT), str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
+    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     # What this test run was told must not reach the inner one.
     inner = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "MODELEVAL_"))}
     inner |= {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}

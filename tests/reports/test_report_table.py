@@ -8,7 +8,6 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from report_cases import a_score, clean_summary, full_summary, iquiz, summaries
 
 from pytest_modeleval.records import Advice, Kind
 from pytest_modeleval.reports.columns import COUNT_COLUMNS
@@ -18,6 +17,7 @@ from pytest_modeleval.reports.table_rows import interval_text, score_rows, score
 from pytest_modeleval.reports.terminal import summary_parts
 from pytest_modeleval.reports.text_layout import HIDDEN, display_width
 from pytest_modeleval.results import BenchmarkSummary, RunSummary
+from tests.support.report_cases import a_score, clean_summary, full_summary, iquiz, summaries
 
 WIDTHS = st.integers(20, 160)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from loopback import LoopbackServer, loopback
-from suites import BENCHMARK, Result, Suite, key_answer
+
+from tests.support.loopback import LoopbackServer, loopback
+from tests.support.suites import BENCHMARK, Result, Suite, key_answer
 
 
 def _refused(result: Result, server: LoopbackServer | None, *words: str) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from loopback import Answer, LoopbackServer, Refuse
-from suites import Suite, key_answer
+
+from tests.support.loopback import Answer, LoopbackServer, Refuse
+from tests.support.suites import Suite, key_answer
 
 
 def _worse(body: dict[str, Any], attempt: int) -> Answer:

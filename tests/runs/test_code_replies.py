@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from loopback import Answer, LoopbackServer
-from samples import declaration
-from suites import Result, Suite
 
 from benchmarks.live_code_bench import test_live_code_bench
 from pytest_modeleval.graders.code.grader import RULE_MATTERS
 from pytest_modeleval.graders.code.grader_pool import GraderPool
 from pytest_modeleval.sandbox import SandboxUnavailable
 from pytest_modeleval.store.summary_file import SCHEMA_FILE
+from tests.support.loopback import Answer, LoopbackServer
+from tests.support.samples import declaration
+from tests.support.suites import Result, Suite
 
 jsonschema: Any = importlib.import_module("jsonschema")
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "live_code_bench"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from loopback import LoopbackServer
-from suites import Suite
+from tests.support.loopback import LoopbackServer
+from tests.support.suites import Suite
 
 LIMITED = """
 import resource

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from loopback import LoopbackServer
-from suites import Suite
+from tests.support.loopback import LoopbackServer
+from tests.support.suites import Suite
 
 
 def test_a_dry_run_shows_requests_and_sends_none(suite: Suite, server: LoopbackServer) -> None:

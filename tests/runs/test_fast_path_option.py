@@ -8,8 +8,9 @@ import re
 from collections.abc import Sequence
 
 import pytest
-from loopback import LoopbackServer
-from suites import BENCHMARK, Result, Suite, without_plugins
+
+from tests.support.loopback import LoopbackServer
+from tests.support.suites import BENCHMARK, Result, Suite, without_plugins
 
 # Names of entry points -> the modules that must be installed.
 PLUGINS = {

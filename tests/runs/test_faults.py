@@ -7,8 +7,9 @@ import zlib
 from typing import Any
 
 import pytest
-from loopback import Act, Drop, ErrorInBody, Hang, LoopbackServer, Malformed, Refuse
-from suites import Suite, key_answer
+
+from tests.support.loopback import Act, Drop, ErrorInBody, Hang, LoopbackServer, Malformed, Refuse
+from tests.support.suites import Suite, key_answer
 
 FAULTS: dict[str, Act] = {
     "500": Refuse(500),
@@ -76,7 +77,7 @@ def test_a_valid_answer_is_never_asked_again(suite: Suite, server: LoopbackServe
 
 
 def _odd_replies(body: dict[str, Any], attempt: int) -> Act:
-    from loopback import Answer
+    from tests.support.loopback import Answer
 
     number = int(str(body["messages"][-1]["content"]).split()[1])
     return [Answer(text="ANSWER: Z"), Answer(text=""), Answer(text="hm", finish="length")][number % 3]

@@ -6,8 +6,9 @@ import xml.etree.ElementTree as ET
 from typing import Any
 
 import pytest
-from loopback import Answer, LoopbackServer, Refuse
-from suites import BENCHMARK, Suite, key_answer
+
+from tests.support.loopback import Answer, LoopbackServer, Refuse
+from tests.support.suites import BENCHMARK, Suite, key_answer
 
 GATES = """
 [[gate]]
@@ -169,7 +170,7 @@ def test_a_baseline_without_gates_is_no_comparison(suite: Suite, server: Loopbac
 
 def test_all_may_be_ungraded(suite: Suite, server: LoopbackServer) -> None:
     """--eval-max-ungraded 1.0 is every item, for gates as for the run, and not one."""
-    from loopback import Refuse
+    from tests.support.loopback import Refuse
 
     suite.write_rows(60)
     (suite.path / "gates.toml").write_text(GATES.format(floor=0.5).partition('\n\n[[gate]]\nname = "no')[0])
@@ -183,7 +184,7 @@ def test_all_may_be_ungraded(suite: Suite, server: LoopbackServer) -> None:
 
 def test_a_run_with_ungraded_items_is_not_blessed(suite: Suite, server: LoopbackServer) -> None:
     """Allowed or not, items without a grade leave holes: the old baseline stays, the status is 6."""
-    from loopback import Refuse
+    from tests.support.loopback import Refuse
 
     suite.write_rows(20)
     (suite.path / "base.json").write_text("as it was", encoding="utf-8")
@@ -198,7 +199,7 @@ def test_a_run_with_ungraded_items_is_not_blessed(suite: Suite, server: Loopback
 
 def test_an_incomplete_run_is_neither_blessed_nor_judged(suite: Suite, server: LoopbackServer) -> None:
     """Ungraded samples above the limit: no baseline is written, no gate fails."""
-    from loopback import Refuse
+    from tests.support.loopback import Refuse
 
     suite.write_rows(20)
     (suite.path / "gates.toml").write_text(GATES.format(floor=0.99), encoding="utf-8")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gate_worlds import outcomes
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from pytest_modeleval.runs.item_filter import (
     in_rounds,
     publish_stopped,
 )
+from tests.support.gate_worlds import outcomes
 
 FLOOR = 'alpha = 0.05\n[[gate]]\nkind = "floor"\nbenchmark = "gsm8k"\nfloor = 0.9\n'
 keys = st.builds(ItemKey, st.just("b"), st.sampled_from(["s", "t"]), st.sampled_from("xyz"), st.integers(0, 4))

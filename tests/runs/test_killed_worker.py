@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from loopback import Answer, LoopbackServer
-from suites import Suite, key_answer
-from waiting import until
+
+from tests.support.loopback import Answer, LoopbackServer
+from tests.support.suites import Suite, key_answer
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 ROWS, IN_FLIGHT = 300, 8

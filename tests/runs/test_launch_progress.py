@@ -9,8 +9,9 @@ import subprocess
 import sys
 
 import pytest
-from sglang_suites import arguments, write_profile
-from suites import Suite, environment
+
+from tests.support.sglang_suites import arguments, write_profile
+from tests.support.suites import Suite, environment
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 STEPS = ("devices connected", "loading weights 50 %", "weights loaded", "KV cache allocated", "CUDA graphs captured")

@@ -8,7 +8,8 @@ from importlib.machinery import SourceFileLoader
 from pathlib import Path
 
 import pytest
-from suites import Suite, environment
+
+from tests.support.suites import Suite, environment
 
 from pytest_modeleval import plain_imports
 from pytest_modeleval.plain_imports import PlainFinder

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from loopback import Act, LoopbackServer, Refuse
-from suites import Suite, key_answer
+from tests.support.loopback import Act, LoopbackServer, Refuse
+from tests.support.suites import Suite, key_answer
 
 
 def test_retries_are_shown_on_demand(suite: Suite, server: LoopbackServer) -> None:

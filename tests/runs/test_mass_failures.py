@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from loopback import LoopbackServer, Refuse
-from suites import Suite
-
 from pytest_modeleval.pytest_plugin.mass_failures import MOST_SHOWN, shorten_reports
+from tests.support.loopback import LoopbackServer, Refuse
+from tests.support.suites import Suite
 
 
 def test_a_server_that_refuses_everything_is_one_line(suite: Suite, server: LoopbackServer) -> None:

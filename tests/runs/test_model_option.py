@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from loopback import LoopbackServer
-from suites import Suite
+
+from tests.support.loopback import LoopbackServer
+from tests.support.suites import Suite
 
 GATES = 'alpha = 0.05\n[[gate]]\nkind = "floor"\nbenchmark = "quiz"\nfloor = 0.1\n'
 OWN = "def test_mine():\n    assert True\n"

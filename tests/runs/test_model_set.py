@@ -6,8 +6,8 @@ import json
 import sys
 from pathlib import Path
 
-from loopback import LoopbackServer
-from suites import Suite
+from tests.support.loopback import LoopbackServer
+from tests.support.suites import Suite
 
 SERVE = Path(__file__).parents[1] / "support" / "serve_keys.py"
 

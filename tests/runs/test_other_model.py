@@ -6,8 +6,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from loopback import Act, LoopbackServer, Refuse
-from suites import Suite, key_answer
+from tests.support.loopback import Act, LoopbackServer, Refuse
+from tests.support.suites import Suite, key_answer
 
 
 def _falls_back(body: dict[str, Any], attempt: int, *, attempts: int) -> Act:

@@ -7,8 +7,9 @@ import json
 from typing import Any
 
 import pytest
-from loopback import Answer, LoopbackServer
-from suites import BENCHMARK, Result, Suite, key_answer, without_plugins
+
+from tests.support.loopback import Answer, LoopbackServer
+from tests.support.suites import BENCHMARK, Result, Suite, key_answer, without_plugins
 
 WORKERS = pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one process", "xdist"])
 

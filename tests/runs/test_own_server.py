@@ -9,8 +9,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from suites import Suite, kill_group
-from waiting import until
+
+from tests.support.suites import Suite, kill_group
+from tests.support.waiting import until
 
 SERVE = Path(__file__).parents[1] / "support" / "serve_keys.py"
 

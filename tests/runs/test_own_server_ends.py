@@ -14,9 +14,10 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from sglang_suites import arguments, foreign_server, left, main_processes, responses, write_profile
-from suites import Suite, kill_group
-from waiting import until
+
+from tests.support.sglang_suites import arguments, foreign_server, left, main_processes, responses, write_profile
+from tests.support.suites import Suite, kill_group
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 WORKERS = pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["single", "xdist"])

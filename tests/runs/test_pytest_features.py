@@ -9,9 +9,10 @@ import xml.etree.ElementTree as ET
 from typing import Any
 
 import pytest
-from loopback import Act, Answer, LoopbackServer, Refuse
-from suites import Suite, environment, key_answer
-from waiting import until
+
+from tests.support.loopback import Act, Answer, LoopbackServer, Refuse
+from tests.support.suites import Suite, environment, key_answer
+from tests.support.waiting import until
 
 
 def test_keyword_selects_before_anything_is_loaded(suite: Suite, server: LoopbackServer) -> None:

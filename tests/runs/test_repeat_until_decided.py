@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from loopback import Answer, LoopbackServer
-from suites import Suite, key_answer
+
+from tests.support.loopback import Answer, LoopbackServer
+from tests.support.suites import Suite, key_answer
 
 ROWS = 40
 GATE = """

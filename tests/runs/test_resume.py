@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from loopback import Act, Answer, LoopbackServer
-from suites import BENCHMARK, Suite, key_answer, kill_group
-from waiting import until
+
+from tests.support.loopback import Act, Answer, LoopbackServer
+from tests.support.suites import BENCHMARK, Suite, key_answer, kill_group
+from tests.support.waiting import until
 
 
 def _slow(body: dict[str, Any], attempt: int) -> Answer:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from loopback import Act, Answer, LoopbackServer
-from suites import Suite, key_answer
+
+from tests.support.loopback import Act, Answer, LoopbackServer
+from tests.support.suites import Suite, key_answer
 
 
 def test_known_accuracy_is_reported_exactly(suite: Suite, server: LoopbackServer) -> None:
@@ -69,7 +70,7 @@ def test_ungraded_samples_never_enter_the_score(suite: Suite, server: LoopbackSe
     suite.write_rows(20)
 
     def script(body: dict[str, Any], attempt: int) -> Act:
-        from loopback import Refuse
+        from tests.support.loopback import Refuse
 
         return Refuse(400) if "Question 3 " in body["messages"][-1]["content"] else key_answer(body, attempt)
 
@@ -90,7 +91,7 @@ def test_ungraded_samples_never_enter_the_score(suite: Suite, server: LoopbackSe
 
 def test_max_ungraded_allows_some(suite: Suite, server: LoopbackServer) -> None:
     """--eval-max-ungraded lets a run be complete in spite of them."""
-    from loopback import Refuse
+    from tests.support.loopback import Refuse
 
     suite.write_rows(20)
     server.script = lambda body, attempt: (
@@ -101,7 +102,7 @@ def test_max_ungraded_allows_some(suite: Suite, server: LoopbackServer) -> None:
 
 def test_a_fault_of_the_grader_is_no_wrong_answer(suite: Suite, server: LoopbackServer) -> None:
     """An exception in the grader is grader_error with a traceback, never a score of 0."""
-    from suites import BENCHMARK
+    from tests.support.suites import BENCHMARK
 
     source = BENCHMARK.replace("grade=grade_choice", "grade=broken").replace(
         "def to_request", 'def broken(sample, response):\n    raise KeyError("oops")\n\ndef to_request'

@@ -13,7 +13,8 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from suites import Suite
+
+from tests.support.suites import Suite
 
 KEY = "sk-CANARY/77aa+9b31cd=="
 FORMS: list[Callable[[str], str]] = [

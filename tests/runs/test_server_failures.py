@@ -6,11 +6,11 @@ import sys
 from xml.etree import ElementTree
 
 import pytest
-from sglang_suites import arguments, left, responses, stand_in_failures, write_profile
-from suites import Suite
-from waiting import until
 
 from pytest_modeleval.server.crash_diagnosis import diagnose
+from tests.support.sglang_suites import arguments, left, responses, stand_in_failures, write_profile
+from tests.support.suites import Suite
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 # How the stand-in can fail, and how the advice begins.

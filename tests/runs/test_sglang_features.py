@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sglang_suites import arguments, foreign_server, seen, write_profile
-from suites import Suite, kill_group
-from waiting import until
+
+from tests.support.sglang_suites import arguments, foreign_server, seen, write_profile
+from tests.support.suites import Suite, kill_group
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from loopback import Answer, LoopbackServer, Refuse
-from suites import Suite, environment, key_answer
+
+from tests.support.loopback import Answer, LoopbackServer, Refuse
+from tests.support.suites import Suite, environment, key_answer
 
 SUBSETS = ("one", "part", "tiny")
 GATES = """

@@ -6,10 +6,10 @@ import xml.etree.ElementTree as ET
 from typing import Any
 
 import pytest
-from loopback import Answer, LoopbackServer
-from suites import Suite, key_answer
 
 from pytest_modeleval.cli import main as modeleval
+from tests.support.loopback import Answer, LoopbackServer
+from tests.support.suites import Suite, key_answer
 
 GATES = '[[gate]]\nname = "drop"\nkind = "regression"\nbenchmark = "quiz"\nmargin = 0.05\n'
 EARLY = ["--eval-gates", "gates.toml", "--eval-baseline", "base.json", "--eval-stop-early"]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from loopback import LoopbackServer
-from suites import Suite
+
+from tests.support.loopback import LoopbackServer
+from tests.support.suites import Suite
 
 
 @pytest.mark.parametrize("fast_path", ["auto", "off"])

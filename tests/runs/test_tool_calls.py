@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from loopback import LoopbackServer, loopback
-from suites import Result, Suite, key_answer
+
+from tests.support.loopback import LoopbackServer, loopback
+from tests.support.suites import Result, Suite, key_answer
 
 ASKED = """
 from pytest_modeleval import Request, Sample, benchmark

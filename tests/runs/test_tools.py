@@ -7,10 +7,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from loopback import LoopbackServer, Refuse
-from suites import Suite, key_answer
 
 from pytest_modeleval.evaluation.item_runner import ModelHandle
+from tests.support.loopback import LoopbackServer, Refuse
+from tests.support.suites import Suite, key_answer
 
 # Every use of the tool that really happens leaves a line in a file.
 TOOL = """

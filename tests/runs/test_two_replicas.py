@@ -10,10 +10,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from loopback import Answer, Drop, LoopbackServer, loopback
-from sglang_suites import arguments, left, main_processes, responses, seen, write_profile
-from suites import Suite, key_answer
-from waiting import until
+
+from tests.support.loopback import Answer, Drop, LoopbackServer, loopback
+from tests.support.sglang_suites import arguments, left, main_processes, responses, seen, write_profile
+from tests.support.suites import Suite, key_answer
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 GROUPS, EACH = 30, 8

@@ -6,8 +6,9 @@ import json
 import platform
 
 import pytest
-from loopback import Answer, LoopbackServer
-from suites import Result, Suite
+
+from tests.support.loopback import Answer, LoopbackServer
+from tests.support.suites import Result, Suite
 
 CODE_BENCHMARK = """
 from pytest_modeleval import Request, Sample, benchmark

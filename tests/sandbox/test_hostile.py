@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hostile_programs import EXHAUSTING, LINGERING, LOOKS_ROUND, LYING, PROBING, Hostile
 
 from pytest_modeleval.graders.code.problem import Case, Problem, ProgramResult, ProgramStatus
 from pytest_modeleval.graders.code.program_grader import ProgramGrader
 from pytest_modeleval.sandbox import Isolation, Limits, Sandbox, SandboxUnavailable
+from tests.support.hostile_programs import EXHAUSTING, LINGERING, LOOKS_ROUND, LYING, PROBING, Hostile
 
 SECRET = "swordfish-4711"
 LIMITS = Limits(cpu_s=1.0, wall_s=12.0, memory_bytes=256 * 2**20, output_bytes=4 * 2**20)

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 
 import pytest
-from hostile_families import ATTACKS, CANARY, CPU, MEMORY_USE, SLEEP, TRACES, Attack
 
 from pytest_modeleval.graders.code.grader_pool import GraderPool
 from pytest_modeleval.graders.code.problem import Case, Problem, ProgramResult, ProgramStatus
 from pytest_modeleval.graders.code.program_grader import ProgramGrader
 from pytest_modeleval.sandbox import Isolation, Limits, Sandbox, SandboxUnavailable, SourceFile, ipc
+from tests.support.hostile_families import ATTACKS, CANARY, CPU, MEMORY_USE, SLEEP, TRACES, Attack
 
 LIMITS = Limits(cpu_s=0.5, wall_s=20.0, memory_bytes=192 * 2**20, output_bytes=4 * 2**20)
 SCRIPT = Problem(limits=LIMITS, cases=lambda: (Case("", "held"),))

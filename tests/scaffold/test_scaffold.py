@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from loopback import Answer, LoopbackServer
-from suites import Suite
 
 from pytest_modeleval.cli import main
 from pytest_modeleval.errors import SettingsError
 from pytest_modeleval.scaffold import write_benchmark
+from tests.support.loopback import Answer, LoopbackServer
+from tests.support.suites import Suite
 
 
 def test_the_written_benchmark_runs(suite: Suite, server: LoopbackServer, capsys: pytest.CaptureFixture[str]) -> None:

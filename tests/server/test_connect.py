@@ -8,13 +8,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from scripted_server import models, scripted
-from stand_ins import running, stand_in
 
 from pytest_modeleval.errors import ConnectError, LaunchError, SettingsError
 from pytest_modeleval.server.connect import ServerHandle, open_server
 from pytest_modeleval.server.identify import UnreachableError
 from pytest_modeleval.server.profiles import Profile
+from tests.support.scripted_server import models, scripted
+from tests.support.stand_ins import running, stand_in
 
 NOWHERE = "http://127.0.0.1:9/v1"
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import httpx
 import pytest
-from scripted_server import scripted
-from stand_ins import stand_in
 
 from pytest_modeleval._support.abort import abort, abort_body
 from pytest_modeleval.server.control import flush_cache
 from pytest_modeleval.server.gpu_memory import await_memory, used_bytes
 from pytest_modeleval.server.launched_server import LaunchedServer
+from tests.support.scripted_server import scripted
+from tests.support.stand_ins import stand_in
 
 
 def test_flush_reaches_sglang() -> None:

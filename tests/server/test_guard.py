@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stand_ins import eventually, running, stand_in
 
 from pytest_modeleval._support import redact
 from pytest_modeleval.server import orphans
 from pytest_modeleval.server.guard import end_all, find_marked, in_group, process_state
 from pytest_modeleval.server.launched_server import LaunchedServer
 from pytest_modeleval.server.process import GuardedProcess
+from tests.support.stand_ins import eventually, running, stand_in
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 
@@ -27,8 +27,8 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="lo
 OWNER = """
 import sys, signal
 from pathlib import Path
-sys.path[:0] = [{root!r}, {here!r}]
-from stand_ins import stand_in
+sys.path.insert(0, {root!r})
+from tests.support.stand_ins import stand_in
 from pytest_modeleval.server.launched_server import LaunchedServer
 from pytest_modeleval.server.process import GuardedProcess
 server = LaunchedServer(stand_in(children=2, note={seen!r}), log_file=Path({log!r})).wait_ready()
@@ -40,9 +40,8 @@ print(server.pid, flush=True)
 @contextlib.contextmanager
 def owner(tmp_path: Path, then: str = "signal.pause()") -> Iterator[tuple[subprocess.Popen[str], str, int]]:
     """A process that owns a running server; the mark of its processes; the server's pid. The owner is ended after."""
-    here = Path(__file__).parent
     seen = f"seen-{tmp_path}"
-    code = OWNER.format(root=str(here.parents[1]), here=str(here), seen=seen, log=str(tmp_path / "log"), then=then)
+    code = OWNER.format(root=str(Path(__file__).parents[2]), seen=seen, log=str(tmp_path / "log"), then=then)
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scripted_server import models, scripted
-from stand_ins import eventually
 
 from pytest_modeleval.server import hang_detector
 from pytest_modeleval.server.guard import MARK
 from pytest_modeleval.server.hang_detector import HangDetector, HangThresholds
 from pytest_modeleval.server.listening_process import cpu_seconds
 from pytest_modeleval.server.probe import HttpProbe
+from tests.support.scripted_server import models, scripted
+from tests.support.stand_ins import eventually
 
 DEFAULT_THRESHOLDS = HangThresholds(quiet_s=8.0, every_s=10.0, answer_s=25.0, probes=2)
 

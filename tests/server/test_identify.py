@@ -13,10 +13,10 @@ from typing import NoReturn
 
 import httpx
 import pytest
-from scripted_server import Answer, Scripted, models, scripted
 
 from pytest_modeleval.errors import ConnectError
 from pytest_modeleval.server.identify import UnreachableError, identify, match_served_name
+from tests.support.scripted_server import Answer, Scripted, models, scripted
 
 M2 = "MiniMaxAI/MiniMax-M2"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from read_sglang_flags import flags_of
 
 from pytest_modeleval.server.profiles import load_profile, profile_names
+from tests.support.read_sglang_flags import flags_of
 
 HERE = Path(__file__).parent
 VERSIONS: list[dict[str, Any]] = json.loads((HERE / "sglang_flags.json").read_text())

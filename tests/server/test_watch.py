@@ -13,13 +13,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from stand_ins import eventually, running, stand_in
 
 from pytest_modeleval.errors import LaunchError
 from pytest_modeleval.server.hang_detector import HangThresholds
 from pytest_modeleval.server.launched_server import LaunchedServer
 from pytest_modeleval.server.profiles import Profile
 from pytest_modeleval.server.watch import ServerWatch
+from tests.support.stand_ins import eventually, running, stand_in
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 PATIENT = HangThresholds()

@@ -9,10 +9,10 @@ import sys
 import threading
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from loopback import Answer, LoopbackServer
-from suites import key_answer
+from tests.support.loopback import Answer, LoopbackServer
+from tests.support.suites import key_answer
 
 
 def main() -> None:

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from suites import Suite
-from waiting import until
+from tests.support.suites import Suite
+from tests.support.waiting import until
 
 STAND_IN = Path(__file__).parents[1] / "server" / "stand_in"
 PROFILE = "MiniMax-M2"

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from loopback import Answer
+
+from tests.support.loopback import Answer
 
 BENCHMARK = """
 from pytest_modeleval import Request, Sample, benchmark

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from web_imitation import Reply, Seen, WebImitation, searxng_results, serpapi_results, web
 
 from pytest_modeleval.errors import Ungraded
 from pytest_modeleval.records import Kind
 from pytest_modeleval.web_search.engines import SearXng, SerpApi, language_of
 from pytest_modeleval.web_search.live_search import GIVE_UP_AFTER, WAITS_S, LiveSearch
 from pytest_modeleval.web_search.provider import Hit
+from tests.support.web_imitation import Reply, Seen, WebImitation, searxng_results, serpapi_results, web
 
 KEY = "very-secret-key-0123456789"
 TEA = ("Tea", "https://example.org/tea", "Da Hong Pao")

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from web_imitation import Reply, Seen, WebImitation, page, web
 
 from pytest_modeleval.web_search import pages, web_request
 from pytest_modeleval.web_search.pages import fetch_page
 from pytest_modeleval.web_search.provider import MAX_PAGE_BYTES, Page
 from pytest_modeleval.web_search.public_addresses import AddressForbidden, addresses_of, is_private_literal, is_public
 from pytest_modeleval.web_search.web_request import Unreachable, get
+from tests.support.web_imitation import Reply, Seen, WebImitation, page, web
 
 # IANA special-purpose registries (RFC 6890 and later): private, shared, link-local, loopback, multicast, reserved.
 PRIVATE = [

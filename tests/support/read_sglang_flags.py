@@ -1,6 +1,6 @@
 """Reads from sglang wheels which flags and parsers their server knows, without importing them.
 
-    python tests/server/read_sglang_flags.py sglang-*.whl > tests/server/sglang_flags.json
+    python tests/support/read_sglang_flags.py sglang-*.whl > tests/server/sglang_flags.json
 
 (`pip download --no-deps sglang==VERSION` fetches a wheel.) Releases up to about 0.5.1x call add_argument for each flag;
 later ones derive it from annotated fields in srt/arg_groups/fields. Both are read from the syntax tree.

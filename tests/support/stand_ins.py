@@ -11,8 +11,7 @@ from typing import Any
 
 from pytest_modeleval.server.guard import process_state
 from pytest_modeleval.server.profiles import Launch, Profile
-
-STAND_IN = Path(__file__).parent / "stand_in"
+from tests.support.sglang_suites import STAND_IN
 
 
 def stand_in(

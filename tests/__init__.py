@@ -1,0 +1,1 @@
+"""The project's own tests: folders mirror the rooms, `runs/` runs the whole program."""
