@@ -119,7 +119,7 @@ def opened(pages: list[Path]) -> None:
 
 
 def main() -> None:
-    """See the module's docstring."""
+    """Write the files, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=int, default=14_042)
     parser.add_argument("--keep", type=Path, default=None, metavar="DIR", help="work there, and leave all files")

@@ -61,7 +61,6 @@ class _Parser(argparse.ArgumentParser):
     """Ends with the status that every mistake of the user has here and in pytest, instead of 2."""
 
     def error(self, message: str) -> NoReturn:
-        """See argparse."""
         self.print_usage(sys.stderr)
         self.exit(USAGE_STATUS, f"ERROR: {message}; modeleval --help has the commands\n")
 

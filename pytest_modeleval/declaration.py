@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
+from pytest_modeleval._support.shorten import shorten_repr
 from pytest_modeleval.datasets import Dataset, Row
 from pytest_modeleval.errors import DeclarationError, ModelEvalError
 from pytest_modeleval.metrics import Aggregate
@@ -25,8 +26,7 @@ from pytest_modeleval.records import Advice, Grade, Request, Response, Sample
 ATTRIBUTE = "pytest_modeleval_benchmark"
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _SUBSET = re.compile(r"[^\[\]\s/\\:]+\Z")
-# Characters of a wrong value in a message.
-_MAX_SHOWN = 60
+_shown = functools.partial(shorten_repr, limit=60)
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 Grader = Callable[[Sample, Any], Grade | Awaitable[Grade]]
@@ -299,11 +299,6 @@ def _checked_request(name: str, request: Callable[[Sample], Request]) -> Callabl
         return made
 
     return checked
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
 
 
 def _location(function: object, error: BaseException | None = None) -> str:

@@ -1,1 +1,1 @@
-"""See card.md."""
+"""The benchmark aime25, described in card.md."""

@@ -49,27 +49,23 @@ class ToolDialect:
     """Native tools."""
 
     def opening(self, messages: Sequence[Mapping[str, Any]], functions: Sequence[Mapping[str, Any]]) -> list[Message]:
-        """See Dialect."""
         return [dict(message) for message in messages]
 
     def more_functions(self, added: Sequence[Mapping[str, Any]]) -> list[Message]:
-        """See Dialect."""
         return [{"role": "user", "content": _MORE}]
 
     def offer(self, functions: Sequence[Mapping[str, Any]]) -> Offer:
-        """See Dialect."""
         return shared_tools(functions)
 
     def request(self, history: Sequence[Message], offer: Offer) -> Request:
-        """See Dialect. Without functions the field is left out: servers refuse an empty list."""
+        """Without functions the field is left out: servers refuse an empty list."""
         return Request(tuple(history), tools=offer)
 
     def calls(self, response: Response) -> Sequence[Call]:
-        """See Dialect."""
         return decode_tool_calls(response.tool_calls)
 
     def reply(self, response: Response, calls: Sequence[Call]) -> Message:
-        """See Dialect. Calls that could not be read are left out: a call without a result makes the history invalid."""
+        """Calls that could not be read are left out: a call without a result makes the history invalid."""
         message: Message = {"role": "assistant", "content": response.content}
         if response.reasoning_content:
             # The server knows the field, having sent it; models that think between calls need their thoughts back.
@@ -86,7 +82,6 @@ class ToolDialect:
         return message
 
     def results(self, response: Response, calls: Sequence[Call], results: Sequence[str]) -> list[Message]:
-        """See Dialect."""
         return [
             {"role": "tool", "tool_call_id": _id(call.id, place), "content": result}
             for place, (call, result) in enumerate(zip(response.tool_calls, results, strict=True))
@@ -97,23 +92,19 @@ class TextDialect:
     """Calls written as text, `[f(a=1)]`."""
 
     def opening(self, messages: Sequence[Mapping[str, Any]], functions: Sequence[Mapping[str, Any]]) -> list[Message]:
-        """See Dialect."""
         return with_system(messages, system_text(functions))
 
     def more_functions(self, added: Sequence[Mapping[str, Any]]) -> list[Message]:
-        """See Dialect."""
         return [{"role": "user", "content": f"{describe(added, 'json')}\n{_MORE}"}]
 
     def offer(self, functions: Sequence[Mapping[str, Any]]) -> Offer:
-        """See Dialect. They stand in the system message."""
+        """They stand in the system message."""
         return ()
 
     def request(self, history: Sequence[Message], offer: Offer) -> Request:
-        """See Dialect."""
         return Request(tuple(history))
 
     def calls(self, response: Response) -> Sequence[Call]:
-        """See Dialect."""
         try:
             return decode_text(response.text)
         except NoCallsFound as found:
@@ -122,11 +113,9 @@ class TextDialect:
             raise
 
     def reply(self, response: Response, calls: Sequence[Call]) -> Message:
-        """See Dialect."""
         return {"role": "assistant", "content": response.content}
 
     def results(self, response: Response, calls: Sequence[Call], results: Sequence[str]) -> list[Message]:
-        """See Dialect."""
         results_text = [
             {"call": call.name, "arguments": _as_text(call.arguments), "result": result}
             for call, result in zip(calls, results, strict=True)

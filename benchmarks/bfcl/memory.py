@@ -123,11 +123,9 @@ class _Seeded:
         self.shared = model.shared
 
     async def ask(self, request: Request) -> Response:
-        """See Model."""
         return await self._model.ask(replace(request, params={**request.params, "seed": SEED}))
 
     async def use_tool(
         self, name: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]], *, is_of_run: bool = False
     ) -> Any:
-        """See Model."""
         return await self._model.use_tool(name, arguments, run, is_of_run=is_of_run)

@@ -26,23 +26,18 @@ class _FilesOfCategories:
     files: PackageFile
 
     def key(self, subset: str) -> str:
-        """See Source."""
         return self.files.key(_file(subset))
 
     def origin(self, subset: str) -> str:
-        """See Source."""
         return self.files.origin(_file(subset))
 
     def fetch(self, subset: str, *, pinned: str | None, cache_dir: Path, progress: Progress) -> Fetched:
-        """See Source."""
         return self.files.fetch(_file(subset), pinned=pinned, cache_dir=cache_dir, progress=progress)
 
     def find_elsewhere(self, subset: str, *, pinned: str | None) -> Fetched | None:
-        """See Source."""
         return self.files.find_elsewhere(_file(subset), pinned=pinned)
 
     def accepts(self, fetched: Fetched) -> bool:
-        """See Source."""
         return self.files.accepts(fetched)
 
 

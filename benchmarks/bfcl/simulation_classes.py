@@ -52,11 +52,9 @@ class OfficialCode(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: types.ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        """See MetaPathFinder."""
         return importlib.machinery.ModuleSpec(fullname, self) if fullname in self._codes else None
 
     def exec_module(self, module: types.ModuleType) -> None:
-        """See Loader."""
         exec(self._codes[module.__name__], vars(module))  # noqa: S102 - the pinned wheel's, as an import would
 
     def classes(self, names: Sequence[str]) -> dict[str, type]:

@@ -104,12 +104,10 @@ class Process(asyncio.Protocol):
             self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """See asyncio.Protocol."""
         # A cast, since uvloop's transports are not of asyncio's classes.
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """See asyncio.Protocol."""
         *lines, rest = data.split(b"\n")
         for line in lines:
             self._pieces.append(line)
@@ -124,7 +122,6 @@ class Process(asyncio.Protocol):
                 self.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """See asyncio.Protocol."""
         now = time.monotonic()
         if self._timer is not None:
             self._timer.cancel()

@@ -86,7 +86,6 @@ class _Measured:
         return max(0, int((self.prompt_tokens - spared - self._used) * CHARACTERS_PER_TOKEN))
 
     async def ask(self, request: Request) -> Response:
-        """See Model."""
         response = await self._model.ask(request)
         self._asked += 1
         usage = response.usage
@@ -100,5 +99,4 @@ class _Measured:
     async def use_tool(
         self, name: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]], *, is_of_run: bool = False
     ) -> Any:
-        """See Model."""
         return await self._model.use_tool(name, arguments, run, is_of_run=is_of_run)

@@ -1,1 +1,1 @@
-"""See card.md."""
+"""The benchmark bfcl_text_v4, described in card.md."""

@@ -1,1 +1,1 @@
-"""See card.md."""
+"""The benchmark general_mcq, described in card.md."""

@@ -1,1 +1,1 @@
-"""See card.md."""
+"""The benchmark general_qa, described in card.md."""

@@ -1,1 +1,1 @@
-"""See card.md."""
+"""The benchmark gsm8k, described in card.md."""

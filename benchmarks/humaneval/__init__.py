@@ -1,1 +1,1 @@
-"""See card.md."""
+"""The benchmark humaneval, described in card.md."""

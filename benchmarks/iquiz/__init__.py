@@ -1,1 +1,1 @@
-"""See card.md."""
+"""The benchmark iquiz, described in card.md."""

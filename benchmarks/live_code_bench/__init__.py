@@ -1,1 +1,1 @@
-"""See card.md."""
+"""The benchmark live_code_bench, described in card.md."""

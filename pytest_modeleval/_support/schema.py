@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_modeleval._support import suggest
+from pytest_modeleval._support.shorten import shorten_repr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -205,5 +206,4 @@ def path_text(path: Path) -> str:
 
 def shown(value: Any) -> str:
     """A value in a message, on one line and of bounded length."""
-    text = repr(value[:_MAX_SHOWN] if isinstance(value, str | bytes | list) else value)
-    return text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 3] + "..."
+    return shorten_repr(value[:_MAX_SHOWN] if isinstance(value, list) else value, _MAX_SHOWN)

@@ -52,7 +52,7 @@ class RunOptions:
 
 
 class Evaluation:
-    """See the module. journal_path: this process's own journal; reader: all journals of the run folder."""
+    """One run's plan, answers and outcomes. journal_path: this process's own journal; reader: all of the run folder."""
 
     def __init__(
         self, *, model: ModelFacts, reader: JournalReader, journal_path: Path, options: RunOptions, is_rescore: bool

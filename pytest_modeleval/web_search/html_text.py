@@ -1,4 +1,4 @@
-"""HTML to text, in a process that is ended when it takes too much (see text_child).
+"""HTML to text, in a process that is ended when it takes too much (see html_text_child).
 
 Modes as upstream's tool has them. Its "markdown" is that of html2text (GPL); ours is that of markdownify, so the same
 page reads a little differently.
@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 
+from pytest_modeleval._support.child_env import child_environment
 from pytest_modeleval.errors import Ungraded
 from pytest_modeleval.records import Kind
 from pytest_modeleval.web_search import html_text_child
@@ -20,8 +21,6 @@ from pytest_modeleval.web_search.provider import provider_error
 MODES = ("raw", "markdown", "truncate")
 # Far above the limit of processor time: only a machine that stands still takes so long.
 WALL_S = 240.0
-# All that Python needs to start and find its packages. API keys stay out.
-_ENVIRONMENT = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH"})
 _TOO_MUCH = (html_text_child.TOO_MUCH, -signal.SIGXCPU, -signal.SIGKILL)
 
 
@@ -40,7 +39,7 @@ def _converted(html: str, mode: str) -> str | None:
             command,
             input=html.encode("utf-8", errors="replace"),
             capture_output=True,
-            env={name: value for name, value in os.environ.items() if name in _ENVIRONMENT},
+            env=child_environment(os.environ),
             timeout=WALL_S,
             check=False,
             start_new_session=True,

@@ -52,18 +52,15 @@ class Replay:
         self.name = recorded_name(folder)
 
     def refusal(self) -> Ungraded | None:
-        """See Provider."""
         return None
 
     async def search(self, keywords: str, region: str) -> tuple[Hit, ...]:
-        """See Provider."""
         found = _read(search_file(self._folder, keywords, region))
         if found is None:
             raise self._missing(f"the search for {keywords[:100]!r} in region {region[:20]!r}")
         return tuple(Hit(**hit) for hit in found["hits"])
 
     async def page(self, url: str) -> Page:
-        """See Provider."""
         found = _read(page_file(self._folder, url))
         if found is None:
             raise self._missing(f"the page {url[:200]!r}")
@@ -89,11 +86,9 @@ class Record:
         self._locks: weakref.WeakValueDictionary[Path, asyncio.Lock] = weakref.WeakValueDictionary()
 
     def refusal(self) -> Ungraded | None:
-        """See Provider."""
         return self._inner.refusal()
 
     async def search(self, keywords: str, region: str) -> tuple[Hit, ...]:
-        """See Provider."""
         path = search_file(self._folder, keywords, region)
         async with self._alone(path):
             known = _read(path)
@@ -105,7 +100,7 @@ class Record:
         return tuple(Hit(**hit) for hit in known["hits"])
 
     async def page(self, url: str) -> Page:
-        """See Provider. A page that could not be reached is tried again."""
+        """A page that could not be reached is tried again."""
         path = page_file(self._folder, url)
         async with self._alone(path):
             known = _read(path)

@@ -48,7 +48,6 @@ class WebTools:
 
     @property
     def is_unproven(self) -> bool:
-        """See the class."""
         return self._has_failed_to_reach and not self.has_reached
 
     async def answer(self, calls: Sequence[Call]) -> list[str]:
