@@ -38,6 +38,8 @@ SKIPPABLE_PHASE_PLUGINS = frozenset(
         "_hypothesis_pytestplugin",
         "anyio.pytest_plugin",
         "pytest_asyncio.plugin",
+        # Looks at the mark and the fixture `benchmark`; items that have either use pytest's protocol.
+        "pytest_benchmark.plugin",
         # Seeds `random` anew in each phase. A benchmark whose samples use `random` seeds it itself.
         "pytest_randomly",
         "xdist.remote",
@@ -84,9 +86,17 @@ SPECIAL_OPTIONS = {
     "runxfail": "--runxfail",
 }
 # Marks and fixtures that work in pytest's own phases.
-SPECIAL_MARKS = frozenset({"skip", "skipif", "xfail", "usefixtures", "filterwarnings", "asyncio", "anyio", "timeout"})
+SPECIAL_MARKS = frozenset(
+    {
+        *("skip", "skipif", "xfail", "usefixtures", "filterwarnings"),
+        *("anyio", "asyncio", "benchmark", "flaky", "timeout"),
+    }
+)
 SPECIAL_FIXTURES = frozenset(
-    {"capsys", "capsysbinary", "capteesys", "capfd", "capfdbinary", "caplog", "tmp_path", "tmpdir", "subtests"}
+    {
+        *("capsys", "capsysbinary", "capteesys", "capfd", "capfdbinary", "caplog", "tmp_path", "tmpdir", "subtests"),
+        *("benchmark", "benchmark_weave"),
+    }
 )
 
 
@@ -149,7 +159,7 @@ def eligibility(session: pytest.Session) -> Eligibility:
         ),
         needs_phases=(
             hasattr(config, "workerinput")
-            or not _owners(hooks, "pytest_runtest_logreport") <= CALL_PHASE_ONLY_PLUGINS
+            or not _owners(hooks, "pytest_runtest_logreport") <= CALL_PHASE_ONLY_PLUGINS | unused
             # The terminal then counts setups to find the end of a module.
             or _ini(config, "console_output_style") == "times"
         ),
@@ -201,7 +211,19 @@ def _has_no_timeout(config: pytest.Config) -> bool:
     return not (config.getoption("timeout", None) or os.environ.get("PYTEST_TIMEOUT") or _ini(config, "timeout"))
 
 
-UNUSED_IF: Mapping[str, Callable[[pytest.Config], bool]] = {"pytest_timeout": _has_no_timeout}
+def _has_no_reruns(config: pytest.Config) -> bool:
+    """pytest-rerunfailures is installed and runs nothing again; the mark flaky is refused for samples anyway."""
+    return (
+        config.getoption("force_reruns", None) is None
+        and config.getoption("reruns", None) is None
+        and not _ini(config, "reruns")
+    )
+
+
+UNUSED_IF: Mapping[str, Callable[[pytest.Config], bool]] = {
+    "pytest_timeout": _has_no_timeout,
+    "pytest_rerunfailures": _has_no_reruns,
+}
 """Modules that do nothing for an item while a condition holds."""
 
 

@@ -143,19 +143,28 @@ class ShortProtocol:
         hook, eligible = self._hook, self._eligible
         if eligible.calls_logstart:
             hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        if eligible.needs_phases and when == "call":
-            hook.pytest_runtest_logreport(report=_passed(item, "setup"))
-        call = self._run_phase(body, when)
-        if eligible.calls_makereport:
-            report = hook.pytest_runtest_makereport(item=item, call=call)
-        else:
-            report = self._items.report_of(item, call, self._may_wait)
-        hook.pytest_runtest_logreport(report=report)
-        has_failed = has_fixtures and self._tear_down(item, next_item)
-        if eligible.needs_phases and not has_failed:
-            hook.pytest_runtest_logreport(report=_passed(item, "teardown"))
+        if when == "call":
+            self._report_passed(item, "setup")
+        hook.pytest_runtest_logreport(report=self._make_report(item, self._run_phase(body, when)))
+        if not (has_fixtures and self._tear_down(item, next_item)):
+            self._report_passed(item, "teardown")
         if eligible.calls_logstart:
             hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+
+    def _report_passed(self, item: SampleItem, when: Literal["setup", "teardown"]) -> None:
+        """A phase in which nothing was done: made for plugins that change reports, shown to those that want it."""
+        if not (self._eligible.calls_makereport or self._eligible.needs_phases):
+            return
+        report = self._make_report(item, pytest.CallInfo.from_call(_do_nothing, when=when))
+        if self._eligible.needs_phases:
+            self._hook.pytest_runtest_logreport(report=report)
+
+    def _make_report(self, item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport:
+        """The report of a phase; plugins that samples do not need take no part, for they have not seen each phase."""
+        if self._eligible.calls_makereport or not isinstance(item, SampleItem):
+            report: pytest.TestReport = item.ihook.pytest_runtest_makereport(item=item, call=call)
+            return report
+        return self._items.report_of(item, call, self._may_wait)
 
     def _teardown_previous(self, item: pytest.Item) -> None:
         """Tear down what an earlier item left for its neighbours, once those are over.
@@ -172,13 +181,8 @@ class ShortProtocol:
         call = self._run_phase(lambda: self._setup_state.tear_down(next_item), "teardown")
         if call.excinfo is None:
             return False
-        report = item.ihook.pytest_runtest_makereport(item=item, call=call)
-        item.ihook.pytest_runtest_logreport(report=report)
+        item.ihook.pytest_runtest_logreport(report=self._make_report(item, call))
         return True
-
-
-def _passed(item: SampleItem, when: Literal["setup", "teardown"]) -> pytest.TestReport:
-    return pytest.TestReport.from_item_and_call(item, pytest.CallInfo.from_call(_do_nothing, when=when))
 
 
 def _raiser(error: BaseException) -> Callable[[], None]:

@@ -20,6 +20,10 @@ PLUGINS = {
     "pytest_cov": "pytest_cov",
     "pytest_mock": "pytest_mock",
     "randomly": "pytest_randomly",
+    "rerunfailures": "pytest_rerunfailures",
+    "repeat": "pytest_repeat",
+    "benchmark": "pytest_benchmark",
+    "sugar": "pytest_sugar",
 }
 SAYS = """
 import pytest
@@ -43,6 +47,16 @@ import pytest
 
 def pytest_runtest_setup(item):
     pass
+"""
+LOOKS_AT_REPORTS = """
+import pytest
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    with open("phases.txt", "a") as file:
+        file.write(f"{item.name} {call.when} {report.outcome}\\n")
+    return report
 """
 FIXTURES = """
 import pytest
@@ -114,8 +128,10 @@ def test_plugins_that_are_installed_and_unused_leave_it_on(
         ("timeout", ["--timeout=60"], "pytest-timeout implements pytest_runtest_call"),
         ("timeout", ["-o", "timeout=60"], "pytest-timeout implements pytest_runtest_call"),
         ("pytest_cov", ["--cov=test_quiz", "--cov-report="], "pytest-cov implements pytest_runtest_call"),
+        ("rerunfailures", ["--reruns=0"], "pytest-rerunfailures implements pytest_runtest_teardown"),
+        ("rerunfailures", ["-o", "reruns=0"], "pytest-rerunfailures implements pytest_runtest_teardown"),
     ],
-    ids=["timeout", "timeout of an ini key", "coverage"],
+    ids=["timeout", "timeout of an ini key", "coverage", "reruns", "reruns of an ini key"],
 )
 def test_a_plugin_that_is_used_closes_it(
     suite: Suite, server: LoopbackServer, plugin: str, options: list[str], reason: str
@@ -212,9 +228,13 @@ def test_fixtures_of_the_project_run_on_it(suite: Suite, server: LoopbackServer,
     assert (short[0], short[-1], len(short)) == ("begin", "end", 26)
 
 
+@pytest.mark.parametrize("plugins", [(), ("rerunfailures",), ("benchmark",)], ids="+".join)
 @pytest.mark.parametrize("place", ["before", "after"])
-def test_a_fixture_that_fails_is_an_error_of_its_sample(suite: Suite, server: LoopbackServer, place: str) -> None:
-    """In its setup or its teardown, the same reports as without the fast path."""
+def test_a_fixture_that_fails_is_an_error_of_its_sample(
+    suite: Suite, server: LoopbackServer, place: str, plugins: tuple[str, ...]
+) -> None:
+    """In its setup or its teardown, the same reports as without the fast path; other plugins see each phase or none."""
+    installed(*plugins)
     suite.write_rows(8)
     fail = '    if "0003" in request.node.name: raise RuntimeError("broken fixture")\n'
     before, after = (fail, "") if place == "before" else ("", fail)
@@ -224,9 +244,29 @@ def test_a_fixture_that_fails_is_an_error_of_its_sample(suite: Suite, server: Lo
     ends = []
     for option in ("auto", "off"):
         suite.run_dir = suite.path / option
-        result = run_with(suite, server.url, f"--eval-fast-path={option}")
+        result = run_with(suite, server.url, f"--eval-fast-path={option}", plugins=plugins)
         assert "RuntimeError: broken fixture" in result.out
         found = re.search(r"=+ (.*) in [\d.]+s", result.out)
         assert found is not None
         ends.append((result.status, found[1], json.dumps(result.subset()["counts"])))
     assert ends[0] == ends[1]
+
+
+@pytest.mark.parametrize("plugins", [(), ("rerunfailures",)], ids="+".join)
+def test_a_plugin_that_changes_reports_sees_each_phase(
+    suite: Suite, server: LoopbackServer, plugins: tuple[str, ...]
+) -> None:
+    """Setup, call and teardown of each sample, in the same order as without the fast path, which stays on."""
+    installed(*plugins)
+    suite.write_rows(8)
+    (suite.path / "conftest.py").write_text(LOOKS_AT_REPORTS)
+    phases = suite.path / "phases.txt"
+    result = run_with(suite, server.url, plugins=plugins)
+    assert result.status == 0, result.out + result.err
+    assert header(result) == "fast path on"
+    short = phases.read_text().splitlines()
+    phases.unlink()
+    suite.run_dir = suite.path / "other"
+    assert run_with(suite, server.url, "--eval-fast-path=off", plugins=plugins).status == 0
+    assert short == phases.read_text().splitlines()
+    assert len(short) == 24

@@ -147,7 +147,10 @@ def environment(home: Path, more: dict[str, str] | None = None) -> dict[str, str
 
 def without_plugins(*wanted: str) -> str:
     """PYTEST_ADDOPTS that leaves out the plugins which these projects do not use, but for the wanted ones."""
-    unused = ("hypothesispytest", "randomly", "rerunfailures", "timeout", "pytest_cov", "asyncio", "pytest_mock")
+    unused = (
+        *("hypothesispytest", "randomly", "rerunfailures", "timeout", "pytest_cov", "asyncio", "pytest_mock"),
+        *("benchmark", "repeat", "sugar"),
+    )
     return " ".join(f"-p no:{name}" for name in unused if name not in wanted)
 
 
