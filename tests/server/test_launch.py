@@ -12,12 +12,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from stand_in.sglang.launch_server import FAILURES
 
 from pytest_modeleval.errors import LaunchError, SettingsError
 from pytest_modeleval.server.crash_diagnosis import diagnose
 from pytest_modeleval.server.launched_server import LaunchedServer, free_port
 from pytest_modeleval.server.profiles import Launch, Profile
+from tests.support.stand_in.sglang.launch_server import FAILURES
 from tests.support.stand_ins import eventually, running, stand_in
 
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")

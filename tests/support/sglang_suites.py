@@ -17,7 +17,7 @@ from typing import Any
 from tests.support.suites import Suite
 from tests.support.waiting import until
 
-STAND_IN = Path(__file__).parents[1] / "server" / "stand_in"
+STAND_IN = Path(__file__).parent / "stand_in"
 PROFILE = "MiniMax-M2"
 
 

@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any
 
 SCRIPT: dict[str, Any] = json.loads(os.environ.get("SGLANG_STAND_IN", "{}"))
-FLAGS = json.loads((Path(__file__).parents[2] / "sglang_flags.json").read_text())[-1]
+FLAGS = json.loads((Path(__file__).parents[3] / "server" / "sglang_flags.json").read_text())[-1]
 SWITCHES = {"trust-remote-code", "enable-metrics", "enable-cache-report", "use-ray", "allow-auto-truncate"}
 # As 0.5.23 writes them, numbers made up.
 MILESTONES = (
