@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.suites import Suite, environment
-
 from pytest_modeleval import plain_imports
 from pytest_modeleval.plain_imports import PlainFinder
+from tests.support.suites import Suite, environment
 
 CONFTEST = """
 import gc, sys
