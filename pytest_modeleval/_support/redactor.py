@@ -29,6 +29,8 @@ class Redactor:
         self._secrets: tuple[str, ...] = ()
         self._forms: tuple[str, ...] = ()
         self._shortest = 0
+        self.longest_form = 0
+        """Characters of the longest form of any secret; 0 if none is known."""
         self._escaped: re.Pattern[str] | None = None
 
     def remember(self, secrets: Iterable[str]) -> None:
@@ -45,12 +47,13 @@ class Redactor:
             forms = {form for secret in self._secrets for form in forms_of(secret)}
             self._forms = tuple(sorted(forms, key=len, reverse=True))
             self._shortest = len(self._forms[-1])
+            self.longest_form = len(self._forms[0])
             self._escaped = re.compile("|".join(_character_by_character(secret) for secret in self._secrets))
 
     def forget(self) -> None:
         """Forget all secrets."""
         with self._lock:
-            self._secrets, self._forms, self._escaped = (), (), None
+            self._secrets, self._forms, self._escaped, self.longest_form = (), (), None, 0
 
     def text(self, text: str) -> str:
         """The text without any known secret."""
@@ -68,11 +71,6 @@ class Redactor:
     def secrets(self) -> tuple[str, ...]:
         """All of them, the longest first."""
         return self._secrets
-
-    @property
-    def longest_form(self) -> int:
-        """Characters of the longest form of any secret; 0 if none is known."""
-        return len(self._forms[0]) if self._forms else 0
 
 
 def forms_of(secret: str) -> set[str]:

@@ -137,15 +137,18 @@ def _classify(reason: str) -> str:
 
 def raise_for_finish(reply: Mapping[str, Any]) -> None:
     """Raise AttemptFailed for a reply that the server did not bring to an end."""
-    for reason in (reply.get("finish_reason"), reply.get("native_finish_reason")):
-        if finish_class(reason) == "failure":
-            name = re.sub(r"[^a-z0-9_]+", "_", _normalised(reason))[:40]
-            raise AttemptFailed(
-                f"the server gave up the request (finish_reason {str(reason)[:MAX_REASON_CHARS]})",
-                kind=Kind.SERVER_ERROR,
-                cause=f"finish_{name}",
-            )
-    if finish_class(reply.get("finish_reason")) == "none":
+    reason, native = reply.get("finish_reason"), reply.get("native_finish_reason")
+    kind = finish_class(reason)
+    is_native_failure = native is not None and finish_class(native) == "failure"
+    if kind == "failure" or is_native_failure:
+        failed = reason if kind == "failure" else native
+        name = re.sub(r"[^a-z0-9_]+", "_", _normalised(failed))[:40]
+        raise AttemptFailed(
+            f"the server gave up the request (finish_reason {str(failed)[:MAX_REASON_CHARS]})",
+            kind=Kind.SERVER_ERROR,
+            cause=f"finish_{name}",
+        )
+    if kind == "none":
         raise bad_response_error("the reply has no finish_reason, so it may be incomplete", "no_finish_reason")
 
 

@@ -28,6 +28,7 @@ MAX_LABEL_CHARS = 300
 MAX_COUNT = 2**53
 CUT_CALL = "is_cut_at_limit"
 """Field of a Reply: the server reports a finished tool call, but it was cut at max_tokens."""
+_COUNTS = ("prompt_tokens", "completion_tokens", "reasoning_tokens")
 _TEXT_PARTS = (None, "text", "output_text")
 _THINKING_PARTS = ("thinking", "reasoning", "reasoning_text", "reasoning.text", "summary_text", "reasoning.summary")
 
@@ -102,9 +103,10 @@ def mark_cut_call(reply: JsonObject, max_tokens: object) -> None:
 
     vLLM 0.32 repairs the arguments of such a call and answers with finish_reason tool_calls if it is not streamed.
     """
+    if not reply.get("tool_calls") or reply.get("finish_reason") != "tool_calls":
+        return
     used = (reply.get("usage") or {}).get("completion_tokens")
-    is_used_up = isinstance(max_tokens, int) and isinstance(used, int) and used >= max_tokens > 0
-    if is_used_up and reply.get("tool_calls") and reply.get("finish_reason") == "tool_calls":
+    if isinstance(max_tokens, int) and isinstance(used, int) and used >= max_tokens > 0:
         reply[CUT_CALL] = True
 
 
@@ -130,7 +132,7 @@ def make_reply(
         reply["reasoning_content"] = reasoning
     if calls:
         reply["tool_calls"] = calls
-    if finish_class(native_finish_reason) in ("length", "failure"):
+    if native_finish_reason is not None and finish_class(native_finish_reason) in ("length", "failure"):
         reply["native_finish_reason"] = _label(native_finish_reason)
     if isinstance(usage, dict):
         reply["usage"] = _read_usage(usage)
@@ -170,6 +172,8 @@ def choice_index(choice: Mapping[str, Any]) -> int:
 
 def read_count(value: Any) -> int | None:
     """A number of tokens, which may come as text or float; None for anything else."""
+    if value is None:
+        return None
     if type(value) is int:
         return value if 0 <= value < MAX_COUNT else None
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16:
@@ -184,19 +188,21 @@ def read_count(value: Any) -> int | None:
 def _finish_reason(reply: Mapping[str, Any]) -> str | None:
     """The reason as the server gave it, with "length" for its other names."""
     reason = reply.get("finish_reason")
-    if reply.get(CUT_CALL) or "length" in (finish_class(reason), finish_class(reply.get("native_finish_reason"))):
+    if CUT_CALL in reply or finish_class(reason) == "length":
+        return "length"
+    if "native_finish_reason" in reply and finish_class(reply["native_finish_reason"]) == "length":
         return "length"
     return str(reason) if reason is not None else None
 
 
 def _read_usage(usage: Mapping[str, Any]) -> dict[str, int]:
-    details = _dict(usage.get("completion_tokens_details"))
-    counts = {
-        "prompt_tokens": read_count(usage.get("prompt_tokens")),
-        "completion_tokens": read_count(usage.get("completion_tokens")),
-        "reasoning_tokens": read_count(usage.get("reasoning_tokens")) or read_count(details.get("reasoning_tokens")),
-        "cached_tokens": read_count(_dict(usage.get("prompt_tokens_details")).get("cached_tokens")),
-    }
+    counts = {name: read_count(usage[name]) for name in _COUNTS if name in usage}
+    details = usage.get("completion_tokens_details")
+    if isinstance(details, dict) and not counts.get("reasoning_tokens"):
+        counts["reasoning_tokens"] = read_count(details.get("reasoning_tokens"))
+    details = usage.get("prompt_tokens_details")
+    if isinstance(details, dict):
+        counts["cached_tokens"] = read_count(details.get("cached_tokens"))
     return {name: count for name, count in counts.items() if count is not None}
 
 
@@ -237,7 +243,3 @@ def _part_text(value: Any) -> str:
 
 def _label(value: Any) -> str | None:
     return None if value is None else str(value)[:MAX_LABEL_CHARS]
-
-
-def _dict(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -7,8 +7,6 @@ object, since some servers send no blank line in between.
 
 from __future__ import annotations
 
-from typing import Any
-
 from orjson import JSONDecodeError, loads
 
 from pytest_modeleval.client.failures import bad_response_error, raise_for_error, too_large_error
@@ -91,9 +89,12 @@ class EventReader:
                     break
                 if not self._partial and not self._is_error and len(payload) < COUNT_FROM_BYTES:
                     # Without the checks of parse_object, for the thousands of events of a stream.
-                    event = _load(payload)
-                    if type(event) is dict:
-                        events.append(event)
+                    try:
+                        loaded = loads(payload)
+                    except JSONDecodeError:
+                        loaded = None
+                    if type(loaded) is dict:
+                        events.append(loaded)
                         continue
                 event = self._event(payload)
                 if event is not None:
@@ -146,13 +147,6 @@ class EventReader:
         except AttemptFailed as failure:
             return failure
         return bad_response_error(f"expected an event of one JSON object, found {excerpt(partial)}", "malformed_json")
-
-
-def _load(payload: bytes) -> Any:
-    try:
-        return loads(payload)
-    except JSONDecodeError:
-        return None
 
 
 def _error_event(payload: bytes) -> AttemptFailed:

@@ -54,7 +54,7 @@ class StreamAccumulator:
 
     def add(self, event: Mapping[str, Any]) -> bool:
         """Add one event. True if it carried a piece of the reply. Raises AttemptFailed."""
-        if event.get("error") or "choices" not in event or "base_resp" in event or "error_msg" in event:
+        if "error" in event or "choices" not in event or "base_resp" in event or "error_msg" in event:
             raise_for_error(event)
         if usage := event.get("usage"):
             self._usage = usage
@@ -102,7 +102,7 @@ class StreamAccumulator:
         return index == self._index
 
     def _add_choice(self, choice: Mapping[str, Any]) -> bool:
-        if choice.get("error"):
+        if "error" in choice:
             raise_for_choice(choice)
         if choice.get("finish_reason") is not None or "native_finish_reason" in choice:
             self._add_reason(choice)
@@ -123,16 +123,9 @@ class StreamAccumulator:
         return bool(content or reasoning or calls)
 
     def _add_reason(self, choice: Mapping[str, Any]) -> None:
-        for name, reason in (("", choice.get("finish_reason")), ("native", choice.get("native_finish_reason"))):
-            kind = finish_class(reason) if reason is not None else "none"
-            if kind == "none":
-                continue
-            if name:
-                if finish_class(self._native_finish_reason) != "failure":
-                    self._native_finish_reason = str(reason)
-            elif finish_class(self._finish_reason) != "failure":
-                # A failure stays one, whatever is sent after it.
-                self._finish_reason = str(reason)
+        self._finish_reason = _later_reason(self._finish_reason, choice.get("finish_reason"))
+        if "native_finish_reason" in choice:
+            self._native_finish_reason = _later_reason(self._native_finish_reason, choice["native_finish_reason"])
 
     def _delta_of(self, choice: Mapping[str, Any]) -> Mapping[str, Any]:
         """A delta in another shape: `message` or `text`. A last event may repeat the whole message."""
@@ -155,6 +148,13 @@ class StreamAccumulator:
         self._size += size
         if self._size > MAX_TEXT_CHARS:
             raise too_large_error(f"the reply is longer than {MAX_TEXT_CHARS} characters")
+
+
+def _later_reason(known: str | None, reason: object) -> str | None:
+    """The finish reason after another one was sent. A failure stays one, whatever is sent after it."""
+    if reason is None or finish_class(reason) == "none":
+        return known
+    return known if known is not None and finish_class(known) == "failure" else str(reason)
 
 
 def _join_parts(content: Any, reasoning: Any) -> tuple[str, str]:

@@ -71,7 +71,6 @@ _TAG = re.compile(
 _HINT = re.compile(
     r"[<\[◁][|/]?+\s{0,4}+(?=[tslmercTSLMERC])(?i:think|thought|seed:|longcat_|mm:|start|end|channel|return|call)"
 )
-_FIRST_CHARACTERS = "<[◁"
 _WINDOW = 128 * 1024
 _MAX_TAG_CHARS = 512
 _QUOTES = {"`": "`", '"': '"', "'": "'", "“": "”", "‘": "’"}
@@ -97,7 +96,8 @@ def split_thinking(content: str | None, reasoning_content: str | None) -> Split:
     """
     content = content or ""
     reasoning = reasoning_content or ""
-    if not any(mark in content for mark in _FIRST_CHARACTERS):
+    if "<" not in content and "[" not in content and "◁" not in content:
+        # Every tag begins with one of these.
         return Split(content, reasoning, is_open=False)
     pieces, answer_from, is_open = _pieces(content)
     if len(pieces) == 1 and not pieces[0][1]:

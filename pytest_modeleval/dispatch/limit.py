@@ -21,32 +21,33 @@ _log = logging.getLogger("pytest_modeleval.dispatch")
 class AdaptiveLimit:
     """The number of requests that may be in flight now: 1 to `maximum`."""
 
-    __slots__ = ("_cool_at_s", "_value", "maximum")
+    __slots__ = ("_cool_at_s", "_exact", "maximum", "value")
 
     def __init__(self, maximum: int) -> None:
         self.maximum = maximum
-        self._value = float(maximum)
+        self.value = maximum
+        """The limit now: the whole part of `_exact`."""
+        self._exact = float(maximum)
         self._cool_at_s = 0.0
-
-    @property
-    def value(self) -> int:
-        """The limit now."""
-        return int(self._value)
 
     def on_success(self) -> bool:
         """Raise the limit by one after about as many replies as are in flight. True if the maximum was reached."""
-        if self._value >= self.maximum:
+        if self.value >= self.maximum:
             return False
-        self._value = min(float(self.maximum), self._value + 1.0 / self._value)
-        return self._value >= self.maximum
+        self._set(min(float(self.maximum), self._exact + 1.0 / self._exact))
+        return self.value >= self.maximum
 
     def on_overload(self, now_s: float) -> bool:
         """Lower the limit after 429, 503 or a time-out, at most once per COOL_DOWN_S. True if it was lowered."""
         if now_s < self._cool_at_s:
             return False
-        self._value = max(1.0, self._value * DECREASE)
+        self._set(max(1.0, self._exact * DECREASE))
         self._cool_at_s = now_s + COOL_DOWN_S
         return True
+
+    def _set(self, exact: float) -> None:
+        self._exact = exact
+        self.value = int(exact)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,16 +17,18 @@ class ReplyModel:
     reply decides which name belongs to the run, and every reply with another one is a failure.
     """
 
-    __slots__ = ("_accepted", "_first")
+    __slots__ = ("_accepted", "_first", "_last")
 
     def __init__(self, requested: str, other_names: Iterable[str] = ()) -> None:
         """requested: the name in every request. other_names: further names of the same model."""
         self._accepted = {_short(name) for name in (requested, *other_names)}
         self._first: str | None = None
+        self._last = ""
+        """The name of the last reply that counted: nearly always the next one's too."""
 
     def check(self, name: str) -> None:
         """Raise AttemptFailed for a reply with this name of a model if it is another one; "" is no name."""
-        if not name:
+        if not name or name == self._last:
             return
         short = _short(name)
         if self._first is None:
@@ -40,6 +42,7 @@ class ReplyModel:
                 "served_names of models.toml",
                 CAUSE,
             )
+        self._last = name
 
 
 def _short(name: str) -> str:

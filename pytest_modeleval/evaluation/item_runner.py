@@ -103,7 +103,8 @@ class ModelHandle:
         runner, key = self._runner, self._item.key
         if self._seed is None:
             self._seed = seed_of(key)
-        request = with_system(request, runner.system)
+        if runner.system:
+            request = with_system(request, runner.system)
         body = encode_body(request, model=runner.model.served, params=self._item.plan.params, seed=self._seed)
         hashed = hashlib.sha256(body)
         digest = hashed.digest()
@@ -194,7 +195,9 @@ class ItemRunner:
         model = ModelHandle(self, item)
         if benchmark.request is not None:
             request = benchmark.request(sample)
-            prompt = prompt_digest(with_system(request, self.system))
+            if self.system:
+                request = with_system(request, self.system)
+            prompt = prompt_digest(request)
             value: Any = await model.ask(request)
         else:
             assert benchmark.solve is not None

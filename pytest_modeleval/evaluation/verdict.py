@@ -109,7 +109,7 @@ def target_text(target: Any) -> str | None:
 
 def short(text: str) -> str:
     """At most MAX_TEXT characters: the journal's outcome is an index, the response line has the whole."""
-    return _encodable(shorten(text, MAX_TEXT))
+    return text if len(text) <= MAX_TEXT and text.isascii() else _encodable(shorten(text, MAX_TEXT))
 
 
 def _encodable(text: str) -> str:

@@ -12,14 +12,17 @@ KINDS = {kind.value: kind for kind in Kind}
 # Of repeats, tokens and invocations: anything larger is damage.
 MAX_COUNT = 10**12
 _TEXTS = ("answer", "cause", "explanation", "target", "cluster", "finish_reason", "prompt")
-# Left out where they are unknown or empty.
-_OPTIONAL = ("cluster", "completion_tokens", "total_s")
-_OPTIONAL_IN_FULL = (*_OPTIONAL, "target", "finish_reason", "prompt")
 
 
 def outcome_to_json(outcome: Outcome) -> JsonObject:
     """All of an outcome but its request key, which a journal line has as "key"."""
-    entry = _common(outcome, _OPTIONAL_IN_FULL)
+    entry = brief_outcome_to_json(outcome)
+    if outcome.target:
+        entry["target"] = outcome.target
+    if outcome.finish_reason:
+        entry["finish_reason"] = outcome.finish_reason
+    if outcome.prompt:
+        entry["prompt"] = outcome.prompt
     entry["answer"] = outcome.answer
     entry["explanation"] = outcome.explanation
     if outcome.marks:
@@ -29,7 +32,23 @@ def outcome_to_json(outcome: Outcome) -> JsonObject:
 
 def brief_outcome_to_json(outcome: Outcome) -> JsonObject:
     """What gates, counters and tables need of an outcome: no text of the model, so that it is small and bounded."""
-    return _common(outcome, _OPTIONAL)
+    key = outcome.key
+    entry: JsonObject = {
+        "benchmark": key.benchmark,
+        "subset": key.subset,
+        "sample": key.sample,
+        "repeat": key.repeat,
+        "kind": outcome.kind._value_,
+        "value": outcome.value,
+        "cause": outcome.cause,
+    }
+    if outcome.cluster:
+        entry["cluster"] = outcome.cluster
+    if outcome.completion_tokens is not None:
+        entry["completion_tokens"] = outcome.completion_tokens
+    if outcome.total_s is not None:
+        entry["total_s"] = outcome.total_s
+    return entry
 
 
 def outcome_from_json(entry: Mapping[str, Any], *, request_key: str = "") -> Outcome:
@@ -75,21 +94,3 @@ def _is_number(value: Any) -> bool:
 
 def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT
-
-
-def _common(outcome: Outcome, optional: tuple[str, ...]) -> JsonObject:
-    key = outcome.key
-    entry: JsonObject = {
-        "benchmark": key.benchmark,
-        "subset": key.subset,
-        "sample": key.sample,
-        "repeat": key.repeat,
-        "kind": outcome.kind._value_,
-        "value": outcome.value,
-        "cause": outcome.cause,
-    }
-    for name in optional:
-        value = getattr(outcome, name)
-        if value not in (None, ""):
-            entry[name] = value
-    return entry
