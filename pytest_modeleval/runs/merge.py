@@ -150,7 +150,7 @@ def _part(path: Path) -> ShardRun:
 
 
 def _facts(parts: Sequence[tuple[Path, ShardRun]]) -> JsonObject:
-    """run.json of the merged run: of its first part, with all addresses; no command takes it up by itself."""
+    """run.json of the merged run: of its first part, with all addresses; no command resumes it by itself."""
     runs = [part.run for _, part in parts]
     first = runs[0]
     sent = ("profile_params", "user_params")

@@ -88,7 +88,7 @@ def test_a_single_group_is_not_shown(tmp_path: Path) -> None:
 
 
 def test_plans_of_other_samples_add_their_groups(tmp_path: Path) -> None:
-    """Taking up a run with a higher limit, or merging shards, keeps what each plan knew."""
+    """Resuming a run with a higher limit, or merging shards, keeps what each plan knew."""
     first, second = plan_of(tmp_path, range(2)), plan_of(tmp_path, range(2, 6))
     together = merge_plans([first, second])
     assert together == merge_plans([plan_of(tmp_path, range(6))])

@@ -16,7 +16,7 @@ from pytest_modeleval.store.run_folder import lock_run_folder
 
 @pytest.mark.parametrize("name", [".run.json.4711.tmp", ".journal.jsonl.12.tmp", ".report.html.9.tmp"])
 def test_half_written_files_of_a_killed_run_are_taken_away(tmp_path: Path, name: str) -> None:
-    """Killed while it wrote its very first file, a run leaves a folder that the same command takes up."""
+    """Killed while it wrote its very first file, a run leaves a folder that the same command resumes."""
     (tmp_path / name).write_bytes(b"{")
     (tmp_path / "run.lock").touch()
     folder = lock_run_folder(tmp_path, facts={"identity": "x", "model": "m"}, command=["pytest"], project_dir=tmp_path)
