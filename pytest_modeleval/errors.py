@@ -8,6 +8,7 @@
      │   ├─ ConnectError      the server cannot be reached, refuses the key, serves another model
      │   ├─ LaunchError       the server that we start does not come up
      │   └─ RunFolderError    the run folder cannot be written, is in use, or belongs to another experiment
+     │      └─ OtherExperiment   it belongs to another experiment
      ├─ AttemptFailed         one request went wrong; the dispatcher decides whether to try again
      ├─ Ungraded              a sample ends without a verdict, and why
      └─ EngineStopped         asking was stopped; raised to every waiting item
@@ -54,6 +55,14 @@ class LaunchError(UserError):
 
 class RunFolderError(UserError):
     """The run folder cannot be written, is in use, or holds another experiment."""
+
+
+class OtherExperiment(RunFolderError):
+    """The run folder holds another experiment. why: the differences. A folder that the user named is refused."""
+
+    def __init__(self, folder: object, why: str) -> None:
+        super().__init__(f"{folder} holds another experiment {why}. Name another folder with --eval-run=DIR")
+        self.why = why
 
 
 class AttemptFailed(ModelEvalError):

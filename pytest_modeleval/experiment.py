@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pytest_modeleval.plan import Plan
+from pytest_modeleval.records import sample_name
 from pytest_modeleval.results import ExperimentIdentity
 
 # A digest is shown by its first digits: enough to recognise it.
@@ -37,6 +38,12 @@ def plan_differences(old: Plan, new: Plan) -> list[str]:
     return found
 
 
+def plan_mismatch(old: Plan, new: Plan) -> str:
+    """`plan_differences` as one phrase with the benchmark's name; "" where the two may share a run folder."""
+    found = plan_differences(old, new)
+    return f"with {new.benchmark}: {'; '.join(found)}" if found else ""
+
+
 def identity_differences(old: ExperimentIdentity, new: ExperimentIdentity) -> list[str]:
     """Why two results of one benchmark must not be compared.
 
@@ -49,7 +56,7 @@ def identity_differences(old: ExperimentIdentity, new: ExperimentIdentity) -> li
         shared = old.prompts.keys() & new.prompts.keys()
         changed = sorted(question for question in shared if old.prompts[question] != new.prompts[question])
         if changed:
-            first = " ".join(changed[0])
+            first = sample_name(*changed[0])
             found.append(f"the prompts of {len(changed)} of {len(shared)} questions in both, such as {first}")
     elif old.prompt_sha256 != new.prompt_sha256:
         found.append(_digests("prompt", old.prompt_sha256, new.prompt_sha256))

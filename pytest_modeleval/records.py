@@ -287,6 +287,11 @@ class ItemKey:
     """The epoch, from 0."""
 
 
+def sample_name(subset: str, sample: str) -> str:
+    """A sample in a sentence: its id, after the subset's name unless the id begins with that."""
+    return sample if sample.startswith(subset) else f"{subset} {sample}"
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The result of one item, as it enters the score."""

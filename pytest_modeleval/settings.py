@@ -92,6 +92,8 @@ class Settings:
     keyword: str = ""
     markers: str = ""
     selected: tuple[str, ...] = ()
+    is_last_failed: bool = False
+    """pytest's --lf chooses the samples."""
     is_collect_only: bool = False
     is_fast_path: bool = True
     is_on_command_line: bool = True

@@ -16,7 +16,7 @@ PACKAGE = Path(pytest_private.__file__).parent
 # Attributes that only pytest or pluggy define, and modules of theirs that are not public.
 PRIVATE = re.compile(
     r"\._(fixtureinfo|initrequest|request|id|nodeid|store|report_sections|setupstate|ispytest|repr_failure_py|tw"
-    r"|current_logreport|tests_ran|add_stats|progress_nodeids_reported|inner_hookexec|tmp_path_factory)\b"
+    r"|current_logreport|tests_ran|add_stats|progress_nodeids_reported|show_progress_info|inner_hookexec|tmp_path_factory)\b"
     r"|_ispytest|_multicall|\bcurrentfspath\b|\btorun\b"
     r"|^\s*(?:from|import) (?:_pytest|xdist)\b",
     re.MULTILINE,

@@ -2,7 +2,8 @@
 
 A word of the expression is true if it is part of a name that every item has (module, function, marker), unknown if it
 could be part of an id that we do not know yet, and false otherwise. Only a benchmark for which the whole expression is
-false is left alone: `-k aime25` never touches the data of another benchmark. Anything odd counts as unknown.
+false is left alone: `-k aime25` never touches the data of another benchmark. Text that is no expression matches
+nothing, so that no data is read before pytest refuses it.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ def may_match(expression: str, *, names: Sequence[str], could_be_in_id: Callable
     try:
         result, rest = _any_of(_tokens(expression), value)
     except ValueError:
-        return True
-    return result is not False or bool(rest)
+        return False
+    return result is not False and not rest
 
 
 def words(expression: str) -> set[str]:

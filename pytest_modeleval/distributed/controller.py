@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Generator, Sequence
 from typing import Any
 
@@ -9,16 +10,20 @@ import pytest
 
 from pytest_modeleval.distributed.scheduling import AHEAD, BatchScheduling, worker_count
 from pytest_modeleval.distributed.worker_channel import GRADING, INPUT, MISTAKE, NOTES, STOPPED, WorkerFiles, share_of
-from pytest_modeleval.errors import UserError
+from pytest_modeleval.errors import OtherExperiment, UserError
 from pytest_modeleval.evaluation.summary import merge_plans
-from pytest_modeleval.pytest_plugin.display import RequestCounters
+from pytest_modeleval.experiment import plan_mismatch
+from pytest_modeleval.pytest_plugin.display import REDRAW_S, RequestCounters
 from pytest_modeleval.pytest_plugin.item_reports import ATTRIBUTE
 from pytest_modeleval.pytest_plugin.run_controller import RunController
+from pytest_modeleval.pytest_private import poll_between_events
 from pytest_modeleval.reports.text_layout import visible
 from pytest_modeleval.runs.earlier_run import earlier_folder
 from pytest_modeleval.runs.item_filter import STOP_EARLY_AHEAD, ItemFilter, publish_stopped
 from pytest_modeleval.runs.opened_run import OpenedRun
+from pytest_modeleval.runs.resume import reserve_folder
 from pytest_modeleval.settings import Settings
+from pytest_modeleval.store.journal import JournalReader
 from pytest_modeleval.store.outcome_codec import outcome_from_json
 
 
@@ -29,9 +34,50 @@ class DistributedRun:
         self.run = run
         self.workers = workers
         self.files = WorkerFiles(run.folder.path)
+        self.spare = reserve_folder(run.settings, run.connection) if run.opened_folder.is_found else None
+        """For workers that find another experiment in a folder that was not named; None once the plan stands."""
         self.item_filter: ItemFilter | None = None
         self.has_plan = False
-        self.tokens = 0
+        self.is_asking = False
+        """Workers have items; until then xdist rewrites its own line about them."""
+
+    def settle_folder(self) -> None:
+        """The first worker has its plan: go on in the spare folder if it is there, otherwise remove that folder."""
+        spare, self.spare = self.spare, None
+        if spare is None:
+            return
+        added = merge_plans(JournalReader(spare).refresh().plans)
+        if not added:
+            with contextlib.suppress(OSError):
+                spare.rmdir()
+            return
+        stored = {plan.benchmark: plan for plan in merge_plans(self.run.folder.reader.refresh().plans)}
+        found = (plan_mismatch(stored[plan.benchmark], plan) for plan in added if plan.benchmark in stored)
+        why = next(filter(None, found), "")
+        self.run.open_new_folder(OtherExperiment(self.run.folder.path, why), spare)
+        self.files = WorkerFiles(self.run.folder.path)
+
+    def send_batch(self, worker: str, indices: Sequence[int]) -> None:
+        """Say which items a worker is about to be sent."""
+        self.is_asking = True
+        self.files.send_batch(worker, indices)
+
+    def send_stop(self) -> None:
+        """End all workers after the item that they run."""
+        self.files.send_stop()
+
+    def counters(self) -> RequestCounters:
+        """How far the workers are."""
+        counts = self.files.counts()
+        # Stored answers that are graded again are asked of no server.
+        in_flight = counts.in_flight if self.run.connection.model.urls else None
+        return RequestCounters(in_flight, counts.tokens, counts.answered_ahead)
+
+    def drop_spare(self) -> None:
+        """Remove the spare folder of a run that ended before its plan stood."""
+        if self.spare is not None:
+            with contextlib.suppress(OSError):
+                self.spare.rmdir()
 
     def share(self, worker: int) -> int:
         """Requests in flight of one worker."""
@@ -54,6 +100,7 @@ class Controller:
     def pytest_sessionstart(self) -> None:
         """Reach the model before any worker starts. A mistake of the user ends the run here."""
         self._distributed()
+        poll_between_events(self._config.pluginmanager.getplugin("dsession"), self._refresh, every_s=REDRAW_S)
         if self._settings.allows_unsafe_code:
             # Workers find out whether there is a sandbox, and cannot print.
             self._controller.terminal.print_line(
@@ -68,6 +115,7 @@ class Controller:
         node.workerinput[INPUT] = {
             "connection": opened.run.connection.as_json(),
             "folder": str(opened.run.folder.path),
+            "spare": str(opened.spare) if opened.spare is not None else None,
             "invocation": opened.run.folder.invocation,
             "in_flight": opened.share(number),
             "is_watched": opened.run.server_status is not None,
@@ -91,8 +139,8 @@ class Controller:
             in_flight=opened.share(0),
             # Items are asked as soon as they are sent; a run that may stop early sends few more than fill the slots.
             ahead=STOP_EARLY_AHEAD if self._settings.is_stop_early else AHEAD,
-            on_batch=opened.files.send_batch,
-            on_stop=opened.files.send_stop,
+            on_batch=opened.send_batch,
+            on_stop=opened.send_stop,
             on_mismatch=report_mismatch,
         )
 
@@ -101,6 +149,7 @@ class Controller:
         opened = self._distributed()
         if opened.has_plan or not ids:
             return
+        opened.settle_folder()
         folder = opened.run.folder
         totals = {plan.benchmark: len(plan.item_keys()) for plan in merge_plans(folder.reader.refresh().plans)}
         if totals:
@@ -109,7 +158,8 @@ class Controller:
             opened.item_filter = self._controller.make_filter(
                 on_stopped=lambda stopped: publish_stopped(folder.path, stopped)
             )
-            self._controller.begin(totals, lambda: RequestCounters(None, opened.tokens))
+            self._controller.terminal.leave_rewritten_line()
+            self._controller.begin(totals, opened.counters)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self) -> Generator[None, Any, Any]:
@@ -126,6 +176,7 @@ class Controller:
         output = getattr(node, "workeroutput", None) or {}
         controller, opened = self._controller, self._distributed()
         controller.mistake = controller.mistake or output.get(MISTAKE, "")
+        opened.files.end_worker(str(node.gateway.id))
         if output.get(STOPPED):
             controller.stop(output[STOPPED])
         if output.get("shouldstop") or output.get("shouldfail"):
@@ -139,18 +190,22 @@ class Controller:
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Count tokens, let the filter of items see the outcome, and redraw the live lines."""
-        facts = getattr(report, ATTRIBUTE, None)
-        if facts is not None:
-            opened = self._distributed()
-            opened.tokens += facts.get("completion_tokens") or 0
-            if opened.item_filter is not None:
-                opened.item_filter.record(outcome_from_json(facts))
-        self._controller.terminal.refresh()
+        """Let the filter of items see the outcome, and redraw the live lines."""
+        facts, opened = getattr(report, ATTRIBUTE, None), self._distributed()
+        if facts is not None and opened.item_filter is not None:
+            opened.item_filter.record(outcome_from_json(facts))
+        # Another scheduler than ours was chosen where no batch was sent.
+        opened.is_asking = True
+        self._refresh()
+
+    def _refresh(self) -> None:
+        if self._opened is not None and self._opened.is_asking:
+            self._controller.terminal.refresh()
 
     def pytest_unconfigure(self) -> None:
         """Remove the files that only workers read."""
         if self._opened is not None:
+            self._opened.drop_spare()
             self._opened.files.remove()
             publish_stopped(self._opened.run.folder.path, ())
 

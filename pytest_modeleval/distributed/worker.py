@@ -9,8 +9,17 @@ from typing import Any
 import pytest
 
 from pytest_modeleval.collection.items import SampleItem
-from pytest_modeleval.distributed.worker_channel import GRADING, INPUT, MISTAKE, NOTES, STOPPED, WorkerInbox
-from pytest_modeleval.errors import EngineStopped
+from pytest_modeleval.distributed.worker_channel import (
+    GRADING,
+    INPUT,
+    MISTAKE,
+    NOTES,
+    STOPPED,
+    Counts,
+    WorkerCounts,
+    WorkerInbox,
+)
+from pytest_modeleval.errors import EngineStopped, OtherExperiment
 from pytest_modeleval.evaluation.evaluation import Evaluation
 from pytest_modeleval.pytest_plugin.context import RunShare
 from pytest_modeleval.runs.connection import Connection
@@ -83,8 +92,11 @@ class WorkerProcess:
         self._input: dict[str, Any] = given[INPUT]
         self._name: str = given["workerid"]
         self._folder = Path(self._input["folder"])
+        self._invocation = int(self._input["invocation"])
         self._inbox = WorkerInbox(self._folder, self._name)
         self._feed: BatchFeed | None = None
+        self._evaluation: Evaluation | None = None
+        self._counts: WorkerCounts | None = None
         self._session: pytest.Session | None = None
         self.reporter = WorkerReporter(self._poll)
         self.earlier = Path(self._input["earlier"]) if self._input["earlier"] else None
@@ -93,16 +105,24 @@ class WorkerProcess:
 
     def open(self) -> RunShare:
         connection = Connection.from_json(self._input["connection"])
-        is_watched, invocation = self._input["is_watched"], int(self._input["invocation"])
+        is_watched = self._input["is_watched"]
         return RunShare(
             connection=connection,
-            reader=JournalReader(self._folder, rescoring=invocation),
-            invocation=invocation,
+            reader=JournalReader(self._folder, rescoring=self._invocation),
+            invocation=self._invocation,
             journal_path=self._folder / f"journal-{self._name}.jsonl",
             in_flight=int(self._input["in_flight"]),
             server_status=ServerStatusReader(len(connection.model.urls), self._folder) if is_watched else None,
             order_seed=self._input["order_seed"],
         )
+
+    def open_new_folder(self, mistake: OtherExperiment) -> RunShare:
+        if self._input["spare"] is None:
+            raise mistake
+        # Every worker finds the same, and the controller sees the plan there.
+        self._folder, self._invocation = Path(self._input["spare"]), 1
+        self._inbox = WorkerInbox(self._folder, self._name)
+        return self.open()
 
     def make_filter(self) -> ItemFilter | None:
         return StopFlagReader(self._folder) if self._settings.is_stop_early else None
@@ -114,6 +134,7 @@ class WorkerProcess:
 
     def begin(self, evaluation: Evaluation, items: Sequence[SampleItem], facts: Mapping[str, Any]) -> None:
         self._config.workeroutput[GRADING] = dict(facts)
+        self._evaluation, self._counts = evaluation, WorkerCounts(self._folder, self._name)
 
     def refuse(self, session: pytest.Session, message: str) -> None:
         """The controller prints it, once, and ends with status 4."""
@@ -136,7 +157,15 @@ class WorkerProcess:
     def _poll(self) -> bool:
         if self._feed is not None:
             self._feed.take_batches()
+        if self._counts is not None:
+            self._counts.send(self._count)
         is_stopped = self._inbox.is_stopped()
         if is_stopped and self._session is not None:
             self._session.shouldstop = self._session.shouldstop or STOP_REASON
         return is_stopped
+
+    def _count(self) -> Counts:
+        evaluation = self._evaluation
+        if evaluation is None:
+            return Counts()
+        return Counts(evaluation.in_flight, evaluation.figures.completion_tokens, evaluation.answered_ahead)

@@ -1,11 +1,14 @@
-"""What the controller of xdist sends to its workers: through `workerinput` at the start, then by polled files.
+"""What xdist's controller and workers send each other: through `workerinput` at the start, then by polled files.
 
-Other than at the start, xdist has no way for plugins to send anything to a worker: only indices of items to run.
+Other than at the start, xdist has no way for plugins to send anything to a worker: only indices of items to run. The
+reports of a worker come in the order of its items, so the number of its answers is in a file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_modeleval.runs.polled_file import PolledFile
@@ -19,6 +22,35 @@ GRADING = "modeleval_grading"
 
 STOP_FILE = "stop-workers.json"
 BATCH_FILE = "batches-{}.json"
+COUNTS_FILE = "counts-{}.json"
+_COUNT_EVERY_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How far a worker is."""
+
+    in_flight: int = 0
+    """Requests under way."""
+    tokens: int = 0
+    """Completion tokens so far."""
+    answered_ahead: int = 0
+    """Items that are answered and whose test has not run."""
+
+    @classmethod
+    def from_json(cls, value: object) -> Counts:
+        """As `to_json` made it; zeros for anything else."""
+        if isinstance(value, list) and len(value) == 3 and all(type(number) is int for number in value):
+            return cls(*value)
+        return cls()
+
+    def to_json(self) -> list[int]:
+        """Three numbers."""
+        return [self.in_flight, self.tokens, self.answered_ahead]
+
+    def plus(self, other: Counts) -> Counts:
+        """The sums."""
+        return Counts(*map(sum, zip(self.to_json(), other.to_json(), strict=True)))
 
 
 class WorkerFiles:
@@ -28,6 +60,9 @@ class WorkerFiles:
         self._folder = folder
         self._stop = PolledFile(folder / STOP_FILE)
         self._batches: dict[str, list[list[int]]] = {}
+        self._counts: dict[str, PolledFile] = {}
+        """By worker."""
+        self._ended: set[str] = set()
         # A run that was killed left its files behind.
         self.remove()
 
@@ -37,6 +72,20 @@ class WorkerFiles:
         spans.extend(as_spans(indices))
         PolledFile(self._folder / BATCH_FILE.format(worker)).write(spans)
 
+    def counts(self) -> Counts:
+        """The counts of all workers together."""
+        total = Counts()
+        for worker in self._batches:
+            file = self._counts.setdefault(worker, PolledFile(self._folder / COUNTS_FILE.format(worker)))
+            found = Counts.from_json(file.read())
+            # A worker that ended has reported its answers, or lost them.
+            total = total.plus(replace(found, in_flight=0, answered_ahead=0) if worker in self._ended else found)
+        return total
+
+    def end_worker(self, worker: str) -> None:
+        """The worker is gone: nothing of it is in flight any more."""
+        self._ended.add(worker)
+
     def send_stop(self) -> None:
         """End all workers after the item that they run."""
         self._stop.write(True)
@@ -44,8 +93,28 @@ class WorkerFiles:
     def remove(self) -> None:
         """Remove the files."""
         self._stop.remove()
-        for file in self._folder.glob(BATCH_FILE.format("*")):
-            PolledFile(file).remove()
+        for pattern in (BATCH_FILE, COUNTS_FILE):
+            for file in self._folder.glob(pattern.format("*")):
+                PolledFile(file).remove()
+
+
+class WorkerCounts:
+    """A worker's counts, written a few times a second at most."""
+
+    def __init__(self, folder: Path, worker: str) -> None:
+        self._file = PolledFile(folder / COUNTS_FILE.format(worker))
+        self._written_s = -_COUNT_EVERY_S
+        self._last = Counts()
+
+    def send(self, counts: Callable[[], Counts]) -> None:
+        """Write the counts if it is time to, and they changed."""
+        now = time.monotonic()
+        if now - self._written_s < _COUNT_EVERY_S:
+            return
+        self._written_s = now
+        if (current := counts()) != self._last:
+            self._last = current
+            self._file.write(current.to_json())
 
 
 class WorkerInbox:

@@ -16,11 +16,11 @@ from pytest_modeleval.dispatch.attempt import Counters
 from pytest_modeleval.dispatch.dispatcher import Dispatcher
 from pytest_modeleval.dispatch.engine import Engine
 from pytest_modeleval.dispatch.replicas import ServerMonitor
-from pytest_modeleval.errors import RunFolderError, SettingsError
+from pytest_modeleval.errors import OtherExperiment, RunFolderError, SettingsError
 from pytest_modeleval.evaluation.item_runner import ItemResult, ItemRunner
 from pytest_modeleval.evaluation.planned_items import PlannedBenchmark, PlannedItem, make_plan
 from pytest_modeleval.evaluation.summary import merge_plans, parts_text, selected_parts
-from pytest_modeleval.experiment import plan_differences
+from pytest_modeleval.experiment import plan_mismatch
 from pytest_modeleval.plan import Plan
 from pytest_modeleval.records import ItemKey, Outcome
 from pytest_modeleval.server_facts import ModelFacts
@@ -62,7 +62,9 @@ class Evaluation:
         self._options = options
         self._is_rescore = is_rescore
         self._contents = reader.refresh()
-        self._journal = JournalWriter(journal_path)
+        self._journal_path = journal_path
+        # Opened when the plan stands: a folder that holds another experiment is not touched.
+        self._opened_journal: JournalWriter | None = None
         reader.exclude(journal_path)
         self.items: list[PlannedItem] = []
         self._graded: frozenset[ItemKey] = frozenset()
@@ -80,7 +82,7 @@ class Evaluation:
         sample_limit: Callable[[int], int] | None = None,
         is_blessed: bool = False,
     ) -> None:
-        """Fix what is asked. Raises RunFolderError if the folder holds another experiment; nothing is written then.
+        """Fix what is asked. Raises OtherExperiment if the folder holds one; nothing is written then.
 
         shard, all_items, sample_limit: as of make_plan. is_blessed: the run is to be a baseline; raises SettingsError
         if it holds no more than a part of a subset.
@@ -106,6 +108,7 @@ class Evaluation:
                 f"--eval-bless: expected every sample of what becomes a baseline, found {parts_text(parts)}; leave out "
                 "-k, --lf or whatever selected them, or limit the samples with --eval-limit"
             )
+        self._opened_journal = JournalWriter(self._journal_path)
         for made in added:
             self._journal.write(made.to_json())
         self._contents.plans.extend(added)
@@ -124,11 +127,8 @@ class Evaluation:
         """Raises RunFolderError where the folder's plan and the new one must not share a folder."""
         if self._is_rescore:
             self._refuse_mixture(old, new, items)
-        elif found := plan_differences(old, new):
-            raise RunFolderError(
-                f"{self._journal.path.parent} holds another experiment with {new.benchmark}: "
-                f"{'; '.join(found)}. Name another folder with --eval-run"
-            )
+        elif why := plan_mismatch(old, new):
+            raise OtherExperiment(self._journal_path.parent, why)
 
     def _refuse_mixture(self, old: Plan, new: Plan, items: Sequence[PlannedItem]) -> None:
         """Grading a part again under another version would leave one score made of two ways of grading."""
@@ -139,7 +139,7 @@ class Evaluation:
         kept = sum(1 for key in graded if key not in now and self._contents.outcomes[key].kind.is_verdict)
         if kept:
             raise RunFolderError(
-                f"{self._journal.path.parent}: {new.benchmark} was graded under version {old.version}, this is "
+                f"{self._journal_path.parent}: {new.benchmark} was graded under version {old.version}, this is "
                 f"version {new.version}, and {kept:,} of {len(graded):,} grades would stay as they are: one score "
                 "out of both means nothing. Grade all of it again, without -k, --eval-only and the like"
             )
@@ -228,7 +228,13 @@ class Evaluation:
         """Stop asking; keep what is journaled."""
         if self._engine is not None:
             self._engine.close()
-        self._journal.close()
+        if self._opened_journal is not None:
+            self._opened_journal.close()
+
+    @property
+    def _journal(self) -> JournalWriter:
+        assert self._opened_journal is not None
+        return self._opened_journal
 
     @property
     def figures(self) -> Counters:
@@ -240,6 +246,11 @@ class Evaluation:
     def answered_ahead(self) -> int:
         """Items that are answered and whose test has not run."""
         return self._engine.waiting_results if self._engine is not None else 0
+
+    @property
+    def is_offline(self) -> bool:
+        """No request is sent: stored answers are graded again."""
+        return self._options.is_offline
 
     @property
     def in_flight(self) -> int:

@@ -22,11 +22,12 @@ def run_summary(
     may_be_ungraded: Callable[[int, int], bool],
     facts: Mapping[str, Any],
     early_stop: str = "",
+    is_chosen_by_result: bool = False,
 ) -> RunSummary:
     """The summary of a run, from the contents of its journals alone.
 
     may_be_ungraded(count, total): within the user's limit. early_stop: `because` of results.Savings, "" for a run that
-    asks everything.
+    asks everything. is_chosen_by_result: the samples are those that were not right before (--eval-only, --lf).
     """
     plans = merge_plans(contents.plans)
     keys = {key for plan in plans for key in plan.item_keys()}
@@ -38,7 +39,7 @@ def run_summary(
     return RunSummary(
         model=model,
         is_complete=bool(keys) and may_be_ungraded(asked - graded, asked),
-        benchmarks=summarize(plans, contents.outcomes),
+        benchmarks=summarize(plans, contents.outcomes, is_chosen_by_result=is_chosen_by_result),
         facts=facts,
         saved=Savings(asked + dropped, len(keys), early_stop) if early_stop else None,
     )
@@ -143,12 +144,30 @@ def parts_text(parts: Mapping[str, tuple[int, int]]) -> str:
     return ", ".join([*named, *([f"parts of {len(parts) - 3} more"] if len(parts) > 3 else [])])
 
 
-def summarize(plans: Sequence[Plan], outcomes: Mapping[ItemKey, Outcome]) -> tuple[BenchmarkSummary, ...]:
+def summarize(
+    plans: Sequence[Plan], outcomes: Mapping[ItemKey, Outcome], *, is_chosen_by_result: bool = False
+) -> tuple[BenchmarkSummary, ...]:
     """The scores of every planned benchmark. A planned item without an outcome is not_run; a spared one is in no count.
 
-    A benchmark without items is left out: a shard may have none of a small one.
+    A benchmark without items is left out: a shard may have none of a small one. is_chosen_by_result: as of run_summary.
     """
-    return tuple(_benchmark(plan, outcomes) for plan in plans if plan.items)
+    found = (_benchmark(plan, outcomes) for plan in plans if plan.items)
+    if not is_chosen_by_result:
+        return tuple(found)
+    samples = {(plan.benchmark, name): count for plan in plans for name, count in (plan.samples or {}).items()}
+    return tuple(
+        replace(
+            entry,
+            subsets=tuple(
+                # They were wrong before: that they are all wrong again is no sign of a fault of the harness.
+                replace(score, is_suspicious=False)
+                if score.planned < samples.get((entry.benchmark, score.subset), 0)
+                else score
+                for score in entry.subsets
+            ),
+        )
+        for entry in found
+    )
 
 
 def _benchmark(plan: Plan, outcomes: Mapping[ItemKey, Outcome]) -> BenchmarkSummary:

@@ -8,7 +8,7 @@ from pytest_modeleval._support.shorten import shorten
 from pytest_modeleval.gates.compare import ComparedScope, Difference
 from pytest_modeleval.gates.number_text import p_text, points, signed_points
 from pytest_modeleval.metrics import Question
-from pytest_modeleval.records import ItemKey, Outcome
+from pytest_modeleval.records import ItemKey, Outcome, sample_name
 from pytest_modeleval.results import Baseline
 
 _ALPHA = 0.05
@@ -80,7 +80,7 @@ def _flip_lines(
             first, second = (
                 _answers(sides[side].get((benchmark, (subset, sample)), [])) for side in (found.first, found.second)
             )
-            yield f"      {subset} {_plain(sample)}: {first} -> {second}"
+            yield f"      {_plain(sample_name(subset, sample))}: {first} -> {second}"
 
 
 def _answers(outcomes: Sequence[Outcome]) -> str:

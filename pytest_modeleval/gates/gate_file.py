@@ -157,8 +157,9 @@ class _Reader:
         for problem in validate(entry, _gate_rule(kind)):
             if problem.key in entry or problem.key == "kind":
                 self._mistake(number, problem.key, _message(problem))
-            elif kind is not None:
-                self._mistake(number, "", f"a {kind.name} gate needs {problem.key} = ...")
+            elif kind is not None or problem.key in COMMON:
+                what = f"a {kind.name} gate" if kind is not None else "a gate"
+                self._mistake(number, "", f"{what} needs {problem.key} = ...")
         if entry.get("subset") and entry.get("aggregate"):
             self._mistake(number, "aggregate", "expected a subset or an aggregate, found both")
         if entry.get("test") == "point" and "detect" in entry:

@@ -26,7 +26,7 @@ def explain(
     text = KINDS[found.gate.kind].explain(found, verdict)
     if p is None:
         return f"{text} (bare numbers compared: chance alone can do this)."
-    text += f" (p {p_text(p)}, alpha {alpha:g}"
+    text += f" (one-sided p {p_text(p)}, alpha {alpha:g}"
     text += f", Holm over {family} gates" if family > 1 else ""
     text += f", {looks} looks" if looks > 1 else ""
     text += ", valid at any look" if found.is_early else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ from pytest_modeleval.errors import UserError
 from pytest_modeleval.evaluation.planned_items import load_samples
 from pytest_modeleval.pytest_plugin.context import Process, StartItems
 from pytest_modeleval.pytest_plugin.preparation import prepare
-from pytest_modeleval.reports.text_layout import visible
+from pytest_modeleval.reports.text_layout import counted, visible
 from pytest_modeleval.runs.connection import find_profile
 from pytest_modeleval.runs.dry_run import dry_run_lines, param_notes
 from pytest_modeleval.runs.earlier_run import earlier_items
+from pytest_modeleval.runs.opened_run import shown_path
 from pytest_modeleval.settings import Settings
 
 # Names of modules that pytest reads whatever they hold.
@@ -119,9 +120,7 @@ class CollectionPlugin:
             raise collector.first_error
         collector.check_subsets()
         has_own = any(isinstance(item, SampleItem) for item in session.items)
-        if not self._selected and settings.keyword and collector.known:
-            print_line(f"-k {settings.keyword!r} selects nothing of {', '.join(sorted(collector.known))}")
-        for note in keyword_notes(settings.keyword, [item.planned.key for item in self._selected]):
+        for note in self._selection_notes():
             self._process.reporter.print_once(note)
         if self._selected and not has_own:
             print_line(f"shard {settings.shard} has none of the {len(self._selected):,} selected items")
@@ -133,6 +132,20 @@ class CollectionPlugin:
             self._start_items(
                 prepare(session, settings, self._process, selected=self._selected, known_targets=collector.known)
             )
+
+    def _selection_notes(self) -> Iterator[str]:
+        """What selected the samples, where that may surprise."""
+        settings, known = self._settings, sorted(self._collector.known)
+        if settings.only and self._process.earlier is not None:
+            kinds = ",".join(sorted(kind.value for kind in settings.only))
+            earlier = shown_path(self._process.earlier)
+            yield f"--eval-only {kinds}: {counted(len(self._selected), 'sample')} of {earlier}"
+        chosen = [f"{flag} {text!r}" for flag, text in (("-k", settings.keyword), ("-m", settings.markers)) if text]
+        if not self._selected and chosen and known:
+            # With both, which one left the samples out is not known.
+            verb = "selects" if len(chosen) == 1 else "select"
+            yield f"{' and '.join(chosen)} {verb} nothing of {', '.join(known)}"
+        yield from keyword_notes(settings.keyword, [item.planned.key for item in self._selected])
 
     def _show_requests(self, session: pytest.Session) -> None:
         """Print what would be asked, and run nothing. Raises UserError."""

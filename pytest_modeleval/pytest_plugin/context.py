@@ -11,6 +11,7 @@ import pytest
 
 from pytest_modeleval.collection.items import SampleItem
 from pytest_modeleval.dispatch.replicas import ServerMonitor
+from pytest_modeleval.errors import OtherExperiment
 from pytest_modeleval.evaluation.evaluation import Evaluation
 from pytest_modeleval.runs.connection import Connection
 from pytest_modeleval.runs.item_filter import ItemFilter
@@ -86,6 +87,9 @@ class Process(Protocol):
 
     def open(self) -> RunShare:
         """Reach the model and the run folder. Raises UserError."""
+
+    def open_new_folder(self, mistake: OtherExperiment) -> RunShare:
+        """Leave the run folder to its experiment, and take a new one. Raises the mistake where the user named it."""
 
     def make_filter(self) -> ItemFilter | None:
         """The filter of items; None where all are needed. The plan is in the journal."""

@@ -119,16 +119,22 @@ class Display:
     def _states(self, now: float) -> list[BenchmarkProgress]:
         """What was begun, and from the first second on the benchmark whose turn it is."""
         states: list[BenchmarkProgress] = []
+        counters = self._figures()
+        ahead = counters.answered_ahead
         for name, total in self._totals.items():
             done = sum(self._tally.counts.get((name, kind), 0) for kind in Kind)
             is_turn = done < total and not any(state.done < state.total for state in states)
-            if not done and not is_turn:
+            if not done and not is_turn and not ahead:
                 continue
-            states.append(self._progress(name, now, done=done, total=total, is_turn=is_turn))
+            # Items are asked in their order: what one benchmark cannot have of them is of the next.
+            of_this = min(ahead, total - done)
+            ahead -= of_this
+            states.append(self._progress(name, now, counters, done=done, total=total, ahead=of_this, is_turn=is_turn))
         return states
 
-    def _progress(self, name: str, now: float, *, done: int, total: int, is_turn: bool) -> BenchmarkProgress:
-        counters = self._figures()
+    def _progress(
+        self, name: str, now: float, counters: RequestCounters, *, done: int, total: int, ahead: int, is_turn: bool
+    ) -> BenchmarkProgress:
         started = self._started_s.setdefault(name, now)
         graded = sum(self._tally.counts.get((name, kind), 0) for kind in Kind if kind.is_verdict)
         credit = self._tally.credit.get(name, 0.0)
@@ -142,7 +148,7 @@ class Display:
             half_width=(high - low) / 2 if graded else None,
             # The engine counts over all benchmarks; the one whose turn it is has nearly all of them.
             in_flight=counters.in_flight if is_turn else 0,
-            ahead=min(counters.answered_ahead, total - done) if is_turn else 0,
+            ahead=ahead,
             tokens_per_s=counters.tokens / (now - self._start_s) if has_rate else None,
             errors=done - graded,
             elapsed_s=now - started,

@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 
 from pytest_modeleval.collection.items import SampleItem
+from pytest_modeleval.errors import OtherExperiment
 from pytest_modeleval.evaluation.evaluation import Evaluation
 from pytest_modeleval.pytest_plugin.context import RunShare
 from pytest_modeleval.pytest_plugin.display import RequestCounters
 from pytest_modeleval.pytest_plugin.run_controller import RunController
 from pytest_modeleval.runs.earlier_run import earlier_folder
 from pytest_modeleval.runs.item_filter import STOP_EARLY_AHEAD, ItemFilter
+from pytest_modeleval.runs.opened_run import OpenedRun
 from pytest_modeleval.settings import Settings
+from pytest_modeleval.store.journal import JOURNAL_FILE
 
 
 class LocalReporter:
@@ -45,7 +48,8 @@ class LocalReporter:
 
 
 def _counters(evaluation: Evaluation) -> RequestCounters:
-    return RequestCounters(evaluation.in_flight, evaluation.figures.completion_tokens, evaluation.answered_ahead)
+    in_flight = evaluation.in_flight if not evaluation.is_offline else None
+    return RequestCounters(in_flight, evaluation.figures.completion_tokens, evaluation.answered_ahead)
 
 
 class LocalFeed:
@@ -79,6 +83,18 @@ class LocalFeed:
         self._evaluation.feed(range(first, self._fed))
 
 
+def _share(run: OpenedRun) -> RunShare:
+    return RunShare(
+        connection=run.connection,
+        reader=run.folder.reader,
+        invocation=run.folder.invocation,
+        journal_path=run.folder.path / JOURNAL_FILE,
+        in_flight=run.connection.in_flight,
+        server_status=run.server_status,
+        order_seed=run.order_seed,
+    )
+
+
 class LocalProcess:
     """The Process that is alone: its controller reaches the model and opens the run folder."""
 
@@ -90,16 +106,10 @@ class LocalProcess:
         self._controller = controller
 
     def open(self) -> RunShare:
-        run = self._controller.open()
-        return RunShare(
-            connection=run.connection,
-            reader=run.folder.reader,
-            invocation=run.folder.invocation,
-            journal_path=run.folder.path / "journal.jsonl",
-            in_flight=run.connection.in_flight,
-            server_status=run.server_status,
-            order_seed=run.order_seed,
-        )
+        return _share(self._controller.open())
+
+    def open_new_folder(self, mistake: OtherExperiment) -> RunShare:
+        return _share(self._controller.open_new_folder(mistake))
 
     def make_filter(self) -> ItemFilter | None:
         return self._controller.make_filter()

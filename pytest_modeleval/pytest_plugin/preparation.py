@@ -10,7 +10,7 @@ import pytest
 from pytest_modeleval.client.body import effective_params
 from pytest_modeleval.client.httpx_transport import HttpxTransport
 from pytest_modeleval.collection.items import SampleItem
-from pytest_modeleval.errors import UserError
+from pytest_modeleval.errors import OtherExperiment, UserError
 from pytest_modeleval.evaluation.evaluation import Evaluation, RunOptions
 from pytest_modeleval.evaluation.planned_items import PlannedBenchmark, load_samples
 from pytest_modeleval.pytest_plugin.compatibility import refuse_reruns
@@ -51,17 +51,17 @@ def prepare(
     _set_params(plans, settings, connection, process.reporter)
     for note in deployment_notes(plans, connection):
         process.reporter.print_once(f"warning: {note}")
-    evaluation = _evaluation(config, settings, share)
+    client = config.hook.pytest_modeleval_http_client(settings=settings)
+
+    def make_evaluation(share: RunShare) -> Evaluation:
+        return _planned(_evaluation(share, settings, client), settings, plans, items, selected)
+
     try:
-        evaluation.plan(
-            plans,
-            [item.planned for item in items],
-            shard=str(settings.shard or ""),
-            all_items=[item.planned for item in selected],
-            # A stored run knows how many there were when it was asked.
-            sample_limit=settings.limit.of if settings.rescore_dir is None else None,
-            is_blessed=settings.bless_file is not None,
-        )
+        evaluation = make_evaluation(share)
+    except OtherExperiment as mistake:
+        # A run of the same command that was never finished, and rows, version or parameters changed since.
+        evaluation = make_evaluation(process.open_new_folder(mistake))
+    try:
         for index, item in enumerate(items):
             item.enter_plan(index, connection.model)
         item_filter = process.make_filter()
@@ -133,9 +133,32 @@ def _set_params(
             )
 
 
-def _evaluation(config: pytest.Config, settings: Settings, share: RunShare) -> Evaluation:
+def _planned(
+    evaluation: Evaluation,
+    settings: Settings,
+    plans: Sequence[BenchmarkPlan],
+    items: Sequence[SampleItem],
+    selected: Sequence[SampleItem],
+) -> Evaluation:
+    """The evaluation with its plan. Raises OtherExperiment if the run folder holds one; nothing is written then."""
+    try:
+        evaluation.plan(
+            plans,
+            [item.planned for item in items],
+            shard=str(settings.shard or ""),
+            all_items=[item.planned for item in selected],
+            # A stored run knows how many there were when it was asked.
+            sample_limit=settings.limit.of if settings.rescore_dir is None else None,
+            is_blessed=settings.bless_file is not None,
+        )
+    except BaseException:
+        evaluation.close()
+        raise
+    return evaluation
+
+
+def _evaluation(share: RunShare, settings: Settings, client: Any) -> Evaluation:
     model = share.connection.model
-    client = config.hook.pytest_modeleval_http_client(settings=settings)
     options = RunOptions(
         in_flight=share.in_flight,
         idle_timeout_s=settings.idle_timeout_s,

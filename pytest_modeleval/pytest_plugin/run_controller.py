@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_modeleval.errors import UserError
+from pytest_modeleval.errors import OtherExperiment, UserError
 from pytest_modeleval.pytest_plugin.display import Tally
 from pytest_modeleval.pytest_plugin.gate_reports import gate_reports
 from pytest_modeleval.pytest_plugin.item_reports import ATTRIBUTE, status_of
 from pytest_modeleval.pytest_plugin.terminal import Counters, Terminal
 from pytest_modeleval.pytest_plugin.termination import TerminationSignal
 from pytest_modeleval.records import STOPPED_CAUSES, ItemKey
+from pytest_modeleval.reports.table import MIN_WIDTH
 from pytest_modeleval.reports.text_layout import counted, visible
 from pytest_modeleval.results import GateVerdict, RunSummary
 from pytest_modeleval.runs import finish
@@ -39,6 +40,7 @@ class RunController:
 
     def __init__(self, config: pytest.Config, settings: Settings) -> None:
         self.terminal = Terminal(config)
+        config.pluginmanager.register(self.terminal, "modeleval-terminal")
         self.mistake = ""
         """What the user has to correct, as a worker of xdist found; the run ends with exit status 4."""
         self._config = config
@@ -51,6 +53,8 @@ class RunController:
         self._ordinary_failures = 0
         self._is_verbose = config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES) > 0
         self._has_begun = False
+        self._samples = 0
+        self._session: pytest.Session | None = None
         self._has_ended = False
         self._stop_reason = ""
         self._gates: tuple[GateVerdict, ...] | None = None
@@ -72,6 +76,12 @@ class RunController:
             self._run = open_run(self._settings, self._profile, self.terminal, has_gates=has_gates)
         return self._run
 
+    def open_new_folder(self, mistake: OtherExperiment) -> OpenedRun:
+        """Leave the folder that was found alone. Raises the mistake where the user named the folder."""
+        run = self.open()
+        run.open_new_folder(mistake)
+        return run
+
     def begin(self, totals: Mapping[str, int], counters: Counters) -> None:
         """The plan stands and the folder holds no other experiment: from here on it is written.
 
@@ -80,12 +90,15 @@ class RunController:
         run = self.open()
         run.folder.save()
         self._has_begun = True
+        self._samples = sum(totals.values())
         model = run.connection.model
         at = f" at {', '.join(model.urls)}" if model.urls else " (stored run)"
+        if run.origin:
+            self.terminal.print_line(run.origin)
         # A stored run sends no request.
         asking = f"{run.connection.in_flight} in flight, " if model.urls else ""
         self.terminal.print_line(
-            f"modeleval: {counted(sum(totals.values()), 'sample')} for {model.name}{at}, "
+            f"modeleval: {counted(self._samples, 'sample')} for {model.name}{at}, "
             f"{asking}run folder {shown_path(run.folder.path)}"
         )
         if damage := run.folder.reader.contents.damage_note():
@@ -116,11 +129,17 @@ class RunController:
 
     # Hooks
 
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Remember the session: it knows how many tests there are."""
+        self._session = session
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count samples for the live line; count failures other than samples without a grade."""
         facts = getattr(report, ATTRIBUTE, None)
         if facts is not None and facts["cause"] not in STOPPED_CAUSES:
+            if not self._tally.counts and self._session is not None and self._session.testscollected == self._samples:
+                self.terminal.hide_progress()
             self._tally.count(facts["benchmark"], KINDS[facts["kind"]], facts["value"])
         if not report.failed:
             return
@@ -194,7 +213,7 @@ class RunController:
         folder = self._run.folder
         parts = summary_parts(
             self._summary,
-            width=max(64, config.get_terminal_writer().fullwidth - 1),
+            width=max(MIN_WIDTH, config.get_terminal_writer().fullwidth - 1),
             replies=raw_replies(self._summary, folder.reader.contents),
             places=places(self._summary, folder),
         )
@@ -212,6 +231,7 @@ class RunController:
     def _judge_gates(self, run: OpenedRun, session: pytest.Session) -> tuple[GateVerdict, ...]:
         summary = finish.summary_of(run.folder, self._settings, run.connection.model.name)
         gates = self._gate_runner.verdicts(summary, run.folder.reader.contents, run.folder.run)
+        self.terminal.hide_progress()
         session.testscollected += len(gates)
         file = shown_path(self._settings.gates_file) if self._settings.gates_file is not None else "gates"
         for gate in gates:

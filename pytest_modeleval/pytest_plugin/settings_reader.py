@@ -93,6 +93,7 @@ def read_settings(config: pytest.Config) -> Settings:
         is_dry_run=_switch("--eval-dry-run", config),
         subsets=parse_subsets(values_of(config, "--eval-subset")),
         is_on_command_line=is_on_command_line(config),
+        is_last_failed=bool(config.getoption("lf", False)),
         is_collect_only=bool(config.getoption("collectonly", False)),
     )
     _check_combinations(settings, is_distributed=bool(config.getoption("tx", None)) or hasattr(config, "workerinput"))

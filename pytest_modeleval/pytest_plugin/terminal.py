@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_modeleval.pytest_plugin.display import Display, RequestCounters, StatusLine, Tally
-from pytest_modeleval.pytest_private import suppress_filename
+from pytest_modeleval.pytest_private import hide_progress, suppress_filename
 from pytest_modeleval.reports.text_layout import visible
 
 Counters = Callable[[], RequestCounters]
 
 
 class Terminal:
-    """Writes to the terminal of pytest; does nothing where it is switched off."""
+    """Writes to the terminal of pytest; does nothing where it is switched off. Registered as a plugin."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._status_line = StatusLine(config)
         self._display: Display | None = None
-        self._has_printed = False
 
     def print_line(self, text: str) -> None:
         """Print a line for the user, above whatever is live. Control characters in it are made visible."""
@@ -31,11 +30,13 @@ class Terminal:
         reporter = self._reporter
         if reporter is not None:
             reporter.ensure_newline()
-            if not self._has_printed and self._config.pluginmanager.hasplugin("dsession") and reporter.isatty:
-                # Behind the line that xdist rewrites while its workers start.
-                reporter.write_line("")
-            self._has_printed = True
             reporter.write_line(visible(text))
+
+    def leave_rewritten_line(self) -> None:
+        """Begin a line below the one that xdist rewrites on a terminal while its workers start."""
+        reporter = self._reporter
+        if reporter is not None and reporter.isatty:
+            reporter.write_line("")
 
     def show_status(self, text: str) -> bool:
         """Replace the status line at the bottom of a terminal; False where there is none."""
@@ -65,6 +66,20 @@ class Terminal:
         """Remove the live lines for good."""
         self.clear_display()
         self._display = None
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtestloop(self) -> Generator[None, Any, Any]:
+        """Remove the live lines before pytest writes behind the last test."""
+        try:
+            return (yield)
+        finally:
+            self.stop_display()
+
+    def hide_progress(self) -> None:
+        """No percentages of pytest from here on: samples have no letters that they could stand behind."""
+        reporter = self._reporter
+        if reporter is not None and self._config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES) <= 0:
+            hide_progress(reporter)
 
     def suppress_filename(self, path: Path) -> None:
         """Keep pytest from printing the name of a file of samples; the live lines say more."""

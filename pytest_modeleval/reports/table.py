@@ -9,26 +9,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from pytest_modeleval.reports.columns import DATASET, NAME_COLUMNS, shown_columns
+from pytest_modeleval.reports.columns import COUNT_COLUMNS, DATASET, NAME_COLUMNS, shown_columns
 from pytest_modeleval.reports.remarks import Remark, Replies, remarks
-from pytest_modeleval.reports.table_rows import ScoreRow, counts_sentence, score_rows
+from pytest_modeleval.reports.table_rows import NONE, ScoreRow, counts_sentence, score_rows
 from pytest_modeleval.reports.text_layout import (
     display_width,
     excerpt,
     one_line,
     pad,
     sentences,
-    shorten,
     wrap,
     wrap_name,
 )
 from pytest_modeleval.results import GateVerdict, RunSummary
 
-# Counts of six digits next to three names of seven columns, one space apart.
-MIN_WIDTH = 72
-_MODEL_WIDTH = 8
+# Three names of seven columns, a count of six digits, score and interval, one space apart; other counts stand below.
+MIN_WIDTH = 50
 # No narrower than the word Dataset at their head.
 _NAME_WIDTH = 7
 
@@ -44,6 +42,8 @@ class _Cells:
     is_name: bool = False
     """Its cells may break over lines."""
     is_model: bool = False
+    is_count: bool = False
+    """Truncated, no answer, ungraded: where space is short they stand in a line below their row."""
 
     def width(self, *, is_stacked: bool) -> int:
         heads = self.stacked if is_stacked else (self.header,)
@@ -56,6 +56,8 @@ class _Layout:
     widths: tuple[int, ...]
     is_stacked: bool
     gap: int = 2
+    below: tuple[_Cells, ...] = ()
+    """Counts that stand in a line below each row where they are not 0."""
 
     @property
     def total(self) -> int:
@@ -65,9 +67,9 @@ class _Layout:
 def score_table(summary: RunSummary, *, width: int, model_column: bool = True) -> list[str]:
     """The scores: one row for each subset, then one for each aggregate. Empty without benchmarks.
 
-    width: columns of the terminal; below 72 it is taken as 72. No figure is ever cut. Where space is short, in this
-    order: the model's name is shortened, headers take two lines, the model moves to a line of its own above the table,
-    names of datasets and subsets break over lines.
+    width: columns of the terminal; below 50 it is taken as 50. No figure is ever cut. Where space is short, in this
+    order: headers take two lines, the model moves to a line of its own above the table, names of datasets and subsets
+    break over lines, counts move to a line below their row.
     Columns for truncated, no answer and ungraded stand only where not all are 0.
     """
     rows = score_rows(summary)
@@ -127,39 +129,49 @@ def _columns(rows: Sequence[ScoreRow], model: str) -> tuple[_Cells, ...]:
         # Twenty months below one subset need its name once.
         cells = tuple("" if column is DATASET and row.is_part else column.value(row) for row in rows)
         stacked = column.stacked if any(column.stacked) else ("", column.head)
-        found.append(_Cells(column.head, stacked, cells, is_name=column in NAME_COLUMNS))
+        found.append(
+            _Cells(column.head, stacked, cells, is_name=column in NAME_COLUMNS, is_count=column in COUNT_COLUMNS)
+        )
     return tuple(found)
 
 
 def _fitting(columns: tuple[_Cells, ...], width: int) -> _Layout:
     """The first layout that fits, by the order that `score_table` states."""
-    tries = [(columns, False), (columns, True)]
     without_model = tuple(column for column in columns if not column.is_model)
-    tries += [(without_model, False), (without_model, True)]
-    for tried, is_stacked in tries:
-        layout = _shrunk(_natural(tried, is_stacked=is_stacked), width, least=_MODEL_WIDTH, of="is_model")
-        if layout.total <= width:
-            return layout
-    layout = _shrunk(_natural(without_model, is_stacked=True), width, least=_NAME_WIDTH, of="is_name")
-    return layout if layout.total <= width else _Layout(layout.columns, layout.widths, is_stacked=True, gap=1)
+    figures = tuple(column for column in without_model if not column.is_count)
+    below = tuple(column for column in without_model if column.is_count)
+    tries = [
+        _natural(columns, is_stacked=False),
+        _natural(columns, is_stacked=True),
+        _natural(without_model, is_stacked=False),
+        _natural(without_model, is_stacked=True),
+        *([] if below else [_natural(figures, is_stacked=True, gap=1)]),
+        _narrowed(_natural(without_model, is_stacked=True), width),
+        _narrowed(_natural(without_model, is_stacked=True, gap=1), width),
+        _natural(figures, is_stacked=True, below=below),
+        _natural(figures, is_stacked=True, gap=1, below=below),
+        _narrowed(_natural(figures, is_stacked=True, below=below), width),
+        _narrowed(_natural(figures, is_stacked=True, gap=1, below=below), width),
+    ]
+    return next((layout for layout in tries if layout.total <= width), tries[-1])
 
 
-def _natural(columns: tuple[_Cells, ...], *, is_stacked: bool) -> _Layout:
-    return _Layout(columns, tuple(column.width(is_stacked=is_stacked) for column in columns), is_stacked)
+def _natural(columns: tuple[_Cells, ...], *, is_stacked: bool, gap: int = 2, below: tuple[_Cells, ...] = ()) -> _Layout:
+    return _Layout(columns, tuple(column.width(is_stacked=is_stacked) for column in columns), is_stacked, gap, below)
 
 
-def _shrunk(layout: _Layout, width: int, *, least: int, of: str) -> _Layout:
-    """The layout with the widest columns of one sort narrowed, as far as needed and no further than least."""
+def _narrowed(layout: _Layout, width: int) -> _Layout:
+    """The layout with its widest names narrowed, as far as needed and no further than _NAME_WIDTH."""
     widths = list(layout.widths)
-    choices = [number for number, column in enumerate(layout.columns) if getattr(column, of)]
+    names = [number for number, column in enumerate(layout.columns) if column.is_name]
     excess = layout.total - width
-    while excess > 0 and choices:
-        widest = max(choices, key=lambda number: widths[number])
-        if widths[widest] <= least:
+    while excess > 0 and names:
+        widest = max(names, key=lambda number: widths[number])
+        if widths[widest] <= _NAME_WIDTH:
             break
         widths[widest] -= 1
         excess -= 1
-    return _Layout(layout.columns, tuple(widths), layout.is_stacked, layout.gap)
+    return replace(layout, widths=tuple(widths))
 
 
 def _header(layout: _Layout) -> list[str]:
@@ -172,16 +184,12 @@ def _row(layout: _Layout, number: int) -> list[str]:
     cells = []
     for column, width in zip(layout.columns, layout.widths, strict=True):
         text = column.cells[number]
-        cells.append(
-            wrap_name(text, width) if column.is_name else [_short_model(text, width) if column.is_model else text]
-        )
+        cells.append(wrap_name(text, width) if column.is_name else [text])
     height = max(len(cell) for cell in cells)
-    return [_joined(layout, [cell[line] if line < len(cell) else "" for cell in cells]) for line in range(height)]
-
-
-def _short_model(model: str, width: int) -> str:
-    # The last part of "MiniMaxAI/MiniMax-M2" or of a path says more than the first.
-    return model if display_width(model) <= width else shorten(model.rstrip("/").rsplit("/", 1)[-1], width)
+    lines = [_joined(layout, [cell[line] if line < len(cell) else "" for cell in cells]) for line in range(height)]
+    counts = [(column.cells[number], column.header.lower()) for column in layout.below]
+    shown = [f"{count} {name}" for count, name in counts if count not in ("0", NONE)]
+    return [*lines, *(f"  {line}" for line in wrap(", ".join(shown), MIN_WIDTH - 2))] if shown else lines
 
 
 def _joined(layout: _Layout, cells: Sequence[str]) -> str:

@@ -33,6 +33,7 @@ def summary_of(folder: RunFolder, settings: Settings, model: str) -> RunSummary:
             **({"selected": {name: list(counts) for name, counts in parts.items()}} if parts else {}),
         },
         early_stop=early_stop_label(folder.run),
+        is_chosen_by_result=bool(folder.run.get("only")),
     )
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pytest_modeleval.errors import OtherExperiment
 from pytest_modeleval.runs.connection import Connection, connect, stored_connection
-from pytest_modeleval.runs.resume import open_folder
-from pytest_modeleval.runs.server_logs import delete_logs, keep_logs, log_dir_for
+from pytest_modeleval.runs.resume import OpenedFolder, open_folder, open_new_folder
+from pytest_modeleval.runs.server_logs import delete_logs, keep_logs, log_dir_for, move_logs
 from pytest_modeleval.runs.server_status import RESTARTING, UP, ServerStatus
 from pytest_modeleval.settings import Settings
 from pytest_modeleval.store.run_folder import RunFolder
@@ -38,10 +40,15 @@ class OpenedRun:
 
     settings: Settings
     connection: Connection
-    folder: RunFolder
+    opened_folder: OpenedFolder
     server_status: ServerStatus | None
     """The state of the servers that this run started, kept by the watch; None if it started none."""
     watch: ServerWatch | None
+
+    @property
+    def folder(self) -> RunFolder:
+        """The run folder."""
+        return self.opened_folder.folder
 
     @property
     def order_seed(self) -> int | None:
@@ -49,9 +56,39 @@ class OpenedRun:
         seed: int | None = self.folder.run.get("order_seed")
         return seed
 
+    @property
+    def origin(self) -> str:
+        """A sentence about the folder that was taken up, or left alone; "" for a new folder."""
+        found = self.opened_folder
+        if found.left:
+            return f"{found.left}. It is left alone, and a new run folder is made"
+        if found.stored is None:
+            return ""
+        verb = "grading" if self.settings.rescore_dir is not None else "taking up"
+        there = "1 answer is" if found.stored == 1 else f"{found.stored:,} answers are"
+        return f"{verb} {shown_path(self.folder.path)} again: {there} there already"
+
     def note_invocation(self, facts: Mapping[str, Any]) -> None:
         """Add facts to this use of the folder in run.json."""
         self.folder.run["invocations"][-1].update(facts)
+
+    def open_new_folder(self, mistake: OtherExperiment, path: Path | None = None) -> None:
+        """Leave the folder to the experiment that it holds, and go on in a new one.
+
+        path: None for the next free name. Raises the mistake where the user named the folder.
+        """
+        if not self.opened_folder.is_found:
+            raise mistake
+        left = self.folder
+        found = open_new_folder(self.settings, self.connection, path=path, order_seed=self.order_seed)
+        why = f"{shown_path(left.path)} holds another experiment {mistake.why}"
+        self.opened_folder = dataclasses.replace(found, left=why)
+        left.close()
+        opened = self.connection.opened
+        if opened is not None and opened.is_ours:
+            move_logs(left.path, self.folder.path, opened.launched)
+        if self.server_status is not None:
+            self.server_status.move(self.folder.path)
 
     def stop_watching(self) -> None:
         """End the watch over the servers: nothing is asked any more."""
@@ -77,16 +114,16 @@ def open_run(settings: Settings, profile: Profile | None, writer: StatusWriter, 
     """
     if settings.rescore_dir is not None:
         connection = stored_connection(settings.rescore_dir, settings)
-        return OpenedRun(settings, connection, _open_folder(settings, connection, writer), None, None)
+        return OpenedRun(settings, connection, open_folder(settings, connection), None, None)
     logs = log_dir_for(settings, settings.model)
     try:
         connection = connect(
             settings, profile, log_dir=logs, report=writer.print_line, show_progress=writer.show_status
         )
         try:
-            folder = _open_folder(settings, connection, writer)
+            found = open_folder(settings, connection)
             opened = connection.opened
-            keep_logs(logs, folder.path, opened.launched if opened is not None else ())
+            keep_logs(logs, found.folder.path, opened.launched if opened is not None else ())
         except BaseException:
             if connection.opened is not None:
                 connection.opened.stop()
@@ -94,8 +131,8 @@ def open_run(settings: Settings, profile: Profile | None, writer: StatusWriter, 
     finally:
         writer.clear_status()
         delete_logs(logs)
-    status, watch = _watch_servers(connection, folder.path)
-    run = OpenedRun(settings, connection, folder, status, watch)
+    status, watch = _watch_servers(connection, found.folder.path)
+    run = OpenedRun(settings, connection, found, status, watch)
     try:
         _flush_cache(run, writer, has_gates=has_gates)
         for note in connection.notes:
@@ -112,15 +149,6 @@ def shown_path(path: Path) -> str:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
         return str(path)
-
-
-def _open_folder(settings: Settings, connection: Connection, writer: StatusWriter) -> RunFolder:
-    folder, is_resumed = open_folder(settings, connection)
-    if is_resumed:
-        stored = len(folder.reader.refresh().responses)
-        verb = "grading" if settings.rescore_dir is not None else "taking up"
-        writer.print_line(f"{verb} {shown_path(folder.path)} again: {stored:,} answers are there already")
-    return folder
 
 
 def _watch_servers(connection: Connection, folder: Path) -> tuple[ServerStatus | None, ServerWatch | None]:

@@ -11,11 +11,12 @@ import json
 import random
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pytest_modeleval._support import redact
-from pytest_modeleval.errors import RunFolderError
+from pytest_modeleval.errors import OtherExperiment, RunFolderError
 from pytest_modeleval.records import JsonObject
 from pytest_modeleval.runs.connection import Connection
 from pytest_modeleval.settings import Settings
@@ -62,29 +63,80 @@ def find_resumable(runs: Path, resume_key: str) -> Path | None:
     return None
 
 
-def open_folder(settings: Settings, connection: Connection) -> tuple[RunFolder, bool]:
-    """The run folder, locked, and whether it is resumed."""
-    model = connection.model
-    key = resume_key(settings, model.identity)
-    runs = runs_of(settings.invocation_dir, model.name)
-    path = settings.rescore_dir or settings.run_dir or find_resumable(runs, key) or _new_folder(runs, settings)
+@dataclass(frozen=True, slots=True)
+class OpenedFolder:
+    """A run folder, locked."""
+
+    folder: RunFolder
+    stored: int | None = None
+    """Answers that are there already; None in a folder without a run."""
+    is_found: bool = False
+    """An unfinished run that the user did not name; another experiment in it does not block this run."""
+    left: str = ""
+    """Why an unfinished run that looked like this one is left alone; "" if there is none."""
+
+
+def open_folder(settings: Settings, connection: Connection) -> OpenedFolder:
+    """The folder that the user named, else an unfinished run of the same command, else a new one."""
+    named = settings.rescore_dir or settings.run_dir
+    if named is not None:
+        return _open(named, settings, connection)
+    found = find_resumable(
+        runs_of(settings.invocation_dir, connection.model.name), resume_key(settings, connection.model.identity)
+    )
+    if found is None:
+        return open_new_folder(settings, connection)
+    try:
+        return replace(_open(found, settings, connection), is_found=True)
+    except RunFolderError as error:
+        return replace(open_new_folder(settings, connection), left=str(error))
+
+
+def open_new_folder(
+    settings: Settings, connection: Connection, *, path: Path | None = None, order_seed: int | None = None
+) -> OpenedFolder:
+    """A new folder. path: None for the next free name. order_seed: of the order that was already chosen."""
+    stored = {"order_seed": order_seed} if order_seed is not None else {}
+    return _open(path or _new_path(settings, connection), settings, connection, stored)
+
+
+def reserve_folder(settings: Settings, connection: Connection) -> Path:
+    """A new, empty folder for workers that find another experiment in theirs. Raises RunFolderError."""
+    path = _new_path(settings, connection)
+    try:
+        path.mkdir(parents=True)
+    except OSError as error:
+        raise RunFolderError(f"cannot write the run folder {path}: {error.strerror}") from error
+    return path
+
+
+def _new_path(settings: Settings, connection: Connection) -> Path:
+    # Shards that start in the same second on a common file system must not meet in one folder.
+    part = f"-shard-{settings.shard.number}-of-{settings.shard.of}" if settings.shard is not None else ""
+    return new_path(runs_of(settings.invocation_dir, connection.model.name), suffix=part)
+
+
+def _open(
+    path: Path, settings: Settings, connection: Connection, stored: Mapping[str, Any] | None = None
+) -> OpenedFolder:
+    """Open one folder. stored: facts that stay as they are; None for those of its run.json."""
     found = read_run(path)
-    is_known, stored = found is not None, found or {}
+    known = stored if stored is not None else found or {}
     system = hashlib.sha256(settings.system.encode()).hexdigest() if settings.system else None
-    if is_known and settings.rescore_dir is None:
-        _check_system(path, stored, system)
-    facts = _run_facts(settings, connection, stored, key=key, system=system)
+    if found is not None and settings.rescore_dir is None:
+        _check_system(path, found, system)
+    facts = _run_facts(settings, connection, known, system=system)
     if settings.rescore_dir is not None:
         # A rescored run stays what it is; only its grades are made anew.
-        facts = {name: stored.get(name, value) for name, value in facts.items()}
+        facts = {name: known.get(name, value) for name, value in facts.items()}
     folder = lock_run_folder(
         path, facts=redact.json_value(facts), command=redact.argv(sys.argv), project_dir=settings.project_dir
     )
-    return folder, is_known
+    return OpenedFolder(folder, len(folder.reader.refresh().responses) if found is not None else None)
 
 
 def _run_facts(
-    settings: Settings, connection: Connection, stored: Mapping[str, Any], *, key: str, system: str | None
+    settings: Settings, connection: Connection, stored: Mapping[str, Any], *, system: str | None
 ) -> dict[str, Any]:
     """The facts of run.json about this run. stored: those of a resumed folder, otherwise empty."""
     model = connection.model
@@ -94,7 +146,7 @@ def _run_facts(
         "context_tokens": model.context_tokens,
         "tool_calls": model.tool_calls,
         "identity": model.identity,
-        "resume_key": key,
+        "resume_key": resume_key(settings, model.identity),
         "urls": [redact.url(url) for url in model.urls],
         "server": model.server.as_json(),
         "profile_params": dict(connection.params),
@@ -106,21 +158,21 @@ def _run_facts(
         "system_sha256": system,
         "until_decided": settings.until_decided or stored.get("until_decided"),
         "shard": str(settings.shard) if settings.shard is not None else None,
+        # A folder that is there already keeps what it is, whatever selects from it.
+        "only": stored.get("only") if "invocations" in stored else _chosen_results(settings),
     }
 
 
-def _new_folder(runs: Path, settings: Settings) -> Path:
-    # Shards that start in the same second on a common file system must not meet in one folder.
-    part = f"-shard-{settings.shard.number}-of-{settings.shard.of}" if settings.shard is not None else ""
-    return new_path(runs, suffix=part)
+def _chosen_results(settings: Settings) -> list[str] | None:
+    """The results of an earlier run by which the samples were chosen; None where they were not."""
+    if settings.only:
+        return sorted(kind.value for kind in settings.only)
+    return ["last_failed"] if settings.is_last_failed else None
 
 
 def _check_system(path: Path, stored: Mapping[str, Any], system: str | None) -> None:
     if stored.get("system_sha256") != system:
-        raise RunFolderError(
-            f"{path} holds another experiment: another system prompt (--eval-system). Name another folder with "
-            "--eval-run=DIR"
-        )
+        raise OtherExperiment(path, "with another system prompt (--eval-system)")
 
 
 def _order_seed(settings: Settings, stored: Mapping[str, Any]) -> int | None:

@@ -39,14 +39,24 @@ def log_dir_for(settings: Settings, model: str) -> Path:
 def keep_logs(logs: Path, folder: Path, servers: Sequence[LaunchedServer]) -> None:
     """Move the servers' logs into the run folder; a server goes on writing to the same file, and knows its new name."""
     for log in sorted(logs.iterdir()):
-        target, number = folder / log.name, 1
-        while target.exists():
-            number += 1
-            target = folder / f"{log.stem}.{number}.log"
-        log.rename(target)
-        for server in servers:
-            if server.log_file == log:
-                server.log_file = target
+        _move_log(log, folder, log.stem, servers)
+
+
+def move_logs(left: Path, folder: Path, servers: Sequence[LaunchedServer]) -> None:
+    """Move the logs of these servers out of a run folder that they do not belong to."""
+    for log in {server.log_file for server in servers if server.log_file.parent == left}:
+        _move_log(log, folder, log.name.partition(".")[0], servers)
+
+
+def _move_log(log: Path, folder: Path, name: str, servers: Sequence[LaunchedServer]) -> None:
+    target, number = folder / f"{name}.log", 1
+    while target.exists():
+        number += 1
+        target = folder / f"{name}.{number}.log"
+    log.rename(target)
+    for server in servers:
+        if server.log_file == log:
+            server.log_file = target
 
 
 def delete_logs(logs: Path) -> None:

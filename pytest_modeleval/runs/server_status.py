@@ -59,6 +59,15 @@ class ServerStatus:
             touched_ns = 0
         return self._beats[replica], touched_ns
 
+    def move(self, folder: Path) -> None:
+        """Write to another run folder from now on."""
+        with self._lock:
+            self.remove_files()
+            self._file = PolledFile(folder / STATE_FILE)
+            self._heartbeats = _heartbeat_files(len(self._states), folder)
+            if any(state != UP for state in self._states):
+                self._file.write(self._states)
+
     def remove_files(self) -> None:
         """Remove the files: no server of ours runs, since the run has not begun or is over."""
         self._file.remove()

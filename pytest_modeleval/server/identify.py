@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("pytest_modeleval.server")
 _MAX_BYTES = 8_000_000
 _MAX_MODELS_SHOWN = 12
+# What OpenSSL 1.1 to 3.5 calls a first answer that is no TLS.
+_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")
 
 
 class UnreachableError(ConnectError):
@@ -188,6 +190,12 @@ class _Identification:
                 raise ConnectError(
                     f"expected a trusted certificate at {self._base}, found: {reason}. Add the authority to the file "
                     f"that SSL_CERT_FILE names"
+                ) from error
+            if any(words in reason for words in _NO_TLS):
+                plain = f"http{self._base.removeprefix('https')}"
+                raise UnreachableError(
+                    f"expected a server that speaks https at {self._base}, found one that does not: use {plain}",
+                    is_somebody_there=True,
                 ) from error
             raise UnreachableError(
                 f"expected a model server at {self._base}, found: {reason}. Check the address and that the server "

@@ -68,6 +68,7 @@ _RULE = table(
         "order_seed": optional(_COUNT),
         "until_decided": optional(whole_number(1, 100_000)),
         "shard": optional(_TEXT),
+        "only": optional(_TEXTS),
         "benchmarks": table(entries=TABLE),
         "invocations": required(list_of(TABLE)),
         "merged": optional(list_of(TABLE)),

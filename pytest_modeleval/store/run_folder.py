@@ -20,7 +20,10 @@ from pytest_modeleval.store.journal import JournalReader, utc_now
 from pytest_modeleval.store.run_file import RUN_FILE, load_run, read_run
 
 RUNS = "modeleval-runs"
-_DRAFT = re.compile(r"\.(?:run|summary|journal|report|stopped-early|server-state)\.\w+\.[0-9]+(?:\.[0-9a-f]{8})?\.tmp")
+_DRAFT = re.compile(
+    r"\.(?:run|summary|journal|report|stopped-early|server-state|stop-workers|(?:batches|counts)-\w+)"
+    r"\.\w+\.[0-9]+(?:\.[0-9a-f]{8})?\.tmp"
+)
 PACKAGES = (
     "pytest-modeleval",
     "pytest",

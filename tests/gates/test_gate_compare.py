@@ -73,7 +73,7 @@ def test_a_tie_is_said_plainly_and_flips_show_both_answers() -> None:
     text = "\n".join(comparison_text(sides, compare(sides), most_flips=1))
     assert "a tie" in text
     assert "2 newly wrong, 0 newly right of 40" in text
-    assert "main main-0000: right '42' -> wrong '4\\\\u001b[31m\\\\u202exxx" in text
+    assert "main-0000: right '42' -> wrong '4\\\\u001b[31m\\\\u202exxx" in text
     assert "newly wrong, the first 1 of 2:" in text
     assert "newly right" not in text.replace("0 newly right", "")
     assert "\x1b" not in text

@@ -41,7 +41,7 @@ def test_a_planted_regression_fails_and_says_everything() -> None:
     assert found.p == mcnemar(24, 4)
     assert found.reason == (
         "gsm8k mean_acc 0.8000 (95 % 0.739-0.850, n=200) against 0.9000 in ci/base.json (2026-01-12):"
-        " 24 newly wrong, 4 newly right, a drop of 10.0 points, beyond chance (p 9.0e-05, alpha 0.05);"
+        " 24 newly wrong, 4 newly right, a drop of 10.0 points, beyond chance (one-sided p 9.0e-05, alpha 0.05);"
         f" a true drop of {100 * (found.detectable or 0):.1f} points is the smallest found four times in five."
     )
 

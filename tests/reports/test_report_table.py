@@ -53,14 +53,33 @@ def test_losses_add_columns_and_the_model_gives_way() -> None:
     ]
 
 
-def test_long_model_name_is_shortened_first() -> None:
-    """The model's last part is kept as far as it fits, and all other cells stay whole."""
+def test_a_long_model_name_stands_above_the_table() -> None:
+    """The model's name is never shortened: where its column does not fit, it has a line of its own."""
     summary = RunSummary("some-organisation/a-model-with-a-very-long-name-Instruct-FP8", True, (iquiz(),))
     lines = score_table(summary, width=80)
-    assert lines[0].startswith("Model")
-    assert lines[2].startswith("a-model-with-a-very-l...  iquiz    mean_acc  IQ")
+    assert lines[0] == "Model: some-organisation/a-model-with-a-very-long-name-Instruct-FP8"
+    assert lines[1].startswith("Dataset")
     assert max(map(len, lines)) <= 80
-    assert not score_table(summary, width=80, model_column=False)[2].startswith("a-model")
+    assert score_table(summary, width=80, model_column=False) == lines[1:]
+    wide = score_table(summary, width=140)
+    assert wide[0].startswith("Model  ")
+    assert wide[2].startswith(f"{summary.model}  iquiz")
+
+
+def test_at_fifty_columns_counts_stand_below_their_row() -> None:
+    """No line is wider than the terminal, and counts of 0 take no line."""
+    lines = score_table(full_summary(), width=50)
+    assert max(map(len, lines)) <= 50
+    assert lines[:8] == [
+        "Model: MiniMaxAI/MiniMax-M2",
+        "                                              95 %",
+        "Dataset Metric   Subset    Num   Score    interval",
+        "------- -------- --------- --- ------- -----------",
+        "iquiz   mean_acc IQ         40  0.8250 0.680-0.913",
+        "iquiz   mean_acc EQ         78  0.6538 0.543-0.750",
+        "  4 truncated, 3 no answer, 2 ungraded",
+        "iquiz   mean_acc OVERALL   118  0.7119 0.613-0.775",
+    ]
 
 
 def test_wide_characters_keep_columns_straight() -> None:
@@ -75,7 +94,7 @@ def test_wide_characters_keep_columns_straight() -> None:
 @settings(max_examples=50)
 @given(summaries(), WIDTHS)
 def test_no_line_of_the_table_is_too_wide(summary: RunSummary, width: int) -> None:
-    """Whatever the names, every line fits the width, or 72 columns on a narrower terminal, and drives no terminal."""
+    """Whatever the names, every line fits the width, or 50 columns on a narrower terminal, and drives no terminal."""
     for line in score_table(summary, width=width):
         assert display_width(line) <= max(width, MIN_WIDTH)
         assert not HIDDEN.search(line)
@@ -90,8 +109,14 @@ def test_no_figure_is_ever_cut(summary: RunSummary, width: int) -> None:
     extra = [column for column in COUNT_COLUMNS if any(column.number(row) for row in rows)]
     for row in rows:
         counts = [column.value(row) for column in extra]
-        figures = [str(row.num), row.score, row.interval, *counts]
-        assert any(line[-len(figures) :] == figures for line in lines)
+        figures = [str(row.num), row.score, row.interval]
+        below = ", ".join(f"{column.value(row)} {column.head.lower()}" for column in extra if column.number(row))
+        in_line = [*figures, *counts]
+        assert any(
+            line[-len(in_line) :] == in_line
+            or (line[-3:] == figures and below in " ".join(word for later in lines[place + 1 :] for word in later))
+            for place, line in enumerate(lines)
+        )
 
 
 @settings(max_examples=50)

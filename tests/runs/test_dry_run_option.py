@@ -47,7 +47,7 @@ def test_a_system_prompt_is_part_of_the_experiment(suite: Suite, server: Loopbac
     assert "Answer like a pirate." in shown.out
     other = suite.run(server.url)
     assert other.status == 4, other.out + other.err
-    assert "another experiment: another system prompt (--eval-system)" in other.err
+    assert "another experiment with another system prompt (--eval-system)" in other.err
     file.write_text(" \n")
     assert "--eval-system: expected a system prompt" in suite.run(server.url, f"--eval-system={file}").err
 

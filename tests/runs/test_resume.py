@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.loopback import Act, Answer, LoopbackServer
+from tests.support.loopback import Act, Answer, LoopbackServer, Refuse
 from tests.support.suites import BENCHMARK, Suite, key_answer, kill_group
 from tests.support.waiting import until
 
@@ -225,6 +225,78 @@ def test_another_experiment_is_refused(suite: Suite, server: LoopbackServer, cha
     assert "--eval-run" in result.err
     assert _contents(suite.run_dir) == before
     assert sum(server.seen.prompts.values()) == asked
+
+
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["single", "xdist"])
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ("rows", "with quiz: other rows in subset part"),
+        ("version", "with quiz: benchmark version 1 there, 2 here"),
+    ],
+)
+def test_an_unfinished_other_experiment_does_not_block(
+    suite: Suite, server: LoopbackServer, change: str, why: str, workers: list[str]
+) -> None:
+    """A folder that nobody named and that does not fit is left alone: one line says why, and a new folder is made."""
+    suite.write_rows(12)
+    server.script = lambda body, attempt: Refuse(400) if "Question 3 " in str(body) else key_answer(body, attempt)
+    arguments = suite.arguments(server.url, "--eval-max-ungraded", "0", *workers, run=False)
+    first = suite.command(*arguments)
+    assert first.status == 6, first.out + first.err
+    (left,) = suite.path.glob("modeleval-runs/*/*")
+    before = _contents(left)
+    if change == "rows":
+        suite.write_rows(13)
+    else:
+        suite.write_benchmark(BENCHMARK.replace('version="1"', 'version="2"'))
+    server.script = key_answer
+    second = suite.command(*arguments)
+    assert second.status == 0, second.out + second.err
+    said = [line for line in second.out.splitlines() if "holds another experiment" in line]
+    assert len(said) == 1, second.out
+    assert f"{left.relative_to(suite.path)} holds another experiment {why}" in said[0]
+    assert said[0].endswith("It is left alone, and a new run folder is made")
+    assert "answers are there already" not in second.out
+    assert _contents(left) == before
+    folders = sorted(suite.path.glob("modeleval-runs/*/*"))
+    assert len(folders) == 2
+    assert second.subset()["num"] == (13 if change == "rows" else 12)
+    assert json.loads((folders[-1] / "run.json").read_text())["complete"] is True
+    # Files for the workers, and folders that were kept ready, are gone.
+    assert not [path.name for path in folders[-1].iterdir() if path.name.startswith(("batches", "counts", "stop"))]
+
+
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["single", "xdist"])
+def test_an_unfinished_run_of_the_same_experiment_is_taken_up(
+    suite: Suite, server: LoopbackServer, workers: list[str]
+) -> None:
+    """No second folder is left, under xdist either."""
+    suite.write_rows(2)
+    server.script = lambda body, attempt: Refuse(400) if "Question 1 " in str(body) else key_answer(body, attempt)
+    arguments = suite.arguments(server.url, *workers, run=False)
+    assert suite.command(*arguments).status == 6
+    server.script = key_answer
+    again = suite.command(*arguments)
+    assert again.status == 0, again.out + again.err
+    assert "1 answer is there already" in again.out
+    assert len(list(suite.path.glob("modeleval-runs/*/*"))) == 1
+
+
+def test_an_unfinished_run_that_cannot_be_written_does_not_block(suite: Suite, server: LoopbackServer) -> None:
+    """Its lock cannot be taken: it is left alone with the reason, and a new folder is made."""
+    suite.write_rows(4)
+    server.script = lambda body, attempt: Refuse(400)
+    arguments = suite.arguments(server.url, run=False)
+    assert suite.command(*arguments).status == 6
+    (left,) = suite.path.glob("modeleval-runs/*/*")
+    (left / "run.lock").unlink()
+    (left / "run.lock").mkdir()
+    server.script = key_answer
+    again = suite.command(*arguments)
+    assert again.status == 0, again.out + again.err
+    assert "cannot write the run folder" in again.out
+    assert "It is left alone, and a new run folder is made" in again.out
 
 
 def test_two_runs_at_once_keep_apart(suite: Suite, server: LoopbackServer) -> None:
