@@ -136,7 +136,7 @@ def _set_params(
 def _planned(
     evaluation: Evaluation,
     settings: Settings,
-    plans: Sequence[BenchmarkPlan],
+    plans: Sequence[PlannedBenchmark],
     items: Sequence[SampleItem],
     selected: Sequence[SampleItem],
 ) -> Evaluation:
