@@ -153,9 +153,15 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
         "the weights on disk are damaged or incomplete: remove them from the cache and let them be fetched again",
     ),
     (
-        r"Scheduler hit an exception|SIGQUIT received|Engine core initialization failed|Rank \d+ scheduler is dead",
+        r"crashed with exit code -9\b",
+        "engine_killed",
+        "a process of the engine was killed (SIGKILL), most often by the machine's out-of-memory killer: see dmesg",
+    ),
+    (
+        r"Scheduler hit an exception|SIGQUIT received|Engine core initialization failed|Rank \d+ scheduler is dead"
+        r"|engine core exited unexpectedly|EngineDeadError",
         "scheduler",
-        "a scheduler process failed; its traceback is above, in the log",
+        "a process of the engine failed or was killed; its traceback, if it left one, is above, in the log",
     ),
     (
         r"ImportError|ModuleNotFoundError|undefined symbol|GLIBC_\d",

@@ -22,7 +22,7 @@ class Milestone:
 
 _TABLE: tuple[tuple[str, Milestone], ...] = (
     # SGLang
-    (r"server_args=ServerArgs\(", Milestone("arguments read", "the processes of the engine")),
+    (r"server_args=(?:ServerArgs\(|\{)", Milestone("arguments read", "the processes of the engine")),
     (r"Init (?:torch distributed|parallel) begin", Milestone("process started", "the devices to connect")),
     (r"Init (?:torch distributed|parallel) ends", Milestone("devices connected", "the weights to load")),
     (r"Load weight begin", Milestone("devices connected", "the weights to load")),
