@@ -211,7 +211,12 @@ def check_restart(engine: str, work: Path) -> Iterator[tuple[str, bool]]:
     status = run.finish(process)
     log = (run.folder / "run" / "server.log").read_text(errors="replace")
     yield "the engine was started again", "(again)" in log
-    yield f"exit status 0 and complete, found {status}", status == 0 and bool(run.summary().get("complete"))
+    summary = run.summary()
+    yield f"exit status 0 and complete, found {status}", status == 0 and bool(summary.get("complete"))
+    facts = summary.get("run", {})
+    restarts, failed = facts.get("restarts", []), facts.get("failed_attempts", {})
+    yield f"the summary names one restart, found {restarts}", len(restarts) == 1
+    yield f"and the failed attempts by cause, found {failed}", sum(failed.values()) > 0
     yield "no process is left", is_gone(run)
 
 

@@ -30,6 +30,12 @@ class ServerFacts:
     root: str = ""
     """The weights behind the served name: a hub id, or the last part of a path."""
 
+    aliases: tuple[str, ...] = ()
+    """Further ids that the server lists for the same weights."""
+
+    other_models: tuple[str, ...] = ()
+    """Ids that the server lists for other models."""
+
     context_tokens: int | None = None
     """The most tokens that prompt and answer may have together; None if the server does not say."""
 
@@ -113,6 +119,12 @@ class ModelFacts:
     def served(self) -> str:
         """The server's name for it, sent with every request."""
         return self.server.model
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names of the model that replies may carry, `served` first."""
+        found = (self.served, *self.other_names, self.server.root, *self.server.aliases)
+        return tuple(dict.fromkeys(filter(None, found)))
 
     @property
     def urls(self) -> tuple[str, ...]:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 # Greedy and complete, unless the profile, the benchmark or the user says otherwise.
 SHIPPED_PARAMS: Mapping[str, Any] = {"temperature": 0.0, "top_p": 1.0, "max_tokens": 16384, "stream": True}
+_FLOATS = frozenset(
+    {"temperature", "top_p", "min_p", "typical_p", "presence_penalty", "frequency_penalty", "repetition_penalty"}
+)
 
 
 def effective_params(
@@ -34,7 +37,21 @@ def effective_params(
     limit = params.get("max_tokens")
     if context_tokens and isinstance(limit, int) and limit > context_tokens * 3 // 4:
         params["max_tokens"] = max(1, context_tokens * 3 // 4)
-    return {name: value for name, value in params.items() if value is not None}
+    return same_numbers({name: value for name, value in params.items() if value is not None})
+
+
+def same_numbers(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters with one form for each number: 0 and 0.0 are one temperature, so they must be one request.
+
+    Sampling parameters become floats; any other float that is a whole number becomes an int.
+    """
+    return {name: _same_number(value, is_float=name in _FLOATS) for name, value in params.items()}
+
+
+def _same_number(value: Any, *, is_float: bool) -> Any:
+    if is_float and type(value) is int:
+        return float(value)
+    return int(value) if not is_float and isinstance(value, float) and value.is_integer() else value
 
 
 def seed_of(key: ItemKey) -> int:

@@ -166,7 +166,8 @@ class ItemRunner:
     _reply_model: ReplyModel = field(init=False)
 
     def __post_init__(self) -> None:
-        self._reply_model = ReplyModel(self.model.served, (*self.model.other_names, self.model.server.root))
+        names = self.model.names
+        self._reply_model = ReplyModel(names[0], names[1:], other_models=self.model.server.other_models)
 
     async def open(self) -> None:
         if self.make_dispatcher is not None:
@@ -258,6 +259,7 @@ class ItemRunner:
                 "reply": reply,
             }
             self.contents.responses[pending.key] = self.journal.write(line)
+            self.contents.count_reply(reply)
 
         return await self.dispatcher.ask(pending, key, write)
 
@@ -284,6 +286,7 @@ class ItemRunner:
 
     def record_failure(self, pending: PendingRequest, key: ItemKey, attempt: int, failure: AttemptFailed) -> None:
         """Journal a failed attempt, as an attempt and never as a reply."""
+        self.contents.failed_attempts[failure.cause] += 1
         self.journal.write(
             {
                 "type": "attempt",

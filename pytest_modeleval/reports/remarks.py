@@ -29,8 +29,8 @@ _CAUSES = 8
 class Remark:
     """One sentence or two below the table of scores.
 
-    topic: "limit", "saved", "shard", "selected", "suspicious", "partial", "ungraded", "truncated", "marks", "causes",
-    "advice", "repeats" or "interval".
+    topic: "limit", "saved", "shard", "selected", "model", "server", "suspicious", "partial", "ungraded", "truncated",
+    "marks", "causes", "advice", "repeats" or "interval".
     is_warning: the score does not mean what it seems to mean. replies: raw replies that belong to the sentence.
     """
 
@@ -45,7 +45,7 @@ def remarks(summary: RunSummary, replies: Replies | None = None) -> list[Remark]
 
     summary.facts["limit"]: what --eval-limit was: a number of rows, a fraction below 1, or None. "shard": "2/3" where
     the run is one of three parts. "selected": benchmark -> (samples selected, samples there are) where -k or the like
-    left some out.
+    left some out. "restarts", "failed_attempts", "reply_models": see evaluation.server_events.
     replies: up to three raw replies of each suspicious subset.
     """
     if not summary.benchmarks:
@@ -55,6 +55,8 @@ def remarks(summary: RunSummary, replies: Replies | None = None) -> list[Remark]
         *_saved(summary.saved),
         *_shard(summary.facts.get("shard")),
         *_selected(summary.facts.get("selected")),
+        *_reply_models(summary),
+        *_server(summary),
         *_suspicious(summary, replies or {}),
         *_partial(summary),
         *_ungraded(summary),
@@ -127,6 +129,35 @@ def _saved(saved: Savings | None) -> Iterator[Remark]:
     else:
         text = f"Nothing was spared: {said}."
     yield Remark("saved", text, is_warning=False)
+
+
+def _reply_models(summary: RunSummary) -> Iterator[Remark]:
+    """Names in the replies that are not those of the requested model."""
+    for name, entry in list((summary.facts.get("reply_models") or {}).items())[:_CASES]:
+        said = f"{counted(int(entry['replies']), 'reply', 'replies')} of {one_line(summary.model)} carry the name"
+        if entry.get("is_version"):
+            yield Remark("model", f"{said} {one_line(name)}.", is_warning=False)
+        else:
+            yield Remark(
+                "model",
+                f"{said} {one_line(name)}, which is no name of the requested model: if it is another one, these are "
+                "the scores of that one; if not, add the name to served_names in models.toml.",
+            )
+
+
+def _server(summary: RunSummary) -> Iterator[Remark]:
+    """Restarts, and failed attempts by cause: a server that fails every hour must not look perfect."""
+    restarts = summary.facts.get("restarts") or []
+    if restarts:
+        reasons = dict.fromkeys(str(entry.get("reason") or "unknown") for entry in restarts)
+        times = "once" if len(restarts) == 1 else f"{len(restarts):,} times"
+        yield Remark("server", sentences(f"The server was restarted {times}: {_listed(reasons)}"))
+    failed = Counter(summary.facts.get("failed_attempts") or {})
+    if failed:
+        shown = ", ".join(f"{count:,} {one_line(cause) or 'unknown'}" for cause, count in failed.most_common(_CAUSES))
+        left = failed.total() - sum(count for _, count in failed.most_common(_CAUSES))
+        more = f", {left:,} other" if left else ""
+        yield Remark("server", f"Failed attempts: {failed.total():,} ({shown}{more}).", is_warning=False)
 
 
 def _suspicious(summary: RunSummary, replies: Replies) -> Iterator[Remark]:

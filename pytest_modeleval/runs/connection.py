@@ -147,5 +147,6 @@ def stored_connection(folder: Path, settings: Settings) -> Connection:
         identity=run["identity"],
         context_tokens=run.get("context_tokens"),
         tool_calls=run.get("tool_calls") or "native",
+        other_names=tuple(run.get("model_names") or ()),
     )
     return Connection(model, run.get("profile_params") or {}, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pytest_modeleval.evaluation.server_events import server_events
 from pytest_modeleval.evaluation.summary import is_limited, merge_plans, run_summary, selected_parts
 from pytest_modeleval.results import GateVerdict, RunSummary
 from pytest_modeleval.runs.gate_runner import attach_verdicts
@@ -31,6 +32,7 @@ def summary_of(folder: RunFolder, settings: Settings, model: str) -> RunSummary:
             "limit": folder.run.get("limit") if is_limited(plans) else None,
             **({"shard": shard} if shard else {}),
             **({"selected": {name: list(counts) for name, counts in parts.items()}} if parts else {}),
+            **server_events(folder.run, contents),
         },
         early_stop=early_stop_label(folder.run),
         is_chosen_by_result=bool(folder.run.get("only")),

@@ -154,7 +154,7 @@ def _facts(parts: Sequence[tuple[Path, ShardRun]]) -> JsonObject:
     runs = [part.run for _, part in parts]
     first = runs[0]
     sent = ("profile_params", "user_params")
-    kept = ("model", "served", "context_tokens", "tool_calls", "identity", "server", *sent, "limit")
+    kept = ("model", "served", "model_names", "context_tokens", "tool_calls", "identity", "server", *sent, "limit")
     return {
         **{name: first.get(name) for name in kept},
         "resume_key": "",

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pytest_modeleval._support import redact
 from pytest_modeleval.errors import OtherExperiment
 from pytest_modeleval.runs.connection import Connection, connect, stored_connection
 from pytest_modeleval.runs.resume import OpenedFolder, open_folder, open_new_folder
 from pytest_modeleval.runs.server_logs import delete_logs, keep_logs, log_dir_for, move_logs
 from pytest_modeleval.runs.server_status import RESTARTING, UP, ServerStatus
 from pytest_modeleval.settings import Settings
+from pytest_modeleval.store.journal import utc_now
 from pytest_modeleval.store.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -71,6 +73,11 @@ class OpenedRun:
     def note_invocation(self, facts: Mapping[str, Any]) -> None:
         """Add facts to this use of the folder in run.json."""
         self.folder.run["invocations"][-1].update(facts)
+
+    def note_restart(self, replica: int, reason: str) -> None:
+        """Add a restart of a server that this run started to this use of the folder. Called from the watch's threads."""
+        entry = {"time": utc_now(), "replica": replica, "reason": redact.diagnostic(reason)}
+        self.folder.run["invocations"][-1].setdefault("restarts", []).append(entry)
 
     def open_new_folder(self, mistake: OtherExperiment, path: Path | None = None) -> None:
         """Leave the folder to the experiment that it holds, and go on in a new one.
@@ -131,8 +138,8 @@ def open_run(settings: Settings, profile: Profile | None, writer: StatusWriter, 
     finally:
         writer.clear_status()
         delete_logs(logs)
-    status, watch = _watch_servers(connection, found.folder.path)
-    run = OpenedRun(settings, connection, found, status, watch)
+    run = OpenedRun(settings, connection, found, None, None)
+    _watch_servers(run)
     try:
         _flush_cache(run, writer, has_gates=has_gates)
         for note in connection.notes:
@@ -151,22 +158,26 @@ def shown_path(path: Path) -> str:
         return str(path)
 
 
-def _watch_servers(connection: Connection, folder: Path) -> tuple[ServerStatus | None, ServerWatch | None]:
-    opened = connection.opened
+def _watch_servers(run: OpenedRun) -> None:
+    opened = run.connection.opened
     if opened is None or not opened.is_ours:
-        return None, None
+        return
     from pytest_modeleval.server.watch import ServerWatch  # noqa: PLC0415 - only for servers of ours
 
-    status = ServerStatus(len(opened.launched), folder)
-    # The watch's threads may not write to the terminal; the state reaches the user through the outcomes.
-    watch = ServerWatch(
+    run.server_status = status = ServerStatus(len(opened.launched), run.folder.path)
+
+    def on_down(replica: int, why: str) -> None:
+        status.set(replica, RESTARTING)
+        run.note_restart(replica, why)
+
+    # The watch's threads may not write to the terminal; restarts reach the user through run.json and the summary.
+    run.watch = ServerWatch(
         opened.launched,
-        on_down=lambda replica, why: status.set(replica, RESTARTING),
+        on_down=on_down,
         on_up=lambda replica: status.set(replica, UP),
         on_abandoned=status.set,
         activity=status.pulse,
     )
-    return status, watch
 
 
 def _flush_cache(run: OpenedRun, writer: StatusWriter, *, has_gates: bool) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_modeleval._support import redact
+from pytest_modeleval.client.body import same_numbers
 from pytest_modeleval.errors import OtherExperiment, RunFolderError
 from pytest_modeleval.records import JsonObject
 from pytest_modeleval.runs.connection import Connection
@@ -29,7 +30,7 @@ def resume_key(settings: Settings, identity: str) -> str:
     parts: JsonObject = {
         "model": settings.model,
         "identity": identity,
-        "params": dict(settings.params),
+        "params": same_numbers(settings.params),
         "limit": str(settings.limit),
         "repeats": settings.repeats,
         "stop_early": settings.is_stop_early,
@@ -143,6 +144,7 @@ def _run_facts(
     return {
         "model": model.name,
         "served": model.served,
+        "model_names": list(model.names),
         "context_tokens": model.context_tokens,
         "tool_calls": model.tool_calls,
         "identity": model.identity,

@@ -10,7 +10,7 @@ from pytest_modeleval._support import redact, suggest
 from pytest_modeleval._support.side_requests import HttpReply, SideRequestError, http_get
 from pytest_modeleval.errors import ConnectError
 from pytest_modeleval.server.addresses import normalise_url, root_of
-from pytest_modeleval.server.server_info import read_llama_cpp, read_model_entry, read_sglang, read_vllm
+from pytest_modeleval.server.server_info import read_llama_cpp, read_model_list, read_sglang, read_vllm
 from pytest_modeleval.server_facts import LLAMA_CPP, OTHER, SGLANG, VLLM, ServerFacts
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class _Identification:
         name = match_served_name(model, served_names, list(by_id))
         if name is None:
             raise ConnectError(self._wrong_model(model, list(by_id)))
-        return self._add_details(read_model_entry(by_id[name]))
+        return self._add_details(read_model_list(by_id, name))
 
     def _facts_without_list(self, model: str) -> ServerFacts:
         facts = self._add_details(ServerFacts(model=model))

@@ -7,7 +7,7 @@ names), vLLM's OpenAI server (/v1/models, /version), llama.cpp's HTTP server (/v
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +16,22 @@ from pytest_modeleval.server_facts import LLAMA_CPP, OTHER, SGLANG, VLLM, Server
 
 _OWNERS = {"sglang": SGLANG, "vllm": VLLM, "llamacpp": LLAMA_CPP}
 _MAX_TEXT = 4_000
+_MAX_NAMES = 500
+_MAX_NAME_CHARS = 200
+
+
+def read_model_list(entries: Mapping[str, Mapping[str, Any]], model: str) -> ServerFacts:
+    """The facts in /v1/models about one of its ids. entries: id -> entry.
+
+    vLLM lists every --served-model-name, all with the same `root`; an id with another root is another model.
+    """
+    facts = read_model_entry(entries[model])
+    root = entries[model].get("root")
+    others = [name for name in entries if name != model]
+    aliases = [name for name in others if root and entries[name].get("root") == root]
+    return replace(
+        facts, aliases=_names(aliases), other_models=_names([name for name in others if name not in aliases])
+    )
 
 
 def read_model_entry(entry: Mapping[str, Any]) -> ServerFacts:
@@ -79,6 +95,10 @@ def _weights(path: Any) -> str:
     # A local path differs from machine to machine, replicas included; a hub id does not.
     text = _text(path)
     return text.rstrip("/").rpartition("/")[2] if text.startswith(("/", "~", ".")) else text
+
+
+def _names(ids: Sequence[str]) -> tuple[str, ...]:
+    return tuple(redact.text(name[:_MAX_NAME_CHARS]) for name in ids[:_MAX_NAMES])
 
 
 def _table(value: Any) -> Mapping[str, Any]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pytest_modeleval.plan import Plan
 from pytest_modeleval.records import ItemKey, Outcome
+
+MAX_REPLY_MODELS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +65,21 @@ class Contents:
     ranks: dict[ItemKey, OutcomeRank] = field(default_factory=dict)
     """When the latest outcome of each item was written."""
     plans: list[Plan] = field(default_factory=list)
-    attempts: int = 0
+    failed_attempts: Counter[str] = field(default_factory=Counter)
+    """Cause -> attempts at a request that failed with it, whether or not a later one succeeded."""
+    reply_models: Counter[str] = field(default_factory=Counter)
+    """Name of a model -> replies that carry it; at most MAX_REPLY_MODELS names."""
     damaged: list[DamagedLine] = field(default_factory=list)
     unfinished: dict[int, list[tuple[Outcome, OutcomeRank]]] = field(default_factory=dict)
     """Invocation -> outcomes of a rescoring that has not ended, which do not count."""
     rescored: set[int] = field(default_factory=set)
     """Invocations that were rescorings and came to their end."""
+
+    def count_reply(self, reply: Any) -> None:
+        """Count the name of the model in a stored reply; replies that continue a conversation may have none."""
+        name = reply.get("model") if isinstance(reply, Mapping) else None
+        if isinstance(name, str) and name and (name in self.reply_models or len(self.reply_models) < MAX_REPLY_MODELS):
+            self.reply_models[name] += 1
 
     def enter(self, outcome: Outcome, rank: OutcomeRank) -> None:
         """Keep an outcome unless a later one is known: the journals of several processes are read one after another."""

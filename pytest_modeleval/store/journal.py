@@ -216,6 +216,7 @@ def apply_line(contents: Contents, line: bytes, at: JournalOffset, *, rescoring:
         kind = entry["type"]
         if kind == "response":
             contents.responses.setdefault(_text(entry["key"]), at)
+            contents.count_reply(entry.get("reply"))
         elif kind == "tool":
             contents.tools.setdefault(_text(entry["key"]), at)
         elif kind in ("grade", "ungraded"):
@@ -225,7 +226,7 @@ def apply_line(contents: Contents, line: bytes, at: JournalOffset, *, rescoring:
         elif kind == "plan":
             contents.plans.append(Plan.from_json(entry))
         elif kind == "attempt":
-            contents.attempts += 1
+            contents.failed_attempts[_text(entry.get("cause", ""))] += 1
         else:
             # Of a later version, perhaps.
             return isinstance(kind, str)

@@ -1,10 +1,13 @@
-"""A gateway that falls back to another model in mid-run."""
+"""Replies that name another model than the requested one: a gateway that falls back, aliases, dated versions."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
+
+import pytest
 
 from tests.support.loopback import Act, LoopbackServer, Refuse
 from tests.support.suites import Suite, key_answer
@@ -55,3 +58,60 @@ def test_a_resumed_run_stays_with_its_model(suite: Suite, server: LoopbackServer
     result = suite.run(server.url)
     assert result.status == 6, result.out
     assert result.subset()["counts"]["bad_response"] == 4
+
+
+def _named(name: str) -> Callable[[dict[str, Any], int], Act]:
+    """All questions are answered under this name."""
+    return lambda body, attempt: replace(key_answer(body, attempt), model=name)
+
+
+def test_a_listed_other_model_is_ungraded_from_the_first_reply(suite: Suite, server: LoopbackServer) -> None:
+    """What the server lists as another model is one, also if it gives all answers."""
+    suite.write_rows(4)
+    server.models = ("test-model", "small")
+    server.script = _named("lab/small")
+    result = suite.run(server.url)
+    assert result.status == 6, result.out
+    assert result.subset()["counts"]["bad_response"] == 4
+    assert "found one of lab/small, which the server lists as another model than test-model" in result.out
+
+
+def test_an_unlisted_name_is_scored_and_said_once(suite: Suite, server: LoopbackServer) -> None:
+    """It may be the model's name behind an alias of a gateway: a warning with the remedy, in all reports."""
+    suite.write_rows(4)
+    server.script = _named("hidden-model")
+    result = suite.run(server.url)
+    assert result.status == 0, result.out
+    assert result.summary is not None
+    assert result.summary["run"]["reply_models"] == {"hidden-model": {"replies": 4, "is_version": False}}
+    said = "4 replies of test-model carry the name hidden-model, which is no name of the requested model"
+    assert " ".join(result.out.split()).count(said) == 1
+    assert said in " ".join((suite.run_dir / "report.html").read_text().split())
+
+
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["single", "xdist"])
+def test_a_dated_version_of_the_name_is_no_warning(suite: Suite, server: LoopbackServer, workers: list[str]) -> None:
+    """Gateways answer an alias with the dated name, which they may list too: scored, and the version is named."""
+    suite.write_rows(8)
+    server.models = ("test-model", "test-model-2025-01-01")
+    server.script = _named("owner/test-model-2025-01-01")
+    result = suite.run(server.url, *workers)
+    assert result.status == 0, result.out
+    assert "8 replies of test-model carry the name owner/test-model-2025-01-01." in " ".join(result.out.split())
+    assert "no name of the requested model" not in result.out
+    again = suite.command(f"--eval-rescore={suite.run_dir}", f"--eval-data={suite.path / 'data'}", "test_quiz.py")
+    assert again.status == 0, again.out
+
+
+def test_further_names_of_the_profile_are_the_models(suite: Suite, server: LoopbackServer) -> None:
+    """served_names says that a listed name is the same model: scored without a word, now and when graded again."""
+    suite.write_rows(4)
+    server.models = ("test-model", "small")
+    server.script = _named("small")
+    (suite.path / "models.toml").write_text('[test-model]\nserved_names = ["small"]\n')
+    result = suite.run(server.url)
+    assert result.status == 0, result.out
+    assert result.summary is not None
+    assert "reply_models" not in result.summary["run"]
+    again = suite.command(f"--eval-rescore={suite.run_dir}", f"--eval-data={suite.path / 'data'}", "test_quiz.py")
+    assert again.status == 0, again.out

@@ -89,7 +89,10 @@ def test_a_run_folder_on_another_file_system(suite: Suite, exists: bool) -> None
 
 @WORKERS
 def test_a_killed_server_is_started_again(suite: Suite, workers: list[str]) -> None:
-    """With restart = 1 a server killed in mid-run comes back, and the summary is that of an undisturbed run."""
+    """With restart = 1 a server killed in mid-run comes back, and the scores are those of an undisturbed run.
+
+    The restart and the failed attempts are named in summary.json, report.html and on the terminal.
+    """
     suite.write_rows(200)
     _profile(suite, restart=1)
     with suite.start(*_arguments(suite, *workers)) as process:
@@ -98,8 +101,16 @@ def test_a_killed_server_is_started_again(suite: Suite, workers: list[str]) -> N
             os.kill(pid, signal.SIGKILL)
         out, err = process.communicate(timeout=100)
     assert process.returncode == 0, out + err
-    assert suite.summary() is not None
     disturbed = suite.summary()
+    assert disturbed is not None
+    (restart,) = disturbed["run"].pop("restarts")
+    failed = disturbed["run"].pop("failed_attempts")
+    assert "SIGKILL" in restart["reason"]
+    assert "connection_lost" in failed
+    page = " ".join((suite.run_dir / "report.html").read_text().split())
+    for text in (" ".join(out.split()), page):
+        assert "The server was restarted once: the server was ended by SIGKILL" in text
+        assert f"Failed attempts: {sum(failed.values())} (" in text
     suite.run_dir = suite.path / "calm"
     assert suite.command(*_arguments(suite)).status == 0
     assert suite.summary() == disturbed

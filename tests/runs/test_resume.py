@@ -199,6 +199,18 @@ def test_more_of_the_same_reuses_what_is_there(suite: Suite, server: LoopbackSer
     assert result.subset()["repeats"] == 2
 
 
+def test_zero_is_zero_however_it_is_written(suite: Suite, server: LoopbackServer) -> None:
+    """0 and 0.0, 1 and 1.0 are one parameter: nothing that was answered is asked again."""
+    suite.write_rows(6)
+    suite.run(server.url)
+    for pair in (("temperature=0", "top_p=1"), ("temperature=0.0", "max_tokens=64.0")):
+        result = suite.run(server.url, *(word for one in pair for word in ("--eval-param", one)))
+        assert result.status == 0, result.out + result.err
+        assert sum(server.seen.prompts.values()) == 6
+    assert server.seen.bodies[0]["max_tokens"] == 64
+    assert isinstance(server.seen.bodies[0]["max_tokens"], int)
+
+
 @pytest.mark.parametrize(
     ("change", "word"),
     [

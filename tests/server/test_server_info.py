@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pytest_modeleval.server.server_info import (
     read_llama_cpp,
     read_model_entry,
+    read_model_list,
     read_sglang,
     read_vllm,
 )
@@ -82,6 +83,23 @@ def test_vllm_facts() -> None:
     """VLLM tells its version at an endpoint of its own."""
     facts = read_vllm(read_model_entry({"id": "m", "owned_by": "vllm", "max_model_len": 4096}), {"version": "0.11.0"})
     assert (facts.kind, facts.version, facts.context_tokens) == ("vllm", "0.11.0", 4096)
+
+
+def test_ids_of_the_same_weights_are_one_model() -> None:
+    """VLLM lists every served name with one root; an adapter and other models have another root, or none."""
+    listed: dict[str, dict[str, Any]] = {
+        "m2": {"id": "m2", "root": "/data/MiniMax-M2"},
+        "prod": {"id": "prod", "root": "/data/MiniMax-M2"},
+        "tuned": {"id": "tuned", "root": "/data/adapter", "parent": "m2"},
+        "other": {"id": "other"},
+    }
+    facts = read_model_list(listed, "m2")
+    assert (facts.model, facts.aliases, facts.other_models) == ("m2", ("prod",), ("tuned", "other"))
+    facts = read_model_list(listed, "other")
+    assert (facts.aliases, facts.other_models) == ((), ("m2", "prod", "tuned"))
+    many = read_model_list({f"{number}" + "x" * 900: {} for number in range(2000)} | {"m": {}}, "m")
+    assert len(many.other_models) == 500
+    assert max(map(len, many.other_models)) == 200
 
 
 def test_no_key_leaves_in_any_fact() -> None:

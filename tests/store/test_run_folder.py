@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import get_type_hints
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pytest_modeleval.errors import RunFolderError
 from pytest_modeleval.records import ItemKey, Kind, Outcome
+from pytest_modeleval.server_facts import ServerFacts
 from pytest_modeleval.store.journal import JournalReader, outcome_line
 from pytest_modeleval.store.merged_journal import write_merged
+from pytest_modeleval.store.run_file import load_run
 from pytest_modeleval.store.run_folder import lock_run_folder
 
 
@@ -45,3 +51,20 @@ def test_of_two_outcomes_in_one_millisecond_the_one_that_counts_is_merged(tmp_pa
     contents = JournalReader(source).refresh()
     write_merged(target, [], [(source, contents)], {key: 0})
     assert JournalReader(target).refresh().outcomes == {key: Outcome(key, Kind.RIGHT, 1.0)}
+
+
+_COUNTS = st.none() | st.integers(1, 10**6)
+_FACTS = {
+    name: _COUNTS if name in ("context_tokens", "max_running_requests") else st.from_type(kind)
+    for name, kind in get_type_hints(ServerFacts).items()
+}
+
+
+@given(st.builds(ServerFacts, **_FACTS))
+def test_any_facts_of_a_server_can_be_read_again(tmp_path_factory: pytest.TempPathFactory, facts: ServerFacts) -> None:
+    """What a server says of itself never makes run.json unreadable: the run could not be resumed."""
+    folder = tmp_path_factory.mktemp("run")
+    run = {"schema": 1, "model": "m", "served": "m", "identity": facts.identity, "invocations": []}
+    stored = json.dumps({**run, "server": facts.as_json()}, ensure_ascii=True)
+    (folder / "run.json").write_text(stored)
+    assert ServerFacts.from_json(load_run(folder)["server"]) == facts

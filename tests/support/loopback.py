@@ -22,7 +22,8 @@ class Answer:
     calls: tuple[tuple[str, str], ...] = ()
     tokens: int = 5
     delay_s: float = 0.0
-    model: str = "m"
+    model: str | None = None
+    """The name in the reply; None repeats that of the request."""
 
 
 @dataclass(frozen=True)
@@ -223,6 +224,7 @@ async def _act(act: Act, body: dict[str, Any], reader: asyncio.StreamReader, wri
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(reader.read(1), act.delay_s)
             raise ConnectionError
+    model = body.get("model") if act.model is None else act.model
     usage = {"prompt_tokens": 7, "completion_tokens": act.tokens, "total_tokens": 7 + act.tokens}
     calls = [
         {"index": index, "id": f"c{index}", "type": "function", "function": {"name": name, "arguments": arguments}}
@@ -234,7 +236,7 @@ async def _act(act: Act, body: dict[str, Any], reader: asyncio.StreamReader, wri
             _event(writer, {"choices": [{"index": 0, "delta": {"reasoning_content": act.reasoning}}]})
         half = len(act.text) // 2
         for piece in filter(None, (act.text[:half], act.text[half:])):
-            _event(writer, {"id": "r", "model": act.model, "choices": [{"index": 0, "delta": {"content": piece}}]})
+            _event(writer, {"id": "r", "model": model, "choices": [{"index": 0, "delta": {"content": piece}}]})
         if calls:
             _event(writer, {"choices": [{"index": 0, "delta": {"tool_calls": calls}}]})
         _event(writer, {"choices": [{"index": 0, "delta": {}, "finish_reason": act.finish}]})
@@ -246,7 +248,11 @@ async def _act(act: Act, body: dict[str, Any], reader: asyncio.StreamReader, wri
     message = {"role": "assistant", "content": act.text, "reasoning_content": act.reasoning or None}
     if calls:
         message["tool_calls"] = calls  # type: ignore[assignment]
-    whole = {"choices": [{"index": 0, "message": message, "finish_reason": act.finish}], "usage": usage}
+    whole = {
+        "model": model,
+        "choices": [{"index": 0, "message": message, "finish_reason": act.finish}],
+        "usage": usage,
+    }
     await _send(writer, 200, json.dumps(whole).encode())
     return True
 
