@@ -75,7 +75,7 @@ class OpenedRun:
         self.folder.run["invocations"][-1].update(facts)
 
     def note_restart(self, replica: int, reason: str) -> None:
-        """Add a restart of a server that this run started to this use of the folder. Called from the watch's threads."""
+        """Add a restart of a server of ours to this use of the folder. Called from the threads of the watch."""
         entry = {"time": utc_now(), "replica": replica, "reason": redact.diagnostic(reason)}
         self.folder.run["invocations"][-1].setdefault("restarts", []).append(entry)
 
