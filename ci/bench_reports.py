@@ -11,6 +11,7 @@ one go on one machine, so that figures can be set against each other.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import random
@@ -103,6 +104,9 @@ def opened(pages: list[Path]) -> None:
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if chromium is None or driver is None:
         print("pages are not opened: chromium and chromedriver are not installed")
+        return
+    if importlib.util.find_spec("selenium") is None:
+        print("pages are not opened: selenium is not installed (pip install --group test)")
         return
     from tests.support.browsers import chromium as browser  # noqa: PLC0415 - selenium
 

@@ -54,6 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def collect_benchmarks(config: pytest.Config) -> None:
     """Without paths on the command line, the shipped benchmarks are collected too, if the command asks for a model."""
     if config.args_source is pytest.Config.ArgsSource.ARGS:
+        config.args = [_shipped_path(config, arg) for arg in config.args]
         return
     if not options.is_on_command_line(config) and not config.getoption("keyword", ""):
         # A model of an ini file or a variable evaluates the project's own benchmarks, or those that -k names.
@@ -62,6 +63,14 @@ def collect_benchmarks(config: pytest.Config) -> None:
     given = [Path(config.invocation_params.dir, arg.partition("::")[0]).resolve() for arg in config.args]
     if not any(shipped.is_relative_to(path) for path in given):
         config.args = [*config.args, str(shipped)]
+
+
+def _shipped_path(config: pytest.Config, arg: str) -> str:
+    """An argument such as "iquiz", or a printed id: of a shipped benchmark, where the project has no such path."""
+    path, mark, rest = arg.partition("::")
+    shipped = shipped_benchmarks() / path
+    is_own = Path(config.invocation_params.dir, path).exists() or Path(path).is_absolute() or ".." in Path(path).parts
+    return arg if is_own or not path or not shipped.exists() else f"{shipped}{mark}{rest}"
 
 
 def shipped_benchmarks() -> Path:

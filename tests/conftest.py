@@ -20,10 +20,22 @@ if importlib.util.find_spec("hypothesis") is not None:
     settings.load_profile("any-machine")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """The project's own tests need their packages: one line instead of a traceback for each module."""
+    if importlib.util.find_spec("hypothesis") is None and not _is_evaluation(config):
+        raise pytest.UsageError(
+            "the tests of this project need packages of their own; expected hypothesis, found none: "
+            "pip install --editable . --group test"
+        )
+
+
+def _is_evaluation(config: pytest.Config) -> bool:
+    return bool(config.getoption("model", None) or config.getoption("eval_rescore", None))
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """`pytest --model NAME` at the top of the repository runs benchmarks, so the project's own tests are left out."""
-    is_evaluation = bool(config.getoption("model", None) or config.getoption("eval_rescore", None))
-    return True if is_evaluation and config.args_source is not pytest.Config.ArgsSource.ARGS else None
+    return True if _is_evaluation(config) and config.args_source is not pytest.Config.ArgsSource.ARGS else None
 
 
 @pytest.fixture

@@ -98,6 +98,8 @@ def _keywords_of(item: SampleItem) -> dict[str, Literal[1]]:
 def line_of(outcome: Outcome) -> str:
     """One line for people. The model's words in it are made harmless for a terminal."""
     label = outcome.kind.label
+    if outcome.kind.is_verdict and 0.0 < outcome.value < 1.0:
+        label += f", credit {outcome.value:.2g}"
     reason = outcome.explanation or outcome.cause
     if not reason:
         return label

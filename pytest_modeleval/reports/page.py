@@ -128,6 +128,7 @@ def _environment() -> Environment:
         question_text=transcript.question_text,
         message_text=transcript.message_text,
         call_text=transcript.call_text,
+        tool_text=transcript.tool_text,
     )
     return environment
 

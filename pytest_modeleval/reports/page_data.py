@@ -30,7 +30,8 @@ class SampleView:
     """One item as a reader sees it: an outcome with what was asked and what came back.
 
     target: the expected answer, any JSON value. request_messages: chat messages as sent. content, reasoning: as they
-    came over the wire. tool_calls: ToolCall records, or mappings in the wire's form. tokens: completion tokens.
+    came over the wire. tool_calls: ToolCall records, or mappings in the wire's form. tools: the functions that were
+    offered, as sent. tokens: completion tokens.
     has_repeats: samples of its benchmark are asked several times.
     """
 
@@ -45,6 +46,7 @@ class SampleView:
     content: str = ""
     reasoning: str = ""
     tool_calls: Sequence[Any] = ()
+    tools: Sequence[Any] = ()
     finish_reason: str | None = None
     tokens: int | None = None
     total_s: float | None = None

@@ -53,6 +53,18 @@ def message_text(sent: Mapping[str, Any]) -> str:
     return "\n".join(texts)
 
 
+def tool_text(tool: Any) -> str:
+    """A function that was offered, as name(parameter, ...) and its description."""
+    function = tool.get("function", tool) if isinstance(tool, Mapping) else None
+    if not isinstance(function, Mapping) or "name" not in function:
+        return value_text(tool)
+    schema = function.get("parameters")
+    properties = schema.get("properties") if isinstance(schema, Mapping) else None
+    names = ", ".join(map(str, properties)) if isinstance(properties, Mapping) else ""
+    about = function.get("description")
+    return f"{function['name']}({names})" + (f": {about}" if about else "")
+
+
 def call_text(made: Any) -> str:
     """A function call as name(arguments)."""
     if isinstance(made, ToolCall):

@@ -68,7 +68,7 @@ def views(contents: Contents, with_content: Set[ItemKey]) -> Iterator[SampleView
             yield SampleView(key=key, kind=outcome.kind)
             continue
         line = _response_line(contents, outcome) if key in with_content else {}
-        reply = line.get("reply") or {}
+        reply, request = line.get("reply") or {}, expand_request(line, contents)
         yield SampleView(
             key=key,
             kind=outcome.kind,
@@ -77,10 +77,11 @@ def views(contents: Contents, with_content: Set[ItemKey]) -> Iterator[SampleView
             cause=outcome.cause,
             explanation=outcome.explanation,
             target=outcome.target,
-            request_messages=expand_request(line, contents).get("messages") or (),
+            request_messages=request.get("messages") or (),
             content=reply.get("content") or "",
             reasoning=reply.get("reasoning_content") or "",
             tool_calls=reply.get("tool_calls") or (),
+            tools=request.get("tools") or (),
             finish_reason=outcome.finish_reason,
             tokens=outcome.completion_tokens,
             total_s=outcome.total_s,

@@ -123,6 +123,34 @@ def test_selection_is_fair_and_bounded(items: list[tuple[int, bool]], most: int)
         assert [view.key.sample for view in chosen.samples_of("b", subset)] == names[: shown[subset]]
 
 
+def test_an_item_shows_its_question_in_full_its_target_and_the_functions_offered() -> None:
+    """A question of 2,000 characters is not cut, nor is the target; functions are shown with their parameters."""
+    question = "word " * 399 + "the end?"
+    tool = {
+        "type": "function",
+        "function": {
+            "name": "look_up",
+            "description": "Finds a page.",
+            "parameters": {"type": "object", "properties": {"page": {"type": "string"}, "count": {"type": "integer"}}},
+        },
+    }
+    view = SampleView(
+        key=ItemKey("bfcl_v4", "simple_python", "simple_python_0"),
+        kind=Kind.WRONG,
+        target=[{"look_up": {"page": [str(number) for number in range(200)]}}],
+        request_messages=[{"role": "user", "content": question}],
+        tools=[tool, {"name": "bare"}, ["neither"]],
+    )
+    page = report_page(clean_summary(), run={}, samples=[view], title="t")
+    text = Document(page).text.split("Items that are not right")[1]
+    assert text.count(question) == 2
+    assert '"199"' in text
+    assert "look_up(page, count): Finds a page." in text
+    assert "bare()" in text
+    rule = page.split(".question {")[1].split("}")[0]
+    assert "max-height" not in rule
+
+
 def test_item_shows_question_answers_cause_and_transcript() -> None:
     """One item with everything, its transcript in a fold."""
     view = SampleView(

@@ -270,3 +270,11 @@ def test_scripted_server_keeps_what_it_was_asked() -> None:
         assert httpx.get(f"{root}/a", trust_env=False).json() == {"b": 1}
         assert httpx.get(f"{root}/c", trust_env=False).status_code == 404
         assert server.paths == ["/a", "/c"]
+
+
+def test_https_to_a_port_that_speaks_http() -> None:
+    """The next step is the same address with http, not the words of OpenSSL."""
+    with scripted({"/v1/models": models("m")}) as server:
+        text = refusal(server.url.replace("http://", "https://"))
+        assert f"use {server.url}" in text
+        assert "SSL" not in text
