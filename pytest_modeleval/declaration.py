@@ -110,7 +110,7 @@ class Breakdown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Benchmark:
-    """A declared benchmark. See `benchmark` for the meaning of the fields."""
+    """A declared benchmark. Its fields are the arguments of `benchmark`."""
 
     name: str
     version: str

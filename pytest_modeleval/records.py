@@ -182,6 +182,9 @@ class Grade:
     """
 
     def __post_init__(self) -> None:
+        if type(self.value) is not float:
+            # Numbers of NumPy, fractions and decimals: the journal holds floats.
+            object.__setattr__(self, "value", _as_float(self.value))
         if not 0.0 <= self.value <= 1.0:
             raise ValueError(f"a grade's value lies between 0 and 1, not at {self.value!r}")
         if self.kind not in (Kind.RIGHT, Kind.WRONG, Kind.NO_ANSWER):
@@ -228,6 +231,13 @@ class Grade:
 
     def __bool__(self) -> bool:
         return self.kind is Kind.RIGHT
+
+
+def _as_float(value: object) -> float:
+    """Return a number of any type as float. Raises TypeError for a text and for what is no number."""
+    if isinstance(value, str | bytes):
+        raise TypeError(f"a grade's value is a number, not {value!r:.80}")
+    return float(value)  # type: ignore[arg-type] # raises TypeError
 
 
 @dataclass(slots=True)

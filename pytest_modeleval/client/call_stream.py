@@ -26,15 +26,28 @@ class _Call:
     id: str = ""
     name: str = ""
     arguments: str = ""
+    last_piece: str = ""
     pieces: list[str] = field(default_factory=list)
     """Arguments that are not joined yet."""
     size: int = 0
     """Characters of all arguments."""
+    is_cumulative: bool = True
+    """Every piece so far began with the piece before it."""
     is_named_again: bool = False
     """Its name came again after its arguments: a second call of the same function may begin."""
 
+    def add_name(self, name: str) -> None:
+        """Take a name that comes again, or the next piece of one; as a rule it comes whole."""
+        if name and name != self.name:
+            self.name = name if self.name and name.startswith(self.name) else self.name + name
+
     def add(self, text: str) -> None:
         """More of the arguments."""
+        if self.size <= 4 and text.startswith("{") and self.join().strip() == "{}":
+            # Some servers send an empty object before the arguments.
+            self.arguments, self.size = "", 0
+        self.is_cumulative = self.is_cumulative and text.startswith(self.last_piece)
+        self.last_piece = text
         self.pieces.append(text)
         self.size += len(text)
 
@@ -45,6 +58,12 @@ class _Call:
             self.pieces.clear()
         return self.arguments
 
+    def whole_arguments(self) -> str:
+        """The arguments of the finished call. Some servers send all of them so far in every piece."""
+        joined = self.join()
+        is_last_whole = self.is_cumulative and len(self.last_piece) < len(joined) and is_object(self.last_piece)
+        return self.last_piece if is_last_whole and not is_object(joined) else joined
+
     @property
     def is_whole(self) -> bool:
         """The arguments are a whole JSON object. False, too, for those longer than MAX_CHECKED_CHARS."""
@@ -54,7 +73,9 @@ class _Call:
 
     def is_repeated_by(self, arguments: str) -> bool:
         """Some servers send the whole arguments once more at the end."""
-        return len(arguments) == self.size >= 2 and self.join() == arguments and is_object(arguments)
+        if not 2 <= len(arguments) <= MAX_CHECKED_CHARS or not arguments.rstrip().endswith("}") or not self.is_whole:
+            return False
+        return is_object(arguments) and bool(orjson.loads(arguments) == orjson.loads(self.join()))
 
 
 class CallStream:
@@ -71,7 +92,7 @@ class CallStream:
         size = 0
         try:
             for position, part in enumerate(parts):
-                function = part.get("function") or {}
+                function = part.get("function") or part
                 name = _text(function.get("name"), "name")
                 call_id = _text(part.get("id"), "id")
                 arguments = arguments_text(function.get("arguments"))
@@ -88,7 +109,7 @@ class CallStream:
 
     def calls(self) -> list[dict[str, str]]:
         """The calls as a reply has them."""
-        return [{"id": call.id, "name": call.name, "arguments": call.join()} for call in self._calls]
+        return [{"id": call.id, "name": call.name, "arguments": call.whole_arguments()} for call in self._calls]
 
     def _add_part(self, index: int | None, call_id: str, name: str, arguments: str) -> None:
         if not (call_id or name or arguments):
@@ -97,9 +118,7 @@ class CallStream:
         if call is None or self._begins_call(call, call_id, name, arguments):
             call = self._begin(call_id, name or (call.name if call is not None else ""))
         else:
-            if name and name != call.name:
-                # A name in pieces; as a rule it comes whole.
-                call.name += name
+            call.add_name(name)
             call.id = call.id or call_id
         if len(call.name) > MAX_NAME_CHARS:
             raise too_large_error(f"the name of a tool call is longer than {MAX_NAME_CHARS} characters")
@@ -131,17 +150,25 @@ class CallStream:
         """True if a part begins a call although an earlier one was found for it."""
         if not name:
             return call.is_named_again and bool(arguments) and not call.is_repeated_by(arguments)
-        has_other_id = bool(call_id and call.id and call_id != call.id)
-        if not call.is_whole:
-            return has_other_id and name != call.name
-        if name != call.name or has_other_id:
-            return True
-        if call_id and call_id == call.id:
-            return False
-        if arguments:
-            return not call.is_repeated_by(arguments)
-        call.is_named_again = True
+        return _begins_named_call(call, call_id, name, arguments)
+
+
+def _begins_named_call(call: _Call, call_id: str, name: str, arguments: str) -> bool:
+    """True if a part with a name begins a call although an earlier one was found for it."""
+    has_other_id = bool(call_id and call.id and call_id != call.id)
+    if not call.name and not has_other_id:
+        # Its name comes after its arguments.
         return False
+    if not call.is_whole:
+        return has_other_id and (name != call.name or not arguments)
+    if name != call.name or has_other_id:
+        return True
+    if call_id and call_id == call.id:
+        return is_object(arguments) and not call.is_repeated_by(arguments)
+    if arguments:
+        return not call.is_repeated_by(arguments)
+    call.is_named_again = True
+    return False
 
 
 def arguments_text(value: Any) -> str:
@@ -167,6 +194,8 @@ def _index(value: Any) -> int | None:
     """A usable index: a number from 0, which may come as text."""
     if isinstance(value, bool):
         return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if isinstance(value, int):
         return value if value >= 0 else None
     return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 9 else None

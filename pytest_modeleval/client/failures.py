@@ -50,10 +50,19 @@ _LENGTH = frozenset(
     }
 )
 _FAILURE = re.compile(
-    r"error|fail|abort|cancel|time_?d?_?out|overload|unavailable|insufficient|exhaust|network|rate_?limit|disconnect"
-    r"|^load$|^busy$|^killed$|^incomplete$"
+    r"error|fail|abort|cancel|time_?d?_?out|time_limit|overload|unavailable|insufficient|exhaust|network|rate_?limit"
+    r"|throttl|quota|connect|gateway|interrupt|preempt|exception|crash|shut_?down|deadline|out_of_memory|^oom$"
+    r"|_(?:dead|died|killed)$|^(?:load|busy|killed|died|incomplete|internal)$"
 )
-_NO_REASONS = frozenset({"", "null", "none", "undefined"})
+# The names above, and others of the same words: max_gen_toks, token_limit_reached, context_length_exceeded.
+_LENGTH_WORDS = re.compile(
+    r"^max(?:imum)?_.*(?:token|toks|len)|length|truncated|^limit$|(?:token|output|context)s?_(?:limit|window)|exceed.*context"
+)
+_NO_REASONS = frozenset({"", "null", "none", "nil", "undefined"})
+# Values of an error field that report no error.
+_NO_ERRORS = frozenset({"", "null", "none", "nil", "undefined", "0", "200", "ok", "success", "false"})
+_ERROR_FIELDS = ("errors", "err", "detail", "fault", "exception", "traceback")
+_FAILED_STATES = frozenset({"error", "failed", "failure", "fail"})
 
 
 def bad_response_error(message: str, cause: str, *, is_retryable: bool = True) -> AttemptFailed:
@@ -103,21 +112,28 @@ def raise_for_error(found: Mapping[str, Any]) -> None:
     for name in ("error_msg", "error_message", "errorMsg", "errorMessage"):
         if isinstance(found.get(name), str) and found[name].strip():
             raise _failure_in_body(found[name], found.get("error_code") or found.get("code"))
-    if "choices" not in found:
+    if not found.get("choices"):
         _raise_for_status_fields(found)
 
 
 def _raise_for_status_fields(found: Mapping[str, Any]) -> None:
-    """Raise AttemptFailed for an object without choices that has an error code, or FastAPI's `detail`."""
-    code = _number(found.get("status_code")) or _number(found.get("code")) or _number(found.get("status"))
-    if code >= 400 or "detail" in found or (code and "message" in found):
-        raise _failure_in_body(str(found.get("message") or found.get("detail") or found), code)
+    """Raise AttemptFailed for an object without choices that has an error code, another field of errors, or a state."""
+    nested = next((_dict(found[name]) for name in ("header", "status") if isinstance(found.get(name), dict)), {})
+    codes = [found.get(name) for name in ("status_code", "statusCode", "code", "status")] + [nested.get("code")]
+    code = next(filter(None, map(_number, codes)), 0)
+    states = {str(found.get(name)).lower() for name in ("status", "type", "object")}
+    has_code = "message" in found and _has_error(found.get("code"))
+    is_failed = found.get("success") is False or bool(states & _FAILED_STATES) or bool(_number(nested.get("code")))
+    if code >= 400 or has_code or is_failed or any(_has_error(found.get(name)) for name in _ERROR_FIELDS):
+        messages = (found.get("message"), found.get("msg"), found.get("detail"), nested.get("message"))
+        raise _failure_in_body(str(next(filter(None, messages), found)), code)
 
 
 def raise_for_choice(choice: Mapping[str, Any]) -> None:
-    """Raise AttemptFailed if a choice carries an error object of its own."""
-    if _has_error(choice.get("error")):
-        raise_for_error({"error": choice["error"]})
+    """Raise AttemptFailed if a choice, or the message or delta in it, carries an error of its own."""
+    for part in (choice, choice.get("message"), choice.get("delta")):
+        if isinstance(part, dict) and _has_error(part.get("error")):
+            raise_for_error({"error": part["error"]})
 
 
 def finish_class(reason: object) -> str:
@@ -132,7 +148,9 @@ def _classify(reason: str) -> str:
         return "none"
     if name in _LENGTH:
         return "length"
-    return "failure" if _FAILURE.search(name) else "end"
+    if _FAILURE.search(name):
+        return "failure"
+    return "length" if _LENGTH_WORDS.search(name) else "end"
 
 
 def raise_for_finish(reply: Mapping[str, Any]) -> None:
@@ -153,14 +171,20 @@ def raise_for_finish(reply: Mapping[str, Any]) -> None:
 
 
 def _normalised(reason: object) -> str:
-    return str(reason)[:MAX_REASON_CHARS].strip().lower().replace("-", "_").replace(" ", "_")
+    r"""Return a reason in snake case, without the name of its type: FinishReason.maxTokens is max_tokens."""
+    name = str(reason)[:MAX_REASON_CHARS].strip().rpartition(".")[2]
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower().replace("-", "_").replace(" ", "_")
 
 
 def _has_error(error: object) -> bool:
-    """False for {}, "", false and [], which some servers send with a valid answer."""
+    """False for {}, "", "null", false, [] and code 0 or 200, which some servers send with a valid answer."""
     if isinstance(error, dict):
         return any(_has_error(entry) for entry in error.values())
-    return bool(error)
+    if isinstance(error, list):
+        return any(_has_error(entry) for entry in error)
+    if isinstance(error, str):
+        return error.strip().lower() not in _NO_ERRORS
+    return bool(error) and error != 200
 
 
 def _raise_for_base_resp(base: Mapping[str, Any]) -> None:

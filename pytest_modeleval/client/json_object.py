@@ -65,7 +65,7 @@ def excerpt(data: bytes | bytearray) -> str:
 
 def _parse_tolerantly(data: bytes | bytearray, cause: JSONDecodeError) -> Any:
     try:
-        return json.loads(data.removeprefix(BOM), parse_constant=lambda _: None)
+        return json.loads(data.removeprefix(BOM), parse_constant=lambda _: None, strict=False)
     except (ValueError, RecursionError):
         raise bad_response_error(
             f"expected a JSON object from the server, found {excerpt(data)} ({cause})", "malformed_json"

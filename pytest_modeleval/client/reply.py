@@ -6,7 +6,7 @@ happen when a Reply is read, so that a better reader also improves stored runs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_modeleval.client.call_stream import MAX_CALLS, MAX_NAME_CHARS, arguments_text
@@ -29,8 +29,9 @@ MAX_COUNT = 2**53
 CUT_CALL = "is_cut_at_limit"
 """Field of a Reply: the server reports a finished tool call, but it was cut at max_tokens."""
 _COUNTS = ("prompt_tokens", "completion_tokens", "reasoning_tokens")
-_TEXT_PARTS = (None, "text", "output_text")
-_THINKING_PARTS = ("thinking", "reasoning", "reasoning_text", "reasoning.text", "summary_text", "reasoning.summary")
+# Words in the type of a part: text, output_text, text_delta; thinking, reasoning.text, summary_text.
+_THINKING_WORDS = ("think", "reason", "summary")
+_MAX_PART_DEPTH = 8
 
 
 def reply_from_json(found: Mapping[str, Any]) -> JsonObject:
@@ -139,27 +140,41 @@ def make_reply(
     return reply if _is_encodable(reply) else join_surrogates(reply)
 
 
-def split_parts(value: Any) -> tuple[str, str]:
+def split_parts(value: Any, depth: int = 0) -> tuple[str, str]:
     """Text and thinking of a content field: text, parts (multimodal servers, Mistral), or nothing."""
     if value is None or isinstance(value, str):
         return value or "", ""
     if isinstance(value, dict):
         value = [value]
-    if not isinstance(value, list):
+    if not isinstance(value, list) or depth > _MAX_PART_DEPTH:
         raise bad_response_error(
             f"expected text as content of the reply, found {type(value).__name__}", "malformed_content"
         )
     texts: list[str] = []
     thinking: list[str] = []
     for part in value:
-        if isinstance(part, str):
+        if isinstance(part, dict):
+            text, thought = _split_part(part, depth + 1)
+            texts.append(text)
+            thinking.append(thought)
+        elif isinstance(part, str):
             texts.append(part)
-        elif isinstance(part, dict) and part.get("type") in _TEXT_PARTS:
-            texts.append(_part_text(part.get("text")))
-        elif isinstance(part, dict) and part.get("type") in _THINKING_PARTS:
-            inner = next((part[name] for name in ("thinking", "text", "reasoning", "summary") if part.get(name)), None)
-            thinking.append("".join(split_parts(inner)))
     return "".join(texts), "".join(thinking)
+
+
+def _split_part(part: Mapping[str, Any], depth: int) -> tuple[str, str]:
+    """Text and thinking of one part; neither for images, refusals and calls."""
+    kind = str(part.get("type") or "").lower()
+    if any(word in kind for word in _THINKING_WORDS):
+        names = ("thinking", "text", "reasoning", "summary", "content")
+        return "", "".join(split_parts(_first(part, names), depth))
+    if not kind or "text" in kind or kind == "message":
+        return split_parts(_first(part, ("text", "content", "value")), depth)
+    return "", ""
+
+
+def _first(part: Mapping[str, Any], names: Sequence[str]) -> Any:
+    return next((part[name] for name in names if part.get(name)), None)
 
 
 def choice_index(choice: Mapping[str, Any]) -> int:
@@ -229,16 +244,6 @@ def _is_encodable(reply: JsonObject) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _part_text(value: Any) -> str:
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise bad_response_error(
-            f"expected text as content of the reply, found {type(value).__name__}", "malformed_content"
-        )
-    return value
 
 
 def _label(value: Any) -> str | None:

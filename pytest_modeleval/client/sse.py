@@ -72,9 +72,15 @@ class EventReader:
         line = bytes(self._buffer).rstrip(b"\r")
         self._buffer.clear()
         events = self._events([*line.split(b"\r"), b""]) if line else []
+        self._check_end()
+        return events
+
+    def _check_end(self) -> None:
+        """Raise AttemptFailed if an event ends that is not complete, or whose data came before its name `error`."""
         if self._partial:
             raise self._malformed()
-        return events
+        if self._is_error:
+            raise _error_event(b"")
 
     def _events(self, lines: list[bytes]) -> list[JsonObject]:
         events: list[JsonObject] = []
@@ -82,11 +88,8 @@ class EventReader:
             self._is_begun = True
             lines[0] = lines[0].removeprefix(BOM)
         for line in lines:
-            if line.startswith(b"data:"):
-                payload = line[5:].strip()
-                if payload == DONE:
-                    self.is_done = True
-                    break
+            payload = line[5:].strip() if line.startswith(b"data:") else _payload(line)
+            if payload is not None:
                 if not self._partial and not self._is_error and len(payload) < COUNT_FROM_BYTES:
                     # Without the checks of parse_object, for the thousands of events of a stream.
                     try:
@@ -99,10 +102,10 @@ class EventReader:
                 event = self._event(payload)
                 if event is not None:
                     events.append(event)
+                if self.is_done:
+                    break
             elif not line or line.isspace():
-                if self._partial:
-                    raise self._malformed()
-                self._is_error = False
+                self._check_end()
             elif line.startswith(b"event:"):
                 self._is_error = line[6:].strip().lower() in (b"error", b"exception", b"fail", b"failure")
         return events
@@ -119,6 +122,9 @@ class EventReader:
         if self._is_error:
             raise _error_event(payload)
         if not payload and not self._partial:
+            return None
+        if not self._partial and payload.strip(b'"').upper() in (DONE, b"DONE"):
+            self.is_done = True
             return None
         if not self._partial and payload[:1] not in (b"{", b""):
             raise bad_response_error(
@@ -147,6 +153,14 @@ class EventReader:
         except AttemptFailed as failure:
             return failure
         return bad_response_error(f"expected an event of one JSON object, found {excerpt(partial)}", "malformed_json")
+
+
+def _payload(line: bytes) -> bytes | None:
+    """The payload of a data line that begins with a mark, spaces or capitals; None for every other line."""
+    if not line or line[0] not in b"D \t\xef":
+        return None
+    start = line.lstrip(b" \t" + BOM)
+    return start[5:].strip() if start[:5].lower() == b"data:" else None
 
 
 def _error_event(payload: bytes) -> AttemptFailed:

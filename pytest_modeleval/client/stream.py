@@ -106,7 +106,11 @@ class StreamAccumulator:
             raise_for_choice(choice)
         if choice.get("finish_reason") is not None or "native_finish_reason" in choice:
             self._add_reason(choice)
-        delta = choice.get("delta") or self._delta_of(choice)
+        delta = choice.get("delta")
+        if type(delta) is not dict or "content" not in delta:
+            delta = self._delta_of(choice)
+        if "error" in delta:
+            raise_for_choice({"delta": delta})
         content = delta.get("content")
         reasoning = delta.get("reasoning_content") or delta.get("reasoning")
         calls = delta.get("tool_calls")
@@ -117,9 +121,7 @@ class StreamAccumulator:
         if reasoning:
             self._take(self._reasoning, reasoning)
         if calls:
-            if self._calls is None:
-                self._calls = CallStream()
-            self._grow(self._calls.add(calls))
+            self._take_calls(calls)
         return bool(content or reasoning or calls)
 
     def _add_reason(self, choice: Mapping[str, Any]) -> None:
@@ -128,15 +130,27 @@ class StreamAccumulator:
             self._native_finish_reason = _later_reason(self._native_finish_reason, choice["native_finish_reason"])
 
     def _delta_of(self, choice: Mapping[str, Any]) -> Mapping[str, Any]:
-        """A delta in another shape: `message` or `text`. A last event may repeat the whole message."""
-        if "message" not in choice and "text" not in choice:
-            return {}
-        message: Mapping[str, Any] = choice.get("message") or {"content": choice.get("text")}
+        """The delta of a choice in any shape: text, `message`, `text` or `content`. It may repeat what came before."""
+        delta = choice.get("delta")
+        if delta:
+            if isinstance(delta, str):
+                return {"content": delta}
+            return {**delta, "content": delta["text"]} if "text" in delta else delta
+        message: Mapping[str, Any] = choice.get("message") or {"content": choice.get("text", choice.get("content"))}
         if not self._size:
             return message
-        content, _ = split_parts(message.get("content"))
-        known = "".join(self._content)
-        return {"content": content[len(known) :] if content.startswith(known) else content}
+        content, thinking = split_parts(message.get("content"))
+        reasoning = "".join(split_parts(message.get("reasoning_content") or message.get("reasoning"))) or thinking
+        return {
+            "content": _without_start(content, "".join(self._content)),
+            "reasoning_content": _without_start(reasoning, "".join(self._reasoning)),
+            "tool_calls": message.get("tool_calls") if self._calls is None else None,
+        }
+
+    def _take_calls(self, calls: Any) -> None:
+        if self._calls is None:
+            self._calls = CallStream()
+        self._grow(self._calls.add(calls))
 
     def _take(self, pieces: list[str], piece: str) -> None:
         self._size += len(piece)
@@ -155,6 +169,10 @@ def _later_reason(known: str | None, reason: object) -> str | None:
     if reason is None or finish_class(reason) == "none":
         return known
     return known if known is not None and finish_class(known) == "failure" else str(reason)
+
+
+def _without_start(text: str, known: str) -> str:
+    return text[len(known) :] if text.startswith(known) else text
 
 
 def _join_parts(content: Any, reasoning: Any) -> tuple[str, str]:

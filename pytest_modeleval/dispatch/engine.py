@@ -192,6 +192,10 @@ class Engine:
                 raise
             except Exception as error:  # noqa: BLE001 - raised by the benchmark's code; becomes this item's outcome
                 result = JobResult(error=error)
+            except (asyncio.CancelledError, KeyboardInterrupt):
+                raise
+            except BaseException as error:  # noqa: BLE001 - such as SystemExit; becomes this item's outcome too
+                result = JobResult(error=RuntimeError(f"the benchmark's code raised {type(error).__name__}: {error}"))
             with self._changed:
                 self._results[index] = result
                 is_awaited = self._awaited in self._results

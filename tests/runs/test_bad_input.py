@@ -237,3 +237,54 @@ def test_a_grader_that_makes_something_else(suite: Suite, server: LoopbackServer
     assert result.subset()["counts"]["right"] == 3
     assert words in " ".join(result.out.split())
     assert "INTERNALERROR" not in result.out
+
+
+@pytest.mark.parametrize(
+    ("value", "score"),
+    [
+        ("np.float64(0.5)", 0.5),
+        ("np.float32(0.5)", 0.5),
+        ("np.mean([0.25, 0.75])", 0.5),
+        ("np.int64(1)", 1.0),
+        ("Fraction(1, 2)", 0.5),
+        ("Decimal('0.5')", 0.5),
+        ("True", 1.0),
+    ],
+)
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["single", "xdist"])
+def test_a_score_of_any_type_of_number(
+    suite: Suite, server: LoopbackServer, workers: list[str], value: str, score: float
+) -> None:
+    """F42: numbers of NumPy, fractions and decimals are journaled and counted as floats."""
+    suite.write_rows(4)
+    source = BENCHMARK.replace("grade=grade_choice", "grade=own").replace(
+        "def to_request",
+        "import numpy as np\nfrom decimal import Decimal\nfrom fractions import Fraction\n"
+        f"from pytest_modeleval import Grade\ndef own(s, r):\n    return Grade.partial({value})\ndef to_request",
+    )
+    suite.write_benchmark(source)
+    result = suite.run(server.url, *workers)
+    assert "INTERNALERROR" not in result.out + result.err
+    assert result.subset()["score"] == score, result.out
+
+
+@pytest.mark.parametrize("start", ["def", "async def"])
+@pytest.mark.parametrize(
+    "exit_", ["raise SystemExit(3)", "pytest.fail('no')", "raise GeneratorExit", "raise BaseException('x')"]
+)
+def test_a_grader_that_ends_the_process_leaves_its_sample_ungraded(
+    suite: Suite, server: LoopbackServer, start: str, exit_: str
+) -> None:
+    """F43: exceptions that are no Exception are the grader's fault; the other samples are graded."""
+    suite.write_rows(4)
+    source = BENCHMARK.replace("grade=grade_choice", "grade=own").replace(
+        "def to_request",
+        f"import pytest\nfrom pytest_modeleval import Grade\n{start} own(s, r):\n"
+        f"    if 'Question 1' in s.question: {exit_}\n    return Grade.right()\ndef to_request",
+    )
+    suite.write_benchmark(source)
+    result = suite.run(server.url)
+    assert result.status == 6, result.out + result.err
+    assert "INTERNALERROR" not in result.out + result.err
+    counts = result.subset()["counts"]
+    assert (counts["grader_error"], counts["right"]) == (1, 3)
