@@ -27,7 +27,7 @@ _BOX = re.compile(r"\\(?:boxed|fbox|framebox)\s{0,3}\{")
 _BOX_END = re.compile(r"[A-Z,;、&\s]*(?:and\s[A-Z]|or\s[A-Z])?[\s)\]*}$.:]*(?:\}|[).:]\s|\\text|\\[\s,;]|\Z)")
 # What may stand between the marker and the letter: spaces, quotes, bold, brackets, LaTeX text commands, "Option".
 _OPENING = re.compile(
-    r"(?:[\s*_`~\"'“‘$(\[{<（【「『\\]|boxed|text(?:bf|rm)?|math(?:bf|rm)|(?i:option|choice)(?=[\s(\[*])|选项|选){0,40}+"
+    r"(?:[\s*_`~\"'“‘$(\[{<（【「『\\]|boxed|text(?:bf|rm)?|math(?:bf|rm)|(?i:(?:the\s)?(?:option|choice|letter))(?=[\s(\[*])|选项|选){0,40}+"
 )
 _HALF_WIDTH = {ord("Ａ") + i: ord("A") + i for i in range(26)} | {ord("ａ") + i: ord("a") + i for i in range(26)}
 _DECORATION = {ord(sign): " " for sign in "*_`$()[]{}（）【】「」『』"}
@@ -45,7 +45,11 @@ _LISTED = re.compile(
 )
 # A and I are English words. Bare and before a lower-case word they name a choice only if that word continues with a
 # reason ("A because ...") or begins the option's own text; "A river in Egypt" and "I think" name none.
-_ENGLISH_WORD = re.compile(r"[AI][ \t]+(?!(?:because|since|as|is|for|due|and|or|with|based)\b)[a-z]")
+_ENGLISH_WORD = re.compile(
+    r"[AI][ \t]+(?!(?:because|since|as|is|for|due|and|or|with|based|est|ist|es|parce|weil|porque|car|denn)\b)[a-z]"
+)
+    r"[AI][ \t]+(?!(?:because|since|as|is|for|due|and|or|with|based|est|ist|es|parce|weil|porque|car|denn)\b)[a-z]"
+)
 
 
 def extract_choice(text: str, letters: Sequence[str], choices: Sequence[str] = ()) -> str | None:

@@ -32,6 +32,11 @@ _DISPLAYED = re.compile(r"\s*(?:\$\$(.+?)\$\$|\\\[(.+?)\\\])", re.DOTALL)
 _ENVIRONMENT_END = re.compile(r"\\end\s*\{[a-zA-Z*]+\}[^\n]*")
 # An answer that is one of the signs of bold type and code itself.
 _ONLY_SIGN = re.compile(r"[ \t]+([*_`]{1,3})\s*\Z")
+# Bold type, end marks and tags after the content: 18<|im_end|>, 18</answer>, **18**.
+_AFTER_CONTENT = re.compile(
+    r"(?<=[^\s*_`])[*_`]{0,3}([.!。]?)(?:\s{0,4}(?:<\|[\w| ]{1,24}\|>|</?[a-z]{1,12}>)){1,4}\Z"
+    r"|(?<=[^\s*_`])[*_`]{1,3}([.!。])\Z"
+)
 _IS_EXPLICIT = re.compile(r"(?:ANSWER(?:\s{1,3}IS)?|答案(?:是|为|為)?)[*_`\s]{0,6}[:：]\Z")
 
 
@@ -84,9 +89,13 @@ def marked_lines(text: str) -> Iterator[Marked]:
         if line.count("\\begin") > line.count("\\end"):
             closing = _ENVIRONMENT_END.search(stripped)
             line = stripped[: closing.end()] if closing else line
-        content = line.strip().strip("*_`").strip()
+        content = _AFTER_CONTENT.sub(_stop, line.strip()).strip("*_`").strip()
         if content:
             yield Marked(content, start, start + len(line), is_explicit)
+
+
+def _stop(found: re.Match[str]) -> str:
+    return found[1] or found[2] or ""
 
 
 def marked_line(text: str) -> str | None:

@@ -12,8 +12,8 @@ from pytest_modeleval.records import Grade, Response, Sample
 MAX_ANSWER_CHARS = 2_000
 _FINAL = " .。!！?？,，;；:：\"'“”‘’*_`"
 _TYPOGRAPHIC = {
-    **{ord(sign): "'" for sign in "‘’‛′ʼ´｀"},
-    **{ord(sign): '"' for sign in "“”„‟″«»"},
+    **{ord(sign): "'" for sign in "‘’‛′ʼ´｀`"},
+    **{ord(sign): '"' for sign in "“”„‟″«»‹›「」『』《》"},
     **{ord(sign): "-" for sign in "‐‑‒–—―−﹣－"},
     **{ord(sign): None for sign in "\u00ad\u200b\u200c\u200d\u2060\ufeff"},
     ord("⁄"): "/",
@@ -27,7 +27,9 @@ _UNSPACED = re.compile("[⺀-〿぀-ㇿ㐀-䶿一-鿿豈-﫿\U00020000-\U0003fff
 def normalise(text: str) -> str:
     """Return the text as it is compared, without punctuation around it; punctuation alone stays as it is."""
     folded = fold(text)
-    return folded.strip(_FINAL) or folded
+    bare = folded.strip(_FINAL) or folded.strip("\"'") or folded
+    is_bracketed = bare.startswith("(") and bare.endswith(")") and "(" not in bare[1:] and ")" not in bare[:-1]
+    return (bare[1:-1].strip(_FINAL) or bare) if is_bracketed else bare
 
 
 def fold(text: str) -> str:
@@ -78,7 +80,7 @@ def _occurs(target: str, text: str) -> bool:
     at = text.find(target)
     while at >= 0:
         end = at + len(target)
-        if _is_start(text, at) and _is_end(text, end):
+        if _is_start(text, at) and _is_end(text, end, is_number=target[0].isdigit() or target[0] in "+-."):
             return True
         at = text.find(target, at + 1)
     return False
@@ -87,24 +89,36 @@ def _occurs(target: str, text: str) -> bool:
 def _is_start(text: str, at: int) -> bool:
     """True if a word or number may begin here."""
     first, before, earlier = text[at], text[at - 1 : at], text[at - 2 : at - 1] if at > 1 else ""
+    if first in "+-" and text[at + 1 : at + 2].isdigit():
+        # In "3-5" the sign is a dash.
+        return not before or not before.isalnum()
     if not before or not first.isalnum():
         return True
-    if first.isdigit():
-        if before in ".,/" and earlier.isdigit():
-            return False
-        if before == "^" or (before in "-+." and not earlier.isalnum()):
-            return False
-    return not _joins(before, first)
+    if before == "_" and not (earlier.isalnum() or earlier == "_"):
+        # Emphasis: _word_.
+        return True
+    return not (first.isdigit() and _continues_number(before, earlier)) and not _joins(before, first)
 
 
-def _is_end(text: str, end: int) -> bool:
-    """True if a word or number may end here."""
+def _continues_number(before: str, earlier: str) -> bool:
+    """True if the digits after two characters belong to a longer number, a power or a negative number."""
+    if before in ".,/:" and earlier.isdigit():
+        return True
+    return before == "^" or (before in "-+." and not earlier.isalnum())
+
+
+def _is_end(text: str, end: int, *, is_number: bool) -> bool:
+    """True if a word or number may end here. A unit may follow a number at once: 5kg."""
     last, after, later = text[end - 1], text[end : end + 1], text[end + 1 : end + 2]
     if not after or not last.isalnum():
         return True
-    if last.isdigit():
-        # A unit may follow a number at once: 5kg.
-        return not (after.isdigit() or after == "^" or (after in ".,/" and later.isdigit()))
+    if after == "_" and not (later.isalnum() or later == "_"):
+        return True
+    if last.isdigit() and (is_number or not after.isalpha()):
+        return not (after.isdigit() or after == "^" or (after in ".,/:e" and later.isdigit()))
+    if after in "+#":
+        # C++ and C# are words; in A+B the sign stands between two.
+        return later.isalnum()
     return not _joins(after, last)
 
 
