@@ -48,8 +48,6 @@ _LISTED = re.compile(
 _ENGLISH_WORD = re.compile(
     r"[AI][ \t]+(?!(?:because|since|as|is|for|due|and|or|with|based|est|ist|es|parce|weil|porque|car|denn)\b)[a-z]"
 )
-    r"[AI][ \t]+(?!(?:because|since|as|is|for|due|and|or|with|based|est|ist|es|parce|weil|porque|car|denn)\b)[a-z]"
-)
 
 
 def extract_choice(text: str, letters: Sequence[str], choices: Sequence[str] = ()) -> str | None:
