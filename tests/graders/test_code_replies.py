@@ -76,6 +76,26 @@ SHAPES = {
         "First\n```python\ndef total(text):\n    return sum(map(int, text.split()))\n```\nthen\n"
         "```python\nprint(total(input()))\n```"
     ),
+    "unclosed, with an end mark": f"```python\n{CODE}\n<|im_end|>",
+    "unclosed, with an end mark behind code": f"```python\n{CODE}<|endoftext|>",
+    "code in the text before the fence": f"It reads `input()` twice: ```python\n{CODE}\n```",
+    "bullet with a tab": f"-\t```python\n{indented(CODE, chr(9))}\n\t```",
+    "block under a nested bullet": f"- a\n  - b\n    ```python\n{indented(CODE, '    ')}\n    ```",
+    "quotation without blanks": f">```python\n{indented(CODE, '>')}\n>```",
+    "answer tags": f"<answer>```python\n{CODE}\n```</answer>",
+    "Chinese text around": f"代码如下：```python\n{CODE}\n```这段代码读取一行。",
+    "brackets around": f"(```python\n{CODE}\n```)",
+    "file name after the language": f"```python:main.py\n{CODE}\n```",
+    "program without a language, demonstration with one": f"```\n{CODE}\n```\n```python\nprint('demo')\n```",
+    "reader in a block of its own, used later": (
+        "```python\ndef read():\n    return map(int, input().split())\n```\n```python\nprint(sum(read()))\n```"
+    ),
+    "program, then a line of it explained": (
+        f"```python\n{CODE}\n```\nThe line\n```python\nx = list(map(int, input().split()))\n```\nreads all."
+    ),
+    "line explained, then the program": (
+        f"The line\n```python\nx = list(map(int, input().split()))\n```\nreads all.\n```python\n{CODE}\n```"
+    ),
 }
 
 # F19: a main guard where a function is asked for. F21: use after the solution, helpers before it.
@@ -97,6 +117,13 @@ FUNCTIONS = {
     "helper in a block before": "```python\ndef plus(a, b):\n    return a + b\n```\n```python\ndef add(a, b):\n    return plus(a, b)\n```",
     "draft, then the solution": f"```python\ndef add(a, b):\n    return 0\n```\nBetter:\n```python\n{ADD}\n```\n```\n3\n```",
     "a name instead of a definition": "```python\nadd = lambda a, b: a + b\n```\n```python\nprint(add(1, 2))\n```",
+    "import in a block before": "```python\nimport math\n```\n```python\ndef add(a, b):\n    return int(math.fsum([a, b]))\n```",
+    "imported name in a block before": "```python\nfrom math import fsum\n```\n```python\ndef add(a, b):\n    return int(fsum([a, b]))\n```",
+    "constant in a block before": "```python\nZERO = 0\n```\n```python\ndef add(a, b):\n    return a + b + ZERO\n```",
+    "helper in a block after": "```python\ndef add(a, b):\n    return plus(a, b)\n```\nwith\n```python\ndef plus(a, b):\n    return a + b\n```",
+    "tests in a function": f"```python\n{ADD}\n```\n```python\ndef test_add():\n    assert add(1, 2) == 4\ntest_add()\n```",
+    "definition named in a comment": f"```python\n{ADD}\n```\n```python\n# def add(a, b) is used here\nprint(add(1, 2))\n```",
+    "use that reads input": f"```python\n{ADD}\n```\n```python\nprint(add(int(input()), 2))\n```",
     "solution without a language, use with one": f"```\n{ADD}\n```\n```python\nprint(add(1, 2))\n```",
 }
 # F20: functions without the class, or next to an empty one.

@@ -18,8 +18,17 @@ from pytest_modeleval.graders.code.fences import Block, blocks
 FENCE = "```"
 _PYTHON = frozenset({"python", "python3", "py", "py3", "pypy", "pypy3", "python2"})
 _MAX_CHARACTERS = 1_000_000
+_MAX_COMPARED = 50
 _READS_INPUT = re.compile(r"\binput\s*[(,)]|stdin|\bopen\(\s*0|\bread\(\s*0|\bfdopen\(\s*0|\bfileinput\b")
+# Stricter, for blocks without a language, which may be sample inputs with the word stdin in them.
+_SURELY_READS_INPUT = re.compile(r"\binput\(\)|\bsys\.stdin\b|\bopen\(0\b")
 _DEFINED = re.compile(r"^(?:async[ \t]+def|def|class)[ \t]+(\w+)", re.MULTILINE)
+_IMPORTED = re.compile(r"^(?:import|from[ \t]+[\w.]+[ \t]+import)[ \t]+(.+)", re.MULTILINE)
+_CONSTANT = re.compile(r"^([A-Z_][A-Z0-9_]*)[ \t]*(?::[^=\n]*)?=[^=]", re.MULTILINE)
+# A line that does something when the module is run: no definition, import or constant, and no rest of one.
+_RUNS = re.compile(
+    r"^(?!(?:async[ \t]+def|def|class|import|from|@|#|[A-Z_][A-Z0-9_]*[ \t]*[:=])|[)\]}\s])", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +60,12 @@ def last_block(text: str, asked: Asked | None = None) -> str:
         for choice in choices if asked.function else choices[:1]:
             defining = [block for block in choice if asked.is_defined_by(block.code)]
             if defining:
-                return _with_helpers(defining[-1], choices, asked)
+                chosen = _user_of(_without_quotations(defining[-_MAX_COMPARED:])[-1], choice, asked)
+                return _with_helpers(chosen, choices, asked)
+        if not asked.function and choices:
+            reading = [block for block in choices[-1] if not block.language and _SURELY_READS_INPUT.search(block.code)]
+            if reading:
+                return _with_helpers(reading[-1], choices, asked)
     return choices[0][-1].code if choices else ""
 
 
@@ -90,16 +104,58 @@ def _choices(text: str) -> list[list[Block]]:
     return [choice for choice in (python, unnamed, possible, every) if choice]
 
 
+def _without_quotations(found: Sequence[Block]) -> list[Block]:
+    """The blocks that do not merely quote a part of an earlier, longer one."""
+    return [
+        block
+        for place, block in enumerate(found)
+        if not any(len(block.code) < len(other.code) and block.code.strip() in other.code for other in found[:place])
+    ]
+
+
+def _user_of(block: Block, choice: Sequence[Block], asked: Asked) -> Block:
+    """The last later block that uses the definitions of a block which runs nothing itself; else that block."""
+    if asked.function or _RUNS.search(block.code):
+        return block
+    names = _bound_names(block.code)
+    later = choice[choice.index(block) + 1 :]
+    return next((other for other in reversed(later) if names & set(re.findall(r"\w+", other.code))), block)
+
+
+def _bound_names(code: str) -> set[str]:
+    """The names that a block defines, imports, or sets as constants."""
+    imported = {name for line in _IMPORTED.findall(code) for name in re.findall(r"(\w+)(?=[ \t]*(?:,|\)|#|$))", line)}
+    return {*_DEFINED.findall(code), *_CONSTANT.findall(code), *imported}
+
+
 def _with_helpers(block: Block, choices: Sequence[Sequence[Block]], asked: Asked) -> str:
-    """A block, after the earlier ones that define a function or class which it uses and does not define."""
+    """A block with the other ones that define, import or set a name which it uses and does not bind itself.
+
+    Earlier blocks come before it, later ones after it, and of those only blocks that run nothing.
+    """
     # The last kind holds every block, in the order of the reply.
     every = choices[-1]
-    earlier = [other for other in every[: every.index(block)] if other.language in _PYTHON or not other.language]
-    if not asked.function:
+    place = every.index(block)
+    missing = set(re.findall(r"\w+", block.code)) - _bound_names(block.code)
+    before = [other for other in every[:place] if _is_helper(other, missing, asked)]
+    missing -= {name for other in before for name in _bound_names(other.code)}
+    after = [
+        other
+        for other in every[place + 1 :]
+        if missing & set(_DEFINED.findall(other.code))
+        and not _RUNS.search(other.code)
+        and _is_helper(other, missing, asked)
+    ]
+    return "\n\n".join(other.code for other in (*before, block, *after))
+
+
+def _is_helper(block: Block, missing: set[str], asked: Asked) -> bool:
+    """True if a block defines a missing name, or runs nothing and imports it or sets it as a constant."""
+    if not block.is_closed or (block.language and block.language not in _PYTHON):
+        return False
+    code = block.code
+    runs = _RUNS.search(code) is not None
+    if runs and not asked.function and asked.is_defined_by(code):
         # Another program that reads the input would take it away from this one.
-        earlier = [other for other in earlier if not asked.is_defined_by(other.code)]
-    if not earlier:
-        return block.code
-    words = set(re.findall(r"\w+", block.code)) - set(_DEFINED.findall(block.code))
-    helpers = [other.code for other in earlier if other.is_closed and words & set(_DEFINED.findall(other.code))]
-    return "\n\n".join([*helpers, block.code])
+        return False
+    return bool(missing & (set(_DEFINED.findall(code)) if runs else _bound_names(code)))

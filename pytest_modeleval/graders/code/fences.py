@@ -28,6 +28,7 @@ _QUOTE = re.compile(r"[ \t]{0,3}>[ \t]?")
 # A closing fence may be indented by three columns more than the opening one; deeper it is code.
 _MAX_EXTRA_INDENT = 3
 _MAX_QUOTES = 20
+_END_MARK = re.compile(r"\s*(?:<\|[\w| ]{1,24}\|>|</s>)\s*\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def blocks(text: str) -> list[Block]:
         found.append(current.block(text[at : start + len(end.code)], is_closed=end.next is None))
         current, at = end.next, stop + 1
     if current is not None:
-        found.append(current.block(text[at:], is_closed=False))
+        found.append(current.block(_END_MARK.sub("", text[at:]), is_closed=False))
     return found
 
 
@@ -105,7 +106,7 @@ class _Open:
         lines = [_without_quotes(line, self.quotes) for line in code.split("\n")]
         first = next((line for line in lines if line.strip()), "")
         if self.column and _indent(first) >= self.column:
-            lines = [line[min(self.column, _indent(line)) :] for line in lines]
+            lines = [_without_indent(line, self.column) for line in lines]
         return Block(self.language, "\n".join(lines), is_closed)
 
 
@@ -128,9 +129,13 @@ def _opened(line: str) -> _Open | None:
         language = _language(rest) or ""
     else:
         language = rest.strip().lower()
-        if "`" in before or fence[0][0] != "`" or (language and (rest[0] in " \t" or language not in _LANGUAGES)):
+        if (
+            before.count("`") % 2
+            or fence[0][0] != "`"
+            or (language and (rest[0] in " \t" or language not in _LANGUAGES))
+        ):
             return None
-    quotes, column = (lead["quote"].count(">"), len(lead["column"])) if lead else (0, 0)
+    quotes, column = (lead["quote"].count(">"), len(lead["column"].expandtabs(4))) if lead else (0, 0)
     return _Open(fence[0], language, min(quotes, _MAX_QUOTES), column)
 
 
@@ -155,5 +160,14 @@ def _without_quotes(line: str, count: int) -> str:
     return line
 
 
+def _without_indent(line: str, columns: int) -> str:
+    """Take up to this many columns of indentation from a line; a tab reaches to the next multiple of 4."""
+    if "\t" not in line[:columns]:
+        return line[min(columns, _indent(line)) :]
+    rest = line.lstrip(" \t")
+    return " " * max(0, _indent(line) - columns) + rest
+
+
 def _indent(line: str) -> int:
-    return len(line) - len(line.lstrip(" \t"))
+    """Columns of indentation."""
+    return len(line[: len(line) - len(line.lstrip(" \t"))].expandtabs(4))
