@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
-from chat_replies import ask
 
 from pytest_modeleval.errors import AttemptFailed
+from tests.support.chat_replies import ask
 
 CASES = [json.loads(line) for line in Path(__file__).with_name("reply_cases.jsonl").read_text("utf-8").splitlines()]
 FAILURE = "FAIL"
