@@ -104,7 +104,7 @@ class EventReader:
                     events.append(event)
                 if self.is_done:
                     break
-            elif not line or line.isspace():
+            elif not line.strip():
                 self._check_end()
             elif line.startswith(b"event:"):
                 self._is_error = line[6:].strip().lower() in (b"error", b"exception", b"fail", b"failure")
