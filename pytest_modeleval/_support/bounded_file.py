@@ -8,14 +8,21 @@ import stat
 from pathlib import Path
 
 
-def read_bounded(path: Path, most_bytes: int) -> bytes:
+def read_bounded(path: Path, most_bytes: int, *, follows_link: bool = True) -> bytes:
     """The content of a regular file of at most this size.
 
+    follows_link: False refuses a symbolic link, whose target may be anything.
     Raises OSError, whose strerror says what is wrong: a file that cannot be opened, that is no regular file (a pipe
     without a writer would never end, a device never at all), or that is larger.
     """
     # Without O_NONBLOCK the opening of a pipe waits for a writer.
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+    try:
+        descriptor = os.open(path, flags if follows_link else flags | os.O_NOFOLLOW)
+    except OSError as error:
+        if error.errno == errno.ELOOP and not follows_link:
+            raise OSError(errno.ELOOP, "it is a link", str(path)) from error
+        raise
     with os.fdopen(descriptor, "rb") as file:
         mode = os.fstat(descriptor).st_mode
         if stat.S_ISDIR(mode):

@@ -27,6 +27,7 @@ from pytest_modeleval.records import JsonObject, Outcome
 from pytest_modeleval.store.contents import Contents, DamagedLine, JournalOffset, OutcomeRank
 from pytest_modeleval.store.journal_line import encode_line, is_intact, read_lines
 from pytest_modeleval.store.outcome_codec import MAX_COUNT, outcome_from_json, outcome_to_json
+from pytest_modeleval.store.stored_reply import is_reply
 
 JOURNAL_FILE = "journal.jsonl"
 """The journal of a run without xdist, and of a merged run."""
@@ -215,6 +216,8 @@ def apply_line(contents: Contents, line: bytes, at: JournalOffset, *, rescoring:
         entry = orjson.loads(line)
         kind = entry["type"]
         if kind == "response":
+            if isinstance(reply := entry.get("reply"), dict) and not is_reply(reply):
+                return False
             contents.responses.setdefault(_text(entry["key"]), at)
             contents.count_reply(entry.get("reply"))
         elif kind == "tool":

@@ -67,6 +67,8 @@ _RULE = table(
         "profile_params": optional(TABLE),
         "user_params": optional(TABLE),
         "limit": optional(_TEXT),
+        "system": optional(_TEXT),
+        "system_sha256": optional(_TEXT),
         "repeats": optional(whole_number(1, 100_000)),
         "order_seed": optional(_COUNT),
         "until_decided": optional(whole_number(1, 100_000)),
@@ -87,7 +89,7 @@ def load_run(folder: Path) -> JsonObject:
     """run.json of a folder. Raises RunFolderError, whose text says what was expected, where there is no usable one."""
     path = folder / RUN_FILE
     try:
-        found = orjson.loads(read_bounded(path, _MOST_BYTES))
+        found = orjson.loads(read_bounded(path, _MOST_BYTES, follows_link=False))
     except FileNotFoundError:
         raise RunFolderError(f"expected a run folder (with run.json), found {folder}") from None
     except OSError as error:

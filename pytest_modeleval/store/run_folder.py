@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from pytest_modeleval._support.atomic_file import atomic_write_json
+from pytest_modeleval._support.file_lock import HeldLock, try_file_lock
 from pytest_modeleval.errors import RunFolderError
 from pytest_modeleval.records import JsonObject
 from pytest_modeleval.store.journal import JournalReader, utc_now
 from pytest_modeleval.store.run_file import RUN_FILE, load_run, read_run
 
 RUNS = "modeleval-runs"
+_LOCK_FILE = "run.lock"
 _DRAFT = re.compile(
     r"\.(?:run|summary|journal|report|stopped-early|server-state|stop-workers|(?:batches|counts)-\w+)"
     r"\.\w+\.[0-9]+(?:\.[0-9a-f]{8})?\.tmp"
@@ -41,7 +43,7 @@ PACKAGES = (
 class RunFolder:
     """An open run folder, locked against other runs until closed."""
 
-    def __init__(self, path: Path, run: JsonObject, lock: int) -> None:
+    def __init__(self, path: Path, run: JsonObject, lock: HeldLock) -> None:
         self.path = path
         self.run = run
         self.reader = JournalReader(path, rescoring=self.invocation)
@@ -61,9 +63,7 @@ class RunFolder:
 
     def close(self) -> None:
         """Let other runs have the folder."""
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        self._lock.release()
 
 
 def runs_of(base: Path, model: str) -> Path:
@@ -101,16 +101,16 @@ def is_usable(path: Path) -> bool:
 
 def is_locked(path: Path) -> bool:
     """Whether a run uses the folder now."""
-    try:
-        lock = os.open(path / "run.lock", os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
+    lock_file = path / _LOCK_FILE
+    if not lock_file.exists():
         return False
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        held = try_file_lock(lock_file)
     except OSError:
+        return False
+    if held is None:
         return True
-    finally:
-        os.close(lock)
+    held.release()
     return False
 
 
@@ -128,7 +128,7 @@ def lock_run_folder(
     ...). Raises RunFolderError if the folder cannot be written, is in use, is no run folder, or holds another model's
     run; nothing is changed then. The caller saves run.json once it knows that the experiment is the same.
     """
-    run = load_run(path) if (path / RUN_FILE).is_file() else None
+    run = load_run(path) if os.path.lexists(path / RUN_FILE) else None
     if path.exists() and not is_usable(path):
         raise RunFolderError(
             f"{option}: expected a run folder or an empty or new one, but {path} holds something else; name another"
@@ -142,16 +142,13 @@ def lock_run_folder(
         path.mkdir(parents=True, exist_ok=True)
         if path.parent.parent.name == RUNS:
             _keep_out_of_git(path.parent.parent)
-        lock = os.open(path / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        lock = try_file_lock(path / _LOCK_FILE)
     except OSError as error:
         raise RunFolderError(
             f"cannot write the run folder {path}: {error.strerror}; name another with {option}"
         ) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(lock)
-        raise RunFolderError(f"the run folder {path} is in use by another run; wait for it or name another") from None
+    if lock is None:
+        raise RunFolderError(f"the run folder {path} is in use by another run; wait for it or name another")
     for entry in path.iterdir():
         # A draft that a killed run left; the lock keeps other writers out.
         if _is_draft(entry):
@@ -200,7 +197,7 @@ def git_commit(folder: Path) -> str | None:
 
 def _is_ours(entry: Path) -> bool:
     """True for files that a run leaves before it has a run.json, when it is ended in its first moment."""
-    is_named_so = entry.name == "run.lock" or entry.name.startswith(("journal", "server", ".server-"))
+    is_named_so = entry.name == _LOCK_FILE or entry.name.startswith(("journal", "server", ".server-"))
     return is_named_so or _is_draft(entry)
 
 
@@ -210,9 +207,8 @@ def _is_draft(entry: Path) -> bool:
 
 
 def _keep_out_of_git(runs: Path) -> None:
-    ignore = runs / ".gitignore"
-    if not ignore.exists():
-        ignore.write_text("# Runs are large and belong to one machine; bless a baseline to keep a result.\n*\n")
+    with suppress(FileExistsError), (runs / ".gitignore").open("x") as file:
+        file.write("# Runs are large and belong to one machine; bless a baseline to keep a result.\n*\n")
 
 
 def _who(run: Mapping[str, Any]) -> str:

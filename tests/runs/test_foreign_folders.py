@@ -119,6 +119,46 @@ def test_a_lost_plan_is_no_smaller_benchmark(tmp_path: Path, capsys: pytest.Capt
     assert "found no plan of 3 items that have an outcome" in err
 
 
+@pytest.mark.parametrize("change", ["flipped", "cut", "zeroed"])
+def test_a_damaged_byte_is_no_silent_score(tmp_path: Path, change: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each byte of a journal in turn, in compare (every byte) and in merge (every 16th), which writes a report.
+
+    The figures are those of the whole journal, or the damage is named, or the status says that something is missing.
+    """
+    good, bad = folder(tmp_path / "good", values=(1.0, 1.0, 0.0)), folder(tmp_path / "bad")
+    whole = (bad / "journal.jsonl").read_bytes()
+
+    def run(*words: object) -> tuple[int, str]:
+        status = main([str(word) for word in words])
+        out, err = capsys.readouterr()
+        assert "Traceback" not in out + err
+        assert status in (0, 4, 6), err
+        return status, out + err
+
+    clean = run("compare", good, bad)
+    for at in range(len(whole)):
+        mutant = {
+            "flipped": whole[:at] + bytes([whole[at] ^ 1 << at % 8]) + whole[at + 1 :],
+            "cut": whole[:at],
+            "zeroed": whole[:at] + bytes(min(16, len(whole) - at)) + whole[at + 16 :],
+        }[change]
+        (bad / "journal.jsonl").write_bytes(mutant)
+        found = run("compare", good, bad)
+        assert found == clean or "damaged line" in found[1] or "no grade" in found[1] or found[0] == 4, (at, found)
+        if at % 16:
+            continue
+        status, said = run("merge", bad, "--into", tmp_path / f"into-{at}")
+        if status == 4:
+            continue
+        part = json.loads((tmp_path / f"into-{at}" / "summary.json").read_text())["benchmarks"][0]["subsets"][0]
+        assert part["num"] + part["counts"]["not_run"] == 3
+        if part["num"] == 3:
+            assert part["score"] == pytest.approx(2 / 3)
+        else:
+            assert status == 6
+            assert change == "cut" or "damaged line" in said or mutant[-1:] != b"\n"
+
+
 @pytest.mark.parametrize("name", ["run.json", "journal.jsonl"])
 def test_pipes_and_links_to_devices_are_not_read(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A pipe is not waited for, and /dev/zero is not read to its end."""

@@ -104,6 +104,33 @@ def test_a_grade_out_of_range_is_damage(tmp_path: Path, change: dict[str, object
     assert found.damage_note() == f"{tmp_path}: a damaged line is not used: journal.jsonl line 1"
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"content": 7},
+        {"reasoning_content": ["x"]},
+        {"finish_reason": {}},
+        {"usage": [1]},
+        {"usage": "12"},
+        {"total_s": "1"},
+        {"tool_calls": "f"},
+        {"tool_calls": [7]},
+        {"tool_calls": [{"name": "f"}]},
+        {"tool_calls": [{"name": "f", "arguments": {}, "id": "c"}]},
+        {"model": 1, "id": None},
+    ],
+    ids=str,
+)
+def test_a_stored_reply_of_other_types_is_damage(tmp_path: Path, change: dict[str, object]) -> None:
+    """It is asked again, instead of failing in the grader whenever the run is taken up."""
+    whole = {"content": "ANSWER: C", "finish_reason": None, "tool_calls": [{"name": "f", "arguments": "{}"}]}
+    lines = [{"type": "response", "key": "whole", "reply": whole}]
+    journal(tmp_path, *lines, {"type": "response", "key": "odd", "reply": {**whole, **change}})
+    found = contents_of(tmp_path)
+    assert set(found.responses) == {"whole"}
+    assert [line.number for line in found.damaged] == [2]
+
+
 @pytest.mark.parametrize("field", [name for name in PLAN.to_json() if name != "type"])
 @pytest.mark.parametrize("value", [None, 7, "x", [], {}, [[]], {"a": 1}, True, -1, 10**18, [{"name": 1}]], ids=str)
 def test_a_plan_of_other_types_is_read_or_damage(tmp_path: Path, field: str, value: object) -> None:

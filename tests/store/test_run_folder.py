@@ -39,6 +39,43 @@ def test_what_is_not_ours_stays(tmp_path: Path, name: str) -> None:
     assert (tmp_path / name).read_text() == "mine"
 
 
+@pytest.mark.parametrize("name", ["run.json", "run.lock", "journal.jsonl"])
+def test_links_in_a_run_folder_are_not_followed(tmp_path: Path, name: str) -> None:
+    """A link to an ordinary file is refused, and what it leads to stays as it is."""
+    run, target = tmp_path / "run", tmp_path / "target"
+    facts = {"identity": "x", "model": "m", "served": "m"}
+    folder = lock_run_folder(run, facts=facts, command=["pytest"], project_dir=tmp_path)
+    folder.save()
+    folder.close()
+    content = (run / "run.json").read_bytes() if name == "run.json" else b""
+    target.write_bytes(content)
+    (run / name).unlink(missing_ok=True)
+    (run / name).symlink_to(target)
+    with pytest.raises(RunFolderError, match=r"link|cannot write the run folder"):
+        lock_run_folder(run, facts=facts, command=["pytest"], project_dir=tmp_path).reader.refresh()
+    assert target.read_bytes() == content
+
+
+def test_the_run_folder_itself_may_be_a_link(tmp_path: Path) -> None:
+    """--eval-run=DIR is the user's own: where it is a link, the run is in the folder that it leads to."""
+    (tmp_path / "volume").mkdir()
+    (tmp_path / "run").symlink_to(tmp_path / "volume")
+    folder = lock_run_folder(tmp_path / "run", facts={"identity": "x", "model": "m"}, command=[], project_dir=tmp_path)
+    folder.save()
+    folder.close()
+    assert (tmp_path / "volume" / "run.json").exists()
+
+
+def test_a_run_folder_is_held_once(tmp_path: Path) -> None:
+    """A second run is refused while the first has the folder, also within one process, and let in afterwards."""
+    facts = {"identity": "x", "model": "m", "served": "m"}
+    first = lock_run_folder(tmp_path / "run", facts=facts, command=[], project_dir=tmp_path)
+    with pytest.raises(RunFolderError, match="in use by another run"):
+        lock_run_folder(tmp_path / "run", facts=facts, command=[], project_dir=tmp_path)
+    first.close()
+    lock_run_folder(tmp_path / "run", facts=facts, command=[], project_dir=tmp_path).close()
+
+
 def test_of_two_outcomes_in_one_millisecond_the_one_that_counts_is_merged(tmp_path: Path) -> None:
     """The journal's later line counts where both have the same time; the merged journal must not take the other."""
     key = ItemKey("b", "s", "q")
