@@ -148,14 +148,20 @@ class BenchmarkCollector:
         asked = {word.lower() for word in words(expression)}
         # Ids that the data gives may hold the groups that a benchmark names ("hard").
         groups = {group.lower() for breakdown in declared.breakdowns for group in breakdown.order}
-        subsets = self._subsets_of(declared, is_wanted=declared.name.lower() in asked or not expression)
+
+        def may_be_selected(subset: str) -> bool:
+            could_be_in_id = partial(_could_be_in_id, function=probe.name, subset=subset, groups=groups)
+            return may_match(expression, names=names, could_be_in_id=could_be_in_id)
+
+        subsets = self._subsets_of(
+            declared, may_be_selected, is_wanted=declared.name.lower() in asked or not expression
+        )
         wanted = []
         exact = self._exact_subsets(declared, [subset.name for subset in subsets])
         for subset in subsets:
             if not self._is_open(declared.name, subset, exact, is_named=subset.name.lower() in asked):
                 continue
-            could_be_in_id = partial(_could_be_in_id, function=probe.name, subset=subset.name, groups=groups)
-            if not may_match(expression, names=names, could_be_in_id=could_be_in_id):
+            if not may_be_selected(subset.name):
                 continue
             if subset.missing and self._settings.rescore_dir is None:
                 self._missing.setdefault(subset.missing, []).append(f"{declared.name} {subset.name}")
@@ -163,11 +169,27 @@ class BenchmarkCollector:
             wanted.append(subset)
         return wanted
 
-    def _subsets_of(self, declared: Benchmark, *, is_wanted: bool) -> Sequence[Subset]:
-        """Declared subsets, else those of the data folder; where a wanted benchmark has none, the reason is noted."""
+    def _subsets_of(
+        self, declared: Benchmark, may_be_selected: Callable[[str], bool], *, is_wanted: bool
+    ) -> Sequence[Subset]:
+        """Declared subsets, else those of the data folder; where a wanted benchmark has none, the reason is noted.
+
+        may_be_selected: whether -k may select a subset of this name.
+        """
         if declared.subsets:
             return declared.subsets
-        found = [Subset(subset) for subset in find_subsets(declared.dataset, self._settings.data_dir)]
+        settings = self._settings
+
+        def is_needed(subset: str) -> bool:
+            """False where a file of this name cannot matter to the run."""
+            if settings.subsets and subset not in settings.subsets.get(declared.name, ()):
+                return False
+            if self._only_of is not None and (declared.name, subset) not in self._only_of:
+                return False
+            return may_be_selected(subset)
+
+        names = find_subsets(declared.dataset, settings.data_dir, may_be_selected=is_needed)
+        found = [Subset(subset) for subset in names]
         if not found and is_wanted:
             reason = describe_empty(declared.dataset, self._settings.data_dir)
             self._missing.setdefault(reason, []).append(declared.name)

@@ -10,6 +10,7 @@ from pytest_modeleval.errors import DataError
 from pytest_modeleval.fetch.source import fill_pattern
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from pytest_modeleval.datasets.sources import Dataset
@@ -20,10 +21,13 @@ _MAX_NEARBY = 6
 _BAD_SUBSET = re.compile(r"[\[\]\s/\\:]")
 
 
-def find_subsets(dataset: Dataset, data_dir: Path | None) -> list[str]:
+def find_subsets(
+    dataset: Dataset, data_dir: Path | None, *, may_be_selected: Callable[[str], bool] = lambda _: True
+) -> list[str]:
     """The subsets that have a file below data_dir, in alphabetical order; [] if there are none or no folder.
 
-    Only patterns with {subset} count. Raises DataError for a file name that cannot name a subset.
+    Only patterns with {subset} count. may_be_selected: whether the run may select a subset of this name. Raises
+    DataError for a file name that cannot name a subset, unless the run does not select it.
     """
     found: set[str] = set()
     for pattern in dataset.locals:
@@ -39,6 +43,8 @@ def find_subsets(dataset: Dataset, data_dir: Path | None) -> list[str]:
                 if not (match := matcher.fullmatch(relative)) or match["subset"].startswith("."):
                     continue
                 if _BAD_SUBSET.search(match["subset"]):
+                    if not may_be_selected(match["subset"]):
+                        continue
                     raise DataError(
                         f"expected a file name that can name a subset, found {match['subset']!r} with a space, colon "
                         f"or bracket, at {path}; rename the file"

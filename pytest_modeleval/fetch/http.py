@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 # Seconds between attempts after 429, 5xx or a broken connection.
 PAUSES_S = (1.0, 3.0)
 TIMEOUT_S = 30.0
+MAX_JSON_BYTES = 16_000_000
 T = TypeVar("T")
 
 
@@ -71,16 +73,24 @@ def download(
 
 
 def get_json(url: str, *, pause: Callable[[float], None] = time.sleep) -> Any:
-    """The JSON at url. Raises HttpStatusError or FetchError like `download`."""
+    """The JSON at url, at most MAX_JSON_BYTES. Raises HttpStatusError or FetchError like `download`."""
     import httpx  # noqa: PLC0415
 
     def attempt() -> Any:
-        response = httpx.get(url, follow_redirects=True, timeout=TIMEOUT_S)
-        if response.status_code != 200:
-            raise HttpStatusError(f"HTTP {response.status_code} at {response.url}", response.status_code)
+        content = bytearray()
+        with (
+            httpx.Client(follow_redirects=True, timeout=TIMEOUT_S) as client,
+            client.stream("GET", url) as response,
+        ):
+            if response.status_code != 200:
+                raise HttpStatusError(f"HTTP {response.status_code} at {response.url}", response.status_code)
+            for piece in response.iter_bytes(1 << 16):
+                content += piece
+                if len(content) > MAX_JSON_BYTES:
+                    raise FetchError(f"a listing of more than {MAX_JSON_BYTES:,} bytes at {response.url}")
         try:
-            return response.json()
-        except ValueError as error:
+            return json.loads(content)
+        except (ValueError, RecursionError) as error:
             raise FetchError(f"no JSON at {response.url}") from error
 
     return _retried(attempt, pause)

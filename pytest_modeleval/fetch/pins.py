@@ -7,10 +7,12 @@ cache folder gives the same rows for ever. Deleting an entry (or the file) accep
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from pytest_modeleval._support.bounded_file import read_bounded
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.fetch.cache import cache_lock, sha256_of, write_cache_file
 from pytest_modeleval.fetch.source import Fetched
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 FILE_NAME = "datasets.lock.json"
 SCHEMA = 1
+_MAX_BYTES = 64_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +45,23 @@ class Pins:
     def find_intact(self, key: str) -> Fetched | None:
         """The same, if its file is there with the bytes of then.
 
-        Size and time of change are compared; only where they differ (a copied cache) the file is hashed.
+        Size, times and inode are compared; only where they differ (a copied cache) the file is hashed. The status
+        change time cannot be set, so a file that was changed and given its old modification time is noticed.
         """
         entries = self._entries()
         if key not in entries:
             return None
         fetched = self._read(key, entries[key])
         try:
-            found = fetched.path.stat()
-            if [found.st_size, found.st_mtime_ns] == [entries[key].get("size_bytes"), entries[key].get("mtime_ns")]:
+            stamp = _stamp_of(fetched.path)
+            if stamp == {name: entries[key].get(name) for name in stamp}:
                 return fetched
-            return fetched if sha256_of(fetched.path) == fetched.sha256 else None
+            if sha256_of(fetched.path) != fetched.sha256:
+                return None
         except OSError:
             return None
+        self._restamp(key, fetched.sha256, stamp)
+        return fetched
 
     def record(self, key: str, fetched: Fetched) -> None:
         """Add or confirm an entry.
@@ -74,20 +81,30 @@ class Pins:
                     f"again; to accept the new data, delete the entry {key!r} from {self.path}"
                 )
             path = fetched.path
-            found = path.stat()
             entries[key] = {
                 "origin": fetched.origin,
                 "revision": fetched.revision,
                 "sha256": fetched.sha256,
                 "path": str(path.relative_to(self.cache_dir) if path.is_relative_to(self.cache_dir) else path),
-                "size_bytes": found.st_size,
-                "mtime_ns": found.st_mtime_ns,
+                **_stamp_of(path),
                 "fetched": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             }
             if fetched.archive_sha256:
                 entries[key]["archive_sha256"] = fetched.archive_sha256
-            content = {"schema": SCHEMA, "entries": dict(sorted(entries.items()))}
-            write_cache_file(self.path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+            self._write(entries)
+
+    def _restamp(self, key: str, sha256: str, stamp: Mapping[str, int]) -> None:
+        """Keep the present state of a file that was hashed, so that the next run need not hash it again."""
+        # A cache that cannot be written still serves its files.
+        with suppress(DataError), cache_lock(self.path.with_name(f".{FILE_NAME}.held")):
+            entries = dict(self._entries())
+            if (entry := entries.get(key)) is not None and entry.get("sha256") == sha256:
+                entries[key] = {**entry, **stamp}
+                self._write(entries)
+
+    def _write(self, entries: Mapping[str, Any]) -> None:
+        content = {"schema": SCHEMA, "entries": dict(sorted(entries.items()))}
+        write_cache_file(self.path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
 
     def _read(self, key: str, entry: Any) -> Fetched:
         try:
@@ -103,11 +120,13 @@ class Pins:
 
     def _entries(self) -> Mapping[str, Any]:
         try:
-            content = json.loads(self.path.read_bytes())
+            content = json.loads(read_bounded(self.path, _MAX_BYTES))
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
             raise self._corrupt(str(error)) from error
+        except RecursionError as error:
+            raise self._corrupt("JSON that is nested too deeply") from error
         if not isinstance(content, dict) or content.get("schema") != SCHEMA:
             raise self._corrupt("another schema")
         entries = content.get("entries")
@@ -120,3 +139,14 @@ class Pins:
             f"expected a lock file of schema {SCHEMA}, found {found}, at {self.path}; "
             "delete the file to pin the data anew at the next fetch"
         )
+
+
+def _stamp_of(path: Path) -> dict[str, int]:
+    """The state of a file as an entry keeps it."""
+    found = path.stat()
+    return {
+        "size_bytes": found.st_size,
+        "mtime_ns": found.st_mtime_ns,
+        "ctime_ns": found.st_ctime_ns,
+        "inode": found.st_ino,
+    }

@@ -266,6 +266,8 @@ def test_a_file_name_that_names_no_subset_is_told(folder: Path) -> None:
     (folder / "cap" / "south america.jsonl").write_bytes(b"")
     with pytest.raises(DataError, match=r"south america\.jsonl; rename"):
         find_subsets(local("cap/{subset}"), folder)
+    found = find_subsets(local("cap/{subset}"), folder, may_be_selected=lambda name: name == "asia")
+    assert found == ["asia", "europe"]
 
 
 def test_a_missing_file_names_everything_that_was_tried(folder: Path, tmp_path: Path) -> None:

@@ -122,7 +122,12 @@ def test_a_refused_file_is_not_taken_for_the_old_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{", b"[]", b'{"schema": 2, "entries": {}}', b'{"schema": 1}', b'{"schema": 1, "entries": []}']
+    "content",
+    [
+        *(b"", b"{", b"[]", b'{"schema": 2, "entries": {}}', b'{"schema": 1}', b'{"schema": 1, "entries": []}'),
+        b'{"schema": 1, "entries": ' + b"[" * 100_000,
+    ],
+    ids=range(7),
 )
 def test_a_damaged_lock_is_told(tmp_path: Path, content: bytes) -> None:
     """A lock that cannot be read is an error with its path, never an unpinned fetch."""
@@ -163,6 +168,29 @@ def test_a_copied_cache_is_still_its_own(tmp_path: Path) -> None:
     assert fetch_cached(source, "s", cache_dir=tmp_path) == first
     assert first.path.read_bytes() == b"rows"
     assert source.asked == [None, "r1"]
+
+
+def test_a_change_is_noticed_though_size_and_time_were_kept(tmp_path: Path) -> None:
+    """A cached file with other bytes, the same size and its old modification time is fetched again, not served."""
+    source = FakeSource("d")
+    first = fetch_cached(source, "s", cache_dir=tmp_path)
+    times = first.path.stat()
+    first.path.write_bytes(b"swor")
+    os.utime(first.path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert fetch_cached(source, "s", cache_dir=tmp_path).path.read_bytes() == b"rows"
+    assert source.asked == [None, "r1"]
+
+
+def test_a_copied_cache_is_hashed_once(tmp_path: Path) -> None:
+    """After a copy the file is hashed and its new state kept, so that the next run reads one small file again."""
+    source = FakeSource("d")
+    first = fetch_cached(source, "s", cache_dir=tmp_path)
+    os.utime(first.path, (1, 1))
+    assert Pins(tmp_path).find_intact(source.key("s")) == first
+    kept = json.loads(Pins(tmp_path).path.read_bytes())["entries"]["fake:d/s"]
+    found = first.path.stat()
+    assert (kept["mtime_ns"], kept["ctime_ns"], kept["inode"]) == (found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+    assert kept["fetched"]
 
 
 def test_offline_without_the_file_is_told(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ import pytest
 
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.fetch import Fetched, FetchError, Progress, fetch_cached
+from pytest_modeleval.fetch.http import MAX_JSON_BYTES
 from pytest_modeleval.fetch.modelscope import ScopeFile
-from tests.support.hub_imitation import COMMIT, LATER_COMMIT, Hub
+from tests.support.hub_imitation import COMMIT, LATER_COMMIT, Hub, ModelScopeHandler
 
 ROWS = b'{"question": "one"}\n{"question": "two"}\n'
 
@@ -113,6 +114,24 @@ def test_out_of_reach_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
         endpoint = f"http://127.0.0.1:{bound.getsockname()[1]}"
     monkeypatch.setenv("MODELSCOPE_ENDPOINT", endpoint)
     with pytest.raises(FetchError, match=rf"out of reach .* at {endpoint}; check the network.*--eval-data DIR"):
+        fetched(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("listing", "told"),
+    [
+        (b"[" * 200_000, "no JSON at"),
+        (b'{"Data": "' + b"x" * MAX_JSON_BYTES + b'"}', "a listing of more than 16,000,000 bytes"),
+    ],
+    ids=["deep", "long"],
+)
+def test_a_hostile_listing_is_refused(
+    model_scope: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listing: bytes, told: str
+) -> None:
+    """Deep brackets and a listing without end are an error of the source, within bounded memory."""
+    model_scope.add("o/d", {"s.jsonl": ROWS})
+    monkeypatch.setattr(ModelScopeHandler, "_list", lambda handler, *_: handler._send(200, listing))
+    with pytest.raises(FetchError, match=told):
         fetched(tmp_path)
 
 
