@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pytest_modeleval._support.shorten import shorten_repr
+
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
     "integer": (int,),
@@ -58,5 +60,4 @@ def _object_violation(value: Mapping[str, Any], schema: Mapping[str, Any], at: s
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else text[:37] + "..."
+    return shorten_repr(value, 40)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pytest_modeleval import Grade, Response
+from pytest_modeleval._support.shorten import shorten
 
 Replies = Sequence[Response]
 Check = Callable[[Mapping[str, Any], Replies], Grade]
@@ -36,4 +37,4 @@ def reason_found(reply: Response, wanted: str) -> str:
 
 
 def short(text: str) -> str:
-    return text if len(text) <= 120 else text[:117] + "..."
+    return shorten(text, 120)
