@@ -18,7 +18,7 @@ BOM = b"\xef\xbb\xbf"
 # A list, object or number costs 10 to 50 times its two or three bytes, so a short text could fill the memory and stall
 # the event loop. Smaller texts are not counted.
 COUNT_FROM_BYTES = 1024 * 1024
-MAX_CONTAINERS = 500_000
+MAX_CONTAINERS = 250_000
 MAX_VALUES = 1_000_000
 _EXCERPT_BYTES = 80
 

@@ -4,14 +4,18 @@ Rules of LiveCodeBench's runner (github.com/LiveCodeBench/LiveCodeBench, lcb_run
 is stripped and split into lines; each line, stripped, must equal the expected line or hold equal decimal numbers, token
 by token and without tolerance. Returned values are compared as JSON, tuples as lists.
 
-What a program printed may be 16 MB of anything, so nothing here splits it into more parts than the expected output has.
+What a program printed may be 16 MB of anything. Outputs are compared part by part up to the first difference: a list of all
+parts would take a gigabyte, and the call that makes it would stop all other threads.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import re
+from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
+from itertools import zip_longest
 from typing import Any
 
 TOLERANCE = 1e-6
@@ -20,6 +24,8 @@ _SHOWN = 80
 # JSON of equal values differs in length by escapes (\u00e9 for two bytes) and numbers (1e22 for 23 digits): by less.
 _MAX_GROWTH = 8
 _FREE_BYTES = 65_536
+_SLOW_FROM_BYTES = 1_000_000
+_TOKEN = re.compile(r"\S+")
 
 
 def same_output(found: str, expected: str) -> bool:
@@ -29,15 +35,13 @@ def same_output(found: str, expected: str) -> bool:
         return True
     if found.count("\n") != expected.count("\n"):
         return False
-    lines = zip(found.split("\n"), expected.split("\n"), strict=True)
+    lines = zip(_lines(found), _lines(expected), strict=True)
     return all(one.strip() == other.strip() or _same_decimals(one, other) for one, other in lines)
 
 
 def close_output(found: str, expected: str) -> bool:
     """True if the output would be the expected one with numbers equal within TOLERANCE, relative or absolute."""
-    other = expected.split()
-    one = found.split(maxsplit=len(other))
-    return len(one) == len(other) and all(map(_close_token, one, other))
+    return all(_close_token(one, other) for one, other in _token_pairs(found, expected))
 
 
 def same_value(found: Any, expected: Any) -> bool:
@@ -65,16 +69,31 @@ def _close_value(found: Any, expected: Any) -> bool:
 
 
 def may_be_same_value(found: bytes, expected: str) -> bool:
-    """False if a returned value, as JSON, is too long to be the expected one: then it need not be parsed."""
-    return len(found) <= _MAX_GROWTH * len(expected) + _FREE_BYTES
+    """False if a returned value, as JSON, is too long or has too many parts for the expected one: it is not parsed."""
+    if len(found) <= _FREE_BYTES:
+        return True
+    if len(found) > _MAX_GROWTH * len(expected) + _FREE_BYTES:
+        return False
+    # Brackets and commas are written as they are, unless the expected text escapes what need not be escaped.
+    return "\\u00" in expected or all(found.count(mark.encode()) <= expected.count(mark) for mark in "[{,")
 
 
 def read_value(content: bytes) -> Any:
     """A value that left the sandbox as JSON. Raises ValueError for anything else."""
     try:
-        return json.loads(content)
+        return json.loads(content, cls=_InterruptibleDecoder if len(content) > _SLOW_FROM_BYTES else None)
     except RecursionError as error:
         raise ValueError("the value is nested too deeply") from error
+
+
+class _InterruptibleDecoder(json.JSONDecoder):
+    """Ten times slower than the decoder in C, which lets no other thread run until it has read everything."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parse_object = json.decoder.JSONObject  # type: ignore[attr-defined]
+        self.parse_array = json.decoder.JSONArray  # type: ignore[attr-defined]
+        self.scan_once = json.scanner.py_make_scanner(self)  # type: ignore[attr-defined]
 
 
 def shown(text: str | bytes) -> str:
@@ -84,22 +103,33 @@ def shown(text: str | bytes) -> str:
     return quoted if len(quoted) <= _SHOWN and len(text) <= 2 * _SHOWN else f"{quoted[:_SHOWN]}..."
 
 
+def _lines(text: str) -> Iterator[str]:
+    """What text.split("\n") gives, one by one."""
+    start = 0
+    while (end := text.find("\n", start)) >= 0:
+        yield text[start:end]
+        start = end + 1
+    yield text[start:]
+
+
 def _same_decimals(found: str, expected: str) -> bool:
-    other = expected.split()
-    one = found.split(maxsplit=len(other))
-    if len(one) != len(other):
+    return all(_same_decimal(one, other) for one, other in _token_pairs(found, expected))
+
+
+def _token_pairs(found: str, expected: str) -> Iterator[tuple[str, str]]:
+    """The tokens of both texts, pair by pair; "" where one text has no more."""
+    tokens = (match[0] for match in _TOKEN.finditer(found)), (match[0] for match in _TOKEN.finditer(expected))
+    return zip_longest(*tokens, fillvalue="")
+
+
+def _same_decimal(found: str, expected: str) -> bool:
+    if max(len(found), len(expected)) > _MAX_DIGITS:
         return False
-    numbers = _decimals(one)
-    return numbers is not None and numbers == _decimals(other)
-
-
-def _decimals(tokens: list[str]) -> list[Decimal] | None:
     try:
-        found = [Decimal(token) if len(token) <= _MAX_DIGITS else Decimal("nan") for token in tokens]
+        # A signalling NaN raises where it is compared, and a program may print one.
+        return Decimal(found) == Decimal(expected)
     except InvalidOperation:
-        return None
-    # A signalling NaN raises where it is compared, and a program may print one.
-    return None if any(number.is_snan() for number in found) else found
+        return False
 
 
 def _close_token(found: str, expected: str) -> bool:
