@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pytest_modeleval._support.shorten import shorten_repr
 from pytest_modeleval.plan import Plan
 from pytest_modeleval.records import sample_name
 from pytest_modeleval.results import ExperimentIdentity
 
 # A digest is shown by its first digits: enough to recognise it.
 _SHOWN_DIGITS = 12
+_SHOWN_PROMPT = 60
 
 
 def plan_differences(old: Plan, new: Plan) -> list[str]:
@@ -26,6 +28,8 @@ def plan_differences(old: Plan, new: Plan) -> list[str]:
     calls = old.tool_calls or "native", new.tool_calls or "native"
     if calls[0] != calls[1]:
         found.append(f"tool calls asked for as {calls[0]} there, as {calls[1]} here")
+    if old.system != new.system:
+        found.append(f"system prompt {_prompt(old.system)} there, {_prompt(new.system)} here (--eval-system)")
     for subset in sorted(old.data.keys() & new.data.keys()):
         before, after = old.data[subset].get("sha256"), new.data[subset].get("sha256")
         if before != after:
@@ -106,6 +110,10 @@ def _changes(old: Mapping[str, Any], new: Mapping[str, Any], *, absent: str = "n
 
 def _digests(what: str, old: str, new: str) -> str:
     return f"{what} sha256 {_digest(old)} there, {_digest(new)} here"
+
+
+def _prompt(text: str) -> str:
+    return shorten_repr(text, _SHOWN_PROMPT) if text else "none"
 
 
 def _digest(value: object) -> str:

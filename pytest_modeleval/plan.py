@@ -84,6 +84,8 @@ class Plan:
     """Subset -> samples there are within --eval-limit, whatever else selects; None in plans of earlier versions."""
     tool_calls: str = ""
     """How calls are asked for ("native" or "text"); "" if the benchmark asks for none."""
+    system: str = ""
+    """The system prompt laid over every request that has none, without secrets; "" for none."""
 
     @property
     def all_items(self) -> SampleIds:
@@ -128,6 +130,8 @@ class Plan:
             line["samples"] = dict(self.samples)
         if self.tool_calls:
             line["tool_calls"] = self.tool_calls
+        if self.system:
+            line["system"] = self.system
         return line
 
     @classmethod
@@ -157,6 +161,7 @@ class Plan:
             whole=whole,
             samples=line.get("samples"),
             tool_calls=line.get("tool_calls", ""),
+            system=line.get("system", ""),
         )._checked()
 
     def _checked(self) -> Plan:
@@ -235,6 +240,7 @@ _RULE = table(
         "whole": _IDS,
         "samples": table(entries=whole_number(0, MAX_ITEMS)),
         "tool_calls": choice("native", "text"),
+        "system": _NAME,
     },
     is_closed=False,
 )

@@ -98,6 +98,7 @@ class Evaluation:
                 shard=shard,
                 all_items=[item for item in all_items if item.plan is plan],
                 sample_limit=sample_limit,
+                system=self._options.system,
             )
             if (old := stored.get(made.benchmark)) is not None:
                 self._refuse_other_experiment(old, made, items)

@@ -7,6 +7,7 @@ import hashlib
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import orjson
@@ -24,7 +25,7 @@ from pytest_modeleval.evaluation.planned_items import PlannedItem
 from pytest_modeleval.evaluation.verdict import grade_of
 from pytest_modeleval.records import Grade, ItemKey, JsonObject, Kind, Outcome, Request, Response
 from pytest_modeleval.server_facts import ModelFacts
-from pytest_modeleval.store.contents import Contents, JournalOffset
+from pytest_modeleval.store.contents import Contents
 from pytest_modeleval.store.journal import JournalError, JournalWriter, read_line, utc_now
 from pytest_modeleval.store.requests import compress_request
 
@@ -135,7 +136,13 @@ def with_system(request: Request, system: str) -> Request:
     """The request with a system message in front; the same request if it has one, or system is ""."""
     if not system or any(message.get("role") in ("system", "developer") for message in request.messages):
         return request
-    return replace(request, messages=[{"role": "system", "content": system}, *request.messages])
+    return replace(request, messages=[_system_message(system), *request.messages])
+
+
+@lru_cache(maxsize=1)
+def _system_message(system: str) -> JsonObject:
+    """One object for all requests, so that the journal recognises the history of a conversation by identity."""
+    return {"role": "system", "content": system}
 
 
 @dataclass(slots=True)
@@ -227,7 +234,8 @@ class ItemRunner:
         place = self.contents.responses.get(journal_key)
         if place is None:
             return None
-        return _reply_at(place)
+        reply = read_line(place).get("reply")
+        return reply if isinstance(reply, dict) else None
 
     def check_reply(self, reply: JsonObject) -> None:
         """Raise AttemptFailed for a reply of another model."""
@@ -343,8 +351,3 @@ def _max_tokens(request: Request, params: Mapping[str, Any]) -> Any:
 
 def _size(response: Response) -> int:
     return 600 + 2 * (len(response.content) + len(response.reasoning_content))
-
-
-def _reply_at(place: JournalOffset) -> JsonObject | None:
-    reply = read_line(place).get("reply")
-    return reply if isinstance(reply, dict) else None

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from pytest_modeleval._support import redact
 from pytest_modeleval.datasets import Manifest, Row, each_row
 from pytest_modeleval.declaration import Benchmark, Breakdown, Subset
 from pytest_modeleval.errors import DataError, UserError
@@ -83,13 +84,14 @@ def make_plan(
     shard: str = "",
     all_items: Sequence[PlannedItem] = (),
     sample_limit: Callable[[int], int] | None = None,
+    system: str = "",
 ) -> Plan:
     """The plan as the journal keeps it: all that the summary needs, so that it can be made without pytest.
 
     shard: "2/3" where the items are one of three parts of `all_items`; the plan then holds both, and a merge knows
     what is missing.
     sample_limit: rows of a subset -> samples within --eval-limit, so that a selection is not taken for the whole.
-    None where it is not known. Raises DataError.
+    None where it is not known. system: of --eval-system; secrets of the run in it are replaced. Raises DataError.
     """
     ids = _ids(items)
     all_ids = _ids(all_items) if shard else ids
@@ -112,6 +114,7 @@ def make_plan(
         whole=all_ids if shard else None,
         samples={name: sample_limit(planned.manifests[name].rows) for name in all_ids} if sample_limit else None,
         tool_calls=planned.tool_calls,
+        system=redact.text(system),
     )
     # Through JSON and back, so that a plan equals itself as it is read from a journal.
     return Plan.from_json(orjson.loads(orjson.dumps(made.to_json())))

@@ -18,7 +18,7 @@ from pytest_modeleval.pytest_plugin.context import Process, Reporter, RunContext
 from pytest_modeleval.records import GraderContext, PreparedGrader
 from pytest_modeleval.runs.benchmark_needs import deployment_notes
 from pytest_modeleval.runs.connection import Connection
-from pytest_modeleval.runs.earlier_run import stored_params
+from pytest_modeleval.runs.earlier_run import stored_params, system_prompt
 from pytest_modeleval.runs.gate_runner import check_targets
 from pytest_modeleval.runs.item_filter import asking_order
 from pytest_modeleval.settings import Settings
@@ -170,7 +170,7 @@ def _evaluation(share: RunShare, settings: Settings, client: Any) -> Evaluation:
         is_offline=settings.rescore_dir is not None,
         repeats=settings.most_repeats,
         invocation=share.invocation,
-        system=settings.system,
+        system=system_prompt(settings),
     )
     return Evaluation(
         model=model,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,7 +61,7 @@ def read_settings(config: pytest.Config) -> Settings:
         in_flight=parse_whole("--eval-in-flight", in_flight, least=1) if in_flight else None,
         limit=parse_limit("--eval-limit", value_of(config, "--eval-limit")),
         repeats=repeats,
-        params=parse_params(values_of(config, "--eval-param")),
+        params=_params(config),
         data_dir=data_dir,
         run_dir=directory("--eval-run"),
         shard=shard,
@@ -151,6 +152,19 @@ def check_rootdir(config: pytest.Config) -> None:
             f"pytest took a path of this command for a path of tests, and its root folder became {config.rootpath} "
             f"instead of {root}: write {separate}, with an equals sign"
         )
+
+
+def _params(config: pytest.Config) -> dict[str, Any]:
+    """The generation parameters of --eval-param. Raises SettingsError for one that holds a secret."""
+    params = parse_params(values_of(config, "--eval-param"))
+    for name, value in params.items():
+        if isinstance(value, str) and redact.names_a_secret(name):
+            # Parameters are kept with every request, so that a resumed or rescored run finds its answers.
+            raise SettingsError(
+                f"--eval-param: expected a generation parameter, found {name}, the name of a secret (its value is not "
+                "repeated here); put the key into an environment variable and name that with --model-key-env"
+            )
+    return params
 
 
 def _system_prompt(path: Path | None) -> str:

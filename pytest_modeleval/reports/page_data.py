@@ -161,6 +161,7 @@ def run_sections(run: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]
         "profile_params",
         "user_params",
         "model_set",
+        "system",
         "tool_calls",
         "context_tokens",
         "limit",

@@ -53,3 +53,10 @@ def earlier_items(settings: Settings, folder: Path) -> frozenset[ItemKey]:
 def stored_params(folder: Path) -> dict[str, JsonObject]:
     """Benchmark -> effective parameters, as a stored run was asked."""
     return {plan.benchmark: dict(plan.params) for plan in merge_plans(JournalReader(folder).refresh().plans)}
+
+
+def system_prompt(settings: Settings) -> str:
+    """The text of --eval-system; where a stored run is graded again without the option, what it was asked with."""
+    if settings.system or settings.rescore_dir is None:
+        return settings.system
+    return str((read_run(settings.rescore_dir) or {}).get("system") or "")

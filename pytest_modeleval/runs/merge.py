@@ -153,8 +153,8 @@ def _facts(parts: Sequence[tuple[Path, ShardRun]]) -> JsonObject:
     """run.json of the merged run: of its first part, with all addresses; no command resumes it by itself."""
     runs = [part.run for _, part in parts]
     first = runs[0]
-    sent = ("profile_params", "user_params")
-    kept = ("model", "served", "model_names", "context_tokens", "tool_calls", "identity", "server", *sent, "limit")
+    sent = ("profile_params", "user_params", "limit", "system", "system_sha256")
+    kept = ("model", "served", "model_names", "context_tokens", "tool_calls", "identity", "server", *sent)
     return {
         **{name: first.get(name) for name in kept},
         "resume_key": "",

@@ -157,6 +157,7 @@ def _run_facts(
         "limit": str(settings.limit) if settings.limit.rows or settings.limit.fraction else None,
         "repeats": settings.repeats,
         "order_seed": _order_seed(settings, stored),
+        "system": settings.system or None,
         "system_sha256": system,
         "until_decided": settings.until_decided or stored.get("until_decided"),
         "shard": str(settings.shard) if settings.shard is not None else None,

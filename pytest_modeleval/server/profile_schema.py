@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from pytest_modeleval._support import schema, suggest
+from pytest_modeleval._support import redact, schema, suggest
 from pytest_modeleval._support.schema import TABLE, TEXT, TEXTS, Rule, choice, is_text, is_texts, number, whole_number
 
 if TYPE_CHECKING:
@@ -96,8 +96,10 @@ def validation_errors(name: str, table: Any) -> Iterator[str]:
 
 
 def _param_errors(where: str, params: Mapping[str, Any]) -> Iterator[str]:
-    for key in params:
-        if key in _SET_BY_BENCHMARKS:
+    for key, value in params.items():
+        if isinstance(value, str) and redact.names_a_secret(key):
+            yield f"[{where}] {key}: is a secret by its name; name its environment variable with --model-key-env"
+        elif key in _SET_BY_BENCHMARKS:
             yield f"[{where}] {key}: is not a generation parameter; benchmarks set it"
         elif key not in PARAM_KEYS and (close := suggest.closest(key, PARAM_KEYS, cutoff=0.85)):
             yield f"[{where}] {key}: unknown; did you mean {close!r}?"

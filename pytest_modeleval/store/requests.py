@@ -12,13 +12,14 @@ from typing import Any
 
 import orjson
 
+from pytest_modeleval._support import redact
 from pytest_modeleval.records import JsonObject, Request
 from pytest_modeleval.store.contents import Contents
 from pytest_modeleval.store.journal import read_line
 
 
 def compress_request(request: Request, body: bytes, before: tuple[Request, str] | None) -> JsonObject:
-    """The fields of a response line that say what was asked. body: as it was sent, JSON.
+    """The fields of a response line that say what was asked, without secrets. body: as it was sent, JSON.
 
     before: an earlier request of the same item and its key. Its messages are compared by identity: what builds a
     conversation puts the same objects into each request, and comparing long texts would cost more than it saves.
@@ -34,7 +35,10 @@ def compress_request(request: Request, body: bytes, before: tuple[Request, str] 
             and request.response_format == earlier.response_format
         )
         if is_continued and is_alike:
-            return {"after": key, "request": {"messages": list(request.messages[count:])}}
+            return {"after": key, "request": redact.json_value({"messages": list(request.messages[count:])})}
+    if redact.longest_form() and redact.text(text := body.decode()) != text:
+        # A prompt of the user may hold the key.
+        return {"request": redact.json_value(orjson.loads(body))}
     return {"request": orjson.Fragment(body)}
 
 

@@ -7,8 +7,9 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from loopback import LoopbackServer, loopback
-from suites import Suite, key_answer
+
+from tests.support.loopback import LoopbackServer, loopback
+from tests.support.suites import Suite, key_answer
 
 ROWS = 4
 

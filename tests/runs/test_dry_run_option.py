@@ -45,11 +45,48 @@ def test_a_system_prompt_is_part_of_the_experiment(suite: Suite, server: Loopbac
     assert all(body["messages"][0] == system for body in server.seen.bodies)
     shown = suite.run(server.url, f"--eval-system={file}", "--eval-dry-run")
     assert "Answer like a pirate." in shown.out
+    rescored = suite.command(*suite.arguments(None, f"--eval-rescore={suite.run_dir}", run=False))
+    assert rescored.status == 0, rescored.out + rescored.err
+    assert rescored.subset()["num"] == 3
     other = suite.run(server.url)
     assert other.status == 4, other.out + other.err
     assert "another experiment with another system prompt (--eval-system)" in other.err
     file.write_text(" \n")
     assert "--eval-system: expected a system prompt" in suite.run(server.url, f"--eval-system={file}").err
+
+
+def test_a_system_prompt_is_recorded_without_secrets(suite: Suite, server: LoopbackServer) -> None:
+    """run.json, the plan and report.html have its text; a key in it is sent and in no file; rescoring knows it."""
+    suite.write_rows(3)
+    file = suite.path / "system.txt"
+    file.write_text("Answer like a pirate whose key is sk-CANARY-12345678.\n")
+    server.key = "sk-CANARY-12345678"
+    options = ("--model-key-env=THE_KEY", f"--eval-system={file}")
+    result = suite.command(*suite.arguments(server.url, *options), env={"THE_KEY": server.key})
+    assert result.status == 0, result.out + result.err
+    assert all(server.key in body["messages"][0]["content"] for body in server.seen.bodies)
+    said = "Answer like a pirate whose key is ***."
+    run = json.loads((suite.run_dir / "run.json").read_text())
+    assert run["system"] == said
+    lines = [json.loads(line) for line in (suite.run_dir / "journal.jsonl").read_text().splitlines()]
+    assert [line["system"] for line in lines if line["type"] == "plan"] == [said]
+    assert {line["request"]["messages"][0]["content"] for line in lines if line["type"] == "response"} == {said}
+    assert said in (suite.run_dir / "report.html").read_text()
+    for path in suite.run_dir.iterdir():
+        assert server.key.encode() not in path.read_bytes(), path
+    again = suite.command(*suite.arguments(server.url, *options), env={"THE_KEY": server.key})
+    assert again.status == 0, again.out + again.err
+    assert set(server.seen.prompts.values()) == {1}
+
+
+def test_a_parameter_that_is_a_secret_is_refused_unseen(suite: Suite, server: LoopbackServer) -> None:
+    """--eval-param api_key=KEY would stand in every stored request: status 4, the value not repeated."""
+    suite.write_rows(1)
+    result = suite.run(server.url, "--eval-param", "api_key=sk-CANARY-12345678")
+    assert result.status == 4
+    assert "found api_key, the name of a secret" in " ".join(result.err.split())
+    assert "CANARY" not in result.out + result.err
+    assert suite.run(server.url, "--eval-param", "thinking_token_budget=100").status == 0
 
 
 def test_a_parameter_that_looks_like_a_slip_is_named(suite: Suite, server: LoopbackServer) -> None:

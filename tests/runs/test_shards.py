@@ -65,6 +65,16 @@ def _items(folder: Path) -> list[str]:
     return [f"{line['sample']}-r{line['repeat']}" for line in lines if line["type"] == "grade"]
 
 
+def test_shards_with_different_system_prompts_are_not_merged(parted: Suite, server: LoopbackServer) -> None:
+    """Half of a score with one prompt and half with another is none: status 4, both named."""
+    (parted.path / "system.txt").write_text("Be brief.")
+    first = _run_shards(parted, server.url, [1], "--eval-system=system.txt", of=2)
+    second = _run_shards(parted, server.url, [2], of=2)
+    status, _, err = _merge(parted, *first, *second)
+    assert status == 4, err
+    assert "system prompt 'Be brief.' there, none here (--eval-system)" in " ".join(err.split())
+
+
 @pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["single", "xdist"])
 def test_merged_shards_are_the_run(parted: Suite, server: LoopbackServer, workers: list[str]) -> None:
     """The merged summary is that of one run, to the letter; every prompt was asked once; the status is 0."""
