@@ -21,8 +21,8 @@ from pytest_modeleval.client.json_object import join_surrogates
 from pytest_modeleval.client.thinking import split_thinking
 from pytest_modeleval.records import JsonObject, Response, ToolCall, Usage
 
-# 131,072 tokens of 32 characters. A reply is parsed, searched for secrets and journaled in the event loop: twice as many
-# Chinese characters would stop it for more than 0.2 s (ci/bench_bounds.py).
+# 131,072 tokens of 32 characters. A reply is parsed, searched for secrets and journaled in the event loop: twice as
+# many Chinese characters would stop it for more than 0.2 s (ci/bench_bounds.py).
 MAX_TEXT_CHARS = 4 * 1024 * 1024
 MAX_LABEL_CHARS = 300
 """Of model names, ids and finish reasons."""

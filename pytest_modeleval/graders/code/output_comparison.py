@@ -4,8 +4,8 @@ Rules of LiveCodeBench's runner (github.com/LiveCodeBench/LiveCodeBench, lcb_run
 is stripped and split into lines; each line, stripped, must equal the expected line or hold equal decimal numbers, token
 by token and without tolerance. Returned values are compared as JSON, tuples as lists.
 
-What a program printed may be 16 MB of anything. Outputs are compared part by part up to the first difference: a list of all
-parts would take a gigabyte, and the call that makes it would stop all other threads.
+What a program printed may be 16 MB of anything. Outputs are compared part by part up to the first difference: a list of
+all parts would take a gigabyte, and the call that makes it would stop all other threads.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def shown(text: str | bytes) -> str:
 
 
 def _lines(text: str) -> Iterator[str]:
-    """What text.split("\n") gives, one by one."""
+    """The lines of a text, one by one; a line break at its end begins an empty one."""
     start = 0
     while (end := text.find("\n", start)) >= 0:
         yield text[start:end]
