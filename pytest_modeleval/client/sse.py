@@ -14,7 +14,7 @@ from pytest_modeleval.client.json_object import BOM, COUNT_FROM_BYTES, excerpt, 
 from pytest_modeleval.errors import AttemptFailed
 from pytest_modeleval.records import JsonObject
 
-MAX_LINE_BYTES = 16 * 1024 * 1024
+MAX_LINE_BYTES = 8 * 1024 * 1024
 MAX_STREAM_BYTES = 1024 * 1024 * 1024
 # An event over several lines is tried anew at each of them.
 _MAX_EVENT_LINES = 1000
