@@ -166,8 +166,10 @@ class Controller:
         """An interrupt ends the workers after the item that they run."""
         try:
             return (yield)
-        except BaseException:
+        except BaseException as error:
             # Ctrl-C, -x and pytest's own errors alike: the workers stop, and the exception goes on to pytest.
+            # xdist raises for -x and --maxfail what a Ctrl-C would raise, with this text.
+            self._controller.has_reached_maxfail = str(error).startswith("stopping after ")
             self._distributed().files.send_stop()
             raise
 

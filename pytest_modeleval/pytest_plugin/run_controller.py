@@ -43,6 +43,8 @@ class RunController:
         config.pluginmanager.register(self.terminal, "modeleval-terminal")
         self.mistake = ""
         """What the user has to correct, as a worker of xdist found; the run ends with exit status 4."""
+        self.has_reached_maxfail = False
+        """-x or --maxfail ended a run under xdist, which by itself would end with the status of Ctrl-C."""
         self._config = config
         self._settings = settings
         self._gate_runner = GateRunner(settings)
@@ -185,6 +187,8 @@ class RunController:
                 session.exitstatus = INCOMPLETE
             return
         stock = int(session.exitstatus)
+        if stock == pytest.ExitCode.INTERRUPTED and self.has_reached_maxfail:
+            stock = int(pytest.ExitCode.TESTS_FAILED)
         # pytest does not catch what is raised here, and Python's own status for it is 1: a failed gate's.
         try:
             self._finish(self._run)

@@ -1,0 +1,128 @@
+"""Ctrl-C and -x while requests hang: the run ends at once, says what it knows, and the same command goes on."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+import pytest
+
+from tests.support.loopback import Act, Answer, Hang, LoopbackServer, Refuse
+from tests.support.suites import Suite, key_answer, kill_group
+from tests.support.waiting import until
+
+ROWS = 60
+IN_FLIGHT = 8
+WORKERS = pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["single", "xdist"])
+
+
+class HoldingServer:
+    """A script: every fifth question is answered at once, the others never. answered: prompts that got an answer.
+
+    A worker of xdist gets few items at a time: most of them have to hang, so that all of its slots do.
+    """
+
+    def __init__(self) -> None:
+        self.answered: set[str] = set()
+        self.refused = -1
+
+    def __call__(self, body: dict[str, Any], attempt: int) -> Act:
+        prompt = str(body["messages"][-1]["content"])
+        number = int(prompt.split()[1])
+        if number == self.refused:
+            return Refuse(400)
+        if number % 5:
+            return Hang()
+        self.answered.add(prompt)
+        return key_answer(body, attempt)
+
+
+def _table_line(out: str) -> str:
+    """The line of the table about the subset."""
+    return next(line for line in out.splitlines() if "quiz" in line and "mean_acc" in line)
+
+
+@WORKERS
+def test_ctrl_c_while_every_slot_hangs(suite: Suite, server: LoopbackServer, workers: list[str]) -> None:
+    """Status 2, the table with its bounds, requests cancelled; the same command asks only what has no answer."""
+    suite.write_rows(ROWS)
+    held = server.script = HoldingServer()
+    arguments = suite.arguments(server.url, f"--eval-in-flight={IN_FLIGHT}", *workers)
+    with suite.start(*arguments) as process:
+        try:
+            # A slot is free once its reply is in the journal: when all hang, every answer is kept.
+            until(lambda: server.seen.in_flight == IN_FLIGHT)
+            kill_group(process, signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        finally:
+            if process.poll() is None:
+                kill_group(process)
+    assert process.returncode == 2, out + err
+    assert "Traceback" not in err, err
+    until(lambda: server.seen.in_flight == 0)
+    summary = suite.summary()
+    assert summary is not None
+    assert summary["complete"] is False
+    part = summary["benchmarks"][0]["subsets"][0]
+    assert part["counts"]["not_run"] == ROWS - part["num"]
+    assert part["if_ungraded_wrong"] < part["if_ungraded_right"] <= 1
+    assert _table_line(out)
+    assert f"{part['counts']['not_run']}" in out
+    answered = set(held.answered)
+    assert len(answered) >= 2
+    server.script = key_answer
+    again = suite.command(*arguments)
+    assert again.status == 0, again.out + again.err
+    assert again.subset()["num"] == ROWS
+    assert again.subset()["score"] == 0.75
+    assert {server.seen.prompts[prompt] for prompt in answered} == {1}
+    assert len(server.seen.prompts) == ROWS
+
+
+@WORKERS
+def test_a_failure_with_x_ends_requests_that_hang(suite: Suite, server: LoopbackServer, workers: list[str]) -> None:
+    """-x --eval-strict: the first wrong answer ends the run with 1; without -x the rest is asked, and nothing twice."""
+    suite.write_rows(ROWS)
+    held = server.script = HoldingServer()
+    arguments = suite.arguments(server.url, f"--eval-in-flight={IN_FLIGHT}", "--eval-strict", *workers)
+    stopped = suite.command(*arguments, "-x")
+    assert stopped.status == 1, stopped.out + stopped.err
+    assert "Traceback" not in stopped.err
+    until(lambda: server.seen.in_flight == 0)
+    part = stopped.subset()
+    assert part["counts"]["wrong"] >= 1
+    assert part["counts"]["not_run"] > 0
+    assert part["if_ungraded_wrong"] < part["if_ungraded_right"]
+    assert _table_line(stopped.out)
+    lines = [line for file in suite.run_dir.glob("journal*.jsonl") for line in file.read_bytes().splitlines()]
+    kept = sum(b'"type":"response"' in line for line in lines)
+    assert kept <= len(held.answered)
+    server.script = key_answer
+    again = suite.command(*arguments)
+    assert again.status == 1, again.out + again.err
+    assert again.subset()["num"] == ROWS
+    assert again.summary is not None
+    assert again.summary["complete"] is True
+    # What was answered and not journaled was on its way when the run ended.
+    assert sum(count > 1 for count in server.seen.prompts.values()) <= IN_FLIGHT
+    assert sum(server.seen.prompts.values()) <= ROWS + IN_FLIGHT
+
+
+@WORKERS
+def test_an_error_with_x_says_run_again(suite: Suite, server: LoopbackServer, workers: list[str]) -> None:
+    """A refused sample is no fault of the model: -x ends with 6, and the same command completes the run."""
+    suite.write_rows(ROWS)
+    held = server.script = HoldingServer()
+    held.refused = 0
+    arguments = suite.arguments(server.url, f"--eval-in-flight={IN_FLIGHT}", "-x", *workers)
+    stopped = suite.command(*arguments)
+    assert stopped.status == 6, stopped.out + stopped.err
+    until(lambda: server.seen.in_flight == 0)
+    assert stopped.summary is not None
+    assert stopped.summary["complete"] is False
+    assert stopped.subset()["counts"]["server_error"] == 1
+    assert _table_line(stopped.out)
+    server.script = lambda body, attempt: Answer(text=key_answer(body, attempt).text)
+    again = suite.command(*arguments)
+    assert again.status == 0, again.out + again.err
+    assert again.subset()["num"] == ROWS
