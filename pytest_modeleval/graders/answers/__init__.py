@@ -4,7 +4,7 @@ docs/answers.md describes the grammar and the rules of equality. The modules in 
 
 final_answer  the part of a reply that states the answer
 notation      one spelling for what LaTeX, Unicode and plain text spell in several ways
-reading       text -> the values it may stand for (values.py), with units.py and expression.py
+reading       text -> the values it may stand for (values.py), with units.py, quantities.py and expression.py
 comparison    whether two values are equal, with evaluation.py for numbers and algebra
 """
 

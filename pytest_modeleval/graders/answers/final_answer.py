@@ -29,10 +29,10 @@ _BARE_BOX = re.compile(
 )
 _GAP = re.compile(
     r"(?:\s|\\ |\n\s*(?:[-*•]|\d{1,2}[.)])\s|\([a-e]\)|[,;、，；&]|\*\*|\$|\\[()\[\],;!]|\\q?quad"
-    r"|\\(?:text|mbox)\s*\{\s*,?\s*(?:and|or|和|或)\s*\}|\b(?:and|or)\b|[和或与]"
+    r"|\\(?:text|mbox)\s*\{\s*,?\s*(?:and|or|和|或)\s*\}|\b(?:and|or|und|oder|et|ou|y|o|e|и|или)\b|[和或与]"
     r"|\\?[A-Za-z]+(?:_\{?\w\}?)?\s*=)*\Z"
 )
-_GAP_WORD = re.compile(r"\n\s*(?:[-*•]|\d{1,2}[.)])\s|[,;、，；&和或与]|\b(?:and|or)\b")
+_GAP_WORD = re.compile(r"\n\s*(?:[-*•]|\d{1,2}[.)])\s|[,;、，；&和或与]|\b(?:and|or|und|oder|et|ou|y|o|e|и|или)\b")
 _NAME_BEFORE = re.compile(r"(\\?[A-Za-z]+(?:_\{?\w\}?)?)\s*=\s*\Z")
 _REASON = re.compile(r"[\s(,;:]*(?:because|as|since|for|from|that is|i\.e\.|namely|[(,;])[^\d]*\Z")
 _VALUE_START = re.compile(r"[\s$*(]*[-+]?(?:USD\s*)?[\d\\√π]")

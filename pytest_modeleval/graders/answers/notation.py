@@ -14,7 +14,7 @@ _SIGNS = {
     **{ord(sign): r"\cdot " for sign in "·⋅•∙"},
     **{ord(sign): r"\varnothing " for sign in "∅⌀"},
     **{ord(sign): "'" for sign in "’′ʼ"},
-    **{ord(sign): '"' for sign in "“”″"},
+    **{ord(sign): '"' for sign in "“”″«»„"},
     **{code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F) if code != 0xFF0D},
     **{
         ord(sign): command
@@ -41,6 +41,10 @@ _SIGNS = {
             "℉": r"^\circ F",
             "\u2126": r"\Omega ",
             "\u03a9": r"\Omega ",
+            "⌊": r"\lfloor ",
+            "⌋": r"\rfloor ",
+            "⌈": r"\lceil ",
+            "⌉": r"\rceil ",
             "∶": ":",
             "、": ", ",
             "。": ".",
@@ -80,6 +84,7 @@ _RENAMED = {
     **dict.fromkeys(("ast",), "*"),
     **dict.fromkeys(("div",), "/"),
     **dict.fromkeys(("varphi",), r"\phi"),
+    **dict.fromkeys(("equiv",), "="),
     **dict.fromkeys(("varepsilon",), r"\epsilon"),
     **dict.fromkeys(("simeq", "sim"), r"\approx"),
     **dict.fromkeys(("lor",), r"\text{ or }"),
@@ -103,6 +108,7 @@ _REMOVED = frozenset(
         "textstyle",
         "limits",
         "nolimits",
+        "therefore",
         "bf",
         "rm",
         "it",
@@ -115,7 +121,7 @@ _SIZES = frozenset(
 _SPACES = frozenset(("quad", "qquad", "thinspace", "medspace", "space", "enspace", "hfill", "par", "newline"))
 _COMMAND = re.compile(r"\\\\|\\not=|\\([A-Za-z]+)|\\([,;:!> ()\[\]])")
 # Text of this kind has one spelling already.
-_PLAIN = re.compile(r"(?!.*\.\.)[A-Za-z0-9 .,:/+=-]*\Z")
+_PLAIN = re.compile(r"(?!.*(?:\.\.|root|choose|PI|Pi|\.\d{3}\.))[A-Za-z0-9 .,:/+=-]*\Z")
 _REPEATED_DOT = re.compile(r"(\d*\.\d*)((?:\\dot\s*\{?\d\}?)+)")
 
 
@@ -180,8 +186,8 @@ def canonical_text(text: str) -> str:
 
 
 def _respell(found: re.Match[str]) -> str:
-    if found[0] == "\\\\":
-        return found[0]
+    if found[0] in ("\\\\", "\\cr"):
+        return "\\\\"
     if found[0] == "\\not=":
         return r"\neq "
     if found[2] is not None:
@@ -208,13 +214,42 @@ def _spell_scripts(text: str) -> str:
 
 
 def _spell_plain(text: str) -> str:
-    """Turn plain notation into LaTeX: 1.5 x 10^6, 0.333..., 0.(3), log10(x); and remove what is left of bold type."""
+    """Turn plain notation into LaTeX: 1.5 x 10^6, 0.333..., 0.(3), log10(x), square root of 5, 5 choose 2.
+
+    Marks that separate thousands (1'234'567, 1.234.567), end marks, ticks and what is left of bold type are removed.
+    """
+    text = re.sub(
+        r"(?<![\w.,'])\d{1,3}(?:'\d{3}){1,6}(?![\d'])|(?<![\w.,])\d{1,3}(?:_\d{3}){1,6}(?![\d_])", _digits, text
+    )
+    text = re.sub(r"(?<![\w.,])\d{1,3}(?:\.\d{3}){2,6}(?![\d.])", _digits, text)
+    text = re.sub(r"(?:[\s✓✔✅☑🎉👍🙂😊]|:-?\))+\Z|\A<(?=[^<>=,]{1,40}>\Z)", "", text)
+    text = re.sub(r"\A([^<>=,|]{1,40})(?:>| \|)\Z", r"\1", text)
+    text = re.sub(r"(\d*\.\d*?)((?:\d\u0305)+)", lambda found: f"{found[1]}\\overline{{{_digits(found, 2)}}}", text)
+    text = re.sub(r"(\.\d*)\\bar\s*\{?(\d+)\}?", r"\1\\overline{\2}", text)
+    text = re.sub(r"\b(?:the )?square root of (\w+|\([^()]*\))", r"\\sqrt{\1}", text, flags=re.IGNORECASE)
+    text = re.sub(r"\b(?:the )?cube root of (\w+|\([^()]*\))|\bcbrt\(([^()]*)\)", _cube_root, text, flags=re.IGNORECASE)
+    text = re.sub(r"\b(\d{1,6}) choose (\d{1,6})\b|\bC\((\d{1,6}),\s*(\d{1,6})\)", _binomial, text)
+    text = re.sub(r"\b(floor|ceil)\(([^()]*)\)", lambda found: f"\\l{found[1]} {found[2]}\\r{found[1]} ", text)
+    text = re.sub(r"\b(?:math|np|numpy|sympy)\.(?=[a-z])", "", text)
+    text = re.sub(r"(?<![A-Za-z\\])(?:PI|Pi)(?![A-Za-z])", "pi", text)
     text = re.sub(r"(?<=\d)\s*[xX]\s*(?=10\s*(?:\^|\*\*))", r" \\times ", text)
     text = re.sub(r"(\d*\.\d*?)(\d)\2{2,}\s*(?:\.\.\.|…|\\[lc]?dots)", r"\1\\overline{\2}", text)
     text = re.sub(r"(\d*\.\d*)\((\d+)\)", r"\1\\overline{\2}", text)
     text = re.sub(r"\blog_?(\d+)\s*(?=\()", r"\\log_{\1}", text)
     text = re.sub(r"(?<![\w)])\*\*([^*]+)\*\*(?![\w(])", r"\1", text)
     return re.sub(r"(?<=\S)\*\*(?=\s+[A-Za-z]{2}|\s*\Z)", "", text)
+
+
+def _digits(found: re.Match[str], group: int = 0) -> str:
+    return re.sub(r"\D", "", found[group])
+
+
+def _cube_root(found: re.Match[str]) -> str:
+    return f"\\sqrt[3]{{{found[1] or found[2]}}}"
+
+
+def _binomial(found: re.Match[str]) -> str:
+    return f"\\binom{{{found[1] or found[3]}}}{{{found[2] or found[4]}}}"
 
 
 def _spell_fractions(text: str) -> str:

@@ -19,6 +19,7 @@ from pytest_modeleval.graders.answers.expression import (
     variables_of,
 )
 from pytest_modeleval.graders.answers.notation import canonical_text, normalise_notation
+from pytest_modeleval.graders.answers.quantities import read_compound, read_words
 from pytest_modeleval.graders.answers.splitting import closing_position, split_at, split_items, split_signs
 from pytest_modeleval.graders.answers.statement import candidates, option_label
 from pytest_modeleval.graders.answers.tokens import NotAnExpression, number_of
@@ -47,6 +48,11 @@ _HOUR = re.compile(
     r"\s*\}?\Z",
     re.IGNORECASE,
 )
+_NAMED_TIMES = {
+    "noon": ClockTime(12 * 3600, "pm"),
+    "midday": ClockTime(12 * 3600, "pm"),
+    "midnight": ClockTime(12 * 3600, "am"),
+}
 _DAYTIMES = {"o": "", "in the m": "am", "in the a": "pm", "in the e": "pm", "n": "pm", "a": "am", "p": "pm"}
 _PLAIN_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?\Z")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?\s*(?:\\text\s*\{)?\s*([ap])?\.?\s*(m)?\.?\s*\}?\Z", re.IGNORECASE)
@@ -61,11 +67,6 @@ _REMOVED_POINT = re.compile(
 )
 _TRANSPOSED = re.compile(r"(?<=[)\]])\s*\^\s*\{?\s*(?:T|\\top|\\intercal)\s*\}?\Z")
 _PLUS_MINUS = re.compile(r"\\(?:pm|mp)(?![A-Za-z])")
-_WORDS = re.split(
-    " ",
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen twenty",
-)
 
 
 def read_answer(text: str) -> tuple[Value, ...]:
@@ -78,6 +79,10 @@ def read_answer(text: str) -> tuple[Value, ...]:
         found += [value for value in _read_both_ways(candidate) if value not in found]
         if found:
             break
+    exact = text.partition("\\approx")[0].strip()
+    if exact and exact != text:
+        # In 2\\pi \\approx 6.28 the exact value stands first.
+        found += [value for value in _read_both_ways(exact) if value not in found]
     label = option_label(text)
     if label:
         found.append(Text(label))
@@ -157,8 +162,9 @@ def _read_token(text: str) -> list[Value] | None:
         return [Collection((), is_set=True)]
     if text.replace(" ", "") in ("\\mathbb{R}", "\\mathbbR", "\\R"):
         return [Interval(_MINUS_INFINITY, _INFINITY, False, False)]
-    lowered = text.lower()
-    return [Formula(Number(Fraction(_WORDS.index(lowered))))] if lowered in _WORDS else None
+    if text.lower() in _NAMED_TIMES:
+        return [_NAMED_TIMES[text.lower()]]
+    return list(read_compound(text) or read_words(text)) or None
 
 
 def _spell_hour(found: re.Match[str]) -> str:
@@ -227,7 +233,9 @@ def _read_equation(sides: Sequence[str], signs: Sequence[str], keeps_groups: boo
     r"""Read x = 5 and x \in [1, 2] as named values, every other equation as a relation."""
     name = _name_of(sides[0])
     if len(sides) == 2 and name:
-        return Named(name, _read_value(sides[1], keeps_groups, depth + 1)[0])
+        readings = _read_value(sides[1], keeps_groups, depth + 1)
+        # In x = 18 cm a known unit of several letters is more likely than a product of variables.
+        return Named(name, next((value for value in readings if _has_known_unit(value)), readings[0]))
     if len(sides) == 2 and (turned := _name_of(sides[1])) and not variables_of(parse_expression(sides[0])):
         return Named(turned, _read_value(sides[0], keeps_groups, depth + 1)[0])
     # The last side is the result of a calculation; the sides before it may hold words.
@@ -236,6 +244,10 @@ def _read_equation(sides: Sequence[str], signs: Sequence[str], keeps_groups: boo
         return Relation(tuple(parse_expression(side) for side in sides), tuple(signs))
     except NotAnExpression:
         return Named(canonical_text("=".join(sides[:-1])), result)
+
+
+def _has_known_unit(value: Value) -> bool:
+    return isinstance(value, Formula) and value.unit is not None and bool(value.unit.dimension and value.unit.text[1:])
 
 
 def _as_two_intervals(nodes: Sequence[Node]) -> Value | None:

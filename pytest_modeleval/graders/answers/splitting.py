@@ -8,7 +8,7 @@ from pytest_modeleval.graders.answers.tokens import NotAnExpression
 
 MAX_ITEMS = 200
 _SEPARATOR = re.compile(
-    r";|\s*\\text\s*\{\s*,?\s*(?:and|or|和|与|或)\s*\}\s*|\s+(?:and|or)\s+|\s*(?:和|与|與|或|及)\s*|\\(?:vee|wedge)(?![A-Za-z])"
+    r";|\s*\\text\s*\{\s*,?\s*(?:and|or|和|与|或)\s*\}\s*|\s+(?:and|or|und|oder|et|ou|и|или)\s+|\s*(?:和|与|與|或|及)\s*|\\(?:vee|wedge)(?![A-Za-z])"
 )
 _RELATION = re.compile(
     r"\\le(?![A-Za-z])|\\ge(?![A-Za-z])|\\neq(?![A-Za-z])|\\in(?![A-Za-z])|<=|>=|!=|[=<>]|\\approx(?![A-Za-z])"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 _HEDGE = re.compile(
     r"\s*(?:[A-Za-z]:(?=\s)|=|\\approx(?![A-Za-z])|\\boxed|approximately|approx\.?|about|around|roughly|circa|ca\."
-    r"|(?:exactly|only|just)\b"
+    r"|(?:exactly|only|just|etwa|ungefähr|rund|environ|aproximadamente|unos|около|примерно)\b|khoảng|약"
     r"|大约|大約|约为|约|約|等于|是|为|一共|总共|共有|共计|共|人民币|\.\.\.|→|\\(?:to|rightarrow|Rightarrow|implies)(?![A-Za-z]))\s*:?\s*",
     re.IGNORECASE,
 )
@@ -28,13 +28,17 @@ _STATEMENT = re.compile(
 )
 _STATEMENT_ZH = re.compile(r"[^\d\\]{1,80}(?:为|是|等于|有|共|得)\s*:?\s*(?=[-\d\\$¥])")
 _DENIAL = re.compile(
-    r"\b(?:not|no|never|less|more|fewer|greater|than|minus|plus|times|half|twice|double|triple|between|from|or"
+    r"\b(?:nicht|kein\w*|weniger|mehr|höchstens|mindestens|pas|non|sans|moins|plus|menos|más|sin|не|нет|меньше|больше|минус"
+    r"|least|most|under|over|above|below|beyond|nearly|almost|exceed\w*|within|up|not|no|never|less|more|fewer|greater|than|minus|plus|times|half|twice|double|triple|between|from|or"
     r"|per ?cent|dozen|hundred|thousand|million|billion|trillion|unknown"
     r"|wrong|incorrect|false|negative|factorial|hal(?:f|ves)|thirds?|quarters?|fifths?|tenths?|hundredths?"
-    r"|\w+n['’]t|squared|cubed|mod|over|divided)\b|[=<>^+*/]|\\(?!text)",
+    r"|\w+n['’]t|squared|cubed|mod|divided)\b|[=<>^+*/]|\\(?!text)|[不非没未少多超过低于至以半倍]|ない",
     re.IGNORECASE,
 )
-_IS_DENIED = re.compile(r"\b(?:not|never|no|wrong|incorrect|false)\b|n['’]t\b", re.IGNORECASE)
+_IS_DENIED = re.compile(
+    r"\b(?:not|never|no|wrong|incorrect|false|nicht|kein\w*|pas|не|нет)\b|n['’]t\b|[不非没未]|ない", re.IGNORECASE
+)
+_REASON = re.compile(r"(?<=\w)\s+(?:because|since|due to|thanks to)\b.*\Z", re.IGNORECASE | re.DOTALL)
 _ONE_NUMBER = re.compile(r"(?<![\w.,])[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?![\d,]*\d)")
 
 
@@ -50,6 +54,9 @@ def candidates(text: str) -> Iterator[str]:
     introduction = _INTRODUCTION.match(text)
     if introduction is not None and not _DENIAL.search(introduction[0].replace("\\text", "")):
         yield _without_hedge(text[introduction.end() :])
+    reason = _REASON.search(text)
+    if reason is not None:
+        yield _without_hedge(text[: reason.start()])
     remark = _REMARK.search(text)
     if remark is not None and remark.start() > 0:
         yield text[: remark.start()]

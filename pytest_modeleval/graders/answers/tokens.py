@@ -13,7 +13,15 @@ _NUMBER = (
 _TOKEN = re.compile(
     rf"\s*(?:(?P<number>{_NUMBER})|(?P<command>\\[A-Za-z]+|\\[{{}}|])|(?P<word>[A-Za-z]+)|(?P<sign>\*\*|\S))"
 )
-CONSTANTS = {"pi": "pi", "infty": "infinity", "infinity": "infinity", "inf": "infinity", "e": "e", "i": "i"}
+CONSTANTS = {
+    "pi": "pi",
+    "infty": "infinity",
+    "infinity": "infinity",
+    "inf": "infinity",
+    "oo": "infinity",
+    "e": "e",
+    "i": "i",
+}
 FUNCTIONS = frozenset(
     [
         "sin",

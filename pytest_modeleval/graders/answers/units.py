@@ -15,6 +15,9 @@ SCALES = {
     **{"million": 10**6, "millions": 10**6, "billion": 10**9, "billions": 10**9, "trillion": 10**12},
     **{"百": 100, "千": 1_000, "万": 10**4, "萬": 10**4, "亿": 10**8, "億": 10**8},
 }
+_MAGNITUDES = {"k": " thousand", "m": " million", "b": " billion"}
+# A letter, or a mark of a script whose vowels are marks.
+_LETTER = r"(?:[^\W\d_]|[\u0300-\u036f\u0900-\u0dff\u0e31-\u0e4e])"
 # Words after a number that change the value or announce another one.
 _NOT_UNITS = frozenset(
     [
@@ -66,6 +69,7 @@ _NOT_UNITS = frozenset(
         "approximately",
     ]
 )
+_NOT_UNITS_ZH = re.compile(r"以[上下内外]|半|\A[多余]")
 _LENGTH, _MASS, _TIME, _VOLUME, _MONEY = "length", "mass", "time", "volume", "money"
 _SIZES: dict[str, tuple[str, Fraction]] = {
     word: (dimension, Fraction(size))
@@ -138,11 +142,13 @@ _PREFIX = re.compile(
     rf"(?P<sign>[-+]?\s*)(?:{_CURRENCY_SIGN}|(?:{'|'.join(_CURRENCIES)}|Rs\.?|\\text\s*\{{\s*(?:{_CURRENCY_SIGN}|Rs\.?|"
     rf"{'|'.join(_CURRENCIES)})\s*\}})(?![A-Za-z]))\s*(?=[-+.\d\\])"
 )
+# \text{ cm}, \mu\text{m}, \text{K}^{-1} inside of which an exponent may stand.
+_TEXT = r"(?:\\mu\s*)?\\text\s*\{(?:[^{}]|\^\s*\{-?[1-4]\})*\}"
 _SUFFIXES = (
     re.compile(
-        r"\s*(?P<text>\\text\s*\{[^{}]*\}(?:\s*[/·]?\s*\\text\s*\{[^{}]*\})*)(?P<power>\s*\^\s*\{?-?[1-4]\}?)?\Z"
+        r"(?P<text>\s*\^\s*\{?\s*\\circ\s*\}?\s*(?:[CFK]|\\text\s*\{\s*[CFK]\s*\})?|[kMmGµμ]?\\Omega)(?P<power>)\Z"
     ),
-    re.compile(r"(?P<text>\s*\^\s*\{?\s*\\circ\s*\}?\s*[CFK]?|[kMmGµμ]?\\Omega)(?P<power>)\Z"),
+    re.compile(rf"\s*(?P<text>{_TEXT}(?:\s*(?:[/·]|\\cdot)?\s*{_TEXT})*)(?P<power>\s*\^\s*\{{?-?[1-4]\}}?)?\Z"),
     re.compile(rf"(?P<text>\s*{_CURRENCY_SIGN}(?:\s*/\s*[a-z]{{1,10}})?)(?P<power>)\Z"),
     re.compile(
         r"(?:\s*|-)(?P<text>(?:[a-z]\.){1,3}[a-z]\.?|[A-Za-z]{1,3}\s*(?:/|\\cdot)\s*\([A-Za-z\s]{1,10}\))(?P<power>)\Z"
@@ -152,7 +158,7 @@ _SUFFIXES = (
     re.compile(r"\s*(?P<text>[⺀-鿿぀-ヿ가-힯]{1,10}(?:/[⺀-鿿]{1,6})?)(?P<power>)\Z"),
     # Up to seven words, separated by spaces, slashes, dots or hyphens.
     re.compile(
-        r"(?:\s+|(?<=[\d)}])-?)(?P<text>[^\W\d_]{2,20}(?:(?:\s*/\s*|\s*\\cdot\s*|\.?\s+|-)[^\W\d_]{1,20}){0,6})\.?"
+        rf"(?:\s+|(?<=[\d)}}])-?)(?P<text>{_LETTER}{{2,20}}(?:(?:\s*/\s*|\s*\\cdot\s*|\.?\s+|-){_LETTER}{{1,20}}){{0,6}})\.?"
         r"(?P<power>\s*\^\s*\{?-?[1-4]\}?|[23])?\s*\Z"
     ),
     re.compile(
@@ -183,13 +189,15 @@ def split_unit(text: str) -> tuple[str, Unit] | None:
     if prefix is not None:
         words = rest[: prefix.end()].strip(" -+")
         rest = prefix["sign"].strip() + rest[prefix.end() :]
+        rest = re.sub(r"(?<=\d)\s*(?:/|per )\s*[a-z]{1,10}\Z", "", rest)
+        rest = re.sub(r"(?<=\d)([kKMB])\Z", lambda found: _MAGNITUDES[found[1].lower()], rest)
     for pattern in _SUFFIXES:
         found = pattern.search(rest)
         if found is not None and rest[: found.start()].strip():
             text_words = _plain(found["text"])
-            if _NOT_UNITS.intersection(re.findall(r"[a-z]+", text_words.lower())):
+            if _NOT_UNITS.intersection(re.findall(r"[a-z]+", text_words.lower())) or _NOT_UNITS_ZH.search(text_words):
                 return None
-            words = f"{words} {text_words}".strip()
+            words = f"{text_words} {words}".strip()
             power = re.sub(r"[^\d\-]", "", found["power"] or "")
             rest = rest[: found.start()].strip()
             break
@@ -204,7 +212,7 @@ def _read_unit(words: str, power: int) -> Unit:
     scale = 1
     rest = words
     for _ in range(2):
-        first = re.match(r"\s*([a-z]+|[百千万萬亿億])", rest.lower())
+        first = re.match(r"\s*([a-z]+|(?:百(?!分)|千(?![米克瓦卡赫帕焦伏])|[万萬亿億]))", rest.lower())
         if first is None or first[1] not in SCALES:
             break
         scale *= SCALES[first[1]]
