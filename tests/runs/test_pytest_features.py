@@ -271,3 +271,12 @@ def _on_a_terminal(suite: Suite, arguments: list[str], *, expect: bytes = b"", s
     finally:
         os.close(ours)
     return seen.decode("utf-8", "replace")
+
+
+@pytest.mark.parametrize("distribution", ["loadscope", "loadfile", "each"])
+def test_other_distributions_of_xdist_run_every_item(suite: Suite, server: LoopbackServer, distribution: str) -> None:
+    """F40: the run is complete whatever --dist says."""
+    suite.write_rows(12)
+    result = suite.run(server.url, "-n", "2", "--dist", distribution)
+    assert result.status == 0, result.out + result.err
+    assert result.subset()["num"] == 12

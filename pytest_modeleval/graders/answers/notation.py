@@ -216,7 +216,7 @@ def _spell_scripts(text: str) -> str:
 def _spell_plain(text: str) -> str:
     """Turn plain notation into LaTeX: 1.5 x 10^6, 0.333..., 0.(3), log10(x), square root of 5, 5 choose 2.
 
-    Marks that separate thousands (1'234'567, 1.234.567), end marks, ticks and what is left of bold type are removed.
+    Marks that separate thousands (1'234'567, 1.234.567), end marks, ticks and remains of bold type are removed.
     """
     text = re.sub(
         r"(?<![\w.,'])\d{1,3}(?:'\d{3}){1,6}(?![\d'])|(?<![\w.,])\d{1,3}(?:_\d{3}){1,6}(?![\d_])", _digits, text
