@@ -158,10 +158,14 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
         "a process of the engine was killed (SIGKILL), most often by the machine's out-of-memory killer: see dmesg",
     ),
     (
-        r"Scheduler hit an exception|SIGQUIT received|Engine core initialization failed|Rank \d+ scheduler is dead"
-        r"|engine core exited unexpectedly|EngineDeadError",
+        r"Scheduler hit an exception|SIGQUIT received|Engine core initialization failed|Rank \d+ scheduler is dead",
         "scheduler",
-        "a process of the engine failed or was killed; its traceback, if it left one, is above, in the log",
+        "a scheduler process failed; its traceback is above, in the log",
+    ),
+    (
+        r"engine core exited unexpectedly|EngineDeadError",
+        "engine_died",
+        "the engine's process failed or was killed; its traceback, if it left one, is above, in the log",
     ),
     (
         r"ImportError|ModuleNotFoundError|undefined symbol|GLIBC_\d",

@@ -100,7 +100,7 @@ def test_a_start_has_no_failure() -> None:
 
 @pytest.mark.parametrize(
     ("engine", "cause", "words"),
-    [("sglang", "engine_killed", "exit code -9"), ("vllm", "scheduler", "EngineDeadError")],
+    [("sglang", "engine_killed", "exit code -9"), ("vllm", "engine_died", "EngineDeadError")],
 )
 def test_a_killed_engine_process_is_diagnosed(tmp_path: Path, engine: str, cause: str, words: str) -> None:
     """From the lines that are kept of the log, although vLLM writes a traceback for each request."""
