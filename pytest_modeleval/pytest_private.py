@@ -13,6 +13,10 @@ module may use such a name; tests/test_pytest_private.py checks that, and checks
 | `CallInfo(_ispytest=)` | pytest 6.2 to 9.2 | `CallInfo.from_call` |
 | `Node._repr_failure_py` | pytest 5.4 to 9.2 | slower reports of lost servers |
 | `_pytest.config.findpaths.determine_setup` | pytest 3.3 to 9.2 | a moved root folder is not noticed |
+| `PluginManager._inner_hookexec` is `_multicall` | pluggy 1.5 to 1.6 | reports are passed on by the hook |
+| `TerminalReporter._tests_ran`, `._add_stats` | pytest 8.4 to 9.2 | the terminal calls a hook for each report |
+| `TerminalReporter._progress_nodeids_reported` | pytest 8.4 to 9.2 | as `_tests_ran` |
+| `TerminalReporter._current_logreport` | pytest 8.4 to 9.2 | as `_tests_ran` |
 | `TerminalReporter.currentfspath` | pytest 2.0 to 9.2 | names of files of samples are printed |
 | `TerminalReporter._show_progress_info` | pytest 3.3 to 9.2 | `[100%]` stands alone on a line after samples |
 | `DSession.queue` | pytest-xdist 1.0 to 3.8 | under -n the live lines change only with reports |
@@ -274,6 +278,38 @@ def poll_between_events(dsession: Any, poll: Callable[[], None], *, every_s: flo
     events.get = get  # type: ignore[method-assign]
 
 
+# The versions whose terminal does for a report without a letter what `quiet_terminal` does, and nothing else.
+QUIET_TERMINALS = frozenset({(8, 4), (9, 0), (9, 1), (9, 2)})
+
+
+def quiet_terminal(listener: Any) -> Callable[[str, pytest.TestReport], None] | None:
+    """What the terminal does with a report that has a category and a word but no letter; None where that is not known.
+
+    listener: an implementation of pytest_runtest_logreport; anything but the terminal's own gives None.
+    """
+    from _pytest.terminal import TerminalReporter  # noqa: PLC0415 - not in runs without the terminal
+
+    terminal: Any = getattr(listener, "__self__", None)
+    if type(terminal) is not TerminalReporter or pytest.version_tuple[:2] not in QUIET_TERMINALS:
+        return None
+    # Since 9.2 ids are counted in parts, before as texts.
+    has_parts, keeps_report = hasattr(pytest.Item, "id"), hasattr(terminal, "_current_logreport")
+
+    def count(category: str, report: Any) -> None:
+        if keeps_report:
+            terminal._current_logreport = report
+        terminal._tests_ran = True
+        terminal._add_stats(category, [report])
+        terminal._progress_nodeids_reported.add(report.id if has_parts else report.nodeid)
+
+    return count
+
+
+def has_plain_calls(plugins: Any) -> bool:
+    """False where calls of hooks are watched (--debug, pytester), or where pluggy is not known."""
+    return getattr(getattr(plugins, "_inner_hookexec", None), "__name__", "") == "_multicall"
+
+
 def rootdir_of(config: pytest.Config, args: Sequence[str]) -> Path | None:
     """The root folder that pytest would find for other arguments; None where that cannot be worked out."""
     try:
@@ -299,52 +335,3 @@ def rootdir_of(config: pytest.Config, args: Sequence[str]) -> Path | None:
 
 def _do_nothing() -> None:
     pass
-
-
-class RunLoop:
-    """The run loop of pytest, for a protocol that runs several items in one call.
-
-    A copy of `_pytest.main.pytest_runtestloop`, which is the same in pytest 8.4 to 9.2. Without it each call runs one
-    item.
-    """
-
-    VERSIONS = frozenset({(8, 4), (9, 0), (9, 1), (9, 2)})
-
-    def __init__(self, session: pytest.Session) -> None:
-        self._session = session
-        self._place = 0
-        """Place of the item that runs."""
-
-    @classmethod
-    def is_known(cls) -> bool:
-        """True if this pytest's loop is the one that is copied here."""
-        return pytest.version_tuple[:2] in cls.VERSIONS
-
-    def run(self) -> bool:
-        """Run all items of the session."""
-        session = self._session
-        if session.testsfailed and not session.config.option.continue_on_collection_errors:
-            plural = "" if session.testsfailed == 1 else "s"
-            raise session.Interrupted(f"{session.testsfailed} error{plural} during collection")
-        while self._place < len(session.items):
-            item = session.items[self._place]
-            item.config.hook.pytest_runtest_protocol(item=item, nextitem=self.next_item())
-            if session.shouldfail:
-                raise session.Failed(session.shouldfail)
-            if session.shouldstop:
-                raise session.Interrupted(session.shouldstop)
-            self._place += 1
-        return True
-
-    def next_item(self) -> pytest.Item | None:
-        """The item after the one that runs; None after the last."""
-        items = self._session.items
-        return items[self._place + 1] if self._place + 1 < len(items) else None
-
-    def advance(self) -> None:
-        """The next item runs now, in the same call."""
-        self._place += 1
-
-    def step_back(self) -> None:
-        """The item that runs is left to the loop, which comes to it next."""
-        self._place -= 1

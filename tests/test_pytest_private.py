@@ -6,11 +6,22 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pluggy
 import pytest
+from _pytest.terminal import TerminalReporter
 
 from pytest_modeleval import pytest_private
 from pytest_modeleval.collection.items import SampleItem
-from pytest_modeleval.pytest_private import FixtureNames, ItemTemplate, RunLoop, SetupState, make_like, state
+from pytest_modeleval.fast_path.run_loop import RunLoop
+from pytest_modeleval.pytest_private import (
+    FixtureNames,
+    ItemTemplate,
+    SetupState,
+    has_plain_calls,
+    make_like,
+    quiet_terminal,
+    state,
+)
 
 PACKAGE = Path(pytest_private.__file__).parent
 # Attributes that only pytest or pluggy define, and modules of theirs that are not public.
@@ -204,3 +215,29 @@ def test_a_terminal_without_the_name_is_left_alone() -> None:
     other = object()
     pytest_private.suppress_filename(other, Path("x"))
     assert not hasattr(other, "currentfspath")
+
+
+def test_only_a_known_terminal_is_counted_for(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """quiet_terminal: the terminal of a known pytest; no other plugin, no subclass, no other version."""
+    config = pytester.parseconfig()
+    terminal = TerminalReporter(config)
+
+    class Other(TerminalReporter):
+        pass
+
+    assert quiet_terminal(terminal.pytest_runtest_logreport) is not None
+    assert quiet_terminal(Other(config).pytest_runtest_logreport) is None
+    assert quiet_terminal(print) is None
+    monkeypatch.setattr(pytest, "version_tuple", (99, 0))
+    assert quiet_terminal(terminal.pytest_runtest_logreport) is None
+
+
+def test_an_unknown_pluggy_has_no_plain_calls() -> None:
+    """has_plain_calls: without the name, or with another function under it, the hook is called."""
+    assert has_plain_calls(pluggy.PluginManager("x"))
+    assert not has_plain_calls(object())
+    manager = pluggy.PluginManager("x")
+    undo = manager.add_hookcall_monitoring(lambda *_: None, lambda *_: None)
+    assert not has_plain_calls(manager)
+    undo()
+    assert has_plain_calls(manager)

@@ -238,10 +238,10 @@ def _is_encodable(reply: JsonObject) -> bool:
     texts = [reply["content"], reply.get("reasoning_content", ""), reply["model"], reply["id"]]
     for call in reply.get("tool_calls", ()):
         texts += call.values()
+    text = "".join(texts)
     try:
-        for text in texts:
-            if not text.isascii():
-                text.encode()
+        if not text.isascii():
+            text.encode()
     except UnicodeEncodeError:
         return False
     return True

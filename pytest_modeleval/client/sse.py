@@ -84,9 +84,8 @@ class EventReader:
 
     def _events(self, lines: list[bytes]) -> list[JsonObject]:
         events: list[JsonObject] = []
-        if not self._is_begun and lines:
-            self._is_begun = True
-            lines[0] = lines[0].removeprefix(BOM)
+        if not self._is_begun:
+            self._begin(lines)
         for line in lines:
             payload = line[5:].strip() if line.startswith(b"data:") else _payload(line)
             if payload is not None:
@@ -109,6 +108,11 @@ class EventReader:
             elif line.startswith(b"event:"):
                 self._is_error = line[6:].strip().lower() in (b"error", b"exception", b"fail", b"failure")
         return events
+
+    def _begin(self, lines: list[bytes]) -> None:
+        if lines:
+            self._is_begun = True
+            lines[0] = lines[0].removeprefix(BOM)
 
     def _event(self, payload: bytes) -> JsonObject | None:
         """The event of a data line; None if it is empty or not complete."""

@@ -20,9 +20,11 @@ import pytest
 from pytest_modeleval.collection.items import SampleItem
 from pytest_modeleval.errors import Ungraded
 from pytest_modeleval.fast_path.eligibility import Eligibility, Need, need_of
+from pytest_modeleval.fast_path.report_hook import ReportHook
+from pytest_modeleval.fast_path.run_loop import RunLoop
 from pytest_modeleval.pytest_plugin.item_plugin import ItemPlugin
 from pytest_modeleval.pytest_plugin.skipped_by_gate import SkippedByGate
-from pytest_modeleval.pytest_private import RERAISED, FixtureNames, RunLoop, SetupState, phase_runner
+from pytest_modeleval.pytest_private import RERAISED, FixtureNames, SetupState, phase_runner
 
 # The cause of a sample that has no answer because the server is gone for good (dispatch.dispatcher).
 SERVER_LOST = "server_lost"
@@ -50,6 +52,8 @@ class ShortProtocol:
         self._setup_state = SetupState(session)
         self._loop = RunLoop(session) if is_grouping and eligible.may_group_items and RunLoop.is_known() else None
         self._run_phase = phase_runner()
+        self._report_hook = ReportHook(session.config)
+        self._reports_passed = eligible.calls_makereport or eligible.needs_phases
         # No other code reads the journal before the protocol of the item is over.
         self._may_wait = eligible.may_group_items and not eligible.needs_phases
         self._needs: dict[int, Need] = {}
@@ -66,8 +70,19 @@ class ShortProtocol:
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
         """Run the item, and those that follow it if that can be; or leave it to pytest."""
         self._teardown_previous(item)
-        if not isinstance(item, SampleItem) or not item.is_expected or not self._run(item, nextitem):
+        if not isinstance(item, SampleItem) or not item.is_expected:
             return None
+        if item.parent is not self._parent:
+            # The hooks of conftest files depend on the file only; pytest looks them up for every item.
+            self._parent, self._hook = item.parent, item.ihook
+        self._report_hook.prepare(self._hook)
+        if not self._run(item, nextitem):
+            return None
+        self._run_following(item)
+        return True
+
+    def _run_following(self, item: SampleItem) -> None:
+        """Run the items after this one within its protocol, as long as they have their results."""
         while self._loop is not None and (following := self._next_ready(item)) is not None:
             self._loop.advance()
             self._teardown_previous(following)
@@ -77,7 +92,7 @@ class ShortProtocol:
                 self._loop.step_back()
                 break
             following.release()
-        return True
+        self._report_hook.flush()
 
     def _next_ready(self, item: SampleItem) -> SampleItem | None:
         """The item after this one, if it is of the same benchmark and has its result."""
@@ -94,9 +109,6 @@ class ShortProtocol:
         need = self._need_of(item)
         if need is Need.PROTOCOL:
             return False
-        if item.parent is not self._parent:
-            # The hooks of conftest files depend on the file only; pytest looks them up for every item.
-            self._parent, self._hook = item.parent, item.ihook
         has_fixtures = need is Need.FIXTURES
         try:
             if has_fixtures:
@@ -143,21 +155,19 @@ class ShortProtocol:
         hook, eligible = self._hook, self._eligible
         if eligible.calls_logstart:
             hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        if when == "call":
+        if when == "call" and self._reports_passed:
             self._report_passed(item, "setup")
-        hook.pytest_runtest_logreport(report=self._make_report(item, self._run_phase(body, when)))
-        if not (has_fixtures and self._tear_down(item, next_item)):
+        self._report_hook.call(self._make_report(item, self._run_phase(body, when)))
+        if not (has_fixtures and self._tear_down(item, next_item)) and self._reports_passed:
             self._report_passed(item, "teardown")
         if eligible.calls_logstart:
             hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
 
     def _report_passed(self, item: SampleItem, when: Literal["setup", "teardown"]) -> None:
         """A phase in which nothing was done: made for plugins that change reports, shown to those that want it."""
-        if not (self._eligible.calls_makereport or self._eligible.needs_phases):
-            return
         report = self._make_report(item, pytest.CallInfo.from_call(_do_nothing, when=when))
         if self._eligible.needs_phases:
-            self._hook.pytest_runtest_logreport(report=report)
+            self._report_hook.call(report)
 
     def _make_report(self, item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport:
         """The report of a phase; plugins that samples do not need take no part, for they have not seen each phase."""

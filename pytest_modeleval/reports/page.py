@@ -135,21 +135,21 @@ def _environment() -> Environment:
 
 def _marked(value: Any) -> Any:
     """A value as safe HTML: escaped, hidden characters as small marks with their escape. None is empty."""
-    from markupsafe import Markup, escape  # noqa: PLC0415
+    import markupsafe  # noqa: PLC0415
 
     if value is None:
         return ""
-    if isinstance(value, Markup):
+    if isinstance(value, markupsafe.Markup):
         return value
     text = str(value).replace("\r\n", "\n")
     if not HIDDEN.search(text):
         return text
     pieces, end = [], 0
     for found in HIDDEN.finditer(text):
-        mark = Markup('<span class="hidden-char">{}</span>').format(escape_of(found.group()))
-        pieces += [escape(text[end : found.start()]), mark]
+        mark = markupsafe.Markup('<span class="hidden-char">{}</span>').format(escape_of(found.group()))
+        pieces += [markupsafe.escape(text[end : found.start()]), mark]
         end = found.end()
-    return Markup("").join([*pieces, escape(text[end:])])
+    return markupsafe.Markup("").join([*pieces, markupsafe.escape(text[end:])])
 
 
 def _breakable(name: str) -> Any:
