@@ -10,16 +10,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pytest_modeleval.declaration import Benchmark, Breakdown, Model, Subset, benchmark
-    from pytest_modeleval.records import Advice, Grade, Kind, Request, Response, Sample, ToolCall, Usage
+    from pytest_modeleval.advice import Advice
+    from pytest_modeleval.declaration import Benchmark, Breakdown, Examples, Model, Subset, benchmark
+    from pytest_modeleval.page_options import Option
+    from pytest_modeleval.records import Grade, Kind, Request, Response, Sample, ToolCall, Usage
 
 __all__ = [
     "Advice",
     "Benchmark",
     "Breakdown",
+    "Examples",
     "Grade",
     "Kind",
     "Model",
+    "Option",
     "Request",
     "Response",
     "Sample",
@@ -29,14 +33,17 @@ __all__ = [
     "benchmark",
 ]
 
-_DECLARATION = frozenset({"Benchmark", "Breakdown", "Model", "Subset", "benchmark"})
+_ROOMS = {
+    **dict.fromkeys(("Benchmark", "Breakdown", "Examples", "Model", "Subset", "benchmark"), "declaration"),
+    "Advice": "advice",
+    "Option": "page_options",
+}
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    room = "declaration" if name in _DECLARATION else "records"
-    return getattr(import_module(f"{__name__}.{room}"), name)
+    return getattr(import_module(f"{__name__}.{_ROOMS.get(name, 'records')}"), name)
 
 
 def __dir__() -> list[str]:

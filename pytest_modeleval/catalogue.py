@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_modeleval._support.suggest import hint
-from pytest_modeleval.datasets import default_cache_dir, open_manifest
+from pytest_modeleval.datasets import default_cache_dir, open_manifest, with_options
 from pytest_modeleval.declaration import Benchmark, Subset, declared_benchmark
 from pytest_modeleval.errors import DataError, SettingsError, UserError
 from pytest_modeleval.reports.text_layout import pad, wrap
@@ -64,9 +64,10 @@ def count_rows(entry: Entry, subset: Subset, data_dir: Path | None) -> int | Non
     if subset.size is not None:
         return subset.size
     declared = entry.benchmark
+    options = {option.name: option.default for option in declared.options}
     try:
         return open_manifest(
-            declared.dataset,
+            with_options(declared.dataset, options),
             subset.name,
             benchmark=declared.name,
             version=declared.version,
@@ -141,6 +142,11 @@ def _detail_lines(entry: Entry, data_dir: Path | None) -> Iterator[str]:
         yield from _field("local", ", ".join(f"DIR/{pattern}.jsonl" for pattern in declared.dataset.locals))
     if declared.aggregates:
         yield from _field("aggregates", ", ".join(aggregate.name for aggregate in declared.aggregates))
+    for measure in declared.measures:
+        yield from _field("measure", f"{measure.name}: {measure.method} of {', '.join(measure.of)}")
+    for option in declared.options:
+        text = f"{option.name}: {option.expected}, default {option.default}"
+        yield from _field("option", f"{text}. {option.description}".rstrip(". "))
     yield from _field("card", str(entry.card))
     yield ""
     if not declared.subsets:

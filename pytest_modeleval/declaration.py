@@ -10,23 +10,23 @@ Nothing is registered: pytest's collection finds the function, and the function 
 
 from __future__ import annotations
 
-import functools
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from pytest_modeleval._support.shorten import shorten_repr
+from pytest_modeleval.advice import Advice
 from pytest_modeleval.datasets import Dataset, Row
-from pytest_modeleval.errors import DeclarationError, ModelEvalError
-from pytest_modeleval.metrics import Aggregate
-from pytest_modeleval.records import Advice, Grade, Request, Response, Sample
+from pytest_modeleval.declared_functions import checked_request, checked_sample, location_of
+from pytest_modeleval.errors import DeclarationError
+from pytest_modeleval.metrics import Aggregate, Measure, question_metric
+from pytest_modeleval.page_options import Option
+from pytest_modeleval.records import Grade, Request, Response, Sample
 
 ATTRIBUTE = "pytest_modeleval_benchmark"
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _SUBSET = re.compile(r"[^\[\]\s/\\:]+\Z")
-_shown = functools.partial(shorten_repr, limit=60)
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 Grader = Callable[[Sample, Any], Grade | Awaitable[Grade]]
@@ -108,26 +108,67 @@ class Breakdown:
     order: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Worked examples that a prompt shows before its question ("shots")."""
+
+    dataset: Dataset
+    """Rows of the examples, in subsets of the same names as the benchmark's."""
+    count: int | str
+    """How many, from the first on; or the name of the option that says so."""
+    sample: Callable[[Row], Sample] | None = None
+    """row -> Sample; None: as the benchmark makes its own samples."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Benchmark:
-    """A declared benchmark. Its fields are the arguments of `benchmark`."""
+    """A declared benchmark."""
 
     name: str
+    """A lower-case word, shown in the table."""
     version: str
+    """Raised whenever a score may change."""
     metric: str
+    """"mean_acc", "acc", "pass@k", "pass^k" or "vote@k" for a number k, or the name of one of `measures`."""
     dataset: Dataset
+    """Where the rows come from."""
     subsets: tuple[Subset, ...]
+    """The parts, in the order of the table; if empty, every file that the dataset finds is one."""
     sample: Callable[[Row], Sample]
+    """row -> Sample."""
     request: Callable[[Sample], Request] | None
+    """Sample -> Request; pure, runs ahead of the tests. None where there is `solve`."""
     solve: Callable[[Sample, Model], Awaitable[Any]] | None
+    """Coroutine function (sample, model) for several requests through `model.ask`; its result takes the place of the
+    response. None where there is `request`."""
     grade: Grader | None
+    """(Sample, Response or the result of solve) -> Grade; a coroutine function runs ahead of the tests. Without it the
+    test body alone decides. If it has `prepare` (grader_context.PreparedGrader), that runs before the first request."""
     sample_id: Callable[[Row], str] | None
+    """row -> an id from the data; without it ids are "<subset>-0000" and on."""
     aggregates: tuple[Aggregate, ...]
+    """How subsets combine, as the source of the benchmark defines it."""
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    """Generation parameters (max_tokens, ...); profile and --eval-param override them."""
     advice: Mapping[str, Advice] = field(default_factory=dict)
+    """Subset -> the usual reason of a low score, one sentence; or an Advice, which adds a bound for the score."""
     further_metrics: tuple[str, ...] = ()
+    """"pass@k" and the like, in rows of their own where at least k repeats were asked."""
     breakdowns: tuple[Breakdown, ...] = ()
+    """Scores by a property of the samples, in rows below each subset."""
     offers_tools: bool = False
+    """Requests offer tools, or describe them where `model.tool_calls` is "text"; which of the two is part of the
+    experiment."""
+    measures: tuple[Measure, ...] = ()
+    """What becomes of the values that grades record (`Grade.measures`), each a row with an interval."""
+    options: tuple[Option, ...] = ()
+    """What --eval-option may set. Values are `sample.options[...]`, in `sample` `row.options[...]`, and stand for
+    {name} in patterns of the dataset. They are part of the experiment."""
+    examples: Examples | None = None
+    """Worked examples, as `sample.examples`. Their rows are part of the experiment."""
+    shuffle: str = ""
+    """"sample" or "repeat": the choices come in an order drawn from the sample's id, or from id and repeat; target
+    letters follow, and `sample.data["permutation"]` holds for each place the index of the choice that stands there."""
 
 
 def benchmark(
@@ -148,45 +189,32 @@ def benchmark(
     further_metrics: Sequence[str] = (),
     breakdowns: Sequence[Breakdown] = (),
     offers_tools: bool = False,
+    measures: Sequence[Measure] = (),
+    options: Sequence[Option] = (),
+    examples: Examples | None = None,
+    shuffle: str = "",
 ) -> Callable[[F], F]:
     """Declare that a test function is a benchmark; each sample becomes one item.
 
-    name: a lower-case word, shown in the table.
-    version: raise it whenever a score may change.
-    dataset: where the rows come from.
-    subsets: the parts, in the order of the table; if empty, every file that the dataset finds is one.
-    sample: row -> Sample.
-    request: Sample -> Request; pure, runs ahead of the tests. Give either this or `solve`.
-    solve: coroutine function (sample, model) for several requests through `model.ask`; its result takes the place of
-    the response.
-    grade: (Sample, Response or the result of solve) -> Grade; a coroutine function runs ahead of the tests. Without it
-    the test body alone decides. If it has `prepare` (records.PreparedGrader), that runs before the first request.
-    sample_id: row -> an id from the data; without it ids are "<subset>-0000" and on.
-    metric: "mean_acc", "acc", or "pass@k" for a number k (1 with one repeat).
-    aggregates: how subsets combine, as the source of the benchmark defines it.
-    defaults: generation parameters (max_tokens, ...); profile and --eval-param override them.
-    advice: subset -> the usual reason of a low score, one sentence; or an Advice, which adds a bound for the score.
-    further_metrics: "pass@k" for other k, in rows of their own where at least k repeats were asked.
-    breakdowns: scores by a property of the samples, in rows below each subset.
-    offers_tools: requests offer tools, or describe them where `model.tool_calls` is "text"; which of the two is part of
-    the experiment.
-    Raises DeclarationError for an argument of the wrong form.
+    The arguments are the fields of `Benchmark`. Give either `request` or `solve`; a subset may be its name alone, an
+    advice its sentence alone. Raises DeclarationError for an argument of the wrong form.
     """
     _check_declaration(name, dataset=dataset, subsets=subsets, request=request, solve=solve)
     _check_functions(name, sample=sample, request=request, solve=solve, grade=grade, sample_id=sample_id)
     parts = tuple(part if isinstance(part, Subset) else Subset(part) for part in subsets)
     _check_subsets(name, parts)
-    for wanted in (metric, *further_metrics):
-        if not re.fullmatch(r"mean_acc|acc|pass@[1-9]\d*", wanted):
-            raise DeclarationError(f"benchmark {name}: metric {wanted!r}: expected mean_acc, acc or pass@k")
+    _check_metrics(name, metric, further_metrics, measures)
+    _check_examples(name, examples, [option.name for option in options])
+    if shuffle not in ("", "sample", "repeat"):
+        raise DeclarationError(f"benchmark {name}: shuffle: expected 'sample' or 'repeat', found {shuffle!r}")
     declared = Benchmark(
         name=name,
         version=version,
         metric=metric,
         dataset=dataset,
         subsets=parts,
-        sample=_checked_sample(name, sample),
-        request=None if request is None else _checked_request(name, request),
+        sample=checked_sample(name, sample),
+        request=None if request is None else checked_request(name, request),
         solve=solve,
         grade=grade,
         sample_id=sample_id,
@@ -198,12 +226,16 @@ def benchmark(
         further_metrics=tuple(further_metrics),
         breakdowns=tuple(breakdowns),
         offers_tools=offers_tools,
+        measures=tuple(measures),
+        options=tuple(options),
+        examples=examples,
+        shuffle=shuffle,
     )
 
     def mark(function: F) -> F:
         if inspect.iscoroutinefunction(function):
             raise DeclarationError(
-                f"benchmark {name}: expected an ordinary test function, found `async def` at {_location(function)}; "
+                f"benchmark {name}: expected an ordinary test function, found `async def` at {location_of(function)}; "
                 "requests run ahead of the tests, so the test has nothing to await"
             )
         setattr(function, ATTRIBUTE, declared)
@@ -241,7 +273,7 @@ def _check_functions(name: str, **functions: object) -> None:
         if inspect.iscoroutinefunction(functions[argument]):
             raise DeclarationError(
                 f"benchmark {name}: {argument}: expected an ordinary function, found `async def` at "
-                f"{_location(functions[argument])}; only solve and grade may be coroutine functions"
+                f"{location_of(functions[argument])}; only solve and grade may be coroutine functions"
             )
 
 
@@ -256,60 +288,29 @@ def _check_subsets(name: str, subsets: Sequence[Subset]) -> None:
         raise DeclarationError(f"benchmark {name}: a subset is named twice in {names}")
 
 
-def _checked_sample(name: str, sample: Callable[[Row], Sample]) -> Callable[[Row], Sample]:
-    """`sample`, whose result is a Sample or an error that names the function."""
-
-    @functools.wraps(sample)
-    def checked(row: Row) -> Sample:
-        made = sample(row)
-        if not isinstance(made, Sample):
-            raise DeclarationError(
-                f"benchmark {name}: sample: expected a Sample, found {_shown(made)} from {_location(sample)}, for "
-                f"{row.where}"
-            )
-        return made
-
-    return checked
-
-
-def _checked_request(name: str, request: Callable[[Sample], Request]) -> Callable[[Sample], Request]:
-    """`request`, whose result is a Request over messages or an error that names the function and the sample."""
-
-    @functools.wraps(request)
-    def checked(sample: Sample) -> Request:
+def _check_metrics(name: str, metric: str, further: Sequence[str], measures: Sequence[Measure]) -> None:
+    names = [measure.name for measure in measures]
+    if len(set(names)) != len(names):
+        raise DeclarationError(f"benchmark {name}: a measure is named twice in {names}")
+    for measure in measures:
+        if measure.name == metric and (measure.low, measure.high) != (0.0, 1.0):
+            raise DeclarationError(f"benchmark {name}: metric: expected a measure from 0 to 1, found {metric}")
+    for wanted in (metric, *further):
+        if wanted == metric and wanted in names:
+            continue
         try:
-            made = request(sample)
-        except ModelEvalError:
-            raise
-        except Exception as error:
-            raise DeclarationError(
-                f"benchmark {name}: request failed for sample {sample.id!r}: {type(error).__name__}: {error}, at "
-                f"{_location(request, error)}"
-            ) from error
-        if not isinstance(made, Request):
-            raise DeclarationError(
-                f"benchmark {name}: request: expected a Request, found {_shown(made)} from {_location(request)}; "
-                "write Request(user(text))"
-            )
-        if isinstance(made.messages, str):
-            raise DeclarationError(
-                f"benchmark {name}: request: expected messages, found Request({_shown(made.messages)}) from "
-                f"{_location(request)}; write Request(user(text))"
-            )
-        return made
-
-    return checked
+            question_metric(wanted)
+        except ValueError as error:
+            raise DeclarationError(f"benchmark {name}: metric: {error}, or the name of a measure") from None
 
 
-def _location(function: object, error: BaseException | None = None) -> str:
-    """File and line of a function; of the innermost line in its own file that an error came through."""
-    code = getattr(inspect.unwrap(function) if callable(function) else function, "__code__", None)
-    if code is None:
-        return repr(function)
-    line = code.co_firstlineno
-    traceback = error.__traceback__ if error is not None else None
-    while traceback is not None:
-        if traceback.tb_frame.f_code.co_filename == code.co_filename:
-            line = traceback.tb_lineno
-        traceback = traceback.tb_next
-    return f"{code.co_filename}:{line}"
+def _check_examples(name: str, examples: Examples | None, options: Sequence[str]) -> None:
+    if examples is None:
+        return
+    if isinstance(examples.count, str) and examples.count not in options:
+        raise DeclarationError(
+            f"benchmark {name}: examples: expected a number or the name of an option as count, found "
+            f"{examples.count!r}; declare options=[Option({examples.count!r}, 5, low=0, high=5)]"
+        )
+    if not isinstance(examples.dataset, Dataset):
+        raise DeclarationError(f"benchmark {name}: examples: expected a dataset, found {examples.dataset!r:.60}")

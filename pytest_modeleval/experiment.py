@@ -25,6 +25,7 @@ def plan_differences(old: Plan, new: Plan) -> list[str]:
     Subsets that only one of them has do not matter: a run may be extended.
     """
     found = [*_versions(old.version, new.version), *_changes(old.params, new.params)]
+    found += _changes(named_options(old), named_options(new), absent="not known")
     calls = old.tool_calls or "native", new.tool_calls or "native"
     if calls[0] != calls[1]:
         found.append(f"tool calls asked for as {calls[0]} there, as {calls[1]} here")
@@ -39,6 +40,9 @@ def plan_differences(old: Plan, new: Plan) -> list[str]:
             found.append(
                 f"subset {subset} asked with {before or 'nothing named'} there, {after or 'nothing named'} here"
             )
+        before, after = examples_digest(old.data[subset]), examples_digest(new.data[subset])
+        if before != after:
+            found.append(f"other examples in subset {subset} ({_digests('examples', before, after)})")
     return found
 
 
@@ -46,6 +50,17 @@ def plan_mismatch(old: Plan, new: Plan) -> str:
     """`plan_differences` as one phrase with the benchmark's name; "" where the two may share a run folder."""
     found = plan_differences(old, new)
     return f"with {new.benchmark}: {'; '.join(found)}" if found else ""
+
+
+def named_options(plan: Plan) -> dict[str, Any]:
+    """The values of a page's options, by names that no generation parameter has."""
+    return {f"option {name}": value for name, value in plan.options.items()}
+
+
+def examples_digest(entry: Mapping[str, Any]) -> str:
+    """The SHA-256 of the file with the worked examples of a subset; "" without examples."""
+    examples = entry.get("examples")
+    return str(examples.get("sha256") or "") if isinstance(examples, Mapping) else ""
 
 
 def identity_differences(old: ExperimentIdentity, new: ExperimentIdentity) -> list[str]:

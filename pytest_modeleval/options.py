@@ -50,6 +50,12 @@ OPTIONS = (
         "evaluate exactly these subsets, and no other benchmark (repeatable)",
         is_repeatable=True,
     ),
+    Option(
+        "--eval-option",
+        "BENCHMARK.KEY=VALUE",
+        "set an option that a benchmark declares, such as mmlu.shots=0; part of the experiment (repeatable)",
+        is_repeatable=True,
+    ),
     Option("--eval-repeats", "K", "ask each sample K times, as separate requests (default 1)"),
     Option("--eval-param", "KEY=VALUE", "override a generation parameter (repeatable)", is_repeatable=True),
     Option("--eval-system", "FILE", "a system prompt for every request that has none; part of the experiment"),

@@ -25,8 +25,10 @@ from pytest_modeleval._support.schema import (
     validate,
     whole_number,
 )
-from pytest_modeleval.metrics import Aggregate, combine, score_subset
-from pytest_modeleval.records import Advice, ItemKey, JsonObject
+from pytest_modeleval.advice import Advice
+from pytest_modeleval.metrics import Aggregate, Measure, combine, score_subset
+from pytest_modeleval.metrics.measures import METHODS
+from pytest_modeleval.records import ItemKey, JsonObject
 
 # Samples x repeats of one benchmark: more is damage, and would fill the memory.
 MAX_ITEMS = 10_000_000
@@ -86,6 +88,10 @@ class Plan:
     """How calls are asked for ("native" or "text"); "" if the benchmark asks for none."""
     system: str = ""
     """The system prompt laid over every request that has none, without secrets; "" for none."""
+    measures: tuple[Measure, ...] = ()
+    """Declared measures; one of them may be the metric."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Options of the page and their values, defaults included."""
 
     @property
     def all_items(self) -> SampleIds:
@@ -116,22 +122,22 @@ class Plan:
             "repeats": self.repeats,
             "items": {subset: list(ids) for subset, ids in self.items.items()},
         }
-        if self.further_metrics:
-            line["further_metrics"] = list(self.further_metrics)
-        if self.breakdowns:
-            line["breakdowns"] = [
+        optional = {
+            "further_metrics": list(self.further_metrics),
+            "breakdowns": [
                 {"by": part.by, "order": list(part.order), "groups": {**part.groups}} for part in self.breakdowns
-            ]
-        if self.shard:
-            line["shard"] = self.shard
+            ],
+            "shard": self.shard,
+            "tool_calls": self.tool_calls,
+            "system": self.system,
+            "measures": [dataclasses.asdict(measure) for measure in self.measures],
+            "options": dict(self.options),
+        }
+        line.update({name: value for name, value in optional.items() if value})
         if self.whole is not None:
             line["whole"] = {subset: list(ids) for subset, ids in self.whole.items()}
         if self.samples is not None:
             line["samples"] = dict(self.samples)
-        if self.tool_calls:
-            line["tool_calls"] = self.tool_calls
-        if self.system:
-            line["system"] = self.system
         return line
 
     @classmethod
@@ -162,6 +168,8 @@ class Plan:
             samples=line.get("samples"),
             tool_calls=line.get("tool_calls", ""),
             system=line.get("system", ""),
+            measures=tuple(Measure(**{**entry, "of": tuple(entry["of"])}) for entry in line.get("measures", ())),
+            options=line.get("options", {}),
         )._checked()
 
     def _checked(self) -> Plan:
@@ -170,9 +178,13 @@ class Plan:
         if count > MAX_ITEMS:
             raise ValueError(f"items: expected at most {MAX_ITEMS:,} samples x repeats, found {count:,}")
         for metric in (self.metric, *self.further_metrics):
-            score_subset("", (), 0, metric=metric)
+            score_subset("", (), 0, metric=metric, measures=self.measures)
         combine(self.aggregates, (), [part.name for part in self.subsets if not part.is_optional])
         return self
+
+
+def _is_option_value(value: Any) -> bool:
+    return isinstance(value, str | int | float | bool)
 
 
 def _is_shard(value: Any) -> bool:
@@ -241,6 +253,21 @@ _RULE = table(
         "samples": table(entries=whole_number(0, MAX_ITEMS)),
         "tool_calls": choice("native", "text"),
         "system": _NAME,
+        "measures": list_of(
+            table(
+                {
+                    "name": required(_NAME),
+                    "method": required(choice(*METHODS)),
+                    "of": required(_NAMES),
+                    "is_higher_better": required(BOOLEAN),
+                    "low": required(number(-math.inf, math.inf)),
+                    "high": optional(number(-math.inf, math.inf)),
+                    "q": required(number(0.0, 1.0)),
+                },
+                is_closed=True,
+            )
+        ),
+        "options": table(entries=Rule("a text, a number or true or false", _is_option_value)),
     },
     is_closed=False,
 )

@@ -1,17 +1,19 @@
 """The nouns of an evaluation: sample, request, response, grade, outcome. Standard library only.
 
-Records are frozen: a request or a response is never edited afterwards. Only GraderContext changes, while a run is
-prepared.
+Records are frozen: a request or a response is never edited afterwards.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 JsonObject = dict[str, Any]
+# A measure of one item: a number, or k of n.
+MeasureValue = float | tuple[float, float]
 
 
 class Kind(StrEnum):
@@ -50,8 +52,8 @@ UNGRADED = tuple(kind for kind in Kind if kind not in VERDICTS)
 class Sample:
     """One question of a benchmark.
 
-    A benchmark's `sample` function fills question, choices, target, data and cluster; the collector sets id and subset
-    from the data alone.
+    A benchmark's `sample` function fills question, choices, target, data and cluster; the collector sets the rest, id
+    and subset from the data alone.
     """
 
     question: str = ""
@@ -66,6 +68,10 @@ class Sample:
     """Samples with the same non-empty value share a passage or template and are not independent."""
     id: str = ""
     subset: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """The values of the page's options; set by the collector."""
+    examples: tuple[Sample, ...] = ()
+    """Worked examples for the prompt; set by the collector."""
 
 
 class SharedTools(tuple[Mapping[str, Any], ...]):
@@ -180,6 +186,8 @@ class Grade:
 
     Reports count the items of each.
     """
+    measures: Mapping[str, MeasureValue] | None = None
+    """Further values of the item, a number or (k, n) for k of n, by names that the benchmark's `measures` use."""
 
     def __post_init__(self) -> None:
         if type(self.value) is not float:
@@ -199,11 +207,23 @@ class Grade:
                 raise TypeError(f"a grade's {name} is a text, not {text!r:.80}; give str({name})")
         if self.marks and not all(isinstance(mark, str) for mark in self.marks):
             raise TypeError(f"a grade's marks are texts, not {self.marks!r:.80}")
+        for measure, value in (self.measures or {}).items():
+            if not isinstance(measure, str) or not is_measure_value(value):
+                raise ValueError(
+                    f"a grade's measure {measure!r:.40} is a number or (k, n) with 0 <= k <= n, not {value!r:.40}"
+                )
 
     @classmethod
-    def right(cls, answer: str | None = None, explanation: str = "", *, marks: Sequence[str] = ()) -> Grade:
+    def right(
+        cls,
+        answer: str | None = None,
+        explanation: str = "",
+        *,
+        marks: Sequence[str] = (),
+        measures: Mapping[str, MeasureValue] | None = None,
+    ) -> Grade:
         """Full credit."""
-        return cls(1.0, Kind.RIGHT, answer, "", explanation, tuple(marks))
+        return cls(1.0, Kind.RIGHT, answer, "", explanation, tuple(marks), measures)
 
     @classmethod
     def wrong(
@@ -213,21 +233,37 @@ class Grade:
         cause: str = "wrong_answer",
         explanation: str = "",
         marks: Sequence[str] = (),
+        measures: Mapping[str, MeasureValue] | None = None,
     ) -> Grade:
         """An answer in the asked form, without credit."""
-        return cls(0.0, Kind.WRONG, answer, cause, explanation, tuple(marks))
+        return cls(0.0, Kind.WRONG, answer, cause, explanation, tuple(marks), measures)
 
     @classmethod
-    def no_answer(cls, *, cause: str, explanation: str = "", marks: Sequence[str] = ()) -> Grade:
+    def no_answer(
+        cls,
+        *,
+        cause: str,
+        explanation: str = "",
+        marks: Sequence[str] = (),
+        measures: Mapping[str, MeasureValue] | None = None,
+    ) -> Grade:
         """The reply holds no answer in the asked form."""
-        return cls(0.0, Kind.NO_ANSWER, None, cause, explanation, tuple(marks))
+        return cls(0.0, Kind.NO_ANSWER, None, cause, explanation, tuple(marks), measures)
 
     @classmethod
     def partial(
-        cls, value: float, answer: str | None = None, *, cause: str = "partial", explanation: str = ""
+        cls,
+        value: float,
+        answer: str | None = None,
+        *,
+        cause: str = "partial",
+        explanation: str = "",
+        marks: Sequence[str] = (),
+        measures: Mapping[str, MeasureValue] | None = None,
     ) -> Grade:
         """Some credit: right at 1, wrong below."""
-        return cls(value, Kind.RIGHT if value >= 1.0 else Kind.WRONG, answer, cause if value < 1.0 else "", explanation)
+        kind = Kind.RIGHT if value >= 1.0 else Kind.WRONG
+        return cls(value, kind, answer, cause if value < 1.0 else "", explanation, tuple(marks), measures)
 
     def __bool__(self) -> bool:
         return self.kind is Kind.RIGHT
@@ -240,49 +276,16 @@ def _as_float(value: object) -> float:
     return float(value)  # type: ignore[arg-type] # raises TypeError
 
 
-@dataclass(slots=True)
-class GraderContext:
-    """State that the graders of one process share during a run."""
-
-    allows_unsafe_code: bool = False
-    """Programs may run without a sandbox where none can be built (--eval-unsafe-code)."""
-    shared: dict[object, Any] = field(default_factory=dict)
-    """Objects that several graders use, such as a pool of judges, by a key of the grader that makes them."""
-    warnings: list[str] = field(default_factory=list)
-    """Sentences for the user, shown before the first request."""
-    facts: dict[str, Any] = field(default_factory=dict)
-    """Added to the invocation in run.json."""
+def is_measure_value(value: object) -> bool:
+    """A finite number, or (k, n) of finite numbers with 0 <= k <= n."""
+    if isinstance(value, tuple):
+        return len(value) == 2 and all(map(_is_finite, value)) and 0 <= value[0] <= value[1]
+    return _is_finite(value)
 
 
-@runtime_checkable
-class PreparedGrader(Protocol):
-    """A grader that has to know something, or to refuse, before the first request is sent."""
-
-    def prepare(self, site: GraderContext) -> None:
-        """Called once in each process that grades. Raises UserError where it cannot grade here."""
-
-
-@dataclass(frozen=True, slots=True)
-class Advice:
-    """The usual reasons of a low score of a subset."""
-
-    text: str
-    """One sentence, shown if items were lost for another cause than those of by_cause; "" shows nothing then."""
-
-    below: float = 1.0
-    """Shown if the score is below this share: 1.0 for checks, all of which should pass; near chance for questions."""
-
-    by_cause: Mapping[str, str] = field(default_factory=dict)
-    """Cause of a grade -> the sentence that is shown if it occurred."""
-
-    def sentences(self, score: float, causes: Iterable[str]) -> list[str]:
-        """The sentences for a score whose items were lost for these causes."""
-        if score >= self.below:
-            return []
-        seen = list(causes)
-        found = [self.by_cause[cause] for cause in seen if cause in self.by_cause]
-        has_other = not seen or any(cause not in self.by_cause for cause in seen)
-        return [*dict.fromkeys(found), *([self.text] if self.text and has_other else [])]
+def _is_finite(value: object) -> bool:
+    # True and False are 1 and 0: (is_correct, 1) is one trial.
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,6 +329,8 @@ class Outcome:
     """Of the grade."""
     prompt: str = ""
     """Digest of the messages, without parameters; "" where it is unknown or depends on replies."""
+    measures: Mapping[str, MeasureValue] | None = None
+    """Of the grade."""
 
     @property
     def is_stopped_early(self) -> bool:

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_modeleval.records import Advice, ItemKey, Kind, Outcome
+from pytest_modeleval.advice import Advice
+from pytest_modeleval.records import ItemKey, Kind, Outcome
 
 # The three verdicts of a gate, as summary.json has them.
 PASSED, FAILED, CANNOT_JUDGE = "passed", "failed", "cannot judge"
@@ -91,6 +92,21 @@ class PartScore:
 
 
 @dataclass(frozen=True, slots=True)
+class MeasureScore:
+    """A declared measure of a subset."""
+
+    name: str
+
+    method: str
+    """How values become the figure (metrics.measures.METHODS)."""
+
+    is_higher_better: bool
+
+    score: Score
+    """score, low and high are in the measure's own range."""
+
+
+@dataclass(frozen=True, slots=True)
 class AggregateScore:
     """Several subsets combined."""
 
@@ -130,6 +146,9 @@ class BenchmarkSummary:
 
     parts: tuple[PartScore, ...] = ()
     """Further metrics and breakdowns of the subsets."""
+
+    measures: tuple[MeasureScore, ...] = ()
+    """The declared measures of each subset, but for the one that is the metric."""
 
 
 @dataclass(frozen=True, slots=True)

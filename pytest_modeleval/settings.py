@@ -89,6 +89,8 @@ class Settings:
     is_dry_run: bool = False
     subsets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Benchmark -> exactly the subsets to evaluate; empty for all."""
+    page_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Benchmark -> options of its page as the user gave them, unparsed."""
     keyword: str = ""
     markers: str = ""
     selected: tuple[str, ...] = ()

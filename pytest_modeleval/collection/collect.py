@@ -14,10 +14,21 @@ from pytest_modeleval._support.item_id import item_id, sample_ids
 from pytest_modeleval._support.suggest import hint
 from pytest_modeleval.collection.items import BenchmarkFunction, SampleItem
 from pytest_modeleval.collection.keyword import may_match, words
-from pytest_modeleval.datasets import SILENT, Progress, describe_empty, find_subsets, open_manifest
+from pytest_modeleval.datasets import (
+    SILENT,
+    Dataset,
+    Manifest,
+    Progress,
+    Row,
+    describe_empty,
+    find_subsets,
+    open_manifest,
+    with_options,
+)
 from pytest_modeleval.declaration import Benchmark, Subset
 from pytest_modeleval.errors import SettingsError, UserError
 from pytest_modeleval.evaluation.planned_items import PlannedBenchmark, PlannedItem
+from pytest_modeleval.page_options import option_values
 from pytest_modeleval.pytest_private import ItemTemplate, make_like
 from pytest_modeleval.records import ItemKey
 from pytest_modeleval.settings import Settings
@@ -92,7 +103,8 @@ class BenchmarkCollector:
                 "or select one by its path"
             )
         all_subsets = declared.subsets or tuple(subsets)
-        plan = PlannedBenchmark(declared, all_subsets, {})
+        options = option_values(declared.name, declared.options, self._settings.page_options.get(declared.name, {}))
+        plan = PlannedBenchmark(declared, all_subsets, {}, options=options)
         function_info = BenchmarkFunction.of(probe)
         has_repeats = self._settings.most_repeats > 1
         template = ItemTemplate(SampleItem, name, lambda sample: make_like(probe, SampleItem, name=name, sample=sample))
@@ -106,10 +118,14 @@ class BenchmarkCollector:
                 yield item
 
     def check_subsets(self) -> None:
-        """Raise SettingsError if --eval-subset names a benchmark that was not collected."""
-        for name in self._settings.subsets:
-            if name not in self.known:
-                raise SettingsError(f"--eval-subset: no benchmark here is named {name!r}; {hint(name, self.known)}")
+        """Raise SettingsError if --eval-subset or --eval-option names a benchmark that was not collected."""
+        for option, named in (
+            ("--eval-subset", self._settings.subsets),
+            ("--eval-option", self._settings.page_options),
+        ):
+            for name in named:
+                if name not in self.known:
+                    raise SettingsError(f"{option}: no benchmark here is named {name!r}; {hint(name, self.known)}")
 
     def _exact_subsets(self, declared: Benchmark, names: Sequence[str]) -> frozenset[str] | None:
         """The subsets that --eval-subset names for a benchmark; None without the option. Raises SettingsError."""
@@ -123,23 +139,32 @@ class BenchmarkCollector:
 
     def _planned(self, plan: PlannedBenchmark, subset: str) -> Iterator[PlannedItem]:
         declared, settings = plan.benchmark, self._settings
-        manifest = open_manifest(
-            declared.dataset,
-            subset,
-            benchmark=declared.name,
-            version=declared.version,
-            data_dir=settings.data_dir,
-            cache_dir=self._cache_dir,
-            sample_id=declared.sample_id,
-            progress=self._progress,
-        )
+        manifest = self._manifest(plan, plan.dataset, subset, declared.sample_id)
         plan.manifests[subset] = manifest
+        if plan.example_count:
+            assert declared.examples is not None
+            examples = with_options(declared.examples.dataset, plan.options)
+            plan.example_manifests[subset] = self._manifest(plan, examples, subset, None)
         id_of = sample_ids(subset, manifest.ids)
         for row in range(settings.limit.of(manifest.rows)):
             for repeat in range(settings.most_repeats):
                 key = ItemKey(declared.name, subset, id_of(row), repeat)
                 if self._only is None or self._only(key):
                     yield PlannedItem(key, row, plan)
+
+    def _manifest(
+        self, plan: PlannedBenchmark, dataset: Dataset, subset: str, sample_id: Callable[[Row], str] | None
+    ) -> Manifest:
+        return open_manifest(
+            dataset,
+            subset,
+            benchmark=plan.benchmark.name,
+            version=plan.benchmark.version,
+            data_dir=self._settings.data_dir,
+            cache_dir=self._cache_dir,
+            sample_id=sample_id,
+            progress=self._progress,
+        )
 
     def _wanted_subsets(self, declared: Benchmark, probe: pytest.Function) -> list[Subset]:
         """The subsets that may have a matching item."""

@@ -6,7 +6,16 @@ from pytest_modeleval.datasets.local_files import describe_empty, find_subsets
 from pytest_modeleval.datasets.manifest import Manifest
 from pytest_modeleval.datasets.row_reader import each_row, read_rows
 from pytest_modeleval.datasets.rows import Row
-from pytest_modeleval.datasets.sources import Dataset, first_of, huggingface, inline, local, modelscope, pypi
+from pytest_modeleval.datasets.sources import (
+    Dataset,
+    first_of,
+    huggingface,
+    inline,
+    local,
+    modelscope,
+    pypi,
+    with_options,
+)
 from pytest_modeleval.fetch.cache import default_cache_dir
 from pytest_modeleval.fetch.source import SILENT, Progress
 
@@ -29,4 +38,5 @@ __all__ = [
     "open_manifest",
     "pypi",
     "read_rows",
+    "with_options",
 ]

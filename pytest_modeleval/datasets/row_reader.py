@@ -25,8 +25,12 @@ def read_rows(manifest: Manifest, dataset: Dataset, indices: Sequence[int]) -> l
     return [rows[index] for index in indices]
 
 
-def each_row(manifest: Manifest, dataset: Dataset, indices: Sequence[int]) -> Iterator[Row]:
+def each_row(
+    manifest: Manifest, dataset: Dataset, indices: Sequence[int], options: Mapping[str, Any] | None = None
+) -> Iterator[Row]:
     """The rows with these indices, each once, in the order of the file; no more than one is held at a time.
+
+    options: of the page, for the rows to carry.
 
     Raises DataError as read_rows does.
     """
@@ -38,7 +42,14 @@ def each_row(manifest: Manifest, dataset: Dataset, indices: Sequence[int]) -> It
     if manifest.path is None:
         every = inline_rows(dataset, manifest.subset)
         for index in sorted(set(indices)):
-            yield Row(every[index], subset=manifest.subset, index=index, file=manifest.file, line=index + 1)
+            yield Row(
+                every[index],
+                subset=manifest.subset,
+                index=index,
+                file=manifest.file,
+                line=index + 1,
+                options=options,
+            )
         return
     if not manifest.path.is_file() or Stamp.of(manifest.path) != manifest.stamp:
         raise DataError(
@@ -53,7 +64,13 @@ def each_row(manifest: Manifest, dataset: Dataset, indices: Sequence[int]) -> It
         if position is not None and stamp is not None:
             offset = partial(FileOffset, manifest.path, manifest.file, position, stamp)
         yield Row(
-            fields, subset=manifest.subset, index=by_ordinal[ordinal], file=manifest.file, line=line, offset=offset
+            fields,
+            subset=manifest.subset,
+            index=by_ordinal[ordinal],
+            file=manifest.file,
+            line=line,
+            offset=offset,
+            options=options,
         )
 
 

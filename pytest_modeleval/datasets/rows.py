@@ -21,10 +21,11 @@ class Row(Mapping[str, Any]):
     subset, index: the subset it belongs to, and its number there counted from 0.
     file, line: the file's name in messages, and the line counted from 1 (in Parquet: the row).
     offset: makes the row's position on disk, for rows that can be read again.
+    options: the values of the page's options.
     Every access raises DataError with the row's place, the expected type and the value found.
     """
 
-    __slots__ = ("_fields", "_offset", "file", "index", "line", "subset")
+    __slots__ = ("_fields", "_offset", "file", "index", "line", "options", "subset")
 
     def __init__(
         self,
@@ -35,8 +36,10 @@ class Row(Mapping[str, Any]):
         file: str,
         line: int,
         offset: Callable[[], FileOffset] | None = None,
+        options: Mapping[str, Any] | None = None,
     ) -> None:
         self._fields = fields
+        self.options = options or {}
         self._offset = offset
         self.subset = subset
         self.index = index

@@ -9,6 +9,7 @@ A declaration only names places: nothing is looked for before `open_manifest`.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -121,6 +122,30 @@ def first_of(*datasets: Dataset) -> Dataset:
         remotes=tuple(remote for part in datasets for remote in part.remotes),
         subset_of=splits.pop(),
     )
+
+
+def with_options(dataset: Dataset, options: Mapping[str, Any]) -> Dataset:
+    """The dataset with {name} in its patterns replaced by the values of a page's options; {subset} stays.
+
+    Raises ValueError where a value would lead out of the folder.
+    """
+    values = {f"{{{name}}}": str(value) for name, value in options.items()}
+
+    def filled(text: Any) -> Any:
+        if not isinstance(text, str) or "{" not in text:
+            return text
+        for name, value in values.items():
+            if name in text:
+                text = text.replace(name, _checked(value))
+        return text
+
+    if not values:
+        return dataset
+    remotes = []
+    for remote in dataset.remotes:
+        fields = {field.name: getattr(remote, field.name) for field in dataclasses.fields(remote)}  # type: ignore[arg-type]
+        remotes.append(type(remote)(**{name: filled(value) for name, value in fields.items()}))
+    return dataclasses.replace(dataset, locals=tuple(map(filled, dataset.locals)), remotes=tuple(remotes))
 
 
 def _checked(pattern: str) -> str:

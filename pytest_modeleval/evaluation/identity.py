@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pytest_modeleval.experiment import examples_digest, named_options
 from pytest_modeleval.plan import Plan
 from pytest_modeleval.records import ItemKey, Outcome
 from pytest_modeleval.results import PROMPT_DIGITS, ExperimentIdentity
@@ -41,12 +42,14 @@ def _prompt_hash(prompts: Mapping[tuple[str, str], str]) -> str:
 
 def _asked_with(plan: Plan) -> Mapping[str, Any]:
     # Calls in the prompt are no parameter of a request, but answers to them compare with no others all the same.
-    return {**plan.params, "tool_calls": "text"} if plan.tool_calls == "text" else plan.params
+    calls = {"tool_calls": "text"} if plan.tool_calls == "text" else {}
+    return {**plan.params, **calls, **named_options(plan)}
 
 
 def _data_hash(data: Mapping[str, Mapping[str, Any]]) -> str:
-    # The variant only where there is one, so that baselines of all other benchmarks stay what they are.
+    # Variant and examples only where there are any, so that baselines of all other benchmarks stay what they are.
     rows = sorted(
-        (subset, entry.get("sha256"), *filter(None, [entry.get("variant")])) for subset, entry in data.items()
+        (subset, entry.get("sha256"), *filter(None, [entry.get("variant"), examples_digest(entry)]))
+        for subset, entry in data.items()
     )
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
 from pytest_modeleval._support import redact
-from pytest_modeleval.datasets import Manifest, Row, each_row
+from pytest_modeleval.datasets import Dataset, Manifest, Row, each_row, with_options
 from pytest_modeleval.declaration import Benchmark, Breakdown, Subset
 from pytest_modeleval.errors import DataError, UserError
+from pytest_modeleval.evaluation.shuffle import check_shufflable, shuffled
+from pytest_modeleval.page_options import OptionValue
 from pytest_modeleval.plan import Plan, PlannedBreakdown, PlannedSubset
 from pytest_modeleval.records import ItemKey, Sample
 
@@ -24,6 +26,8 @@ class PlannedBenchmark:
     subsets: all it has, in the order of the table. manifests: those whose rows are known. params: effective
     generation parameters. tool_calls: how calls are asked for ("native" or "text"), "" if the benchmark asks for none.
     samples: loaded after selection, by (subset, row index).
+    options: the page's options and their values. dataset: the benchmark's, with the options in its patterns.
+    example_manifests: of the rows of worked examples, by subset; empty where none are shown.
     """
 
     benchmark: Benchmark
@@ -32,6 +36,21 @@ class PlannedBenchmark:
     params: dict[str, Any] = field(default_factory=dict)
     tool_calls: str = ""
     samples: dict[tuple[str, int], Sample] = field(default_factory=dict)
+    options: Mapping[str, OptionValue] = field(default_factory=dict)
+    example_manifests: dict[str, Manifest] = field(default_factory=dict)
+
+    @property
+    def dataset(self) -> Dataset:
+        return with_options(self.benchmark.dataset, self.options)
+
+    @property
+    def example_count(self) -> int:
+        """Worked examples in front of each question."""
+        examples = self.benchmark.examples
+        if examples is None:
+            return 0
+        count = examples.count
+        return int(self.options[count]) if isinstance(count, str) else count
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +64,9 @@ class PlannedItem:
     @property
     def sample(self) -> Sample:
         """The sample; loaded by load_samples."""
-        return self.plan.samples[self.key.subset, self.row_index]
+        sample = self.plan.samples[self.key.subset, self.row_index]
+        shuffle = self.plan.benchmark.shuffle
+        return shuffled(sample, self.key, per_repeat=shuffle == "repeat") if shuffle else sample
 
 
 def load_samples(items: Iterable[PlannedItem]) -> None:
@@ -56,13 +77,40 @@ def load_samples(items: Iterable[PlannedItem]) -> None:
         rows[item.row_index] = item.key.sample
     for (_, subset), (plan, ids) in wanted.items():
         indices = sorted(index for index in ids if (subset, index) not in plan.samples)
-        for row in each_row(plan.manifests[subset], plan.benchmark.dataset, indices):
-            plan.samples[subset, row.index] = _sample(plan.benchmark, row, subset, ids[row.index])
+        examples = _examples(plan, subset) if indices else ()
+        for row in each_row(plan.manifests[subset], plan.dataset, indices, plan.options):
+            sample = _sample(plan, plan.benchmark.sample, row, ids[row.index], examples)
+            if plan.benchmark.shuffle:
+                check_shufflable(sample, row.where)
+            plan.samples[subset, row.index] = sample
 
 
-def _sample(benchmark: Benchmark, row: Row, subset: str, sample_id: str) -> Sample:
+def _examples(plan: PlannedBenchmark, subset: str) -> tuple[Sample, ...]:
+    """The worked examples of a subset. Raises DataError where there are too few."""
+    declared, count = plan.benchmark.examples, plan.example_count
+    manifest = plan.example_manifests.get(subset)
+    if declared is None or manifest is None or not count:
+        return ()
+    if manifest.rows < count:
+        raise DataError(
+            f"benchmark {plan.benchmark.name}: expected {count} examples for {subset}, found {manifest.rows} in "
+            f"{manifest.file}"
+        )
+    make = declared.sample or plan.benchmark.sample
+    rows = each_row(manifest, with_options(declared.dataset, plan.options), range(count), plan.options)
+    return tuple(_sample(plan, make, row, f"{subset}-example-{row.index}", ()) for row in rows)
+
+
+def _sample(
+    plan: PlannedBenchmark,
+    make: Callable[[Row], Sample],
+    row: Row,
+    sample_id: str,
+    examples: tuple[Sample, ...],
+) -> Sample:
+    benchmark = plan.benchmark
     try:
-        made = benchmark.sample(row)
+        made = make(row)
     except UserError:
         raise
     except Exception as error:
@@ -72,8 +120,18 @@ def _sample(benchmark: Benchmark, row: Row, subset: str, sample_id: str) -> Samp
         ) from error
     if type(made) is Sample:
         # As below, at a third of its cost: every sample comes by here before the first request.
-        return Sample(made.question, made.choices, made.target, made.data, made.cluster, sample_id, subset)
-    return dataclasses.replace(made, id=sample_id, subset=subset)
+        return Sample(
+            made.question,
+            made.choices,
+            made.target,
+            made.data,
+            made.cluster,
+            sample_id,
+            row.subset,
+            plan.options,
+            examples,
+        )
+    return dataclasses.replace(made, id=sample_id, subset=row.subset, options=plan.options, examples=examples)
 
 
 def make_plan(
@@ -105,7 +163,10 @@ def make_plan(
         aggregates=tuple(benchmark.aggregates),
         advice=benchmark.advice,
         params=planned.params,
-        data={name: {**planned.manifests[name].lock_entry(), **variants.get(name, {})} for name in all_ids},
+        data={
+            name: {**planned.manifests[name].lock_entry(), **variants.get(name, {}), **_examples_entry(planned, name)}
+            for name in all_ids
+        },
         repeats=repeats,
         items=ids,
         further_metrics=tuple(benchmark.further_metrics),
@@ -115,9 +176,17 @@ def make_plan(
         samples={name: sample_limit(planned.manifests[name].rows) for name in all_ids} if sample_limit else None,
         tool_calls=planned.tool_calls,
         system=redact.text(system),
+        measures=benchmark.measures,
+        options=planned.options,
     )
     # Through JSON and back, so that a plan equals itself as it is read from a journal.
     return Plan.from_json(orjson.loads(orjson.dumps(made.to_json())))
+
+
+def _examples_entry(plan: PlannedBenchmark, subset: str) -> dict[str, Any]:
+    """Where a subset's worked examples come from."""
+    manifest = plan.example_manifests.get(subset)
+    return {} if manifest is None else {"examples": {**manifest.lock_entry(), "count": plan.example_count}}
 
 
 def _groups(breakdown: Breakdown, benchmark: str, items: Sequence[PlannedItem]) -> PlannedBreakdown:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from pytest_modeleval.errors import RunFolderError
-from pytest_modeleval.metrics import combine, score_subset
+from pytest_modeleval.metrics import combine, question_metric, score_subset
 from pytest_modeleval.plan import Plan, PlannedBreakdown, SampleIds
 from pytest_modeleval.records import DROPPED, ItemKey, Kind, Outcome
-from pytest_modeleval.results import BenchmarkSummary, PartScore, RunSummary, Savings, Score
+from pytest_modeleval.results import BenchmarkSummary, MeasureScore, PartScore, RunSummary, Savings, Score
 from pytest_modeleval.store.contents import Contents
 
 
@@ -182,7 +182,7 @@ def _benchmark(plan: Plan, outcomes: Mapping[ItemKey, Outcome]) -> BenchmarkSumm
             found.append(outcome)
     order = [part.name for part in plan.subsets]
     scores = tuple(
-        _score(name, by_subset[name], len(plan.items[name]), spared.get(name, 0), metric=plan.metric)
+        _score(name, by_subset[name], len(plan.items[name]), spared.get(name, 0), plan)
         for name in [*order, *(name for name in by_subset if name not in order)]
         if name in by_subset
     )
@@ -194,6 +194,7 @@ def _benchmark(plan: Plan, outcomes: Mapping[ItemKey, Outcome]) -> BenchmarkSumm
         subsets=scores,
         aggregates=combine(plan.aggregates, scores, regular),
         parts=tuple(_parts(plan, by_subset, scores)),
+        measures=tuple(_measures(plan, by_subset, scores)),
         advice=plan.advice,
     )
 
@@ -204,7 +205,7 @@ def _parts(plan: Plan, by_subset: Mapping[str, Sequence[Outcome]], scores: Seque
         outcomes = by_subset[whole.subset]
         for metric in plan.further_metrics:
             # Without enough repeats it does not exist; a row without a figure would say nothing.
-            if not metric.startswith("pass@") or int(metric.removeprefix("pass@")) <= plan.repeats:
+            if (question_metric(metric).k or 1) <= plan.repeats:
                 yield PartScore(metric, score_subset(whole.subset, outcomes, whole.planned, metric=metric))
         for entry in plan.breakdowns:
             group_of = entry.groups.get(whole.subset, {})
@@ -216,16 +217,28 @@ def _parts(plan: Plan, by_subset: Mapping[str, Sequence[Outcome]], scores: Seque
             # A single group says again what the subset's own row says.
             for name in order if len(order) > 1 else ():
                 planned = len({outcome.key.sample for outcome in found[name]})
-                score = score_subset(whole.subset, found[name], planned, metric=plan.metric)
+                score = score_subset(whole.subset, found[name], planned, metric=plan.metric, measures=plan.measures)
                 yield PartScore(plan.metric, score, entry.by, name)
 
 
-def _score(name: str, outcomes: Sequence[Outcome], samples: int, spared: int, *, metric: str) -> Score:
+def _measures(
+    plan: Plan, by_subset: Mapping[str, Sequence[Outcome]], scores: Sequence[Score]
+) -> Iterator[MeasureScore]:
+    for whole in scores:
+        for measure in plan.measures:
+            if measure.name != plan.metric:
+                score = score_subset(
+                    whole.subset, by_subset[whole.subset], whole.planned, metric=measure.name, measures=plan.measures
+                )
+                yield MeasureScore(measure.name, measure.method, measure.is_higher_better, score)
+
+
+def _score(name: str, outcomes: Sequence[Outcome], samples: int, spared: int, plan: Plan) -> Score:
     if not spared:
-        return score_subset(name, outcomes, samples, metric=metric)
+        return score_subset(name, outcomes, samples, metric=plan.metric, measures=plan.measures)
     # Items that were stopped early are not missing.
     asked = len({outcome.key.sample for outcome in outcomes})
-    score = score_subset(name, outcomes, asked, metric=metric)
+    score = score_subset(name, outcomes, asked, metric=plan.metric, measures=plan.measures)
     # A question of which some repeats were spared misses none of them.
     counts = {**score.counts, Kind.NOT_RUN: sum(outcome.kind is Kind.NOT_RUN for outcome in outcomes)}
     score = replace(score, counts=counts, stopped_early=spared)

@@ -52,6 +52,7 @@ def _of_grade(grade: Grade | None, failure: str) -> dict[str, Any]:
         "answer": short(grade.answer) if grade.answer is not None else None,
         "explanation": short(grade.explanation or failure),
         "marks": grade.marks,
+        "measures": grade.measures,
     }
 
 
@@ -120,8 +121,17 @@ def _encodable(text: str) -> str:
 def grade_of(outcome: Outcome) -> Grade:
     """The grade behind a stored outcome with a verdict, for graders that are too costly to run twice."""
     if outcome.kind is Kind.NO_ANSWER:
-        return Grade.no_answer(cause=outcome.cause, explanation=outcome.explanation, marks=outcome.marks)
-    if outcome.kind is Kind.RIGHT:
-        # A pass with partial credit keeps its value; its kind is decided again by the test body.
-        return Grade(outcome.value, Kind.RIGHT, outcome.answer, "", outcome.explanation, outcome.marks)
-    return Grade(outcome.value, Kind.WRONG, outcome.answer, outcome.cause, outcome.explanation, outcome.marks)
+        return Grade.no_answer(
+            cause=outcome.cause, explanation=outcome.explanation, marks=outcome.marks, measures=outcome.measures
+        )
+    # A pass with partial credit keeps its value; its kind is decided again by the test body.
+    is_right = outcome.kind is Kind.RIGHT
+    return Grade(
+        outcome.value,
+        Kind.RIGHT if is_right else Kind.WRONG,
+        outcome.answer,
+        "" if is_right else outcome.cause,
+        outcome.explanation,
+        outcome.marks,
+        outcome.measures,
+    )

@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pytest_modeleval.gates.exact_tests import Floats
-from pytest_modeleval.metrics import Aggregate, Question, answers_by_question, k_of, question_value, subset_weights
+from pytest_modeleval.metrics import (
+    Aggregate,
+    Question,
+    answers_by_question,
+    question_metric,
+    question_value,
+    subset_weights,
+)
 from pytest_modeleval.records import ItemKey, Outcome
 from pytest_modeleval.results import ExperimentIdentity, RunSummary
 
@@ -126,9 +133,9 @@ class QuestionValue:
 
 def question_values(outcomes: Iterable[Outcome], metric: str) -> dict[Question, QuestionValue]:
     """The value of every question under the metric, from the outcomes of one benchmark."""
-    k = k_of(metric)
+    rule = question_metric(metric)
     return {
-        question: QuestionValue(question_value(found.credits, k), len(found.credits), found.cluster)
+        question: QuestionValue(question_value(found, rule), len(found.credits), found.cluster)
         for question, found in answers_by_question(outcomes).items()
     }
 

@@ -2,14 +2,18 @@
 
 from pytest_modeleval.metrics.aggregates import Aggregate, combine, macro, micro, subset_weights, weighted, with_parts
 from pytest_modeleval.metrics.intervals import Interval, mean_interval, t_quantile, wilson
+from pytest_modeleval.metrics.measures import Measure, calibration_error, f_score, mean, quantile, ratio
 from pytest_modeleval.metrics.questions import (
     Answers,
     Question,
+    QuestionMetric,
     answers_by_question,
     credit,
-    k_of,
     pass_at_k,
+    pass_hat_k,
+    question_metric,
     question_value,
+    vote_at_k,
 )
 from pytest_modeleval.metrics.scores import score_subset
 
@@ -17,19 +21,28 @@ __all__ = [
     "Aggregate",
     "Answers",
     "Interval",
+    "Measure",
     "Question",
+    "QuestionMetric",
     "answers_by_question",
+    "calibration_error",
     "combine",
     "credit",
-    "k_of",
+    "f_score",
     "macro",
+    "mean",
     "mean_interval",
     "micro",
     "pass_at_k",
+    "pass_hat_k",
+    "quantile",
+    "question_metric",
     "question_value",
+    "ratio",
     "score_subset",
     "subset_weights",
     "t_quantile",
+    "vote_at_k",
     "weighted",
     "wilson",
     "with_parts",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import comb
 
 from pytest_modeleval.records import Kind, Outcome
@@ -22,6 +23,23 @@ class Answers:
     cluster: str = ""
     """Questions of one non-empty cluster share a passage or template; "" stands alone."""
 
+    texts: list[str | None] = field(default_factory=list)
+    """The extracted answer of each of these repeats; None where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionMetric:
+    """How the repeats of one question become its value, from 0 to 1."""
+
+    method: str
+    """"mean", "pass@k" (one of k is correct), "pass^k" (all k are), "vote@k" (the most frequent of k answers is)."""
+
+    k: int | None = None
+    """None for the mean."""
+
+
+MEAN = QuestionMetric("mean")
+
 
 def pass_at_k(correct: int, total: int, *, k: int) -> float | None:
     """Chance that at least one of k repeats, drawn from total without replacement, is correct (0 to 1).
@@ -37,14 +55,47 @@ def pass_at_k(correct: int, total: int, *, k: int) -> float | None:
     return 1.0 - comb(total - correct, k) / comb(total, k)
 
 
-def k_of(metric: str) -> int | None:
-    """The k of "pass@k"; None for a mean. Raises ValueError for any other metric."""
-    if metric in ("mean_acc", "acc"):
+def pass_hat_k(correct: int, total: int, *, k: int) -> float | None:
+    """Chance that k repeats, drawn from total without replacement, are all correct (0 to 1).
+
+    Unbiased: C(correct, k) / C(total, k) (Yao et al. 2024, "tau-bench", arXiv:2406.12045, section 4).
+    None when total < k.
+    """
+    if k < 1 or not 0 <= correct <= total:
+        raise ValueError(f"expected k of at least 1 and 0 <= correct <= total, found k={k}, {correct} of {total}")
+    return comb(correct, k) / comb(total, k) if total >= k else None
+
+
+def vote_at_k(answers: Sequence[str | None], are_correct: Sequence[bool], *, k: int) -> float | None:
+    """Whether the most frequent of the first k answers is correct, 0 or 1; tied answers share 1 equally.
+
+    Majority voting (Wang et al. 2022, "Self-Consistency", arXiv:2203.11171). A repeat without an answer casts no vote;
+    with no vote at all the value is 0. None with fewer than k repeats.
+    """
+    if k < 1:
+        raise ValueError(f"expected k of at least 1, found {k}")
+    if len(answers) < k:
         return None
-    name, _, number = metric.partition("@")
-    if name != "pass" or not number.isdecimal() or int(number) < 1:
-        raise ValueError(f"expected the metric mean_acc, acc or pass@k with k of at least 1, found {metric!r}")
-    return int(number)
+    votes: dict[str, list[bool]] = {}
+    for answer, is_correct in list(zip(answers, are_correct, strict=True))[:k]:
+        if answer is not None and answer.strip():
+            votes.setdefault(answer.strip(), []).append(is_correct)
+    most = max(map(len, votes.values()), default=0)
+    winners = [flags for flags in votes.values() if len(flags) == most]
+    # Graders read the same answer the same way; where one did not, the answer is as correct as most of its grades.
+    return sum(1 for flags in winners if 2 * sum(flags) > len(flags)) / len(winners) if winners else 0.0
+
+
+def question_metric(metric: str) -> QuestionMetric:
+    """Of "mean_acc", "acc", "pass@k", "pass^k" or "vote@k". Raises ValueError for anything else."""
+    if metric in ("mean_acc", "acc"):
+        return MEAN
+    found = re.fullmatch(r"(pass@|pass\^|vote@)([1-9][0-9]{0,5})", metric)
+    if found is None:
+        raise ValueError(
+            f"expected the metric mean_acc, acc, pass@k, pass^k or vote@k with k of at least 1, found {metric!r}"
+        )
+    return QuestionMetric(f"{found[1]}k", int(found[2]))
 
 
 def credit(outcome: Outcome) -> float:
@@ -52,17 +103,20 @@ def credit(outcome: Outcome) -> float:
     return outcome.value if outcome.kind in (Kind.RIGHT, Kind.WRONG) else 0.0
 
 
-def question_value(credits_of_repeats: Sequence[float], k: int | None) -> float | None:
-    """The value of one question from its graded repeats: their mean, or pass@k where `k` is given.
+def question_value(answers: Answers, metric: QuestionMetric = MEAN) -> float | None:
+    """The value of one question from its graded repeats, 0 to 1.
 
-    Under pass@k only full credit is correct. None where too few repeats have a verdict.
+    But for the mean, only full credit is correct. None where too few repeats have a verdict.
     """
-    if not credits_of_repeats:
+    if not answers.credits:
         return None
-    if k is None:
-        return sum(credits_of_repeats) / len(credits_of_repeats)
-    correct = sum(1 for credit in credits_of_repeats if credit >= 1.0)
-    return pass_at_k(correct, len(credits_of_repeats), k=k)
+    if metric.k is None:
+        return sum(answers.credits) / len(answers.credits)
+    flags = [credit >= 1.0 for credit in answers.credits]
+    if metric.method == "vote@k":
+        return vote_at_k(answers.texts, flags, k=metric.k)
+    estimate = pass_at_k if metric.method == "pass@k" else pass_hat_k
+    return estimate(sum(flags), len(flags), k=metric.k)
 
 
 def answers_by_question(outcomes: Iterable[Outcome]) -> dict[Question, Answers]:
@@ -78,6 +132,7 @@ def answers_by_question(outcomes: Iterable[Outcome]) -> dict[Question, Answers]:
             answers = found[question] = Answers([], outcome.cluster)
         if outcome.kind.is_verdict:
             answers.credits.append(credit(outcome))
+            answers.texts.append(outcome.answer)
         if outcome.cluster:
             answers.cluster = outcome.cluster
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from pytest_modeleval.pytest_plugin.preparation import prepare
 from pytest_modeleval.reports.text_layout import counted, visible
 from pytest_modeleval.runs.connection import find_profile
 from pytest_modeleval.runs.dry_run import dry_run_lines, param_notes
-from pytest_modeleval.runs.earlier_run import earlier_items
+from pytest_modeleval.runs.earlier_run import earlier_items, stored_options
 from pytest_modeleval.runs.opened_run import shown_path
 from pytest_modeleval.settings import Settings
 
@@ -38,6 +39,9 @@ class CollectionPlugin:
         self._process = process
         self._start_items = start_items
         only = earlier_items(settings, process.earlier) if process.earlier is not None else None
+        if settings.rescore_dir is not None:
+            # Stored answers are graded by what they were asked for.
+            settings = dataclasses.replace(settings, page_options=stored_options(settings.rescore_dir))
         self._collector = BenchmarkCollector(
             settings,
             cache_dir=default_cache_dir(),

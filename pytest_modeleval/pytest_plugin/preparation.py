@@ -13,9 +13,9 @@ from pytest_modeleval.collection.items import SampleItem
 from pytest_modeleval.errors import OtherExperiment, UserError
 from pytest_modeleval.evaluation.evaluation import Evaluation, RunOptions
 from pytest_modeleval.evaluation.planned_items import PlannedBenchmark, load_samples
+from pytest_modeleval.grader_context import GraderContext, PreparedGrader
 from pytest_modeleval.pytest_plugin.compatibility import refuse_reruns
 from pytest_modeleval.pytest_plugin.context import Process, Reporter, RunContext, RunShare
-from pytest_modeleval.records import GraderContext, PreparedGrader
 from pytest_modeleval.runs.benchmark_needs import deployment_notes
 from pytest_modeleval.runs.connection import Connection
 from pytest_modeleval.runs.earlier_run import stored_params, system_prompt

@@ -12,6 +12,7 @@ import pytest
 from pytest_modeleval._support import redact
 from pytest_modeleval.errors import SettingsError
 from pytest_modeleval.options import is_on_command_line, value_of, values_of
+from pytest_modeleval.page_options import parse_page_options
 from pytest_modeleval.pytest_private import rootdir_of
 from pytest_modeleval.settings import (
     Settings,
@@ -93,6 +94,7 @@ def read_settings(config: pytest.Config) -> Settings:
         system=_system_prompt(existing("--eval-system", "a file with a system prompt")),
         is_dry_run=_switch("--eval-dry-run", config),
         subsets=parse_subsets(values_of(config, "--eval-subset")),
+        page_options=parse_page_options(values_of(config, "--eval-option")),
         is_on_command_line=is_on_command_line(config),
         is_last_failed=bool(config.getoption("lf", False)),
         is_collect_only=bool(config.getoption("collectonly", False)),

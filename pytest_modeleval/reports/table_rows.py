@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from pytest_modeleval.records import UNGRADED, Kind
 from pytest_modeleval.reports.text_layout import counted, one_line
-from pytest_modeleval.results import AggregateScore, BenchmarkSummary, PartScore, RunSummary, Score
+from pytest_modeleval.results import AggregateScore, BenchmarkSummary, MeasureScore, PartScore, RunSummary, Score
 
 NONE = "-"
 
@@ -49,6 +49,7 @@ def score_rows(summary: RunSummary) -> list[ScoreRow]:
         for score in entry.subsets:
             rows.append(_subset_row(entry, score))
             rows += [_part_row(entry, part) for part in entry.parts if part.score.subset == score.subset]
+            rows += [_measure_row(entry, found) for found in entry.measures if found.score.subset == score.subset]
         rows += [_aggregate_row(entry, score) for score in entry.aggregates]
     return rows
 
@@ -128,6 +129,11 @@ def _subset_row(entry: BenchmarkSummary, score: Score) -> ScoreRow:
 def _part_row(entry: BenchmarkSummary, part: PartScore) -> ScoreRow:
     name = f"- {one_line(part.group)}" if part.by else one_line(part.score.subset)
     return replace(_row(entry, part.score, metric=part.metric, name=name), is_part=True)
+
+
+def _measure_row(entry: BenchmarkSummary, measure: MeasureScore) -> ScoreRow:
+    name = one_line(measure.score.subset)
+    return replace(_row(entry, measure.score, metric=measure.name, name=name), is_part=True)
 
 
 def _row(entry: BenchmarkSummary, score: Score, *, metric: str, name: str) -> ScoreRow:

@@ -60,3 +60,9 @@ def system_prompt(settings: Settings) -> str:
     if settings.system or settings.rescore_dir is None:
         return settings.system
     return str((read_run(settings.rescore_dir) or {}).get("system") or "")
+
+
+def stored_options(folder: Path) -> dict[str, dict[str, str]]:
+    """Benchmark -> options of its page, as a stored run was asked, as texts that --eval-option takes."""
+    plans = merge_plans(JournalReader(folder).refresh().plans)
+    return {plan.benchmark: {name: str(value) for name, value in plan.options.items()} for plan in plans}

@@ -45,6 +45,8 @@ def resume_key(settings: Settings, identity: str) -> str:
         parts["system"] = settings.system
     if settings.subsets:
         parts["subsets"] = {name: sorted(subsets) for name, subsets in settings.subsets.items()}
+    if settings.page_options:
+        parts["options"] = {name: dict(values) for name, values in settings.page_options.items()}
     # The rest of --model-set says how the model is served. Where that changes the model, its identity differs.
     asked = sorted(pair for pair in settings.model_set if pair.startswith("params."))
     if asked:

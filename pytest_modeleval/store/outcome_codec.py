@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_modeleval.records import ItemKey, JsonObject, Kind, Outcome
+from pytest_modeleval.records import ItemKey, JsonObject, Kind, MeasureValue, Outcome, is_measure_value
 
 # By its text; calling the class costs more than the rest of the decoding.
 KINDS = {kind.value: kind for kind in Kind}
@@ -30,6 +30,18 @@ def outcome_to_json(outcome: Outcome) -> JsonObject:
     return entry
 
 
+def measures_from_json(entry: Any) -> dict[str, MeasureValue] | None:
+    """Recorded measures of an outcome, None for none. Raises TypeError or ValueError where they are damaged."""
+    if entry is None:
+        return None
+    if not isinstance(entry, dict):
+        raise TypeError
+    found = {name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()}
+    if not all(is_measure_value(value) for value in found.values()):
+        raise ValueError
+    return found
+
+
 def brief_outcome_to_json(outcome: Outcome) -> JsonObject:
     """What gates, counters and tables need of an outcome: no text of the model, so that it is small and bounded."""
     key = outcome.key
@@ -48,6 +60,8 @@ def brief_outcome_to_json(outcome: Outcome) -> JsonObject:
         entry["completion_tokens"] = outcome.completion_tokens
     if outcome.total_s is not None:
         entry["total_s"] = outcome.total_s
+    if outcome.measures:
+        entry["measures"] = outcome.measures
     return entry
 
 
@@ -72,6 +86,7 @@ def outcome_from_json(entry: Mapping[str, Any], *, request_key: str = "") -> Out
         request_key=request_key,
         marks=tuple(entry.get("marks") or ()),
         prompt=entry.get("prompt") or "",
+        measures=measures_from_json(entry.get("measures")),
     )
 
 

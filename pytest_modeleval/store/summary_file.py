@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pytest_modeleval._support.atomic_file import atomic_write_json
 from pytest_modeleval.records import JsonObject
-from pytest_modeleval.results import AggregateScore, RunSummary, Score
+from pytest_modeleval.results import AggregateScore, MeasureScore, RunSummary, Score
 
 SUMMARY_FILE = "summary.json"
 SCHEMA_FILE = Path(__file__).with_name("summary.schema.json")
@@ -30,6 +30,7 @@ def summary_json(summary: RunSummary) -> JsonObject:
                     {"by": part.by, "group": part.group, "metric": part.metric, **_subset(part.score)}
                     for part in entry.parts
                 ],
+                "measures": [_measure(measure) for measure in entry.measures],
             }
             for entry in summary.benchmarks
         ],
@@ -68,6 +69,21 @@ def _subset(score: Score) -> JsonObject:
         "causes": dict(score.causes),
         "marks": dict(score.marks),
         "spared": score.stopped_early,
+    }
+
+
+def _measure(measure: MeasureScore) -> JsonObject:
+    score = measure.score
+    return {
+        "subset": score.subset,
+        "name": measure.name,
+        "method": measure.method,
+        "higher_is_better": measure.is_higher_better,
+        "num": score.num,
+        "score": score.score,
+        "low": score.low,
+        "high": score.high,
+        "interval": score.method,
     }
 
 

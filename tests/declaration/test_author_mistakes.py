@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from pytest_modeleval import Request, Sample, benchmark
+from pytest_modeleval import Examples, Request, Sample, benchmark
 from pytest_modeleval.datasets import Row, inline
 from pytest_modeleval.declaration import declared_benchmark
 from pytest_modeleval.errors import DeclarationError
+from pytest_modeleval.metrics import ratio
 from tests.support.loopback import LoopbackServer
 from tests.support.suites import BENCHMARK, Suite
 
@@ -59,7 +60,10 @@ async def a_coroutine(_: object) -> None:
         ({"request": None}, r"quiz: expected either request= or solve=, found none"),
         ({"grade": 1}, r"quiz: grade: expected a function, found 1"),
         ({"name": None}, r"benchmark name None: expected a lower-case word"),
-        ({"metric": "accuracy"}, r"quiz: metric 'accuracy': expected mean_acc, acc or pass@k"),
+        ({"metric": "accuracy"}, r"quiz: metric: expected the metric mean_acc, acc, pass@k.* or the name of a measure"),
+        ({"measures": [ratio("x"), ratio("x")]}, "quiz: a measure is named twice"),
+        ({"shuffle": "always"}, "quiz: shuffle: expected 'sample' or 'repeat', found 'always'"),
+        ({"examples": Examples(inline(dict), "shots")}, "quiz: examples: expected a number or the name of an option"),
     ],
 )
 def test_wrong_arguments_are_refused_where_they_stand(changes: dict[str, Any], message: str) -> None:

@@ -51,5 +51,5 @@ def test_only_id_and_subset_are_set(kind: type[Sample], tmp_path: Path) -> None:
     load_samples([PlannedItem(ItemKey("b", "part", "part-0000"), 0, plan)])
     found = plan.samples["part", 0]
     assert type(found) is kind
-    assert found == dataclasses.replace(made, id="part-0000", subset="part")
+    assert found == dataclasses.replace(made, id="part-0000", subset="part", options={}, examples=())
     assert made == kind(**fields)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_modeleval.records import Advice, Kind
+from pytest_modeleval.advice import Advice
+from pytest_modeleval.records import Kind
 from pytest_modeleval.reports.columns import COUNT_COLUMNS
 from pytest_modeleval.reports.remarks import remarks
 from pytest_modeleval.reports.table import MIN_WIDTH, gate_text, notes, score_table

@@ -6,9 +6,10 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_modeleval.advice import Advice
 from pytest_modeleval.metrics import Aggregate
 from pytest_modeleval.plan import Plan, PlannedBreakdown, PlannedSubset
-from pytest_modeleval.records import Advice, ItemKey
+from pytest_modeleval.records import ItemKey
 
 names = st.text("abc-1é ", min_size=1, max_size=5)
 ids = st.dictionaries(names, st.lists(names, max_size=3, unique=True), max_size=3)

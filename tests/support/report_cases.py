@@ -6,7 +6,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from pytest_modeleval.records import Advice, Kind
+from pytest_modeleval.advice import Advice
+from pytest_modeleval.records import Kind
 from pytest_modeleval.results import AggregateScore, BenchmarkSummary, GateVerdict, RunSummary, Score
 
 HOSTILE_TEXT = "\x1b[31mred\x1b[0m \u202eabc\u202c \x07<script>document.title='x'</script> a|b `c` &amp; \ud800"

@@ -13,10 +13,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from pytest_modeleval.grader_context import GraderContext
 from pytest_modeleval.graders.code.extraction import RULES, Asked
 from pytest_modeleval.graders.code.grader_pool import GraderPool
 from pytest_modeleval.graders.code.problem import Problem, ProgramResult, ProgramStatus
-from pytest_modeleval.records import Grade, GraderContext, Response, Sample
+from pytest_modeleval.records import Grade, Response, Sample
 from pytest_modeleval.sandbox import Isolation
 
 # Marks, and begins the explanation of, every grade that would differ under another rule of extraction.

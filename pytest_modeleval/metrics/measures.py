@@ -1,0 +1,78 @@
+"""Named measures of a benchmark: values that grades record become one figure with an interval.
+
+A grade records a number, or (k, n) for k of n, under a name. A page declares what becomes of them:
+
+    measures=[ratio("instruction_loose"), f_score("f", of=("correct", "correct_given_attempted"))]
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+METHODS = ("mean", "ratio", "f", "calibration", "quantile")
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A declared measure, made by `mean`, `ratio`, `f_score`, `calibration_error` or `quantile`."""
+
+    name: str
+
+    method: str
+    """One of METHODS."""
+
+    of: tuple[str, ...]
+    """The names of the recorded values that it is made of."""
+
+    is_higher_better: bool = True
+
+    low: float = 0.0
+    high: float | None = 1.0
+    """The range of its values; None: no upper end."""
+
+    q: float = 0.5
+    """Of "quantile": which one, 0.5 for the median."""
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise ValueError(f"measure {self.name}: expected one of {', '.join(METHODS)}, found {self.method!r}")
+        if not self.name or not self.of:
+            raise ValueError("expected a measure with a name and at least one recorded value")
+        if self.high is not None and not self.low < self.high:
+            raise ValueError(f"measure {self.name}: expected low < high, found {self.low!r} and {self.high!r}")
+        if not 0.0 < self.q < 1.0:
+            raise ValueError(f"measure {self.name}: expected a quantile between 0 and 1, found {self.q!r}")
+
+    @property
+    def worst(self) -> float | None:
+        """The value of a reply that was cut; None where the range has no such end."""
+        return self.low if self.is_higher_better else self.high
+
+
+def mean(name: str, *, is_higher_better: bool = True, low: float = 0.0, high: float | None = 1.0) -> Measure:
+    """The mean over questions of a recorded number; of (k, n), k / n is the number."""
+    return Measure(name, "mean", (name,), is_higher_better, low, high)
+
+
+def ratio(name: str, *, of: str = "", is_higher_better: bool = True) -> Measure:
+    """The sum of all k divided by the sum of all n, recorded as (k, n). of: the recorded name, where it differs."""
+    return Measure(name, "ratio", (of or name,), is_higher_better)
+
+
+def f_score(name: str, *, of: tuple[str, str]) -> Measure:
+    """The harmonic mean of two ratios, which grades record as (k, n)."""
+    return Measure(name, "f", tuple(of))
+
+
+def calibration_error(name: str, *, confidence: str, correct: str) -> Measure:
+    """The root mean square difference of stated confidence and accuracy, over bins of 100 items by confidence.
+
+    confidence, correct: names of recorded numbers from 0 to 1. Lower is better. The last bin takes the rest; the
+    published code of "Humanity's Last Exam" leaves the last bin out of the sum.
+    """
+    return Measure(name, "calibration", (confidence, correct), is_higher_better=False)
+
+
+def quantile(name: str, *, of: str, q: float, is_higher_better: bool = False, high: float | None = None) -> Measure:
+    """A quantile (0 < q < 1) of a recorded number over items, such as the 95th percentile of a latency in seconds."""
+    return Measure(name, "quantile", (of,), is_higher_better, 0.0, high, q)
