@@ -34,7 +34,7 @@ def test_a_shipped_benchmark_by_its_name_or_a_printed_id(suite: Suite, server: L
     for arg in ("wiring", "wiring/test_wiring.py::test_wiring"):
         result = suite.command("--model", "test-model", "--model-url", server.url, "--collect-only", "-q", arg)
         assert result.status == 0, result.out + result.err
-        assert "test_wiring.py::test_wiring[" in result.out
+        assert "::test_wiring[knowledge-10]" in result.out
     result = suite.command("--model", "test-model", "--model-url", server.url, "nowhere")
     assert "not found" in result.err
 
