@@ -121,7 +121,7 @@ def test_a_lost_plan_is_no_smaller_benchmark(tmp_path: Path, capsys: pytest.Capt
 
 @pytest.mark.parametrize("change", ["flipped", "cut", "zeroed"])
 def test_a_damaged_byte_is_no_silent_score(tmp_path: Path, change: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Each byte of a journal in turn, in compare (every byte) and in merge (every 16th), which writes a report.
+    """Each byte of a journal in turn in compare (cut and zeroed at every 4th), every 16th in merge, which writes a page.
 
     The figures are those of the whole journal, or the damage is named, or the status says that something is missing.
     """
@@ -136,7 +136,8 @@ def test_a_damaged_byte_is_no_silent_score(tmp_path: Path, change: str, capsys: 
         return status, out + err
 
     clean = run("compare", good, bad)
-    for at in range(len(whole)):
+    told = ("damaged line", "without a verdict", "n=0")
+    for at in range(0, len(whole), 1 if change == "flipped" else 4):
         mutant = {
             "flipped": whole[:at] + bytes([whole[at] ^ 1 << at % 8]) + whole[at + 1 :],
             "cut": whole[:at],
@@ -144,7 +145,7 @@ def test_a_damaged_byte_is_no_silent_score(tmp_path: Path, change: str, capsys: 
         }[change]
         (bad / "journal.jsonl").write_bytes(mutant)
         found = run("compare", good, bad)
-        assert found == clean or "damaged line" in found[1] or "no grade" in found[1] or found[0] == 4, (at, found)
+        assert found == clean or any(word in found[1] for word in told) or found[0] == 4, at
         if at % 16:
             continue
         status, said = run("merge", bad, "--into", tmp_path / f"into-{at}")
