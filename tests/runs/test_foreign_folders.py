@@ -121,7 +121,7 @@ def test_a_lost_plan_is_no_smaller_benchmark(tmp_path: Path, capsys: pytest.Capt
 
 @pytest.mark.parametrize("change", ["flipped", "cut", "zeroed"])
 def test_a_damaged_byte_is_no_silent_score(tmp_path: Path, change: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Each byte of a journal in turn in compare (cut and zeroed at every 4th), every 16th in merge, which writes a page.
+    """Each byte of a journal in turn in compare (cut and zeroed at every 4th), every 16th in merge, which is slow.
 
     The figures are those of the whole journal, or the damage is named, or the status says that something is missing.
     """
