@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_modeleval.errors import Ungraded
+
 from .arguments import Arguments, ungraded
 
 # Characters of a reply. A reply of 100,000 tokens has some 500,000.
-LONGEST_REPLY = 2_000_000
+LONGEST_REPLY = 1_000_000
 
 Rule = Callable[[str, Arguments], bool]
 
@@ -59,7 +61,7 @@ def check_reply(
         verdict = _judge(checker.follows, arguments, variants)
         strict.append(verdict[0])
         loose.append(verdict[1])
-        if checker.repaired is not None and verdict != _judge(checker.repaired, arguments, variants):
+        if checker.repaired is not None and _differs(checker.repaired, arguments, variants, verdict):
             marks.append(f"{name}: {checker.fault}")
     return Verdicts(tuple(strict), tuple(loose), tuple(dict.fromkeys(marks)))
 
@@ -86,6 +88,14 @@ def _chosen(name: str, given: Mapping[str, Any], checkers: Mapping[str, Checker]
     arguments = Arguments(name, given)
     arguments.check_names(checker.takes)
     return checker, arguments
+
+
+def _differs(rule: Rule, arguments: Arguments, variants: Sequence[str], verdict: tuple[bool, bool]) -> bool:
+    """Whether a repaired rule gives another verdict. False where it can give none: a mark must not cost a verdict."""
+    try:
+        return _judge(rule, arguments, variants) != verdict
+    except Ungraded:
+        return False
 
 
 def _judge(rule: Rule, arguments: Arguments, variants: Sequence[str]) -> tuple[bool, bool]:

@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterable, Sequence
 
 from .arguments import Arguments, count_as_word
 from .language import count_stop_words, split_sentences, tokenize_words
-from .texts import EDGE, remove_punctuation, trimmed_words, word_runs
+from .texts import EDGE, different_words, remove_punctuation, word_runs
 
 CONJUNCTIONS = frozenset({"and", "but", "for", "nor", "or", "so", "yet"})
 # The names that the prompts list.
@@ -44,23 +44,23 @@ def has_word_count(text: str, arguments: Arguments) -> bool:
 
 def has_unique_words(text: str, arguments: Arguments) -> bool:
     """Different words in lower case, a mark that stands alone counted as one, are at least as many as asked."""
-    return len({word.strip(EDGE) for word in text.lower().split()}) >= arguments.whole("N")
+    return len(different_words(text)) >= arguments.whole("N")
 
 
 def has_unique_real_words(text: str, arguments: Arguments) -> bool:
     """The same without marks that stand alone."""
-    return len(set(trimmed_words(text))) >= arguments.whole("N")
+    return len(different_words(text) - {""}) >= arguments.whole("N")
 
 
 def has_conjunctions(text: str, arguments: Arguments) -> bool:
     """Coordinating conjunctions that are written differently ("and", "And", "and,") are at least as many as asked."""
-    found = {word for word in text.split() if word.strip(EDGE).lower() in CONJUNCTIONS}
+    found = {word for word in set(text.split()) if word.strip(EDGE).lower() in CONJUNCTIONS}
     return len(found) >= arguments.whole("small_n")
 
 
 def has_different_conjunctions(text: str, arguments: Arguments) -> bool:
     """Different coordinating conjunctions are at least as many as asked."""
-    return len(CONJUNCTIONS.intersection(trimmed_words(text))) >= arguments.whole("small_n")
+    return len(CONJUNCTIONS.intersection(different_words(text))) >= arguments.whole("small_n")
 
 
 def has_names(text: str, arguments: Arguments) -> bool:
@@ -156,7 +156,7 @@ def has_three_equal_sentences(text: str, arguments: Arguments) -> bool:
 
 def has_three_equal_different_sentences(text: str, arguments: Arguments) -> bool:
     """The same, and no word occurs in two of them."""
-    words = [set(trimmed_words(sentence)) for sentence in split_sentences(text)]
+    words = [different_words(sentence) - {""} for sentence in split_sentences(text)]
     return has_three_equal_sentences(text, arguments) and all(
         one.isdisjoint(other) for one, other in itertools.combinations(words, 2)
     )

@@ -19,28 +19,28 @@ TEMPLATE = ("My Answer:", "My Conclusion:", "Future Outlook:")
 # Words that titles usually leave in lower case unless they stand first.
 _MINOR_WORDS = "a an the and but or nor for so yet as at by in of off on per to up via with from into onto over than"
 MINOR_WORDS = frozenset(_MINOR_WORDS.split())
+_BRACKET = re.compile(r"[()\[\]{}]")
 _CLOSING = {")": "(", "]": "[", "}": "{"}
 _BRACKET_DEPTH, _QUOTE_DEPTH = 5, 3
 _LETTERED_OPTIONS = re.compile(r"\W*[aA]\W*[bB]\W*[cC]\W*")
 _WITHOUT_QUOTE = string.digits + PUNCTUATION.replace('"', "")
 _CURLY_QUOTES = str.maketrans("“”", '""')
-_STAR_LINE, _DASH_LINE = re.compile(r"\s*\*(?!\*)"), re.compile(r"\s*-")
 
 
 def nests_brackets(text: str, arguments: Arguments) -> bool:
     """Five brackets are open at once and the innermost is closed; a bracket that does not fit starts anew."""
     opened: list[str] = []
-    deepest = 0
-    for bracket in re.findall(r"[()\[\]{}]", text):
+    is_deep = False
+    for bracket in _BRACKET.findall(text):
         if bracket not in _CLOSING:
             opened.append(bracket)
-            deepest = max(deepest, len(opened))
+            is_deep = is_deep or len(opened) >= _BRACKET_DEPTH
         elif opened and opened[-1] == _CLOSING[bracket]:
-            if deepest >= _BRACKET_DEPTH:
+            if is_deep:
                 return True
             opened.pop()
         else:
-            opened, deepest = [], 0
+            opened, is_deep = [], False
     return False
 
 
@@ -49,7 +49,7 @@ def nests_closed_brackets(text: str, arguments: Arguments) -> bool:
     opened: list[str] = []
     # Of each open bracket: levels of closed brackets inside; the first entry is for those outside of any.
     inside = [0]
-    for bracket in re.findall(r"[()\[\]{}]", text):
+    for bracket in _BRACKET.findall(text):
         if bracket not in _CLOSING:
             opened.append(bracket)
             inside.append(0)
@@ -189,13 +189,15 @@ def has_sub_bullets(text: str, arguments: Arguments) -> bool:
 
 def has_sub_bullet_lines(text: str, arguments: Arguments) -> bool:
     """There are lines that begin with an asterisk, and each is followed by one with a dash before the next."""
-    kinds = ["*" if _STAR_LINE.match(line) else "-" for line in text.split("\n") if _is_bullet(line)]
+    kinds = [kind for line in text.split("\n") if (kind := _bullet_of(line))]
     pairs = itertools.pairwise([*kinds, "*"])
     return "*" in kinds and all(other == "-" for one, other in pairs if one == "*")
 
 
-def _is_bullet(line: str) -> bool:
-    return bool(_STAR_LINE.match(line) or _DASH_LINE.match(line))
+def _bullet_of(line: str) -> str:
+    """The asterisk or dash that the line begins with; "" for others and for bold type."""
+    body = line.lstrip()
+    return body[:1] if body.startswith(("*", "-")) and not body.startswith("**") else ""
 
 
 def has_sentences_then_bullets(text: str, arguments: Arguments) -> bool:

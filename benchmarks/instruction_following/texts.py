@@ -29,9 +29,9 @@ def word_runs(text: str) -> list[str]:
     return _RUN_OF_WORD_CHARACTERS.findall(text)
 
 
-def trimmed_words(text: str) -> list[str]:
-    """Words between white space, in lower case, without ASCII punctuation around them; marks alone are no words."""
-    return [word for part in text.lower().split() if (word := part.strip(EDGE))]
+def different_words(text: str) -> set[str]:
+    """Words between white space, in lower case, without ASCII punctuation around them; "" for marks alone."""
+    return {word.strip(EDGE) for word in set(text.lower().split())}
 
 
 def fold_to_ascii(text: str) -> str:

@@ -1,0 +1,1 @@
+"""The benchmark gsm8k, described in card.md."""
