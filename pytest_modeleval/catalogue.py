@@ -116,19 +116,22 @@ def _list_lines(entries: list[Entry], data_dir: Path | None) -> Iterator[str]:
     width = max(len(entry.benchmark.name) for entry in entries) + 2
     yield f"{pad('benchmark', width)}{pad('samples', 9, right=True)}  subject"
     for entry in entries:
-        subsets = entry.benchmark.subsets
-        usual = [subset for subset in subsets if not subset.is_optional] or subsets
-        counts = [count_rows(entry, subset, data_dir) for subset in usual]
-        known = [count for count in counts if count is not None]
-        total = f"{sum(known):,}{'+' if len(known) < len(counts) else ''}" if known else "-"
-        head = f"{pad(entry.benchmark.name, width)}{pad(total, 9, right=True)}  "
-        first, *more = wrap(entry.subject, _WIDTH - len(head)) or [""]
-        yield head + first
-        for line in more:
-            yield " " * len(head) + line
+        head = f"{pad(entry.benchmark.name, width)}{pad(_total(entry, data_dir), 9, right=True)}  "
+        yield from _wrapped(head, entry.subject)
     yield ""
     yield "- or +: rows that are neither declared, in --data DIR nor in the cache; a run fetches them."
     yield "One of them, with its subsets: modeleval benchmarks NAME. Run it: pytest --model NAME -k BENCHMARK"
+
+
+def _total(entry: Entry, data_dir: Path | None) -> str:
+    """The samples of the subsets that are asked without being named."""
+    subsets = entry.benchmark.subsets
+    usual = [subset for subset in subsets if not subset.is_optional] or subsets
+    counts = [count_rows(entry, subset, data_dir) for subset in usual]
+    known = [count for count in counts if count is not None]
+    if not known:
+        return "-"
+    return f"{sum(known):,}{'+' if len(known) < len(counts) else ''}"
 
 
 def _detail_lines(entry: Entry, data_dir: Path | None) -> Iterator[str]:
@@ -149,12 +152,17 @@ def _detail_lines(entry: Entry, data_dir: Path | None) -> Iterator[str]:
         yield from _field("option", f"{text}. {option.description}".rstrip(". "))
     yield from _field("card", str(entry.card))
     yield ""
-    if not declared.subsets:
+    yield from _subset_lines(entry, data_dir)
+
+
+def _subset_lines(entry: Entry, data_dir: Path | None) -> Iterator[str]:
+    subsets = entry.benchmark.subsets
+    if not subsets:
         yield "Every file of the folder is a subset."
         return
-    width = max(len(subset.name) for subset in declared.subsets) + 2
+    width = max(len(subset.name) for subset in subsets) + 2
     yield f"{pad('subset', width)}{pad('samples', 9, right=True)}  note"
-    for subset in declared.subsets:
+    for subset in subsets:
         count = count_rows(entry, subset, data_dir)
         notes = ["optional: asked only where it is named (-k)"] if subset.is_optional else []
         notes += [f"waits: {subset.missing}"] if subset.missing else []
@@ -163,10 +171,15 @@ def _detail_lines(entry: Entry, data_dir: Path | None) -> Iterator[str]:
 
 
 def _field(name: str, value: str) -> Iterator[str]:
-    first, *more = wrap(value, _WIDTH - 12) or [""]
-    yield f"{pad(name, 12)}{first}"
+    return _wrapped(pad(name, 12), value)
+
+
+def _wrapped(head: str, text: str) -> Iterator[str]:
+    """The text behind its head, in lines that begin below each other."""
+    first, *more = wrap(text, _WIDTH - len(head)) or [""]
+    yield head + first
     for line in more:
-        yield " " * 12 + line
+        yield " " * len(head) + line
 
 
 def _origins(declared: Benchmark) -> list[str]:

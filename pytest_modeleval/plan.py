@@ -120,7 +120,7 @@ class Plan:
             "params": dict(self.params),
             "data": {subset: dict(entry) for subset, entry in self.data.items()},
             "repeats": self.repeats,
-            "items": {subset: list(ids) for subset, ids in self.items.items()},
+            "items": _ids_to_json(self.items),
         }
         optional = {
             "further_metrics": list(self.further_metrics),
@@ -135,7 +135,7 @@ class Plan:
         }
         line.update({name: value for name, value in optional.items() if value})
         if self.whole is not None:
-            line["whole"] = {subset: list(ids) for subset, ids in self.whole.items()}
+            line["whole"] = _ids_to_json(self.whole)
         if self.samples is not None:
             line["samples"] = dict(self.samples)
         return line
@@ -185,6 +185,10 @@ class Plan:
 
 def _is_option_value(value: Any) -> bool:
     return isinstance(value, str | int | float | bool)
+
+
+def _ids_to_json(ids: SampleIds) -> JsonObject:
+    return {subset: list(samples) for subset, samples in ids.items()}
 
 
 def _is_shard(value: Any) -> bool:

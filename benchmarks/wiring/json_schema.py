@@ -28,14 +28,18 @@ def find_violation(value: Any, schema: Mapping[str, Any], at: str = "the answer"
     if "enum" in schema and value not in schema["enum"]:
         return f"{at} is {_shown(value)}, not one of {', '.join(map(repr, schema['enum']))}"
     wanted = schema.get("type")
-    # True is an int in Python but not a number in JSON.
-    if wanted and (not isinstance(value, _TYPES[wanted]) or (isinstance(value, bool) and wanted != "boolean")):
+    if wanted and not _is_of_type(value, wanted):
         return f"{at} is {_shown(value)}, not of type {wanted}"
     if isinstance(value, int) and not schema.get("minimum", value) <= value <= schema.get("maximum", value):
         return f"{at} is {_shown(value)}, not from {schema.get('minimum')} to {schema.get('maximum')}"
     if isinstance(value, dict):
         return _object_violation(value, schema, at)
     return _array_violation(value, schema, at) if isinstance(value, list) else ""
+
+
+def _is_of_type(value: Any, wanted: str) -> bool:
+    # True is an int in Python but not a number in JSON.
+    return isinstance(value, _TYPES[wanted]) and (wanted == "boolean" or not isinstance(value, bool))
 
 
 def _array_violation(value: list[Any], schema: Mapping[str, Any], at: str) -> str:

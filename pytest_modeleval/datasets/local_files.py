@@ -95,11 +95,15 @@ def _nearby(dataset: Dataset, data_dir: Path) -> str:
     if not names:
         return ""
     more = f" and {len(names) - _MAX_NEARBY} more" if len(names) > _MAX_NEARBY else ""
-    advice = ""
+    return f"there is {', '.join(names[:_MAX_NEARBY])}{more}{_advice(names)}; "
+
+
+def _advice(names: Sequence[str]) -> str:
+    """How files that cannot be read become readable; "" if nothing is known about them."""
     if any(name.lower().endswith((".xlsx", ".xls", ".ods")) for name in names):
-        advice = ": save a spreadsheet as CSV (UTF-8)"
-    elif any(name.lower().endswith(SUFFIXES) and not name.endswith(SUFFIXES) for name in names):
-        advice = ": write the ending in lower case"
-    elif any(name.endswith(".json") for name in names):
-        advice = ": write one JSON object on each line, as .jsonl"
-    return f"there is {', '.join(names[:_MAX_NEARBY])}{more}{advice}; "
+        return ": save a spreadsheet as CSV (UTF-8)"
+    if any(name.lower().endswith(SUFFIXES) and not name.endswith(SUFFIXES) for name in names):
+        return ": write the ending in lower case"
+    if any(name.endswith(".json") for name in names):
+        return ": write one JSON object on each line, as .jsonl"
+    return ""

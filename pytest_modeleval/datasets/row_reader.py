@@ -13,6 +13,8 @@ from pytest_modeleval.datasets.rows import Row
 from pytest_modeleval.errors import DataError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pytest_modeleval.datasets.sources import Dataset
 
 
@@ -50,19 +52,21 @@ def each_row(
                 line=index + 1,
                 options=options,
             )
-        return
-    if not manifest.path.is_file() or Stamp.of(manifest.path) != manifest.stamp:
+    else:
+        yield from _file_rows(manifest, manifest.path, indices, options)
+
+
+def _file_rows(manifest: Manifest, path: Path, indices: Sequence[int], options: Mapping[str, Any] | None) -> Iterator[Row]:
+    stamp, ordinals = manifest.stamp, manifest.ordinals
+    if not path.is_file() or Stamp.of(path) != stamp:
         raise DataError(
-            f"expected the file as it was when the tests were collected, found it changed, at {manifest.path}; "
-            "run again"
+            f"expected the file as it was when the tests were collected, found it changed, at {path}; run again"
         )
-    ordinals = manifest.ordinals
     by_ordinal = {index if ordinals is None else ordinals[index]: index for index in indices}
-    stamp = manifest.stamp
-    for ordinal, line, fields, position in read_records(manifest.path, manifest.file, set(by_ordinal)):
+    for ordinal, line, fields, position in read_records(path, manifest.file, set(by_ordinal)):
         offset = None
         if position is not None and stamp is not None:
-            offset = partial(FileOffset, manifest.path, manifest.file, position, stamp)
+            offset = partial(FileOffset, path, manifest.file, position, stamp)
         yield Row(
             fields,
             subset=manifest.subset,

@@ -85,20 +85,24 @@ def missing_items(parts: Sequence[ShardRun], plans: Sequence[Plan], outcomes: Ma
     own = [{key for plan in merge_plans(part.contents.plans) for key in plan.item_keys()} for part in parts]
     in_no_part = len(wanted.difference(*own))
     absent = _absent_shards(parts) if in_no_part else []
-    found = []
-    if absent:
-        which = f"Shard {absent[0]} is" if len(absent) == 1 else f"Shards {', '.join(absent)} are"
-        found.append(
-            f"{which} missing: {in_no_part:,} of {len(wanted):,} items are in no folder. Run --eval-shard {absent[0]}, "
-            "and merge its folder into the same one."
-        )
-    found += [_unfinished(part, keys, outcomes) for part, keys in zip(parts, own, strict=True)]
+    unfinished = [_unfinished(part, keys, outcomes) for part, keys in zip(parts, own, strict=True)]
+    count = f"{in_no_part:,} of {len(wanted):,} items"
+    found = [_absence(absent, count), *unfinished] if absent else unfinished
     if in_no_part and not absent:
         found.append(
-            f"{in_no_part:,} of {len(wanted):,} items were planned, but not by the folders that should hold them: were "
-            "-k, --eval-limit and --eval-repeats the same for every shard?"
+            f"{count} were planned, but not by the folders that should hold them: were -k, --eval-limit and "
+            "--eval-repeats the same for every shard?"
         )
     return [sentence for sentence in found if sentence]
+
+
+def _absence(shards: Sequence[str], count: str) -> str:
+    """Which shards have no folder. count: the items that are therefore missing."""
+    which = f"Shard {shards[0]} is" if len(shards) == 1 else f"Shards {', '.join(shards)} are"
+    return (
+        f"{which} missing: {count} are in no folder. Run --eval-shard {shards[0]}, and merge its folder into the same "
+        "one."
+    )
 
 
 def _unfinished(part: ShardRun, keys: Set[ItemKey], outcomes: Mapping[ItemKey, Outcome]) -> str:

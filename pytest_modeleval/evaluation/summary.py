@@ -208,17 +208,22 @@ def _parts(plan: Plan, by_subset: Mapping[str, Sequence[Outcome]], scores: Seque
             if (question_metric(metric).k or 1) <= plan.repeats:
                 yield PartScore(metric, score_subset(whole.subset, outcomes, whole.planned, metric=metric))
         for entry in plan.breakdowns:
-            group_of = entry.groups.get(whole.subset, {})
-            found: dict[str, list[Outcome]] = {}
-            for outcome in outcomes:
-                found.setdefault(group_of.get(outcome.key.sample, ""), []).append(outcome)
-            found.pop("", None)
-            order = [*(name for name in entry.order if name in found), *sorted(found.keys() - set(entry.order))]
-            # A single group says again what the subset's own row says.
-            for name in order if len(order) > 1 else ():
-                planned = len({outcome.key.sample for outcome in found[name]})
-                score = score_subset(whole.subset, found[name], planned, metric=plan.metric, measures=plan.measures)
-                yield PartScore(plan.metric, score, entry.by, name)
+            yield from _groups(plan, entry, whole.subset, outcomes)
+
+
+def _groups(plan: Plan, entry: PlannedBreakdown, subset: str, outcomes: Sequence[Outcome]) -> Iterator[PartScore]:
+    """The groups of one breakdown, in its order; none where there is one alone, which is the subset's own row."""
+    group_of = entry.groups.get(subset, {})
+    found: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        found.setdefault(group_of.get(outcome.key.sample, ""), []).append(outcome)
+    found.pop("", None)
+    if len(found) <= 1:
+        return
+    for name in [*(name for name in entry.order if name in found), *sorted(found.keys() - set(entry.order))]:
+        planned = len({outcome.key.sample for outcome in found[name]})
+        score = score_subset(subset, found[name], planned, metric=plan.metric, measures=plan.measures)
+        yield PartScore(plan.metric, score, entry.by, name)
 
 
 def _measures(

@@ -114,7 +114,7 @@ def _by_subset(values: Mapping[Question, QuestionValue]) -> dict[str, dict[Quest
 def _scope(
     sides: Sequence[Baseline], benchmark: str, subset: str, values: Sequence[Mapping[Question, QuestionValue]]
 ) -> ComparedScope:
-    pairs = list(combinations(range(len(sides)), 2)) if len(sides) <= _ALL_PAIRS else _with_first(len(sides))
+    pairs = combinations(range(len(sides)), 2) if len(sides) <= _ALL_PAIRS else _with_first(len(sides))
     differences: list[Difference] = []
     obstacles: list[str] = []
     remarks: list[str] = []

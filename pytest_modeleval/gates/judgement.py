@@ -169,12 +169,7 @@ def _measure(
             scores=_scores(gate, summary),
             aggregate=_aggregate(gate, summary),
             declared=results.aggregates.get(gate.benchmark, ()),
-            # Where the gate stopped the run, an item that was not asked was not needed: it is no missing verdict.
-            now=[
-                outcome
-                for outcome in now
-                if gate.subset in ("", outcome.key.subset) and not (is_stopped and outcome.kind is Kind.NOT_RUN)
-            ],
+            now=_counted(gate, now, is_stopped=is_stopped),
             then=then,
             baseline=baseline,
             identity=results.identities.get(gate.benchmark),
@@ -184,6 +179,15 @@ def _measure(
         text = f"{gate.scope}: expected at least {gate.min_samples} questions (min_samples), found {found.n}"
         return cannot_judge(gate, text, n=found.n, is_undecided=True)
     return _looked_at_early(found, early) if early is not None and not found.obstacle else found
+
+
+def _counted(gate: Gate, outcomes: Sequence[Outcome], *, is_stopped: bool) -> list[Outcome]:
+    """The outcomes that the gate looks at.
+
+    Where the gate stopped the run, an item that was not asked was not needed: it is no missing verdict.
+    """
+    own = [outcome for outcome in outcomes if gate.subset in ("", outcome.key.subset)]
+    return [outcome for outcome in own if outcome.kind is not Kind.NOT_RUN] if is_stopped else own
 
 
 def _obstacle(gate: Gate, summary: BenchmarkSummary | None, max_ungraded: float, *, is_stopped: bool) -> str:

@@ -258,22 +258,26 @@ def _note(
     """One sentence for people, such as "partial: 1 of 5 groups (NON_LIVE), at most 0.10 ..."."""
     whole = [name for name in names if name not in missing]
     kinds = {part.is_group for part in parts.values()}
-    word = "groups" if kinds == {True} else "subsets" if kinds == {False} else "parts"
-    text = f"partial: {len(whole)} of {len(names)} {word}"
+    text = f"partial: {len(whole)} of {len(names)} {_PART_WORDS.get(frozenset(kinds), 'parts')}"
     if whole:
-        shown = ", ".join(whole[:3])
-        text += f" ({shown}, ...)" if len(whole) > 3 else f" ({shown})"
+        text += f" ({_first_names(whole)})"
     incomplete = [name for name in missing if name in parts]
     if incomplete:
-        text += (
-            f", {len(incomplete)} more incomplete ({', '.join(incomplete[:3])}{', ...' if len(incomplete) > 3 else ''})"
-        )
+        text += f", {len(incomplete)} more incomplete ({_first_names(incomplete)})"
     if at_least is not None and at_most is not None:
         # What is known makes up this share of the whole: the highest number that the parts run could reach.
         share = 1.0 - (at_most - at_least)
         text += f", at most {share:.2f} with the missing counted as 0"
         text += f"; the whole is between {at_least:.4f} and {at_most:.4f}"
     return text
+
+
+# By what the known parts are: whether they are groups.
+_PART_WORDS = {frozenset({True}): "groups", frozenset({False}): "subsets"}
+
+
+def _first_names(names: Sequence[str]) -> str:
+    return ", ".join([*names[:3], "..."] if len(names) > 3 else names)
 
 
 def _parts(name: str, of: Sequence[str] | None) -> tuple[str, ...] | None:

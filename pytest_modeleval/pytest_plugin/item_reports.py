@@ -154,17 +154,20 @@ def status_of(report: Any, *, is_verbose: bool) -> tuple[str, str, Any] | None:
         return _status_of_gate(report)
     if getattr(report, "when", None) == "teardown":
         return None
-    kind = KINDS[facts["kind"]]
+    category, letter, word = _status_of_sample(KINDS[facts["kind"]], report)
+    return category, letter if is_verbose else "", word
+
+
+def _status_of_sample(kind: Kind, report: Any) -> tuple[str, str, Any]:
     if kind is Kind.RIGHT and report.passed:
-        return "passed", "." if is_verbose else "", "PASSED"
+        return "passed", ".", "PASSED"
     if kind.is_verdict and report.skipped:
-        word = (kind.label.upper(), {"yellow": True})
-        return kind.label, LETTERS[kind] if is_verbose else "", word
+        return kind.label, LETTERS[kind], (kind.label.upper(), {"yellow": True})
     if kind.is_verdict:
-        return "failed", "F" if is_verbose else "", ("FAILED", {"red": True})
+        return "failed", "F", ("FAILED", {"red": True})
     if kind is Kind.NOT_RUN:
-        return "skipped", "s" if is_verbose else "", "SKIPPED"
-    return "error", "E" if is_verbose else "", ("ERROR", {"red": True})
+        return "skipped", "s", "SKIPPED"
+    return "error", "E", ("ERROR", {"red": True})
 
 
 def _status_of_gate(report: Any) -> tuple[str, str, Any] | None:

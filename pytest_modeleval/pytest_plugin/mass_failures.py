@@ -52,12 +52,15 @@ def shorten_reports(reports: Sequence[Any]) -> tuple[list[Any], list[str]]:
     for report in samples:
         facts = getattr(report, ATTRIBUTE)
         groups.setdefault((facts["benchmark"], facts["kind"], facts["cause"]), []).append(report)
-    lines = []
-    for (benchmark, kind, cause), found in sorted(groups.items(), key=lambda group: -len(group[1])):
-        label = KINDS[kind].label
-        reason = f"{label} ({one_line(cause)})" if cause and cause != kind else label
-        first, last = (getattr(found[at], ATTRIBUTE)["sample"] for at in (0, -1))
-        span = one_line(first) if len(found) == 1 else f"{one_line(first)} to {one_line(last)}"
-        lines.append(f"{counted(len(found), 'sample')} of {one_line(benchmark)}: {reason}, {span}")
+    lines = [_reason_line(*reason, group) for reason, group in sorted(groups.items(), key=lambda item: -len(item[1]))]
     lines.append(f"The first {MOST_SHOWN} of {len(samples):,} follow; -vv lists all, the journal has them too.")
     return kept, lines
+
+
+def _reason_line(benchmark: str, kind: str, cause: str, reports: Sequence[Any]) -> str:
+    """How many samples ended for one reason, and which."""
+    label = KINDS[kind].label
+    reason = f"{label} ({one_line(cause)})" if cause and cause != kind else label
+    first, last = (getattr(reports[at], ATTRIBUTE)["sample"] for at in (0, -1))
+    span = one_line(first) if len(reports) == 1 else f"{one_line(first)} to {one_line(last)}"
+    return f"{counted(len(reports), 'sample')} of {one_line(benchmark)}: {reason}, {span}"

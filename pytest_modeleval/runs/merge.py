@@ -71,12 +71,7 @@ def merge(order: MergeOrder) -> Merged:
     gate_runner = GateRunner(settings)
     parts = _parts(order)
     plans = merged_plans([part for _, part in parts])
-    for _, part in parts:
-        if saving := early_stop_label(part.run):
-            raise RunFolderError(
-                f"modeleval merge: expected runs that ask everything, but {part.name} asked only what its gates needed "
-                f"({saving}); merge shards that were run without --eval-stop-early and --eval-repeat-until-decided"
-            )
+    _check_asks_everything([part for _, part in parts])
     _check_gates(gate_runner, plans)
     folder = lock_run_folder(
         order.into, facts=_facts(parts), command=order.command, project_dir=Path.cwd(), option="--into"
@@ -89,6 +84,15 @@ def merge(order: MergeOrder) -> Merged:
         return _finished(folder, settings, gate_runner, [part for path, part in parts], plans)
     finally:
         folder.close()
+
+
+def _check_asks_everything(parts: Sequence[ShardRun]) -> None:
+    for part in parts:
+        if saving := early_stop_label(part.run):
+            raise RunFolderError(
+                f"modeleval merge: expected runs that ask everything, but {part.name} asked only what its gates needed "
+                f"({saving}); merge shards that were run without --eval-stop-early and --eval-repeat-until-decided"
+            )
 
 
 def merged_lines(merged: Merged, *, width: int) -> list[str]:
@@ -106,10 +110,7 @@ def _finished(
     parts: Sequence[ShardRun],
     plans: Sequence[Plan],
 ) -> Merged:
-    known = folder.run.get("merged") or []
-    added = [{"folder": part.name, "shards": part.shards} for part in parts if part.name != str(folder.path)]
-    folder.run["merged"] = [*known, *(entry for entry in added if entry not in known)]
-    folder.run["invocations"] = _invocations(parts, folder.run["invocations"])
+    _record_parts(folder, parts)
     model = str(folder.run["model"])
     so_far = summary_of(folder, settings, model)
     contents = folder.reader.contents
@@ -128,6 +129,14 @@ def _finished(
     )
     missing = () if summary.is_complete else tuple(missing_items(parts, plans, contents.outcomes))
     return Merged(folder.path, summary, missing, status, tuple(note for note in notes if note))
+
+
+def _record_parts(folder: RunFolder, parts: Sequence[ShardRun]) -> None:
+    """Write into run.json which folders were merged, and which commands made them."""
+    known = folder.run.get("merged") or []
+    added = [{"folder": part.name, "shards": part.shards} for part in parts if part.name != str(folder.path)]
+    folder.run["merged"] = [*known, *(entry for entry in added if entry not in known)]
+    folder.run["invocations"] = _invocations(parts, folder.run["invocations"])
 
 
 def _parts(order: MergeOrder) -> list[tuple[Path, ShardRun]]:

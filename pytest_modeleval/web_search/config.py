@@ -63,14 +63,19 @@ def read_web_config(environ: Mapping[str, str] | None = None) -> WebConfig:
         return _replay(base, rest)
     if kind not in ("serpapi", "searxng"):
         raise SettingsError(f"{WEB_SEARCH}: expected {_FORMS}, found {given[WEB_SEARCH]!r}")
+    _check_recordings(record, kind)
+    return _live(base, kind, rest, key=given[SERPAPI_KEY])
+
+
+def _live(base: WebConfig, kind: str, rest: str, *, key: str) -> WebConfig:
+    """A provider that searches. rest: its address, if one is given."""
     url = rest or (SERPAPI_URL if kind == "serpapi" else "")
     if not _is_web_url(url):
         raise SettingsError(
             f"{WEB_SEARCH}: expected {kind}:URL with an address such as http://localhost:8080, found {rest!r}"
         )
-    _check_recordings(record, kind)
     missing = missing_extra("web", HTML_PACKAGES)
-    if kind == "serpapi" and not given[SERPAPI_KEY]:
+    if kind == "serpapi" and not key:
         missing = f"no key for SerpAPI is set; set {SERPAPI_KEY} to it"
     return replace(base, kind=kind, url=url, missing=missing, variant=kind)
 
