@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -142,17 +143,12 @@ def parse_limit(flag: str, text: str, *, allow_zero: bool = False) -> Limit:
     """A count or a fraction as a text; no limit for an empty one. Raises SettingsError that names `flag`."""
     if not text:
         return Limit()
-    try:
-        if re.fullmatch(r"[+-]?\d+", text):
-            rows = int(text)
-            if rows > 0 or (allow_zero and rows == 0):
-                return Limit(rows=rows)
-        else:
-            fraction = float(text)
-            if 0 < fraction <= 1:
+    with suppress(ValueError):
+        if not re.fullmatch(r"[+-]?\d+", text):
+            if 0 < (fraction := float(text)) <= 1:
                 return Limit(fraction=fraction)
-    except ValueError:
-        pass
+        elif (rows := int(text)) >= (0 if allow_zero else 1):
+            return Limit(rows=rows)
     least = "0 or more" if allow_zero else "at least 1"
     raise SettingsError(
         f"{flag}: expected a whole number of {least} or a fraction above 0 and up to 1.0, such as 0.1, found {text!r}"

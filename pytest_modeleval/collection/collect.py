@@ -96,12 +96,7 @@ class BenchmarkCollector:
         self.known[declared.name] = (names, [aggregate.name for aggregate in declared.aggregates])
         if not subsets:
             return
-        where = f"{collector.path}::{name}"
-        if self._places.setdefault(declared.name, where) != where:
-            raise SettingsError(
-                f"two benchmarks are named {declared.name}: {self._places[declared.name]} and {where}; rename one, "
-                "or select one by its path"
-            )
+        self._check_name(declared.name, f"{collector.path}::{name}")
         all_subsets = declared.subsets or tuple(subsets)
         options = option_values(declared.name, declared.options, self._settings.page_options.get(declared.name, {}))
         plan = PlannedBenchmark(declared, all_subsets, {}, options=options)
@@ -116,6 +111,13 @@ class BenchmarkCollector:
                 if subset.name not in sample:
                     item.extra_keyword_matches.add(subset.name)
                 yield item
+
+    def _check_name(self, benchmark: str, where: str) -> None:
+        if self._places.setdefault(benchmark, where) != where:
+            raise SettingsError(
+                f"two benchmarks are named {benchmark}: {self._places[benchmark]} and {where}; rename one, or select "
+                "one by its path"
+            )
 
     def check_subsets(self) -> None:
         """Raise SettingsError if --eval-subset or --eval-option names a benchmark that was not collected."""

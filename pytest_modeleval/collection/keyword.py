@@ -82,7 +82,7 @@ def _any_of(tokens: list[str], value: Callable[[str], Tribool]) -> tuple[Tribool
     result, rest = _all_of(tokens, value)
     while rest and rest[0] == "or":
         right, rest = _all_of(rest[1:], value)
-        result = True if result is True or right is True else None if result is None or right is None else False
+        result = _first_of((True, None, False), result, right)
     return result, rest
 
 
@@ -90,8 +90,13 @@ def _all_of(tokens: list[str], value: Callable[[str], Tribool]) -> tuple[Tribool
     result, rest = _not(tokens, value)
     while rest and rest[0] == "and":
         right, rest = _not(rest[1:], value)
-        result = False if result is False or right is False else None if result is None or right is None else True
+        result = _first_of((False, None, True), result, right)
     return result, rest
+
+
+def _first_of(order: Sequence[Tribool], *values: Tribool) -> Tribool:
+    """The value that comes first in the order: three-valued `or` is True, unknown, False; `and` the reverse."""
+    return min(values, key=order.index)
 
 
 def _not(tokens: list[str], value: Callable[[str], Tribool]) -> tuple[Tribool, list[str]]:

@@ -256,11 +256,11 @@ def _parquet_records(path: Path, file: str, wanted: set[int] | None) -> Iterator
                 return
             row = 0
             for batch in table.iter_batches(batch_size=size, row_groups=[group]):
-                rows = range(row, row + batch.num_rows)
-                if wanted is None or any(start + n in wanted for n in rows):
-                    for n, fields in zip(rows, batch.to_pylist(), strict=True):
-                        if wanted is None or start + n in wanted:
-                            yield Record(start + n, start + n + 1, fields, RecordPosition(group, n))
+                rows = [n for n in range(row, row + batch.num_rows) if wanted is None or start + n in wanted]
+                # Most of the cost is in to_pylist: without a wanted row it is not paid.
+                fields = batch.to_pylist() if rows else []
+                for n in rows:
+                    yield Record(start + n, start + n + 1, fields[n - row], RecordPosition(group, n))
                 row += batch.num_rows
             start += row
 

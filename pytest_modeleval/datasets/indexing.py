@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -163,9 +163,7 @@ def _index(
         if sample_id is not None:
             part.add(sample_id(row), row)
     if subset not in parts:
-        names = list(parts)
-        shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-        raise DataError(f"expected rows of subset {subset!r}, found rows of {shown or 'none'}, in {file}")
+        raise DataError(f"expected rows of subset {subset!r}, found rows of {_listed(list(parts))}, in {file}")
     return {
         name: {
             "sha256": sha256,
@@ -175,6 +173,11 @@ def _index(
         }
         for name, part in parts.items()
     }
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    return f"{', '.join(names[:8])}{more}" if names else "none"
 
 
 def _cached_path(cache_dir: Path, subset: str, common: tuple[str, ...]) -> Path:

@@ -10,7 +10,7 @@ from pytest_modeleval.errors import DataError
 from pytest_modeleval.fetch.source import fill_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from pytest_modeleval.datasets.sources import Dataset

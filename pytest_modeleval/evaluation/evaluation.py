@@ -104,11 +104,8 @@ class Evaluation:
                 self._refuse_other_experiment(old, made, items)
             if made not in self._contents.plans:
                 added.append(made)
-        if is_blessed and (parts := selected_parts(merge_plans([*self._contents.plans, *added]))):
-            raise SettingsError(
-                f"--eval-bless: expected every sample of what becomes a baseline, found {parts_text(parts)}; leave out "
-                "-k, --lf or whatever selected them, or limit the samples with --eval-limit"
-            )
+        if is_blessed:
+            _check_whole([*self._contents.plans, *added])
         self._opened_journal = JournalWriter(self._journal_path)
         for made in added:
             self._journal.write(made.to_json())
@@ -277,4 +274,12 @@ class Evaluation:
             check_reply=self._site.check_reply,
             abort=client.abort if options.can_abort else None,
             monitor=options.monitor,
+        )
+
+
+def _check_whole(plans: Sequence[Plan]) -> None:
+    if parts := selected_parts(merge_plans(plans)):
+        raise SettingsError(
+            f"--eval-bless: expected every sample of what becomes a baseline, found {parts_text(parts)}; leave out "
+            "-k, --lf or whatever selected them, or limit the samples with --eval-limit"
         )

@@ -245,10 +245,14 @@ def _explain(error: Exception, repo: str, file: str, revision: str) -> str:
         return f"{what}, found it in no cache while the hub is switched off (HF_HUB_OFFLINE); switch it on, {by_hand}"
     if (status := _status_of(error)) is not None:
         return f"{what}, found HTTP {status} at {page}; try again later, {by_hand}"
-    root: BaseException = error
-    while (deeper := root.__cause__ or root.__context__) is not None:
-        root = deeper
+    root = _root_of(error)
     return (
         f"{what}, found the hub out of reach at {hub} ({type(root).__name__}: {root}); "
         f"check the network or set HF_ENDPOINT to a mirror, {by_hand}"
     )
+
+
+def _root_of(error: BaseException) -> BaseException:
+    while (deeper := error.__cause__ or error.__context__) is not None:
+        error = deeper
+    return error

@@ -35,10 +35,8 @@ def download_archive(name: str, version: str, sha256: str | None, folder: Path, 
     Wheels are taken first. An sdist is taken only if its sha256 is named (or none is): pip runs its build code.
     Raises FetchError with what the installer said, and the command to do it by hand.
     """
-    for found in sorted(folder.glob("*")) if folder.is_dir() else []:
-        if found.is_file() and found.name.endswith(ENDINGS) and not found.name.startswith("."):
-            found_lines = found.with_name(found.name + _CHECKED)
-            return Archive(found, found_lines.read_text("ascii") if found_lines.is_file() else sha256_of(found))
+    if (there := _present(folder)) is not None:
+        return there
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -59,6 +57,15 @@ def download_archive(name: str, version: str, sha256: str | None, folder: Path, 
         f"expected pip or uv to fetch {name} {version}, found neither for {sys.executable}; "
         f"{_by_hand(name, version, folder)}"
     )
+
+
+def _present(folder: Path) -> Archive | None:
+    """The archive that lies in the folder."""
+    for found in sorted(folder.glob("*")) if folder.is_dir() else []:
+        if found.is_file() and found.name.endswith(ENDINGS) and not found.name.startswith("."):
+            checked = found.with_name(found.name + _CHECKED)
+            return Archive(found, checked.read_text("ascii") if checked.is_file() else sha256_of(found))
+    return None
 
 
 def _with_pip(name: str, version: str, sha256: str | None, here: Path, folder: Path) -> Path:

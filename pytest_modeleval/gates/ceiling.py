@@ -83,12 +83,16 @@ def _allowed_share(gate: Gate) -> float:
 def exceeding_share(gate: Gate, outcomes: Sequence[Outcome]) -> float | None:
     """The share of one question's items that a ceiling counts; None where nothing is known of any of them."""
     if gate.counts_ungraded:
-        return sum(not outcome.kind.is_verdict for outcome in outcomes) / len(outcomes) if outcomes else None
+        return _share([not outcome.kind.is_verdict for outcome in outcomes])
     verdicts = [outcome for outcome in outcomes if outcome.kind.is_verdict]
     if gate.of not in FIGURES:
-        return sum(outcome.kind.value == gate.of for outcome in verdicts) / len(verdicts) if verdicts else None
+        return _share([outcome.kind.value == gate.of for outcome in verdicts])
     figures = [figure for outcome in verdicts if (figure := figure_of(gate, outcome)) is not None]
-    return sum(figure > gate.limit for figure in figures) / len(figures) if figures else None
+    return _share([figure > gate.limit for figure in figures])
+
+
+def _share(counted: Sequence[bool]) -> float | None:
+    return sum(counted) / len(counted) if counted else None
 
 
 def figure_of(gate: Gate, outcome: Outcome) -> float | None:

@@ -149,21 +149,23 @@ def _observe(planned: PlannedScope) -> Claim:
 def _explain(found: Measurement, verdict: str) -> str:
     pairs = found.pairs
     assert pairs is not None
-    moved = "unchanged"
-    if abs(pairs.drop) > _NO_CHANGE:
-        moved = f"{'a drop' if pairs.drop > 0 else 'a rise'} of {points(abs(pairs.drop))}"
-    margin = f" the margin of {points(found.gate.limit)}" if found.gate.limit else ""
+    judged = _change(pairs.drop)
+    beyond = f"the margin of {points(found.gate.limit)}" if found.gate.limit else "chance"
     if verdict == FAILED:
-        judged = f"{moved}, beyond{margin or ' chance'}"
+        judged += f", beyond {beyond}"
     elif verdict == PASSED and pairs.drop > _NO_CHANGE:
-        judged = f"{moved}, not shown to be beyond{margin or ' chance'}"
-    else:
-        judged = moved
+        judged += f", not shown to be beyond {beyond}"
     unpaired = f", {pairs.unpaired} more not paired" if pairs.unpaired else ""
     return (
         f"{score_text(found)}{unpaired} against {pairs.before or 0.0:.4f} in {found.against}:"
         f" {pairs.losses} newly wrong, {pairs.gains} newly right, {judged}"
     )
+
+
+def _change(drop: float) -> str:
+    if abs(drop) <= _NO_CHANGE:
+        return "unchanged"
+    return f"{'a drop' if drop > 0 else 'a rise'} of {points(abs(drop))}"
 
 
 def _sensitivity(_gate: Gate, effect: float) -> str:

@@ -181,17 +181,23 @@ class RunController:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
             return
         if self._run is None or not self._has_begun:
-            asked = self._settings.gates_file or self._settings.bless_file
-            if asked is not None and session.exitstatus == pytest.ExitCode.OK and not self._settings.is_collect_only:
-                self.terminal.print_line(f"{shown_path(asked)}: nothing was evaluated, so nothing can be judged")
-                session.exitstatus = INCOMPLETE
-            return
+            self._end_without_run(session)
+        else:
+            self._end(session, self._run)
+
+    def _end_without_run(self, session: pytest.Session) -> None:
+        asked = self._settings.gates_file or self._settings.bless_file
+        if asked is not None and session.exitstatus == pytest.ExitCode.OK and not self._settings.is_collect_only:
+            self.terminal.print_line(f"{shown_path(asked)}: nothing was evaluated, so nothing can be judged")
+            session.exitstatus = INCOMPLETE
+
+    def _end(self, session: pytest.Session, run: OpenedRun) -> None:
         stock = int(session.exitstatus)
         if stock == pytest.ExitCode.INTERRUPTED and self.has_reached_maxfail:
             stock = int(pytest.ExitCode.TESTS_FAILED)
         # pytest does not catch what is raised here, and Python's own status for it is 1: a failed gate's.
         try:
-            self._finish(self._run)
+            self._finish(run)
         except (UserError, JournalError, OSError) as error:
             self.terminal.print_line(
                 f"the results could not be written: {error}; correct that and run the same command again"

@@ -222,9 +222,7 @@ def _as_interpreter_would(body: Callable[[], int]) -> int:
     try:
         exit_code = body()
     except SystemExit as stop:
-        exit_code = 0 if stop.code is None else stop.code if isinstance(stop.code, int) else 1
-        if exit_code == 1 and stop.code != 1:
-            _write_all(2, str(stop.code)[:1000].encode(errors="replace"))
+        exit_code = _exit_code_of(stop)
     except BaseException as error:  # noqa: BLE001 - KeyboardInterrupt and the program's own kinds too
         _flush(sys.stderr, sys.__stderr__)
         _write_all(2, _describe(error))
@@ -239,6 +237,16 @@ def _as_interpreter_would(body: Callable[[], int]) -> int:
     if not _flush(sys.stdout, sys.__stdout__):
         exit_code = exit_code or 120
     return exit_code & 0xFF
+
+
+def _exit_code_of(stop: SystemExit) -> int:
+    """The exit code of sys.exit(code), which prints a code that is no number."""
+    if stop.code is None:
+        return 0
+    if isinstance(stop.code, int):
+        return stop.code
+    _write_all(2, str(stop.code)[:1000].encode(errors="replace"))
+    return 1
 
 
 def _flush(*streams: Any) -> bool:
