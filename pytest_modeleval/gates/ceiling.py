@@ -14,12 +14,11 @@ from pytest_modeleval.gates.evidence import QuestionValue
 from pytest_modeleval.gates.gate import Gate, GateKind
 from pytest_modeleval.gates.mean_test import measure_mean
 from pytest_modeleval.gates.measurement import Measurement, cannot_judge
-from pytest_modeleval.gates.number_text import interval_text, points
+from pytest_modeleval.gates.number_text import bound_text, interval_text, points
 from pytest_modeleval.gates.rules import FRACTION, TEST
 from pytest_modeleval.gates.scope import Claim, PlannedScope, Scope
 from pytest_modeleval.metrics import Question
 from pytest_modeleval.records import Outcome
-from pytest_modeleval.results import FAILED
 
 SHARES = ("truncated", "no_answer", "ungraded")
 FIGURES = ("latency_s", "completion_tokens")
@@ -108,17 +107,11 @@ def _explain(found: Measurement, verdict: str) -> str:
         unit = " s" if gate.of == "latency_s" else ""
         name = "latency" if gate.of == "latency_s" else what
         value = f"{quantile_text(gate)} {name} {seen:g}{unit} (n={found.n})"
-        ceiling = f"its ceiling {gate.limit:g}{unit}"
+        ceiling = f"{gate.limit:g}{unit}"
     else:
         value = f"{what} share {seen:.4f} {interval_text(found)}"
-        ceiling = f"its ceiling {gate.limit:.4f}"
-    if verdict == FAILED:
-        judged = f"is above {ceiling}" + (" beyond chance" if found.p is not None else "")
-    elif found.is_beyond:
-        judged = f"is above {ceiling}, which chance can explain"
-    else:
-        judged = f"is not above {ceiling}"
-    return f"{gate.scope} {value} {judged}"
+        ceiling = f"{gate.limit:.4f}"
+    return f"{gate.scope} {value} {bound_text(found, verdict, f'above its ceiling {ceiling}')}"
 
 
 def _sensitivity(gate: Gate, effect: float) -> str:

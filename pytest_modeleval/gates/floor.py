@@ -13,12 +13,11 @@ from pytest_modeleval.gates.evidence import question_values, questions_by_subset
 from pytest_modeleval.gates.gate import Gate, GateKind
 from pytest_modeleval.gates.mean_test import measure_mean
 from pytest_modeleval.gates.measurement import Measurement, cannot_judge
-from pytest_modeleval.gates.number_text import points, score_text
+from pytest_modeleval.gates.number_text import bound_text, points, score_text
 from pytest_modeleval.gates.rules import SHARE, TEST
 from pytest_modeleval.gates.scope import Claim, PlannedScope, Scope, impossible
 from pytest_modeleval.metrics import Question, subset_weights
 from pytest_modeleval.records import Outcome
-from pytest_modeleval.results import FAILED
 
 
 def _check(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -61,14 +60,7 @@ def _observe(planned: PlannedScope) -> Claim:
 
 
 def _explain(found: Measurement, verdict: str) -> str:
-    floor = f"its floor {found.gate.limit:.4f}"
-    if verdict == FAILED:
-        judged = f"is below {floor}" + (" beyond chance" if found.p is not None else "")
-    elif found.is_beyond:
-        judged = f"is below {floor}, which chance can explain"
-    else:
-        judged = f"is not below {floor}"
-    return f"{score_text(found)} {judged}"
+    return f"{score_text(found)} {bound_text(found, verdict, f'below its floor {found.gate.limit:.4f}')}"
 
 
 def _sensitivity(_gate: Gate, effect: float) -> str:

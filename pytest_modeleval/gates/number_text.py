@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pytest_modeleval.gates.measurement import Measurement
+from pytest_modeleval.results import FAILED
 
 
 def points(fraction: float) -> str:
@@ -33,3 +34,10 @@ def interval_text(found: Measurement) -> str:
 def score_text(found: Measurement) -> str:
     """Scope, metric, score, interval: "gsm8k mean_acc 0.8000 (95 % 0.739-0.850, n=200)"."""
     return f"{found.gate.scope} {found.metric} {found.seen or 0.0:.4f} {interval_text(found)}"
+
+
+def bound_text(found: Measurement, verdict: str, bound: str) -> str:
+    """Whether a score or share is beyond a fixed limit. bound: such as "below its floor 0.8000"."""
+    if verdict == FAILED:
+        return f"is {bound}{' beyond chance' if found.p is not None else ''}"
+    return f"is {bound}, which chance can explain" if found.is_beyond else f"is not {bound}"

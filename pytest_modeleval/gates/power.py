@@ -254,21 +254,23 @@ def _solve(power_at: Callable[[float], float], least: float, power: float, *, mo
     """The effect at which a rising power is reached; None where it never is."""
     if power_at(most) < power:
         return None
-    low, high = least, most
-    for _ in range(40):
+    return _bisect(power_at, least, most, power, steps=40)[1]
+
+
+def _bisect(
+    power_at: Callable[[float], float], low: float, high: float, power: float, *, steps: int
+) -> tuple[float, float]:
+    for _ in range(steps):
         middle = (low + high) / 2.0
         low, high = (low, middle) if power_at(middle) >= power else (middle, high)
-    return high
+    return low, high
 
 
 def _solve_noisy(power_at: Callable[[float], float], least: float, power: float, *, most: float = 1.0) -> float | None:
     """The same for a simulated power: bisection to the neighbourhood, then a straight line through probits."""
     if power_at(most) < power:
         return None
-    low, high = least, most
-    for _ in range(11):
-        middle = (low + high) / 2.0
-        low, high = (low, middle) if power_at(middle) >= power else (middle, high)
+    low, high = _bisect(power_at, least, most, power, steps=11)
     centre = (low + high) / 2.0
     width = max(2.0 * (high - low), 0.1 * (centre - least))
     drops = np.clip(centre + width * np.linspace(-1.5, 1.5, 9), least, most)
