@@ -83,14 +83,7 @@ class BenchmarkCollector:
     def _items(
         self, collector: pytest.Module | pytest.Class, name: str, function: Callable[..., Any], declared: Benchmark
     ) -> Iterator[SampleItem]:
-        place = f"{collector.path.name}::{name}"
-        if not isinstance(collector, pytest.Module):
-            raise SettingsError(
-                f"{place}: expected a benchmark to be a function of a module, found a method of a class"
-            )
-        probe = pytest.Function.from_parent(collector, name=name, callobj=function)
-        if any(mark.name == "parametrize" for mark in probe.iter_markers()):
-            raise SettingsError(f"{place}: a benchmark cannot be parametrized; declare two benchmarks, or subsets")
+        probe = _probe(collector, name, function)
         subsets = self._wanted_subsets(declared, probe)
         names = [part.name for part in declared.subsets or subsets]
         self.known[declared.name] = (names, [aggregate.name for aggregate in declared.aggregates])
@@ -229,6 +222,17 @@ class BenchmarkCollector:
         if self._only_of is not None:
             return (benchmark, subset.name) in self._only_of
         return exact is not None or is_named or not subset.is_optional
+
+
+def _probe(collector: pytest.Module | pytest.Class, name: str, function: Callable[..., Any]) -> pytest.Function:
+    """The function as pytest would collect it. Raises SettingsError where it cannot be a benchmark."""
+    place = f"{collector.path.name}::{name}"
+    if not isinstance(collector, pytest.Module):
+        raise SettingsError(f"{place}: expected a benchmark to be a function of a module, found a method of a class")
+    probe = pytest.Function.from_parent(collector, name=name, callobj=function)
+    if any(mark.name == "parametrize" for mark in probe.iter_markers()):
+        raise SettingsError(f"{place}: a benchmark cannot be parametrized; declare two benchmarks, or subsets")
+    return probe
 
 
 def _could_be_in_id(word: str, *, function: str, subset: str, groups: Set[str]) -> bool:

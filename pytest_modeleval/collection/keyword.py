@@ -9,7 +9,7 @@ nothing, so that no data is read before pytest refuses it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 
 from pytest_modeleval.records import ItemKey
 
@@ -52,17 +52,19 @@ def keyword_notes(expression: str, selected: Iterable[ItemKey]) -> list[str]:
     subsets: dict[str, set[str]] = {}
     for key in selected:
         subsets.setdefault(key.benchmark, set()).add(key.subset)
-    notes = []
-    for benchmark, names in sorted(subsets.items()):
-        for word in sorted(words(expression)):
-            exact = [name for name in names if name.lower() == word.lower()]
-            others = sorted(name for name in names if word.lower() in name.lower() and name not in exact)
-            if exact and others:
-                notes.append(
-                    f"note: -k {word} also selects {', '.join(others)} of {benchmark}, whose names hold it; for "
-                    f"exactly one subset: --eval-subset={benchmark}={exact[0]}"
-                )
-    return notes
+    notes = (_note(word, *entry) for entry in sorted(subsets.items()) for word in sorted(words(expression)))
+    return [note for note in notes if note]
+
+
+def _note(word: str, benchmark: str, names: Set[str]) -> str:
+    exact = [name for name in names if name.lower() == word.lower()]
+    others = sorted(name for name in names if word.lower() in name.lower() and name not in exact)
+    if not exact or not others:
+        return ""
+    return (
+        f"note: -k {word} also selects {', '.join(others)} of {benchmark}, whose names hold it; for exactly one "
+        f"subset: --eval-subset={benchmark}={exact[0]}"
+    )
 
 
 def _tokens(expression: str) -> list[str]:

@@ -61,14 +61,8 @@ def find_local_file(dataset: Dataset, subset: str, data_dir: Path) -> tuple[Path
     shared = dataset.file_of(subset) if dataset.file_of is not None else subset
     names = dict.fromkeys(fill_pattern(pattern, name) for name in (subset, shared) for pattern in dataset.locals)
     for name in names:
-        found = [suffix for suffix in SUFFIXES if (data_dir / f"{name}{suffix}").is_file()]
-        if len(found) > 1:
-            raise DataError(
-                f"expected one file for {name}, found {' and '.join(name + suffix for suffix in found)} in {data_dir}; "
-                "remove or rename all but one"
-            )
-        if found:
-            return data_dir / f"{name}{found[0]}", f"{name}{found[0]}"
+        if file := _only_file(data_dir, name):
+            return data_dir / file, file
     if not data_dir.is_dir():
         raise DataError(f"expected a folder of data (--eval-data), found none at {data_dir}")
     tried = ", ".join(str(data_dir / name) for name in names)
@@ -77,6 +71,16 @@ def find_local_file(dataset: Dataset, subset: str, data_dir: Path) -> tuple[Path
         f"{_nearby(dataset, data_dir)}put the file there, name another folder with --eval-data DIR, "
         + ("or leave --eval-data out to fetch the data" if dataset.remotes else "or deselect the benchmark with -k")
     )
+
+
+def _only_file(data_dir: Path, name: str) -> str:
+    """The file of this name with any of the endings; "" if there is none. Raises DataError where there are several."""
+    found = [f"{name}{suffix}" for suffix in SUFFIXES if (data_dir / f"{name}{suffix}").is_file()]
+    if len(found) > 1:
+        raise DataError(
+            f"expected one file for {name}, found {' and '.join(found)} in {data_dir}; remove or rename all but one"
+        )
+    return found[0] if found else ""
 
 
 def describe_empty(dataset: Dataset, data_dir: Path | None) -> str:

@@ -31,7 +31,7 @@ def run_summary(
     """
     plans = merge_plans(contents.plans)
     keys = {key for plan in plans for key in plan.item_keys()}
-    known = [contents.outcomes[key] for key in keys if key in contents.outcomes]
+    known = [contents.outcomes[key] for key in keys & contents.outcomes.keys()]
     spared = [outcome for outcome in known if outcome.is_stopped_early]
     asked = len(keys) - len(spared)
     graded = sum(1 for outcome in known if outcome.kind.is_verdict)

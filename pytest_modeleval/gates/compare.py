@@ -131,16 +131,22 @@ def _scope(
             differences.append(_difference(first, second, found))
         elif values[first] and values[second]:
             obstacles.append(f"{names} have no question in common on which both have a verdict")
-    scored = [[v.value for v in found.values() if v.value is not None] for found in values]
+    scores = [_score(found) for found in values]
     return ComparedScope(
         benchmark,
         subset,
-        tuple(sum(numbers) / len(numbers) if numbers else None for numbers in scored),
-        tuple(len(numbers) for numbers in scored),
+        tuple(score for score, _ in scores),
+        tuple(count for _, count in scores),
         tuple(differences),
         tuple(obstacles),
         tuple(remarks),
     )
+
+
+def _score(values: Mapping[Question, QuestionValue]) -> tuple[float | None, int]:
+    """The mean over the questions that have a value, and their number."""
+    numbers = [found.value for found in values.values() if found.value is not None]
+    return (sum(numbers) / len(numbers) if numbers else None), len(numbers)
 
 
 def _unlike(then: ExperimentIdentity | None, now: ExperimentIdentity | None) -> tuple[str, str]:

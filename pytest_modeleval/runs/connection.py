@@ -94,14 +94,11 @@ def connect(
         show_progress=show_progress,
     )
     facts = opened.facts
-    context = facts.context_tokens
-    if profile is not None and profile.context_tokens is not None:
-        context = min(profile.context_tokens, context) if context else profile.context_tokens
     model = ModelFacts(
         name=settings.model,
         server=facts,
         identity=facts.identity,
-        context_tokens=context,
+        context_tokens=_context_tokens(facts.context_tokens, profile),
         tool_calls=_choose_tool_calls(profile.tool_calls if profile is not None else "detect", facts),
         other_names=(settings.model, *(profile.served_names if profile is not None else ())),
     )
@@ -150,3 +147,9 @@ def stored_connection(folder: Path, settings: Settings) -> Connection:
         other_names=tuple(run.get("model_names") or ()),
     )
     return Connection(model, run.get("profile_params") or {}, 1)
+
+
+def _context_tokens(served: int | None, profile: Profile | None) -> int | None:
+    """The smaller of the context that the server has and the one that the profile allows, as far as they are known."""
+    known = [tokens for tokens in (served, profile and profile.context_tokens) if tokens]
+    return min(known, default=None)

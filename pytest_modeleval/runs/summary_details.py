@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from pytest_modeleval.records import Kind
 from pytest_modeleval.results import RunSummary
 from pytest_modeleval.runs.opened_run import shown_path
@@ -46,7 +49,10 @@ def raw_replies(summary: RunSummary, contents: Contents) -> dict[tuple[str, str]
         replies = found.get((key.benchmark, key.subset))
         line = contents.responses.get(outcome.request_key)
         if replies is not None and line is not None and len(replies) < RAW_REPLIES:
-            reply = read_line(line).get("reply") or {}
-            calls = reply.get("tool_calls")
-            replies.append((reply.get("content") or "") + (f" [tool calls: {calls}]" if calls else ""))
+            replies.append(_reply_text(read_line(line).get("reply") or {}))
     return found
+
+
+def _reply_text(reply: Mapping[str, Any]) -> str:
+    calls = reply.get("tool_calls")
+    return (reply.get("content") or "") + (f" [tool calls: {calls}]" if calls else "")
