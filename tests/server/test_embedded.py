@@ -71,7 +71,7 @@ def test_without_its_package_the_extra_is_named(
 ) -> None:
     """A missing xllamacpp says what to install, and exits with 1."""
     monkeypatch.setitem(__import__("sys").modules, "xllamacpp", None)
-    monkeypatch.setattr("pytest_modeleval.server.embedded.weights", lambda say: tmp_path / "model.gguf")
+    monkeypatch.setattr("pytest_modeleval.server.embedded.weights", lambda print_line: tmp_path / "model.gguf")
     monkeypatch.setattr("signal.pthread_sigmask", lambda *_: None)
     assert main(["--port", "1"]) == 1
     assert "pip install 'pytest-modeleval[embedded]'" in capsys.readouterr().err
