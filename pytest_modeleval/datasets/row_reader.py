@@ -56,7 +56,9 @@ def each_row(
         yield from _file_rows(manifest, manifest.path, indices, options)
 
 
-def _file_rows(manifest: Manifest, path: Path, indices: Sequence[int], options: Mapping[str, Any] | None) -> Iterator[Row]:
+def _file_rows(
+    manifest: Manifest, path: Path, indices: Sequence[int], options: Mapping[str, Any] | None
+) -> Iterator[Row]:
     stamp, ordinals = manifest.stamp, manifest.ordinals
     if not path.is_file() or Stamp.of(path) != stamp:
         raise DataError(
