@@ -45,7 +45,7 @@ def test_a_new_kind_needs_nothing_but_its_row(monkeypatch: pytest.MonkeyPatch) -
     found = outcomes("w" * 200)
     (verdict,) = judge(gates, evidence(found), None)
     assert (verdict.name, verdict.kind, verdict.verdict) == ("gsm8k minimum", "minimum", FAILED)
-    assert verdict.reason.startswith("saw 0.00 (p ")
+    assert verdict.reason.startswith("saw 0.00 (one-sided p ")
     plan = seeded_order(list(found))
     state = EarlyStop(gates, plan, None, metrics={"gsm8k": "mean_acc"})
     for key in plan[:50]:

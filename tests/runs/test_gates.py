@@ -154,7 +154,7 @@ def test_a_changed_prompt_is_not_compared(suite: Suite, server: LoopbackServer) 
     suite.run_dir = suite.path / "other"
     other = suite.run(server.url, *judge)
     assert other.status == 6, other.out
-    assert "the prompts of 40 of 40 questions in both, such as part part-0000" in " ".join(other.out.split())
+    assert "the prompts of 40 of 40 questions in both, such as part-0000" in " ".join(other.out.split())
     assert _verdicts(suite) == {"floor": "passed", "no regression": "cannot judge"}
 
 
