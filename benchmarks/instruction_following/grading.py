@@ -11,7 +11,7 @@ from pytest_modeleval.metrics import mean, ratio
 from pytest_modeleval.records import MeasureValue
 
 from .checkers import Checker, Verdicts, check_reply
-from .language import TAGGER_ADVICE, has_tagger, load_word_lists
+from .language import TAGGER_ADVICE, has_tagger, load_word_lists, package_versions, version_warning
 from .rows import instructions_of
 from .texts import drop_leading_blank_lines
 
@@ -31,8 +31,12 @@ class InstructionGrader:
     """PROMPT_STRICT or PROMPT_LOOSE."""
 
     def prepare(self, site: GraderContext) -> None:
-        """Find or fetch the word lists. Raises DataError. Warns where a model is missing that few prompts need."""
+        """Find or fetch the word lists. Raises DataError. Warns of another NLTK and of a missing model of it."""
         load_word_lists()
+        versions = package_versions()
+        site.facts["instruction_packages"] = versions
+        if warning := version_warning(versions.get("nltk", "")):
+            site.warnings.append(warning)
         if VERB_INSTRUCTION in self.checkers and not has_tagger():
             site.warnings.append(f"prompts with {VERB_INSTRUCTION} will stay ungraded; {TAGGER_ADVICE}")
 

@@ -6,7 +6,9 @@ builds its model without a lock, is seeded here.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import importlib.metadata
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from nltk.tokenize.punkt import PunktSentenceTokenizer
 
 EXTRA = "instructions"
+# Before it, NLTK kept a quotation mark and its word together ("'bad") and did not end a sentence at a curly quote.
+NLTK_SERIES = "3.10"
 # Limits of a text that is split, of which a loose verdict reads eight variants: characters to split into sentences and
 # into tokens, and full stops, question and exclamation marks. NLTK's time for these is some two seconds.
 LONGEST_IN_SENTENCES, LONGEST_IN_TOKENS = 250_000, 80_000
@@ -110,6 +114,25 @@ def has_tagger() -> bool:
     except LookupError:
         return False
     return True
+
+
+def package_versions() -> dict[str, str]:
+    """The versions of the packages that verdicts depend on, for the record of the run; those that are installed."""
+    found = {}
+    for name in ("nltk", "langdetect", "syllapy", "emoji"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
+
+
+def version_warning(nltk_version: str) -> str:
+    """A sentence about a version of NLTK that splits texts in another way; empty for the compared one."""
+    if nltk_version.startswith(f"{NLTK_SERIES}."):
+        return ""
+    return (
+        f"NLTK {nltk_version} is installed; versions split text differently, and verdicts were compared with the "
+        f"official ones under {NLTK_SERIES}: pip install 'nltk=={NLTK_SERIES}.*'"
+    )
 
 
 def load_word_lists() -> None:

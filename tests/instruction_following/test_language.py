@@ -11,7 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.instruction_following import IFBENCH, PROMPT_LOOSE, InstructionGrader, language, nltk_files
+from benchmarks.instruction_following import (
+    IFBENCH,
+    IFEVAL,
+    PROMPT_LOOSE,
+    PROMPT_STRICT,
+    InstructionGrader,
+    grading,
+    language,
+    nltk_files,
+)
 from pytest_modeleval.errors import DataError, Ungraded
 from pytest_modeleval.grader_context import GraderContext
 from tests.support.instructions import need_word_lists
@@ -144,7 +153,7 @@ def test_a_missing_tagger_is_said_before_the_run_and_leaves_its_prompts_ungraded
     monkeypatch.setattr(nltk.data, "find", missing)
     site = GraderContext()
     InstructionGrader(IFBENCH, PROMPT_LOOSE).prepare(site)
-    assert [warning.partition("; ")[2] for warning in site.warnings] == [language.TAGGER_ADVICE]
+    assert site.warnings[-1].partition("; ")[2] == language.TAGGER_ADVICE
     with pytest.raises(Ungraded, match=r"python -m nltk\.downloader averaged_perceptron_tagger_eng"):
         language.starts_with_verb("Run home")
 
@@ -158,3 +167,16 @@ def test_the_tag_of_the_first_token_is_what_counts(monkeypatch: pytest.MonkeyPat
     assert language.starts_with_verb("Running is fun")
     monkeypatch.setattr(nltk, "pos_tag", lambda tokens: [(tokens[0], "NN"), *((token, "VB") for token in tokens[1:])])
     assert not language.starts_with_verb("Dogs run home")
+
+
+def test_another_nltk_is_said_and_all_versions_are_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tokens differ between versions, and so may verdicts."""
+    need_word_lists()
+    site = GraderContext()
+    monkeypatch.setattr(grading, "package_versions", lambda: {"nltk": "3.9.1", "emoji": "2.0"})
+    InstructionGrader(IFEVAL, PROMPT_STRICT).prepare(site)
+    assert site.facts == {"instruction_packages": {"nltk": "3.9.1", "emoji": "2.0"}}
+    assert len(site.warnings) == 1
+    assert "NLTK 3.9.1 is installed" in site.warnings[0]
+    assert language.version_warning("3.10.4") == ""
+    assert set(language.package_versions()) == {"nltk", "langdetect", "syllapy", "emoji"}
