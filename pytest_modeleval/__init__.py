@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pytest_modeleval.advice import Advice
     from pytest_modeleval.declaration import Benchmark, Breakdown, Examples, Model, Subset, benchmark
+    from pytest_modeleval.likelihood_result import Likelihood
     from pytest_modeleval.page_options import Option
     from pytest_modeleval.records import Grade, Kind, Request, Response, Sample, ToolCall, Usage
 
@@ -22,6 +23,7 @@ __all__ = [
     "Examples",
     "Grade",
     "Kind",
+    "Likelihood",
     "Model",
     "Option",
     "Request",
@@ -36,6 +38,7 @@ __all__ = [
 _ROOMS = {
     **dict.fromkeys(("Benchmark", "Breakdown", "Examples", "Model", "Subset", "benchmark"), "declaration"),
     "Advice": "advice",
+    "Likelihood": "likelihood_result",
     "Option": "page_options",
 }
 

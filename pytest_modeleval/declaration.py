@@ -20,6 +20,7 @@ from pytest_modeleval.advice import Advice
 from pytest_modeleval.datasets import Dataset, Row
 from pytest_modeleval.declared_functions import checked_request, checked_sample, location_of
 from pytest_modeleval.errors import DeclarationError
+from pytest_modeleval.likelihood_result import Likelihood
 from pytest_modeleval.metrics import Aggregate, Measure, question_metric
 from pytest_modeleval.page_options import Option
 from pytest_modeleval.records import Grade, Request, Response, Sample
@@ -56,6 +57,12 @@ class Model(Protocol):
 
     async def ask(self, request: Request) -> Response:
         """Send one request; limited, retried and journaled as all are. Raises Ungraded if no answer comes."""
+
+    async def likelihood(self, context: str, continuations: Sequence[str]) -> list[Likelihood]:
+        """How likely each text is after the context, as plain text without a chat template.
+
+        For benchmarks that declare `needs_likelihood`. Raises Ungraded where the server gives none for one of them.
+        """
 
     def shared(self, make: Callable[[], T]) -> T:
         """An object that all samples of the run share, such as processes or a cache; made at its first use.
@@ -159,6 +166,8 @@ class Benchmark:
     offers_tools: bool = False
     """Requests offer tools, or describe them where `model.tool_calls` is "text"; which of the two is part of the
     experiment."""
+    needs_likelihood: bool = False
+    """`solve` uses `model.likelihood`. Where the server cannot score texts, the benchmark is not run."""
     measures: tuple[Measure, ...] = ()
     """What becomes of the values that grades record (`Grade.measures`), each a row with an interval."""
     options: tuple[Option, ...] = ()
@@ -189,6 +198,7 @@ def benchmark(
     further_metrics: Sequence[str] = (),
     breakdowns: Sequence[Breakdown] = (),
     offers_tools: bool = False,
+    needs_likelihood: bool = False,
     measures: Sequence[Measure] = (),
     options: Sequence[Option] = (),
     examples: Examples | None = None,
@@ -226,6 +236,7 @@ def benchmark(
         further_metrics=tuple(further_metrics),
         breakdowns=tuple(breakdowns),
         offers_tools=offers_tools,
+        needs_likelihood=needs_likelihood,
         measures=tuple(measures),
         options=tuple(options),
         examples=examples,

@@ -121,6 +121,7 @@ class _Seeded:
         self.prompt_tokens = model.prompt_tokens
         self.tool_calls = model.tool_calls
         self.shared = model.shared
+        self.likelihood = model.likelihood
 
     async def ask(self, request: Request) -> Response:
         return await self._model.ask(replace(request, params={**request.params, "seed": SEED}))

@@ -75,6 +75,7 @@ class _Measured:
         self.prompt_tokens = model.prompt_tokens
         self.tool_calls = model.tool_calls
         self.shared = model.shared
+        self.likelihood = model.likelihood
 
     def room(self) -> int:
         """Characters that results may still have before the next prompt grows too long."""

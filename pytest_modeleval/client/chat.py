@@ -1,4 +1,4 @@
-"""One chat completion over HTTP: sends the request, reads the response, classifies what went wrong.
+"""One request over HTTP, most often a chat completion: sends it, reads the response, classifies what went wrong.
 
 Knows no benchmark and no pytest. Retries and time limits are the dispatcher's.
 """
@@ -23,7 +23,7 @@ from pytest_modeleval.client.failures import (
     too_large_error,
 )
 from pytest_modeleval.client.json_object import BOM, parse_object
-from pytest_modeleval.client.reply import reply_from_json
+from pytest_modeleval.client.route import CHAT, Route
 from pytest_modeleval.client.sse import STARTS, EventReader
 from pytest_modeleval.client.stream import StreamAccumulator
 from pytest_modeleval.client.transport import Transport, post
@@ -50,7 +50,7 @@ class ReplyListener(Protocol):
 
 
 class ChatClient:
-    """Sends bodies to /chat/completions; replies come as client.reply describes them."""
+    """Sends bodies to the server; replies of chats come as client.reply describes them, others as their Route reads."""
 
     def __init__(self, transport: Transport, *, key: str | None = None) -> None:
         self._transport = transport
@@ -59,14 +59,21 @@ class ChatClient:
             self._headers["Authorization"] = f"Bearer {key}"
 
     def send(
-        self, url: str, body: bytes, *, request_id: str, listener: ReplyListener, done: asyncio.Future[None]
+        self,
+        url: str,
+        body: bytes,
+        *,
+        request_id: str,
+        listener: ReplyListener,
+        done: asyncio.Future[None],
+        route: Route = CHAT,
     ) -> Callable[[], None]:
         """Send one request and return a function that cancels it. url: the base, with /v1.
 
         done: completed after listener.on_complete, or gets AttemptFailed; see Transport.send.
         """
-        reader = _ResponseReader(listener)
-        return self._transport.send(f"{url}/chat/completions", body, self._headers, reader, done, request_id=request_id)
+        reader = _ResponseReader(listener, route)
+        return self._transport.send(route.url(url), body, self._headers, reader, done, request_id=request_id)
 
     async def abort(self, url: str, request_id: str) -> None:
         """Drop a request on SGLang, see _support.abort."""
@@ -110,12 +117,14 @@ class _ResponseReader:
         "_is_stream",
         "_listener",
         "_retry_after",
+        "_route",
         "_start_s",
         "_status",
     )
 
-    def __init__(self, listener: ReplyListener) -> None:
+    def __init__(self, listener: ReplyListener, route: Route) -> None:
         self._listener = listener
+        self._route = route
         self._start_s = time.perf_counter()
         self._first_s: float | None = None
         self._status = 0
@@ -130,7 +139,7 @@ class _ResponseReader:
         self._listener.on_data()
         self._status = status
         self._is_labelled = "text/event-stream" in headers.get("content-type", "").lower()
-        self._is_stream = None if status == 200 else False
+        self._is_stream = None if status == 200 and self._route.is_streamed else False
         self._retry_after = headers.get("retry-after")
 
     def on_data(self, piece: bytes) -> None:
@@ -182,7 +191,7 @@ class _ResponseReader:
             start = self._body.removeprefix(BOM).lstrip()
             self._is_stream = start.startswith(STARTS) or (self._is_labelled and not start.startswith(b"{"))
         if not self._is_stream:
-            return reply_from_json(parse_object(self._body))
+            return self._route.read(parse_object(self._body))
         if self._body:
             self._parse_body()
         self._add(self._events.finish())

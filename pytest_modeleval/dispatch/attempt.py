@@ -15,6 +15,7 @@ from typing import Any
 
 from pytest_modeleval.client.chat import ChatClient
 from pytest_modeleval.client.failures import bad_response_error
+from pytest_modeleval.client.route import CHAT, Route
 from pytest_modeleval.dispatch.idle_timeout import IdleTimeout
 from pytest_modeleval.dispatch.limit import Limiter
 from pytest_modeleval.dispatch.replicas import Replicas
@@ -36,6 +37,7 @@ class PendingRequest:
     """Seconds for one attempt."""
     prefix: int | None = None
     """Equal for requests that share a beginning, so that they go to the same replica. None: any replica will do."""
+    route: Route = CHAT
 
 
 @dataclass(slots=True)
@@ -119,7 +121,9 @@ class Attempt:
         if state.sends_id:
             # Every attempt has an id of its own, so the id is no part of what is journaled and hashed.
             body = b'%b,"rid":"%b"}' % (body[:-1], self.request_id.encode())
-        self.cancel_exchange = state.client.send(self.url, body, request_id=self.request_id, listener=self, done=done)
+        self.cancel_exchange = state.client.send(
+            self.url, body, request_id=self.request_id, listener=self, done=done, route=self.request.route
+        )
 
     def on_data(self) -> None:
         now_s = self.loop.time()

@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any
 
-import orjson
-
-from pytest_modeleval.client.body import encode_body, prompt_digest, request_key, seed_of
+from pytest_modeleval.client.body import prompt_digest
 from pytest_modeleval.client.reply import mark_cut_call, response_from_reply
 from pytest_modeleval.declaration import Benchmark, Grader
 from pytest_modeleval.dispatch.attempt import PendingRequest
-from pytest_modeleval.dispatch.balance import prefix_key
 from pytest_modeleval.dispatch.dispatcher import Dispatcher
-from pytest_modeleval.dispatch.idle_timeout import sample_limit_s
 from pytest_modeleval.dispatch.reply_model import ReplyModel
 from pytest_modeleval.errors import AttemptFailed, Ungraded
+from pytest_modeleval.evaluation.model_handle import ModelHandle, item_fields, with_system
 from pytest_modeleval.evaluation.planned_items import PlannedItem
 from pytest_modeleval.evaluation.verdict import grade_of
-from pytest_modeleval.records import Grade, ItemKey, JsonObject, Kind, Outcome, Request, Response
+from pytest_modeleval.records import Grade, ItemKey, JsonObject, Kind, Outcome, Response
 from pytest_modeleval.server_facts import ModelFacts
 from pytest_modeleval.store.contents import Contents
 from pytest_modeleval.store.journal import JournalError, JournalWriter, read_line, utc_now
-from pytest_modeleval.store.requests import compress_request
 
 # Replies that wait for their test stay in memory up to this size; beyond it they are read back from the journal.
 MAX_HELD_BYTES = 128 * 1024 * 1024
-THREAD_FROM_CHARS = 256 * 1024
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,100 +40,6 @@ class ItemResult:
     grade_error: Exception | None = None
     prompt: str = ""
     """client.body.prompt_digest of a single request; "" for `solve`, whose requests depend on the replies."""
-
-
-class ModelHandle:
-    """One item's access to the model: for `solve`, and for a single request."""
-
-    def __init__(self, runner: ItemRunner, item: PlannedItem) -> None:
-        self._runner = runner
-        self._item = item
-        self._occurrences: dict[bytes, int] = {}
-        self._seed: int | None = None
-        self._before: tuple[Request, str] | None = None
-        self.last: Response | None = None
-        self.last_key = ""
-
-    @property
-    def name(self) -> str:
-        """The model, as the user names it."""
-        return self._runner.model.name
-
-    @property
-    def context_tokens(self) -> int | None:
-        return self._runner.model.context_tokens
-
-    @property
-    def tool_calls(self) -> str:
-        return self._runner.model.tool_calls
-
-    def shared(self, make: Callable[[], T]) -> T:
-        if make not in self._runner.shared:
-            self._runner.shared[make] = make()
-        found: T = self._runner.shared[make]
-        return found
-
-    @property
-    def prompt_tokens(self) -> int | None:
-        context, answer = self._runner.model.context_tokens, self._item.plan.params.get("max_tokens")
-        return max(0, context - answer) if context and isinstance(answer, int) else None
-
-    async def use_tool(
-        self, name: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]], *, is_of_run: bool = False
-    ) -> Any:
-        call = orjson.dumps([name, arguments], option=orjson.OPT_SORT_KEYS)
-        suffix = b""
-        if not is_of_run:
-            occurrence = self._occurrences.get(call, 0)
-            self._occurrences[call] = occurrence + 1
-            suffix = orjson.dumps([item_fields(self._item.key), occurrence])
-        key = hashlib.sha256(call + suffix).hexdigest()
-        return await self._runner.use_tool(key, self._item.key, name, arguments, run)
-
-    async def ask(self, request: Request) -> Response:
-        """One response, from the journal if it is stored there. Raises Ungraded if none comes."""
-        runner, key = self._runner, self._item.key
-        if self._seed is None:
-            self._seed = seed_of(key)
-        if runner.system:
-            request = with_system(request, runner.system)
-        body = encode_body(request, model=runner.model.served, params=self._item.plan.params, seed=self._seed)
-        hashed = hashlib.sha256(body)
-        digest = hashed.digest()
-        occurrence = self._occurrences.get(digest, 0)
-        self._occurrences[digest] = occurrence + 1
-        journal_key = request_key(hashed, repeat=key.repeat, occurrence=occurrence, identity=runner.model.identity)
-        reply = runner.stored_reply(journal_key)
-        if reply is not None:
-            runner.check_stored_reply(reply)
-        else:
-            max_tokens = _max_tokens(request, self._item.plan.params)
-            limit_s = sample_limit_s(max_tokens, fixed_s=runner.sample_timeout_s)
-            prefix = prefix_key(request.messages, request.tools) if len(runner.model.urls) > 1 else None
-            pending = PendingRequest(journal_key, body, key.benchmark, limit_s, prefix)
-            stored_request = compress_request(request, body, self._before)
-            reply = await runner.ask(pending, self._item.key, stored_request, max_tokens)
-        if len(reply.get("content") or "") > THREAD_FROM_CHARS:
-            # Thinking in a text of megabytes takes seconds to split off; other requests go on meanwhile.
-            response = await asyncio.to_thread(response_from_reply, reply)
-        else:
-            response = response_from_reply(reply)
-        self._before = request, journal_key
-        self.last, self.last_key = response, journal_key
-        return response
-
-
-def with_system(request: Request, system: str) -> Request:
-    """The request with a system message in front; the same request if it has one, or system is ""."""
-    if not system or any(message.get("role") in ("system", "developer") for message in request.messages):
-        return request
-    return replace(request, messages=[_system_message(system), *request.messages])
-
-
-@lru_cache(maxsize=1)
-def _system_message(system: str) -> JsonObject:
-    """One object for all requests, so that the journal recognises the history of a conversation by identity."""
-    return {"role": "system", "content": system}
 
 
 @dataclass(slots=True)
@@ -338,15 +235,6 @@ def _is_coroutine_grader(grade: Grader) -> bool:
 
 def _not_stored(what: str) -> Ungraded:
     return Ungraded(f"the stored run has no {what}", kind=Kind.NOT_RUN, cause="not_stored")
-
-
-def item_fields(key: ItemKey) -> JsonObject:
-    """The fields of a journal line that name its item."""
-    return {"benchmark": key.benchmark, "subset": key.subset, "sample": key.sample, "repeat": key.repeat}
-
-
-def _max_tokens(request: Request, params: Mapping[str, Any]) -> Any:
-    return request.params.get("max_tokens", params.get("max_tokens"))
 
 
 def _size(response: Response) -> int:

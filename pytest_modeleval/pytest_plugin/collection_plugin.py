@@ -133,9 +133,9 @@ class CollectionPlugin:
         if has_own and settings.is_dry_run:
             self._show_requests(session)
         elif has_own and not settings.is_collect_only:
-            self._start_items(
-                prepare(session, settings, self._process, selected=self._selected, known_targets=collector.known)
-            )
+            made = prepare(session, settings, self._process, selected=self._selected, known_targets=collector.known)
+            if made is not None:
+                self._start_items(made)
 
     def _selection_notes(self) -> Iterator[str]:
         """What selected the samples, where that may surprise."""

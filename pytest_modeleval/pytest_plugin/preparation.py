@@ -31,10 +31,11 @@ def prepare(
     *,
     selected: Sequence[SampleItem],
     known_targets: Mapping[str, tuple[list[str], list[str]]],
-) -> RunContext:
+) -> RunContext | None:
     """Prepare everything up to the first request. Raises UserError; the run folder is not written then.
 
     selected: the samples of all shards. known_targets: benchmark -> its subsets and aggregates, for the gates.
+    None if the server cannot be asked for any of them.
     """
     config = session.config
     items = [item for item in session.items if isinstance(item, SampleItem)]
@@ -43,9 +44,13 @@ def prepare(
     grading = GraderContext(allows_unsafe_code=settings.allows_unsafe_code)
     _prepare_graders(items, grading, process.reporter)
     load_samples(item.planned for item in items)
-    plans = list({id(item.planned.plan): item.planned.plan for item in selected}.values())
     share = process.open()
     connection = share.connection
+    selected = _leave_out_unscorable(session, settings, process.reporter, selected, connection)
+    items = [item for item in session.items if isinstance(item, SampleItem)]
+    if not items:
+        return None
+    plans = list({id(item.planned.plan): item.planned.plan for item in selected}.values())
     order = asking_order([item.planned.key for item in items], settings, share.order_seed)
     items = arrange(session.items, order)
     _set_params(plans, settings, connection, process.reporter)
@@ -79,6 +84,30 @@ def prepare(
         feed=process.make_feed(evaluation, items, item_filter),
         reporter=process.reporter,
     )
+
+
+def _leave_out_unscorable(
+    session: pytest.Session,
+    settings: Settings,
+    reporter: Reporter,
+    selected: Sequence[SampleItem],
+    connection: Connection,
+) -> Sequence[SampleItem]:
+    """Deselect what needs likelihoods where the server gives none, and say so; the selected samples that are left."""
+    names = {item.planned.key.benchmark: None for item in selected if item.planned.plan.benchmark.needs_likelihood}
+    if not names or settings.rescore_dir is not None:
+        return selected
+    from pytest_modeleval.runs.likelihood_check import why_no_likelihoods  # noqa: PLC0415 - few runs need it
+
+    reason = why_no_likelihoods(connection.model, key=settings.key)
+    if not reason:
+        return selected
+    reporter.print_once(f"not run: {', '.join(names)}: {reason}")
+    left_out = [item for item in session.items if isinstance(item, SampleItem) and item.planned.key.benchmark in names]
+    dropped = set(map(id, left_out))
+    session.items[:] = [item for item in session.items if id(item) not in dropped]
+    session.config.hook.pytest_deselected(items=left_out)
+    return [item for item in selected if item.planned.key.benchmark not in names]
 
 
 def arrange(items: list[pytest.Item], places: Sequence[int] | None) -> list[SampleItem]:

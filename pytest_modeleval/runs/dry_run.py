@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_modeleval._support.suggest import closest
 from pytest_modeleval.client.body import effective_params, encode_body, seed_of
-from pytest_modeleval.evaluation.item_runner import with_system
+from pytest_modeleval.evaluation.model_handle import with_system
 from pytest_modeleval.evaluation.planned_items import PlannedItem
 
 

@@ -36,6 +36,11 @@ def compress_request(request: Request, body: bytes, before: tuple[Request, str] 
         )
         if is_continued and is_alike:
             return {"after": key, "request": redact.json_value({"messages": list(request.messages[count:])})}
+    return compress_body(body)
+
+
+def compress_body(body: bytes) -> JsonObject:
+    """The field of a response line that says what was asked, whole and without secrets. body: as it was sent, JSON."""
     if redact.longest_form() and redact.text(text := body.decode()) != text:
         # A prompt of the user may hold the key.
         return {"request": redact.json_value(orjson.loads(body))}

@@ -16,6 +16,8 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "id": _TEXT,
     "usage": (dict,),
     "tool_calls": (list,),
+    "tokens": (list,),
+    "scores": (list,),
     "first_token_s": _SECONDS,
     "total_s": _SECONDS,
 }

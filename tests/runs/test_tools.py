@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_modeleval.evaluation.item_runner import ModelHandle
+from pytest_modeleval.evaluation.model_handle import ModelHandle
 from tests.support.loopback import LoopbackServer, Refuse
 from tests.support.suites import Suite, key_answer
 

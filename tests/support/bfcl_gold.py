@@ -13,6 +13,7 @@ import pytest
 
 from benchmarks.bfcl import dataset, sample_id, to_sample
 from benchmarks.bfcl.wheel import DEFAULT_VERSION, functions_of, official_code
+from pytest_modeleval import Likelihood
 from pytest_modeleval.datasets import open_manifest, read_rows
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.graders.calls.python_text import parse_call
@@ -117,6 +118,10 @@ class ScriptedModel:
         """One answer."""
         self.asked.append(request)
         return self._answer(request)
+
+    async def likelihood(self, context: str, continuations: Sequence[str]) -> list[Likelihood]:
+        """Not asked here."""
+        raise AssertionError(context, continuations)
 
     async def use_tool(
         self, name: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]], *, is_of_run: bool = False

@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.wiring import questions
+from pytest_modeleval import Likelihood
 from pytest_modeleval.client.reply import response_from_reply
 from pytest_modeleval.errors import Ungraded
 from pytest_modeleval.records import Kind, Request, Response
@@ -42,6 +43,10 @@ class WiredModel:
     def shared(self, make: Callable[[], Any]) -> Any:
         """Nothing is kept."""
         return make()
+
+    async def likelihood(self, context: str, continuations: Sequence[str]) -> list[Likelihood]:
+        """Not asked here."""
+        raise AssertionError(context, continuations)
 
     async def use_tool(
         self, name: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]], *, is_of_run: bool = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from benchmarks.bfcl.categories import CATEGORIES
 from benchmarks.bfcl.subsets import page_subsets
+from pytest_modeleval import Likelihood
 from pytest_modeleval.errors import SettingsError, Ungraded
 from pytest_modeleval.graders.calls import Call
 from pytest_modeleval.records import Kind, Request, Response
@@ -72,6 +73,10 @@ class Keeping:
     async def ask(self, request: Request) -> Response:
         """Not asked here."""
         raise AssertionError(request)
+
+    async def likelihood(self, context: str, continuations: Sequence[str]) -> list[Likelihood]:
+        """Not asked here."""
+        raise AssertionError(context, continuations)
 
     async def use_tool(
         self, name: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]], *, is_of_run: bool = False

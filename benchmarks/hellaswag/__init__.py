@@ -1,0 +1,1 @@
+"""The benchmark hellaswag, described in card.md."""

@@ -1,0 +1,1 @@
+"""Log-probabilities of given texts: one interface over servers that offer them in different ways."""
