@@ -141,7 +141,7 @@ def has_keyword_at(text: str, arguments: Arguments) -> bool:
 
 def has_keyword_at_both_ends(text: str, arguments: Arguments) -> bool:
     """The second token and the last but one are the keyword; a single mark at the end is not counted, others are."""
-    tokens = [token.lower() for token in tokenize_words(text)]
+    tokens = tokenize_words(text)
     # A token of several marks is a mark only if it is a part of the official list of marks, such as "()".
     ends = tokens[:-1] if tokens and tokens[-1] in PUNCTUATION else tokens
     return _are_keyword(ends, arguments)
@@ -149,12 +149,12 @@ def has_keyword_at_both_ends(text: str, arguments: Arguments) -> bool:
 
 def has_keyword_at_both_ends_of_words(text: str, arguments: Arguments) -> bool:
     """The same, no mark counted."""
-    return _are_keyword([token.lower() for token in tokenize_without_marks(text)], arguments)
+    return _are_keyword(tokenize_without_marks(text), arguments)
 
 
 def _are_keyword(tokens: Sequence[str], arguments: Arguments) -> bool:
     keyword = arguments.text("keyword").strip().lower()
-    return len(tokens) >= 2 and tokens[1] == tokens[-2] == keyword
+    return len(tokens) >= 2 and tokens[1].lower() == tokens[-2].lower() == keyword
 
 
 def has_keyword_in_sentence(text: str, arguments: Arguments) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib.metadata
+import re
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ EXTRA = "instructions"
 NLTK_SERIES = "3.10"
 # Limits of a text that is split, of which a loose verdict reads eight variants: characters to split into sentences and
 # into tokens, and full stops, question and exclamation marks. NLTK's time for these is some two seconds.
-LONGEST_IN_SENTENCES, LONGEST_IN_TOKENS = 250_000, 80_000
+LONGEST_IN_SENTENCES, LONGEST_IN_TOKENS = 250_000, 70_000
 MOST_MARKS = 5_000
 # langdetect reads the first 10,000 characters that are no address; its search for addresses reads all it is given.
 LONGEST_DETECTED = 200_000
@@ -36,6 +37,7 @@ TAGGER = "averaged_perceptron_tagger_eng"
 TAGGER_ADVICE = f"install NLTK's {TAGGER}: python -m nltk.downloader {TAGGER}"
 
 _LANGDETECT = threading.Lock()
+_LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 
 
 def missing_packages(*modules: str) -> str:
@@ -55,7 +57,7 @@ def tokenize_words(text: str) -> tuple[str, ...]:
 
 def tokenize_without_marks(text: str) -> list[str]:
     """Tokens with a letter or digit in them. Raises as split_sentences."""
-    return [token for token in tokenize_words(text) if any(character.isalnum() for character in token)]
+    return list(filter(_LETTER_OR_DIGIT.search, tokenize_words(text)))
 
 
 def count_stop_words(text: str) -> int:
