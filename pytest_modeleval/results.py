@@ -132,6 +132,9 @@ class AggregateScore:
     note: str = ""
     """One sentence for people; "" if whole."""
 
+    is_official: bool = False
+    """The figure that the benchmark is known by: the first declared that is no part of another."""
+
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkSummary:

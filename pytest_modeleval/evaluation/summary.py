@@ -9,6 +9,7 @@ from typing import Any
 
 from pytest_modeleval.errors import RunFolderError
 from pytest_modeleval.metrics import combine, question_metric, score_subset
+from pytest_modeleval.metrics.aggregates import with_both_means
 from pytest_modeleval.plan import Plan, PlannedBreakdown, SampleIds
 from pytest_modeleval.records import DROPPED, ItemKey, Kind, Outcome
 from pytest_modeleval.results import BenchmarkSummary, MeasureScore, PartScore, RunSummary, Savings, Score
@@ -192,7 +193,7 @@ def _benchmark(plan: Plan, outcomes: Mapping[ItemKey, Outcome]) -> BenchmarkSumm
         version=plan.version,
         metric=plan.metric,
         subsets=scores,
-        aggregates=combine(plan.aggregates, scores, regular),
+        aggregates=combine(with_both_means(plan.aggregates, len(regular)), scores, regular),
         parts=tuple(_parts(plan, by_subset, scores)),
         measures=tuple(_measures(plan, by_subset, scores)),
         advice=plan.advice,

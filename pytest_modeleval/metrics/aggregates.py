@@ -9,6 +9,9 @@ from math import sqrt
 from pytest_modeleval.metrics.intervals import wilson
 from pytest_modeleval.results import AggregateScore, Score
 
+# From here on macro and micro are both shown.
+MANY_SUBSETS = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
@@ -51,6 +54,30 @@ def with_parts(aggregates: Sequence[Aggregate], all_subsets: Sequence[str]) -> t
         aggregate if aggregate.parts is not None else replace(aggregate, parts=tuple(all_subsets))
         for aggregate in aggregates
     )
+
+
+def official_aggregate(aggregates: Sequence[Aggregate]) -> str:
+    """The name of the aggregate that a benchmark is known by: the first declared that is no part of another.
+
+    "" without any.
+    """
+    inner = {part for aggregate in aggregates for part in aggregate.parts or ()}
+    return next((aggregate.name for aggregate in aggregates if aggregate.name not in inner), "")
+
+
+def with_both_means(aggregates: Sequence[Aggregate], subsets: int) -> tuple[Aggregate, ...]:
+    """The aggregates, with both means over all of many subsets where one of the two is declared.
+
+    Published scores of one benchmark of 57 subjects are micro here and macro there. The further mean is called MICRO
+    or MACRO. Fewer than MANY_SUBSETS subsets show themselves what they weigh.
+    """
+    means = {aggregate.method for aggregate in aggregates if aggregate.parts is None}
+    further = {"micro", "macro"} - means
+    names = {aggregate.name for aggregate in aggregates}
+    if subsets < MANY_SUBSETS or len(further) != 1:
+        return tuple(aggregates)
+    method = further.pop()
+    return tuple(aggregates) if method.upper() in names else (*aggregates, Aggregate(method.upper(), method))
 
 
 def part_weights(aggregate: Aggregate, sizes: Mapping[str, float | None]) -> dict[str, float] | None:
@@ -136,7 +163,8 @@ def combine(
         known[aggregate.name] = _Part(
             made.num, made.score, made.low, made.high, made.at_least, made.at_most, is_group=True, size=None
         )
-    return tuple(found)
+    official = official_aggregate(aggregates)
+    return tuple(replace(made, is_official=made.name == official) for made in found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -226,6 +226,7 @@ class RunController:
             width=max(MIN_WIDTH, config.get_terminal_writer().fullwidth - 1),
             replies=raw_replies(self._summary, folder.reader.contents),
             places=places(self._summary, folder),
+            fold="" if config.get_verbosity() > 0 else "with -v or in report.html",
         )
         for text, markup in [*parts, *self._closing_lines]:
             terminalreporter.write_line(text, **markup)

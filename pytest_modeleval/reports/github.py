@@ -5,9 +5,11 @@ Never one annotation per sample: GitHub shows ten of a step, and the gate is wha
 
 # No `from __future__ import annotations` here: it would take the name of `annotations` below. Import the module.
 import re
+from collections.abc import Sequence
 from html import escape
 
 from pytest_modeleval.reports.columns import NAME_COLUMNS, SCORE, SCORE_COLUMNS, Column
+from pytest_modeleval.reports.folding import folded_rows
 from pytest_modeleval.reports.remarks import remarks
 from pytest_modeleval.reports.table_rows import ScoreRow, counts_sentence, score_rows
 from pytest_modeleval.reports.text_layout import one_line, sentences
@@ -27,18 +29,25 @@ def step_summary(summary: RunSummary) -> str:
     blocks = [f"## {_text(summary.model)}: {state} run"]
     if summary.gates:
         blocks.append("\n".join(_gate(gate) for gate in summary.gates))
-    rows = score_rows(summary)
-    if rows:
-        lines = [
-            _line([column.head for column in SCORE_COLUMNS]),
-            _line(["---:" if column.align == "right" else "---" for column in SCORE_COLUMNS]),
-            *(_line([_cell(column, row) for column in SCORE_COLUMNS]) for row in rows),
-        ]
-        blocks += ["\n".join(lines), _text(counts_sentence(summary))]
+    folded = folded_rows(summary)
+    if folded.rows:
+        blocks.append(_table(folded.rows))
+        if folded.left:
+            blocks += ["<details><summary>All subsets</summary>", _table(score_rows(summary)), "</details>"]
+        blocks.append(_text(counts_sentence(summary)))
     said = [f"- {_text(remark.text)}" for remark in remarks(summary)]
     if said:
         blocks.append("\n".join(said))
     return "\n\n".join(blocks) + "\n"
+
+
+def _table(rows: Sequence[ScoreRow]) -> str:
+    lines = [
+        _line([column.head for column in SCORE_COLUMNS]),
+        _line(["---:" if column.align == "right" else "---" for column in SCORE_COLUMNS]),
+        *(_line([_cell(column, row) for column in SCORE_COLUMNS]) for row in rows),
+    ]
+    return "\n".join(lines)
 
 
 def annotations(summary: RunSummary) -> list[str]:

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_modeleval.reports.columns import COUNT_COLUMNS, DATASET, NAME_COLUMNS, shown_columns
+from pytest_modeleval.reports.folding import folded_rows, whole_rows
 from pytest_modeleval.reports.remarks import Remark, Replies, remarks
-from pytest_modeleval.reports.table_rows import NONE, ScoreRow, counts_sentence, score_rows
+from pytest_modeleval.reports.table_rows import NONE, ScoreRow, counts_sentence
 from pytest_modeleval.reports.text_layout import (
     display_width,
     excerpt,
@@ -64,15 +65,18 @@ class _Layout:
         return sum(self.widths) + self.gap * (len(self.widths) - 1)
 
 
-def score_table(summary: RunSummary, *, width: int, model_column: bool = True) -> list[str]:
+def score_table(summary: RunSummary, *, width: int, model_column: bool = True, fold: str = "") -> list[str]:
     """The scores: one row for each subset, then one for each aggregate. Empty without benchmarks.
+
+    fold: where a reader finds the subsets that a folded benchmark leaves out ("with -v"); "" to fold none.
 
     width: columns of the terminal; below 50 it is taken as 50. No figure is ever cut. Where space is short, in this
     order: headers take two lines, the model moves to a line of its own above the table, names of datasets and subsets
     break over lines, counts move to a line below their row.
     Columns for truncated, no answer and ungraded stand only where not all are 0.
     """
-    rows = score_rows(summary)
+    folded = folded_rows(summary) if fold else whole_rows(summary)
+    rows = folded.rows
     if not rows:
         return []
     width = max(width, MIN_WIDTH)
@@ -88,6 +92,8 @@ def score_table(summary: RunSummary, *, width: int, model_column: bool = True) -
         if number and row.dataset != rows[number - 1].dataset:
             lines.append(rule)
         lines += _row(layout, number)
+        if number in folded.left:
+            lines += wrap(f"{folded.left[number]:,} more {fold}", width, indent=2)
     return lines
 
 

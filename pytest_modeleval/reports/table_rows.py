@@ -40,6 +40,8 @@ class ScoreRow:
     is_partial: bool = False
     is_suspicious: bool = False
     is_part: bool = False
+    is_official: bool = False
+    is_higher_better: bool = True
 
 
 def score_rows(summary: RunSummary) -> list[ScoreRow]:
@@ -153,10 +155,12 @@ def _row(entry: BenchmarkSummary, score: Score, *, metric: str, name: str) -> Sc
 
 def _aggregate_row(entry: BenchmarkSummary, score: AggregateScore) -> ScoreRow:
     is_whole = not score.is_partial
+    # One aggregate alone needs no such mark.
+    is_official = score.is_official and len(entry.aggregates) > 1
     return ScoreRow(
         dataset=one_line(entry.benchmark),
         metric=one_line(entry.metric),
-        subset=one_line(score.name),
+        subset=one_line(score.name) + (" (official)" if is_official else ""),
         num=score.num,
         # A number here would be read as the score of the whole.
         score=score_text(score.score) if is_whole else "partial",
@@ -166,4 +170,5 @@ def _aggregate_row(entry: BenchmarkSummary, score: AggregateScore) -> ScoreRow:
         high=score.high if is_whole else score.at_most,
         is_aggregate=True,
         is_partial=score.is_partial,
+        is_official=is_official,
     )

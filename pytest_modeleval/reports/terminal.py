@@ -24,15 +24,16 @@ def summary_parts(
     replies: Replies | None = None,
     places: Sequence[tuple[str, str]] = (),
     model_column: bool = True,
+    fold: str = "",
 ) -> Iterator[Line]:
     """Table, counts and notes, gates, places, with an empty line between them. Nothing for a run without benchmarks.
 
     width: columns. replies: raw replies of suspicious subsets, up to three are shown.
     places: (what, where) pairs for the end, such as ("report", path) or ("show the wrong ones", command); never
-    broken or shortened, so that they can be copied.
+    broken or shortened, so that they can be copied. fold: as of `score_table`.
     """
     blocks = [
-        _table(summary, width, model_column=model_column),
+        _table(summary, width, model_column=model_column, fold=fold),
         _notes(summary, width, replies),
         [
             (line, dict(VERDICT_MARKUP.get(gate.verdict, {})))
@@ -49,8 +50,8 @@ def summary_parts(
         yield from block
 
 
-def _table(summary: RunSummary, width: int, *, model_column: bool) -> list[Line]:
-    lines = score_table(summary, width=width, model_column=model_column)
+def _table(summary: RunSummary, width: int, *, model_column: bool, fold: str) -> list[Line]:
+    lines = score_table(summary, width=width, model_column=model_column, fold=fold)
     # Header and rules are light, rows are plain: the figures are what is read.
     return [(line, {"bold": True} if "Dataset" in line and "Metric" in line else {}) for line in lines]
 

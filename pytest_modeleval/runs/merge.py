@@ -99,7 +99,7 @@ def merged_lines(merged: Merged, *, width: int) -> list[str]:
     """What the command prints."""
     path = str(merged.path)
     places = [("run folder", path), ("report", f"{path}/{REPORT_FILE}")]
-    lines = [text for text, _ in summary_parts(merged.summary, width=width, places=places)]
+    lines = [text for text, _ in summary_parts(merged.summary, width=width, places=places, fold="in report.html")]
     return [*lines, *merged.notes, *(f"incomplete: {gap}" for gap in merged.missing_items)]
 
 

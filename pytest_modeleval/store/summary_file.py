@@ -99,4 +99,5 @@ def _aggregate(score: AggregateScore) -> JsonObject:
         "at_most": score.at_most,
         "missing": list(score.missing),
         "note": score.note,
+        "official": score.is_official,
     }
