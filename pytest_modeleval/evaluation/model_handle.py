@@ -151,7 +151,9 @@ class ModelHandle:
         self, journal_key: str, body: bytes, max_tokens: object, *, prefix: int | None, route: Route = CHAT
     ) -> PendingRequest:
         limit_s = sample_limit_s(max_tokens, fixed_s=self._runner.sample_timeout_s)
-        return PendingRequest(journal_key, body, self._item.key.benchmark, limit_s, prefix, route)
+        # A tokenizer's milliseconds say nothing about how long a model may take.
+        group = self._item.key.benchmark + ("" if route is CHAT else route.path)
+        return PendingRequest(journal_key, body, group, limit_s, prefix, route)
 
 
 def with_system(request: Request, system: str) -> Request:

@@ -1,0 +1,1 @@
+"""The benchmark arc_likelihood, described in card.md."""

@@ -1,0 +1,1 @@
+"""The benchmark truthful_qa, described in card.md."""
