@@ -20,6 +20,8 @@ def choices_of(row: Row) -> tuple[str, ...]:
 
 def to_sample(row: Row) -> Sample:
     choices = choices_of(row)
+    if not 2 <= len(choices) <= 26:
+        raise ValueError(f"expected 2 to 26 choices, found {len(choices)}")
     return Sample(question=row.text("question"), choices=choices, target=row.letter("answer", len(choices)))
 
 

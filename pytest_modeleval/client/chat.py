@@ -32,7 +32,7 @@ from pytest_modeleval.records import JsonObject
 
 PARSE_BYTES = 32 * 1024
 """After the first token, pieces of a stream are parsed together once they have this size."""
-MAX_BODY_BYTES = 16 * 1024 * 1024
+MAX_BODY_BYTES = 12 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
 """Read of the body of an error status; the rest is ignored."""
 _DECIDE_BYTES = 4096

@@ -10,15 +10,19 @@ import logging
 import select
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import cast
 
 import httptools
 
 from pytest_modeleval.client.transport import KEEPALIVE_S, Receiver, connection_error
+from pytest_modeleval.client.turns import Turns
 from pytest_modeleval.errors import AttemptFailed
 from pytest_modeleval.records import Kind
 
 MAX_HEAD_BYTES = 256 * 1024
+# Reading, checking and journaling a response takes about 15 ms for a megabyte. Larger ones get a turn of their own.
+LARGE_BODY_BYTES = 1024 * 1024
 _log = logging.getLogger("pytest_modeleval.client")
 
 
@@ -37,6 +41,15 @@ class Endpoint:
     """False once the server sent data that no request asked for: it could pass for the next request's response."""
     heads: dict[tuple[tuple[str, str], ...], bytes] = field(default_factory=dict)
     """Encoded heads by header fields: thousands of requests share one."""
+
+    turns: Turns | None = None
+    """Takes large responses; made for the first one."""
+
+    def large_responses(self, loop: asyncio.AbstractEventLoop) -> Turns:
+        """Where responses of more than LARGE_BODY_BYTES wait for their turn."""
+        if self.turns is None:
+            self.turns = Turns(loop)
+        return self.turns
 
     def head(self, headers: Mapping[str, str]) -> bytes:
         """The head of a request, without the fields that belong to one request."""
@@ -81,6 +94,7 @@ class Connection(asyncio.Protocol):
     """One connection: one exchange at a time. Methods named on_* are httptools callbacks."""
 
     __slots__ = (
+        "_body_bytes",
         "_endpoint",
         "_error",
         "_head_bytes",
@@ -110,7 +124,7 @@ class Connection(asyncio.Protocol):
         self.exchange: Exchange | None = None
         self._error: BaseException | None = None
         self._headers: dict[str, str] = {}
-        self._head_bytes = 0
+        self._head_bytes = self._body_bytes = 0
         self._is_head_complete = self._is_complete = self._is_reusable = self._was_used = False
         self.is_open = False
         self.idle_since_s = 0.0
@@ -120,7 +134,7 @@ class Connection(asyncio.Protocol):
         self.exchange = exchange
         exchange.connection = self
         self._headers = {}
-        self._head_bytes = 0
+        self._head_bytes = self._body_bytes = 0
         self._is_head_complete = self._is_complete = False
         if not self.is_open or self._transport is None:
             self._lose("it was closed before the request was sent")
@@ -217,6 +231,7 @@ class Connection(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         try:
             if self.exchange is not None and not self._is_complete:
+                self._body_bytes += len(body)
                 self.exchange.receiver.on_data(body)
         except BaseException as error:
             # httptools wraps what a callback raises; the exchange fails with the original.
@@ -244,7 +259,16 @@ class Connection(asyncio.Protocol):
             self._endpoint.idle.append(self)
         else:
             self.drop()
-        if exchange is None or exchange.done.done():
+        if exchange is None:
+            return
+        if self._body_bytes > LARGE_BODY_BYTES:
+            self._endpoint.large_responses(self._loop).run(partial(self._end, exchange))
+        else:
+            self._end(exchange)
+
+    def _end(self, exchange: Exchange) -> None:
+        """Hand the response over, unless its exchange was cancelled meanwhile."""
+        if exchange.done.done():
             return
         try:
             exchange.receiver.on_end()

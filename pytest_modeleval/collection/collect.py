@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence, Set
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from pytest_modeleval._support.item_id import item_id, sample_ids
 from pytest_modeleval._support.suggest import hint
 from pytest_modeleval.collection.items import BenchmarkFunction, SampleItem
 from pytest_modeleval.collection.keyword import may_match, words
+from pytest_modeleval.collection.known_ids import KnownIds
 from pytest_modeleval.datasets import (
     SILENT,
     Dataset,
@@ -56,6 +56,7 @@ class BenchmarkCollector:
     ) -> None:
         self._settings = settings
         self._cache_dir = cache_dir
+        self._known_ids = KnownIds(settings, cache_dir)
         self._only = only
         self._only_of = only_of
         self._progress = progress
@@ -170,7 +171,11 @@ class BenchmarkCollector:
         groups = {group.lower() for breakdown in declared.breakdowns for group in breakdown.order}
 
         def may_be_selected(subset: str) -> bool:
-            could_be_in_id = partial(_could_be_in_id, function=probe.name, subset=subset, groups=groups)
+            def could_be_in_id(word: str) -> bool:
+                return _could_be_in_id(
+                    word, function=probe.name, subset=subset, groups=groups
+                ) or self._known_ids.may_hold(declared, subset, word, is_named=declared.name.lower() in asked)
+
             return may_match(expression, names=names, could_be_in_id=could_be_in_id)
 
         subsets = self._subsets_of(

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_modeleval._support import redact, suggest
-from pytest_modeleval._support.side_requests import HttpReply, SideRequestError, http_get
+from pytest_modeleval._support.side_requests import HttpReply, SideRequestError, http_get, http_post
 from pytest_modeleval.errors import ConnectError
 from pytest_modeleval.server.addresses import normalise_url, root_of
 from pytest_modeleval.server.server_info import read_llama_cpp, read_model_list, read_sglang, read_vllm
@@ -23,6 +23,10 @@ _MAX_BYTES = 8_000_000
 _MAX_MODELS_SHOWN = 12
 # What OpenSSL 1.1 to 3.5 calls a first answer that is no TLS.
 _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")
+
+
+# Statuses of services that answer chat and have no list of models: a refusal of this path, not of the key.
+_NO_LIST = frozenset({400, 405, 500, 501})
 
 
 class UnreachableError(ConnectError):
@@ -96,6 +100,25 @@ def match_served_name(model: str, served_names: Sequence[str], listed: Sequence[
     return same[0] if len(same) == 1 else None
 
 
+def _listed_models(body: object) -> dict[str, Mapping[str, Any]] | None:
+    """Id -> entry of a list of models; None where the answer is none.
+
+    OpenAI has {"data": [{"id": ...}]}; others a bare list, {"models": [...]}, or `name` or `model` in place of `id`.
+    """
+    entries = body.get("data", body.get("models")) if isinstance(body, dict) else body
+    if not isinstance(entries, list):
+        return None
+    found: dict[str, Mapping[str, Any]] = {}
+    for entry in entries:
+        if isinstance(entry, dict):
+            name = entry.get("id") or entry.get("name") or entry.get("model")
+            if name:
+                found.setdefault(str(name), {**entry, "id": str(name)})
+        elif isinstance(entry, str):
+            found.setdefault(entry, {"id": entry})
+    return found if found or not entries else None
+
+
 def _last_part(name: str) -> str:
     return name.rstrip("/").rpartition("/")[2].lower()
 
@@ -121,22 +144,41 @@ class _Identification:
         """What it serves. Raises ConnectError if that is not the model."""
         reply = self._get(f"{self._base}/models")
         if reply.status == 404:
-            return self._facts_without_list(model)
+            return self._facts_without_list(model, "does not exist")
+        if reply.status in _NO_LIST and self._answers_chat(model):
+            return self._facts_without_list(model, f"answers HTTP {reply.status}")
         self._check_status(reply.status)
-        body = reply.json()
-        entries = body.get("data") if isinstance(body, dict) else None
-        if not isinstance(entries, list):
+        by_id = _listed_models(reply.json())
+        if not by_id and self._answers_chat(model):
+            return self._facts_without_list(model, "lists no model" if by_id is not None else "is no list of models")
+        if by_id is None:
             raise ConnectError(
                 f"expected an OpenAI-compatible server at {self._base}, found an answer to {self._base}/models that "
                 f"is not a list of models; check the address, its path most often ends in /v1"
             )
-        by_id = {str(entry["id"]): entry for entry in entries if isinstance(entry, dict) and "id" in entry}
         name = match_served_name(model, served_names, list(by_id))
         if name is None:
             raise ConnectError(self._wrong_model(model, list(by_id)))
         return self._add_details(read_model_list(by_id, name))
 
-    def _facts_without_list(self, model: str) -> ServerFacts:
+    def _answers_chat(self, model: str) -> bool:
+        """One token of chat is answered: a service without a list of models may be evaluated all the same."""
+        body = {"model": model, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1}
+        try:
+            reply = http_post(
+                f"{self._base}/chat/completions",
+                body,
+                key=self._key,
+                timeout_s=self._timeout_s,
+                max_bytes=_MAX_BYTES,
+                client=self._client,
+            )
+        except SideRequestError:
+            return False
+        answer = reply.json() if reply.status == 200 else None
+        return isinstance(answer, dict) and bool(answer.get("choices"))
+
+    def _facts_without_list(self, model: str, what: str) -> ServerFacts:
         facts = self._add_details(ServerFacts(model=model))
         if facts.kind != OTHER:
             # A server of a known kind has such a list, so the path is wrong.
@@ -144,7 +186,7 @@ class _Identification:
                 f"expected the OpenAI endpoints of {facts.kind} below {self._base}, found none; try --model-url "
                 f"{root_of(self._base)}/v1"
             )
-        note = f"{self._base}/models does not exist, so it could not be checked that {model} is the served model"
+        note = f"{self._base}/models {what}, so it could not be checked that {model} is the served model"
         return replace(facts, notes=(*facts.notes, note))
 
     def _add_details(self, facts: ServerFacts) -> ServerFacts:

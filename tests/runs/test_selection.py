@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
+
 from tests.support.loopback import LoopbackServer
 from tests.support.suites import BENCHMARK, Suite
 
@@ -37,6 +41,33 @@ def test_a_shipped_benchmark_by_its_name_or_a_printed_id(suite: Suite, server: L
         assert "::test_wiring[knowledge-10]" in result.out
     result = suite.command("--model", "test-model", "--model-url", server.url, "nowhere")
     assert "not found" in result.err
+
+
+NAMED = BENCHMARK.replace("grade=grade_choice", 'sample_id=lambda row: row.text("id"), grade=grade_choice')
+
+
+@pytest.mark.parametrize(
+    ("keyword", "selected"),
+    [
+        ("id1", {"id1", "id10"}),
+        ("id1 and not id10", {"id1"}),
+        ("quiz and id2", {"id2"}),
+        ("Quiz-3", {"quiz-3"}),
+        ("ID2 or quiz-3", {"id2", "quiz-3"}),
+        ("nothing_like_it", set()),
+    ],
+)
+def test_a_keyword_may_be_an_id_of_the_data(
+    suite: Suite, server: LoopbackServer, keyword: str, selected: set[str]
+) -> None:
+    """F41: -k by the name that is printed, as for any test."""
+    suite.write_benchmark(NAMED)
+    names = ["id1", "id2", "id10", "quiz-3"]
+    rows = [{"id": name, "question": f"{name} [[A]]", "choices": ["a", "b"], "answer": "A"} for name in names]
+    suite.write_raw("".join(json.dumps(row) + "\n" for row in rows))
+    result = suite.run(server.url, "-k", keyword)
+    assert result.status == (0 if selected else 5), result.out + result.err
+    assert {str(prompt).split(" ")[0] for prompt in server.seen.prompts} == selected
 
 
 def test_partial_credit_is_shown(suite: Suite, server: LoopbackServer) -> None:

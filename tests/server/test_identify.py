@@ -124,6 +124,48 @@ def test_something_else_at_the_address_is_told(body: bytes) -> None:
         assert "OpenAI-compatible" in refusal(server.url)
 
 
+CHAT = (200, {"choices": [{"message": {"content": "Hi"}, "finish_reason": "length"}]})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [{"id": "m"}],
+        {"models": [{"name": "m"}]},
+        {"data": [{"model": "m"}]},
+        {"object": "list", "data": [{"id": "m", "name": "M of many words"}]},
+        ["m"],
+    ],
+)
+def test_lists_of_other_services_are_read(body: object) -> None:
+    """F36: a bare list, `models` for `data`, `name` or `model` for `id`; another name is refused as ever."""
+    with scripted({"/v1/models": (200, json.dumps(body).encode())}) as server:
+        assert identify([server.url], model="m").model == "m"
+        assert "found m" in refusal(server.url, model="other")
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        (400, {}),
+        (405, {}),
+        (500, {}),
+        (501, {}),
+        (200, {"data": []}),
+        (200, {"models": []}),
+        (200, b"<html>hello</html>"),
+    ],
+)
+def test_a_service_without_a_list_is_taken_if_it_answers_chat(listed: tuple[int, object]) -> None:
+    """F36: one token of chat shows it, and a note says what was not checked; without chat it is refused."""
+    with scripted({"/v1/models": listed, "/v1/chat/completions": CHAT}) as server:
+        facts = identify([server.url], model="m")
+        assert facts.model == "m"
+        assert "could not be checked that m is the served model" in facts.notes[0]
+    with scripted({"/v1/models": listed}) as server:
+        assert "expected" in refusal(server.url)
+
+
 def test_endless_answer_is_cut() -> None:
     """A list of models of more than eight megabytes is no list of models."""
     with scripted({"/v1/models": (200, b" " * 9_000_000 + b'{"data": []}')}) as server:
