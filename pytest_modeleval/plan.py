@@ -267,6 +267,7 @@ _RULE = table(
                     "low": required(number(-math.inf, math.inf)),
                     "high": optional(number(-math.inf, math.inf)),
                     "q": required(number(0.0, 1.0)),
+                    "unit": _NAME,
                 },
                 is_closed=True,
             )

@@ -92,6 +92,28 @@ class PartScore:
 
 
 @dataclass(frozen=True, slots=True)
+class Scale:
+    """What the values of a score are: a share, or a figure in a range of its own."""
+
+    low: float = 0.0
+    high: float | None = 1.0
+    """The ends of the range; None: no upper end."""
+
+    is_higher_better: bool = True
+
+    unit: str = ""
+    """Such as "s" or "tokens"; "" for none."""
+
+    @property
+    def is_share(self) -> bool:
+        """From 0 to 1, without a unit."""
+        return (self.low, self.high, self.unit) == (0.0, 1.0, "")
+
+
+SHARE = Scale()
+
+
+@dataclass(frozen=True, slots=True)
 class MeasureScore:
     """A declared measure of a subset."""
 
@@ -100,10 +122,10 @@ class MeasureScore:
     method: str
     """How values become the figure (metrics.measures.METHODS)."""
 
-    is_higher_better: bool
-
     score: Score
     """score, low and high are in the measure's own range."""
+
+    scale: Scale = SHARE
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +174,9 @@ class BenchmarkSummary:
 
     measures: tuple[MeasureScore, ...] = ()
     """The declared measures of each subset, but for the one that is the metric."""
+
+    scale: Scale = SHARE
+    """Of the metric."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from pytest_modeleval.errors import RunFolderError
-from pytest_modeleval.metrics import combine, question_metric, score_subset
+from pytest_modeleval.metrics import question_metric, score_subset
 from pytest_modeleval.metrics.aggregates import with_both_means
+from pytest_modeleval.metrics.scaled_aggregates import combine_in_scale
 from pytest_modeleval.plan import Plan, PlannedBreakdown, SampleIds
 from pytest_modeleval.records import DROPPED, ItemKey, Kind, Outcome
-from pytest_modeleval.results import BenchmarkSummary, MeasureScore, PartScore, RunSummary, Savings, Score
+from pytest_modeleval.results import SHARE, BenchmarkSummary, MeasureScore, PartScore, RunSummary, Savings, Score
 from pytest_modeleval.store.contents import Contents
 
 
@@ -188,15 +189,17 @@ def _benchmark(plan: Plan, outcomes: Mapping[ItemKey, Outcome]) -> BenchmarkSumm
         if name in by_subset
     )
     regular = [part.name for part in plan.subsets if not part.is_optional]
+    scale = next((measure.scale for measure in plan.measures if measure.name == plan.metric), SHARE)
     return BenchmarkSummary(
         benchmark=plan.benchmark,
         version=plan.version,
         metric=plan.metric,
         subsets=scores,
-        aggregates=combine(with_both_means(plan.aggregates, len(regular)), scores, regular),
+        aggregates=combine_in_scale(with_both_means(plan.aggregates, len(regular)), scores, regular, scale),
         parts=tuple(_parts(plan, by_subset, scores)),
         measures=tuple(_measures(plan, by_subset, scores)),
         advice=plan.advice,
+        scale=scale,
     )
 
 
@@ -236,7 +239,7 @@ def _measures(
                 score = score_subset(
                     whole.subset, by_subset[whole.subset], whole.planned, metric=measure.name, measures=plan.measures
                 )
-                yield MeasureScore(measure.name, measure.method, measure.is_higher_better, score)
+                yield MeasureScore(measure.name, measure.method, score, measure.scale)
 
 
 def _score(name: str, outcomes: Sequence[Outcome], samples: int, spared: int, plan: Plan) -> Score:

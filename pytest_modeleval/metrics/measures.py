@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pytest_modeleval.results import Scale
+
 METHODS = ("mean", "ratio", "f", "calibration", "quantile")
 
 
@@ -33,6 +35,9 @@ class Measure:
     q: float = 0.5
     """Of "quantile": which one, 0.5 for the median."""
 
+    unit: str = ""
+    """Of its values, such as "s" or "tokens"; "" for none."""
+
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise ValueError(f"measure {self.name}: expected one of {', '.join(METHODS)}, found {self.method!r}")
@@ -44,14 +49,21 @@ class Measure:
             raise ValueError(f"measure {self.name}: expected a quantile between 0 and 1, found {self.q!r}")
 
     @property
+    def scale(self) -> Scale:
+        """Its range, direction and unit."""
+        return Scale(self.low, self.high, self.is_higher_better, self.unit)
+
+    @property
     def worst(self) -> float | None:
         """The value of a reply that was cut; None where the range has no such end."""
         return self.low if self.is_higher_better else self.high
 
 
-def mean(name: str, *, is_higher_better: bool = True, low: float = 0.0, high: float | None = 1.0) -> Measure:
+def mean(
+    name: str, *, is_higher_better: bool = True, low: float = 0.0, high: float | None = 1.0, unit: str = ""
+) -> Measure:
     """The mean over questions of a recorded number; of (k, n), k / n is the number."""
-    return Measure(name, "mean", (name,), is_higher_better, low, high)
+    return Measure(name, "mean", (name,), is_higher_better, low, high, unit=unit)
 
 
 def ratio(name: str, *, of: str = "", is_higher_better: bool = True) -> Measure:
@@ -73,6 +85,8 @@ def calibration_error(name: str, *, confidence: str, correct: str) -> Measure:
     return Measure(name, "calibration", (confidence, correct), is_higher_better=False)
 
 
-def quantile(name: str, *, of: str, q: float, is_higher_better: bool = False, high: float | None = None) -> Measure:
+def quantile(
+    name: str, *, of: str, q: float, is_higher_better: bool = False, high: float | None = None, unit: str = ""
+) -> Measure:
     """A quantile (0 < q < 1) of a recorded number over items, such as the 95th percentile of a latency in seconds."""
-    return Measure(name, "quantile", (of,), is_higher_better, 0.0, high, q)
+    return Measure(name, "quantile", (of,), is_higher_better, 0.0, high, q, unit)

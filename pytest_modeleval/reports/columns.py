@@ -61,7 +61,9 @@ NUM: Column[ScoreRow] = Column(
     "Samples with a verdict, the score's denominator.",
     lambda row: row.num,
 )
-SCORE: Column[ScoreRow] = Column("Score", lambda row: row.score, "right", "Mean credit from 0 to 1.")
+SCORE: Column[ScoreRow] = Column(
+    "Score", lambda row: row.score, "right", "Mean credit from 0 to 1, or a measure in its own range."
+)
 INTERVAL: Column[ScoreRow] = Column(
     "95 % interval", lambda row: row.interval, "right", "95 % interval of the score.", stacked=("95 %", "interval")
 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pytest_modeleval.reports.table_rows import ScoreRow, score_rows
 from pytest_modeleval.results import RunSummary
 
-# Rows of subsets that one screen bears beside aggregates, notes and gates.
+# Rows of subsets that one screen holds along with aggregates, notes and gates.
 MOST_ROWS = 30
 LOWEST = 5
 

@@ -131,7 +131,9 @@ class Chart:
 
 
 def chart(row: ScoreRow) -> Chart:
-    """Where the interval and the score of a row lie on the axis."""
+    """Where the interval and the score of a row lie on the axis; nowhere for a figure that is no share."""
+    if not row.scale.is_share:
+        return Chart(None, None, None, is_bound=False)
     return Chart(_x(row.low), _x(row.high), _x(row.value), row.is_partial)
 
 

@@ -7,10 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import floor, isfinite, log10
 
 from pytest_modeleval.records import UNGRADED, Kind
 from pytest_modeleval.reports.text_layout import counted, one_line
-from pytest_modeleval.results import AggregateScore, BenchmarkSummary, MeasureScore, PartScore, RunSummary, Score
+from pytest_modeleval.results import (
+    SHARE,
+    AggregateScore,
+    BenchmarkSummary,
+    MeasureScore,
+    PartScore,
+    RunSummary,
+    Scale,
+    Score,
+)
 
 NONE = "-"
 
@@ -19,7 +29,9 @@ NONE = "-"
 class ScoreRow:
     """One line of the table of scores.
 
-    score: four decimals, "partial" for an aggregate with missing parts, "-" where there is none.
+    metric: its name, with the range and the direction where they are not 0 to 1 and upwards.
+    score: four decimals, in another range four digits and the unit;
+    "partial" for an aggregate with missing parts, "-" where there is none.
     interval: "0.680-0.913" or "-". value, low, high: the same as numbers, for charts.
     counts: items of every kind; ungraded: items without a verdict. Both None for an aggregate, whose subsets show them,
     and for a part of a subset.
@@ -41,7 +53,12 @@ class ScoreRow:
     is_suspicious: bool = False
     is_part: bool = False
     is_official: bool = False
-    is_higher_better: bool = True
+    scale: Scale = SHARE
+
+    @property
+    def is_higher_better(self) -> bool:
+        """Of its scores."""
+        return self.scale.is_higher_better
 
 
 def score_rows(summary: RunSummary) -> list[ScoreRow]:
@@ -65,6 +82,33 @@ def score_text(score: float | None) -> str:
     if text == "1.0000" and score < 1.0:
         return "0.9999"
     return "0.0001" if text == "0.0000" and score > 0.0 else text
+
+
+def figure_text(value: float | None, scale: Scale) -> str:
+    """A value in its scale: a share as `score_text`; any other with four significant digits and its unit, "1.700 s"."""
+    if value is None or scale.is_share:
+        return score_text(value)
+    return f"{_digits(value)} {one_line(scale.unit)}".rstrip()
+
+
+def figure_interval_text(low: float | None, high: float | None, scale: Scale) -> str:
+    """As `interval_text`, in a scale, without the unit."""
+    if low is None or high is None or scale.is_share:
+        return interval_text(low, high)
+    return f"{_digits(low)}{' to ' if low < 0 else '-'}{_digits(high)}"
+
+
+def metric_text(name: str, scale: Scale) -> str:
+    """A metric with all that its figures need to be read: "tokens (from 0, lower is better)"."""
+    is_usual = (scale.low, scale.high) == (0.0, 1.0)
+    ends = f"from {scale.low:g}" if scale.high is None else f"{scale.low:g} to {scale.high:g}"
+    said = [*([] if is_usual else [ends]), *([] if scale.is_higher_better else ["lower is better"])]
+    return f"{one_line(name)} ({', '.join(said)})" if said else one_line(name)
+
+
+def _digits(value: float) -> str:
+    after = 3 - floor(log10(abs(value))) if value and isfinite(value) else 1
+    return f"{value:,.{min(max(after, 0), 9)}f}"
 
 
 def interval_text(low: float | None, high: float | None) -> str:
@@ -121,7 +165,7 @@ def unrecorded_of(score: Score) -> int:
 
 def _subset_row(entry: BenchmarkSummary, score: Score) -> ScoreRow:
     return replace(
-        _row(entry, score, metric=entry.metric, name=one_line(score.subset)),
+        _row(entry, score, metric=entry.metric, name=one_line(score.subset), scale=entry.scale),
         ungraded=ungraded_of(score),
         counts=score.counts,
         is_suspicious=score.is_suspicious,
@@ -130,26 +174,31 @@ def _subset_row(entry: BenchmarkSummary, score: Score) -> ScoreRow:
 
 def _part_row(entry: BenchmarkSummary, part: PartScore) -> ScoreRow:
     name = f"- {one_line(part.group)}" if part.by else one_line(part.score.subset)
-    return replace(_row(entry, part.score, metric=part.metric, name=name), is_part=True)
+    return replace(_row(entry, part.score, metric=part.metric, name=name, scale=_part_scale(entry, part)), is_part=True)
 
 
 def _measure_row(entry: BenchmarkSummary, measure: MeasureScore) -> ScoreRow:
     name = one_line(measure.score.subset)
-    return replace(_row(entry, measure.score, metric=measure.name, name=name), is_part=True)
+    return replace(_row(entry, measure.score, metric=measure.name, name=name, scale=measure.scale), is_part=True)
 
 
-def _row(entry: BenchmarkSummary, score: Score, *, metric: str, name: str) -> ScoreRow:
+def _part_scale(entry: BenchmarkSummary, part: PartScore) -> Scale:
+    return entry.scale if part.metric == entry.metric else SHARE
+
+
+def _row(entry: BenchmarkSummary, score: Score, *, metric: str, name: str, scale: Scale) -> ScoreRow:
     """What the rows of a subset and of a part of one have in common."""
     return ScoreRow(
         dataset=one_line(entry.benchmark),
-        metric=one_line(metric),
+        metric=metric_text(metric, scale),
         subset=name,
         num=score.num,
-        score=score_text(score.score),
-        interval=interval_text(score.low, score.high),
+        score=figure_text(score.score, scale),
+        interval=figure_interval_text(score.low, score.high, scale),
         value=score.score,
         low=score.low,
         high=score.high,
+        scale=scale,
     )
 
 
@@ -159,16 +208,17 @@ def _aggregate_row(entry: BenchmarkSummary, score: AggregateScore) -> ScoreRow:
     is_official = score.is_official and len(entry.aggregates) > 1
     return ScoreRow(
         dataset=one_line(entry.benchmark),
-        metric=one_line(entry.metric),
+        metric=metric_text(entry.metric, entry.scale),
         subset=one_line(score.name) + (" (official)" if is_official else ""),
         num=score.num,
         # A number here would be read as the score of the whole.
-        score=score_text(score.score) if is_whole else "partial",
-        interval=interval_text(score.low, score.high) if is_whole else NONE,
+        score=figure_text(score.score, entry.scale) if is_whole else "partial",
+        interval=figure_interval_text(score.low, score.high, entry.scale) if is_whole else NONE,
         value=score.score if is_whole else None,
         low=score.low if is_whole else score.at_least,
         high=score.high if is_whole else score.at_most,
         is_aggregate=True,
         is_partial=score.is_partial,
         is_official=is_official,
+        scale=entry.scale,
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pytest_modeleval._support.atomic_file import atomic_write_json
 from pytest_modeleval.records import JsonObject
-from pytest_modeleval.results import AggregateScore, MeasureScore, RunSummary, Score
+from pytest_modeleval.results import SHARE, AggregateScore, MeasureScore, RunSummary, Scale, Score
 
 SUMMARY_FILE = "summary.json"
 SCHEMA_FILE = Path(__file__).with_name("summary.schema.json")
@@ -31,6 +31,7 @@ def summary_json(summary: RunSummary) -> JsonObject:
                     for part in entry.parts
                 ],
                 "measures": [_measure(measure) for measure in entry.measures],
+                **({} if entry.scale == SHARE else _scale(entry.scale)),
             }
             for entry in summary.benchmarks
         ],
@@ -78,13 +79,17 @@ def _measure(measure: MeasureScore) -> JsonObject:
         "subset": score.subset,
         "name": measure.name,
         "method": measure.method,
-        "higher_is_better": measure.is_higher_better,
+        **_scale(measure.scale),
         "num": score.num,
         "score": score.score,
         "low": score.low,
         "high": score.high,
         "interval": score.method,
     }
+
+
+def _scale(scale: Scale) -> JsonObject:
+    return {"higher_is_better": scale.is_higher_better, "range": [scale.low, scale.high], "unit": scale.unit}
 
 
 def _aggregate(score: AggregateScore) -> JsonObject:
