@@ -72,7 +72,8 @@ def _units(measure: Measure, outcomes: Iterable[Outcome]) -> dict[object, list[R
             key = outcome.key.subset, outcome.key.sample
             questions.setdefault(key, (outcome.cluster, []))[1].append(item)
     units: dict[object, list[Repeats]] = {}
-    for key, (cluster, repeats) in questions.items():
+    # By name, so that the resampled interval is the same in whatever order the answers came.
+    for key, (cluster, repeats) in sorted(questions.items()):
         units.setdefault(cluster or key, []).append(repeats)
     return units
 
