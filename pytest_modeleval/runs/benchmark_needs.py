@@ -24,6 +24,8 @@ def deployment_notes(plans: Sequence[PlannedBenchmark], connection: Connection) 
             is_in_text=plan.tool_calls == "text",
         )
         for plan in plans
+        # Their requests generate nothing.
+        if not plan.benchmark.needs_likelihood
     ]
     issues = find_issues(model.server, needs, context_tokens=model.context_tokens)
     fatal = [issue.text for issue in issues if issue.is_fatal]

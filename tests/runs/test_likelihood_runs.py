@@ -9,7 +9,8 @@ import pytest
 
 from tests.support import likelihood_server as toy
 from tests.support.likelihood_server import ToyModel, expected, toy_model
-from tests.support.suites import Result, Suite
+from tests.support.loopback import LoopbackServer
+from tests.support.suites import BENCHMARK, Result, Suite
 
 PAGE = """
 from pytest_modeleval import Sample, benchmark
@@ -59,6 +60,8 @@ def test_each_kind_of_server_gives_the_same_sums(scoring: Suite, kind: str) -> N
         result = run(scoring, server)
     assert result.status == 0, result.out + result.err
     assert result.subset()["score"] == 0.5
+    # They generate nothing, so no warning about room for an answer is in place.
+    assert "max_tokens" not in result.out
     found = dict(line.split(" ", 1) for line in (scoring.path / "found.txt").read_text().splitlines())
     for index, row in enumerate(ROWS):
         question, choices = str(row["question"]), list(row["choices"])
@@ -66,6 +69,14 @@ def test_each_kind_of_server_gives_the_same_sums(scoring: Suite, kind: str) -> N
         scored = json.loads(re.sub(r"\(|\)", "", found[f"part-000{index}"]).replace("True", "1").replace("False", "0"))
         assert scored[::3] == wanted
     assert "[(-0.7, 1, True)" in found["part-0000"]
+
+
+def test_workers_score_what_one_process_scores(scoring: Suite) -> None:
+    """Each worker tries the server once, and the journals hold every score."""
+    with toy_model("sglang") as server:
+        result = run(scoring, server, "-n", "2")
+    assert result.status == 0, result.out + result.err
+    assert result.subset()["score"] == 0.5
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -115,6 +126,25 @@ def test_a_server_that_cannot_score_texts_runs_nothing(
     assert result.status == 5, result.out + result.err
     assert "not run: quiz: they need log-probabilities of given texts" in result.out
     assert result.summary is None
+
+
+def test_other_benchmarks_run_where_texts_cannot_be_scored(scoring: Suite, server: LoopbackServer) -> None:
+    """One line about the one that is left out; a gate about it cannot be judged, so the run is not green."""
+    (scoring.path / "test_other.py").write_text(
+        BENCHMARK.replace("SUBSETS", "['part']").replace("quiz", "other"), encoding="utf-8"
+    )
+    rows = {"question": "[[A]]", "choices": ["a", "b"], "answer": "A"}
+    (scoring.path / "data" / "other").mkdir()
+    (scoring.path / "data" / "other" / "part.jsonl").write_text(json.dumps(rows) + "\n", encoding="utf-8")
+    result = scoring.run(server.url, "test_other.py")
+    assert result.status == 0, result.out + result.err
+    assert "not run: quiz: they need" in result.out
+    assert result.summary is not None
+    assert [entry["benchmark"] for entry in result.summary["benchmarks"]] == ["other"]
+    gates = scoring.path / "gates.toml"
+    gates.write_text('[[gate]]\nname = "quiz"\nbenchmark = "quiz"\nsubset = "part"\nkind = "floor"\nfloor = 0.5\n')
+    judged = scoring.run(server.url, "test_other.py", f"--eval-gates={gates}")
+    assert judged.status == 6, judged.out + judged.err
 
 
 def test_a_text_beyond_the_context_is_ungraded(scoring: Suite) -> None:
