@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from string import ascii_uppercase
 
-from pytest_modeleval.records import JsonObject
+from pytest_modeleval.records import JsonObject, Sample
 
 
 def user(text: str, system: str | None = None) -> list[JsonObject]:
@@ -19,10 +19,20 @@ def user(text: str, system: str | None = None) -> list[JsonObject]:
     return [*messages, {"role": "user", "content": text}]
 
 
-def choice_prompt(question: str, choices: Sequence[str], *, language: str = "en", is_multiple: bool = False) -> str:
+def choice_prompt(
+    question: str,
+    choices: Sequence[str],
+    *,
+    language: str = "en",
+    is_multiple: bool = False,
+    examples: Sequence[Sample] = (),
+    subject: str = "",
+) -> str:
     """Ask a choice question with lettered options, with reasoning before the answer.
 
     language: "en" or "zh". is_multiple: several options may be right, and all of them must be named.
+    examples: solved questions that precede it (`sample.examples`); each shows its question, options, the text of
+    `data["explanation"]` if there is any, and the line of its answer. subject: named in the first sentence.
     Raises ValueError for another language, and for fewer than 2 or more than 26 choices.
 
     The rules are those of EvalScope's choice prompts with reasoning (SINGLE_ANSWER_COT, MULTIPLE_ANSWER_COT and their
@@ -32,9 +42,11 @@ def choice_prompt(question: str, choices: Sequence[str], *, language: str = "en"
     """
     if not 2 <= len(choices) <= len(ascii_uppercase):
         raise ValueError(f"expected 2 to {len(ascii_uppercase)} choices, found {len(choices)}")
+    if language not in _CHOICE_LABELS:
+        raise ValueError(f"expected the language 'en' or 'zh', found {language!r}")
     letters = ascii_uppercase[: len(choices)]
-    options = "\n".join(f"{letter}) {choice}" for letter, choice in zip(letters, choices, strict=True))
     if language == "en":
+        about = f" about {subject}" if subject else ""
         named = f"{', '.join(letters[:-1])} or {letters[-1]}"
         if is_multiple:
             task = "One or more of its options are right; find all of them."
@@ -42,22 +54,40 @@ def choice_prompt(question: str, choices: Sequence[str], *, language: str = "en"
         else:
             task = "Exactly one of its options is right."
             form = f"`ANSWER: X`, with {named} in place of X"
-        return (
-            f"Here is a multiple-choice question. {task} Reason step by step first. Then close with a line of its own, "
-            f"the last of your reply, in this form: {form}.\n\nQuestion:\n{question}\n\nOptions:\n{options}"
+        shown = " after some that are solved" if examples else ""
+        head = (
+            f"Here is a multiple-choice question{about}{shown}. {task} Reason step by step first. Then close with a "
+            f"line of its own, the last of your reply, in this form: {form}."
         )
-    if language == "zh":
+    else:
+        about = f"关于{subject}的" if subject else ""
         named = "、".join(letters)
-        if is_multiple:
-            task = "下面是一道多项选择题，正确选项可能不止一个，请全部选出。"
-            form = f"`答案：XY`，其中 XY 换成所有正确选项的字母（可选字母：{named}）"
-        else:
-            task = "下面是一道单项选择题，只有一个选项正确。"
-            form = f"`答案：X`，其中 X 换成 {named} 中的一个字母"
-        return (
-            f"{task}请先逐步推理，再在回答的最后单独写一行，格式为：{form}。\n\n问题：\n{question}\n\n选项：\n{options}"
+        kind, rule = ("多", "正确选项可能不止一个，请全部选出") if is_multiple else ("单", "只有一个选项正确")
+        filled = f"XY 换成所有正确选项的字母（可选字母：{named}）" if is_multiple else f"X 换成 {named} 中的一个字母"
+        form = f"`答案：{'XY' if is_multiple else 'X'}`，其中 {filled}"
+        shown = "前面几道已给出解答，请回答最后一道。" if examples else ""
+        head = (
+            f"下面是一道{about}{kind}项选择题，{rule}。{shown}请先逐步推理，再在回答的最后单独写一行，格式为：{form}。"
         )
-    raise ValueError(f"expected the language 'en' or 'zh', found {language!r}")
+    solved = "".join(f"{_solved(example, language)}\n\n" for example in examples)
+    return f"{head}\n\n{solved}{_asked(question, choices, language)}"
+
+
+# Of a question, its options and its answer.
+_CHOICE_LABELS = {"en": ("Question:", "Options:", "ANSWER: "), "zh": ("问题：", "选项：", "答案：")}
+
+
+def _asked(question: str, choices: Sequence[str], language: str) -> str:
+    ask, options, _ = _CHOICE_LABELS[language]
+    lines = "\n".join(f"{letter}) {choice}" for letter, choice in zip(ascii_uppercase, choices, strict=False))
+    return f"{ask}\n{question}\n\n{options}\n{lines}"
+
+
+def _solved(example: Sample, language: str) -> str:
+    explanation = str(example.data.get("explanation") or "").strip()
+    reasons = f"{explanation}\n\n" if explanation else ""
+    asked = _asked(example.question, example.choices, language)
+    return f"{asked}\n\n{reasons}{_CHOICE_LABELS[language][2]}{example.target}"
 
 
 def qa_prompt(question: str) -> str:

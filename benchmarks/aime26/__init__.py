@@ -1,0 +1,1 @@
+"""The benchmark aime26, described in card.md."""

@@ -1,0 +1,1 @@
+"""The benchmark arc_challenge, described in card.md."""

@@ -1,0 +1,1 @@
+"""The benchmark arc_easy, described in card.md."""

@@ -1,0 +1,1 @@
+"""The benchmark bbh, described in card.md."""

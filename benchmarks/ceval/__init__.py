@@ -1,0 +1,1 @@
+"""The benchmark ceval, described in card.md."""

@@ -1,0 +1,1 @@
+"""The benchmark cmmlu, described in card.md."""

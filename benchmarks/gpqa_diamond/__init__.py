@@ -1,0 +1,1 @@
+"""The benchmark gpqa_diamond, described in card.md."""

@@ -1,0 +1,1 @@
+"""The benchmark hellaswag_mcq, described in card.md."""

@@ -1,0 +1,1 @@
+"""The benchmark hmmt25, described in card.md."""

@@ -1,0 +1,1 @@
+"""The benchmark math_500, described in card.md."""

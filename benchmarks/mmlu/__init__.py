@@ -1,0 +1,1 @@
+"""The benchmark mmlu, described in card.md."""

@@ -1,0 +1,1 @@
+"""The benchmark mmlu_pro, described in card.md."""

@@ -1,0 +1,1 @@
+"""The benchmark truthful_qa_mcq, described in card.md."""
