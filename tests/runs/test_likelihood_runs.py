@@ -71,6 +71,16 @@ def test_each_kind_of_server_gives_the_same_sums(scoring: Suite, kind: str) -> N
     assert "[(-0.7, 1, True)" in found["part-0000"]
 
 
+def test_a_refused_request_is_sent_again(scoring: Suite) -> None:
+    """Before the first sample and after it; each failed attempt is in the journal, and the scores are the same."""
+    with toy_model("llama.cpp", toy.FLAKY) as server:
+        result = run(scoring, server)
+    assert result.status == 0, result.out + result.err
+    assert result.subset()["score"] == 0.5
+    attempts = [json.loads(line) for line in (scoring.run_dir / "journal.jsonl").read_text().splitlines()]
+    assert {line["cause"] for line in attempts if line["type"] == "attempt"} == {"http_503"}
+
+
 def test_workers_score_what_one_process_scores(scoring: Suite) -> None:
     """Each worker tries the server once, and the journals hold every score."""
     with toy_model("sglang") as server:

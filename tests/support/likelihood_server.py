@@ -21,6 +21,8 @@ MODEL = "toy-model"
 BOS, PARIS, THE = 1, 2, 3
 KNOWN = {" Paris": PARIS, " the": THE}
 DROPPED, EQUAL, SHIFTED, ZERO, REVERSED, NO_ROUTE = "dropped", "equal", "shifted", "zero", "reversed", "no_route"
+FLAKY = "flaky"
+"""Every fourth request for scores is answered with 503."""
 
 
 def encode(text: str) -> list[int]:
@@ -70,6 +72,8 @@ class ToyModel:
             "/completion": self._llama_cpp,
         }
         is_scoring = path in ("/v1/completions", "/generate", "/completion")
+        if is_scoring and self.fault == FLAKY and self.asked[path] % 4 == 3:
+            return 503, {"error": {"message": "busy"}}
         found = None if is_scoring and self.fault == NO_ROUTE else routes.get(path, lambda _: None)(body)
         return (404, {"error": {"message": "not found"}}) if found is None else (200, found)
 
