@@ -24,13 +24,14 @@ from pytest_modeleval.likelihood_result import Likelihood
 from pytest_modeleval.metrics import Aggregate, Measure, question_metric
 from pytest_modeleval.page_options import Option
 from pytest_modeleval.records import Grade, Request, Response, Sample
+from pytest_modeleval.roles import Role, check_roles
 
 ATTRIBUTE = "pytest_modeleval_benchmark"
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _SUBSET = re.compile(r"[^\[\]\s/\\:]+\Z")
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
-Grader = Callable[[Sample, Any], Grade | Awaitable[Grade]]
+Grader = Callable[..., Grade | Awaitable[Grade]]
 
 
 class Model(Protocol):
@@ -63,6 +64,9 @@ class Model(Protocol):
 
         For benchmarks that declare `needs_likelihood`. Raises Ungraded where the server gives none for one of them.
         """
+
+    def role(self, name: str) -> Role:
+        """The model in a role that the benchmark declares in `roles`, such as "judge"."""
 
     def shared(self, make: Callable[[], T]) -> T:
         """An object that all samples of the run share, such as processes or a cache; made at its first use.
@@ -150,7 +154,8 @@ class Benchmark:
     response. None where there is `request`."""
     grade: Grader | None
     """(Sample, Response or the result of solve) -> Grade; a coroutine function runs ahead of the tests. Without it the
-    test body alone decides. If it has `prepare` (grader_context.PreparedGrader), that runs before the first request."""
+    test body alone decides. If it has `prepare` (grader_context.PreparedGrader), that runs before the first request.
+    Models of `roles` come by keyword: `async def grade(sample, response, *, judge)`."""
     sample_id: Callable[[Row], str] | None
     """row -> an id from the data; without it ids are "<subset>-0000" and on."""
     aggregates: tuple[Aggregate, ...]
@@ -178,6 +183,8 @@ class Benchmark:
     shuffle: str = ""
     """"sample" or "repeat": the choices come in an order drawn from the sample's id, or from id and repeat; target
     letters follow, and `sample.data["permutation"]` holds for each place the index of the choice that stands there."""
+    roles: tuple[str, ...] = ()
+    """Further models that it needs, such as "judge" (--judge); without them it is not collected."""
 
 
 def benchmark(
@@ -203,6 +210,7 @@ def benchmark(
     options: Sequence[Option] = (),
     examples: Examples | None = None,
     shuffle: str = "",
+    roles: Sequence[str] = (),
 ) -> Callable[[F], F]:
     """Declare that a test function is a benchmark; each sample becomes one item.
 
@@ -215,6 +223,7 @@ def benchmark(
     _check_subsets(name, parts)
     _check_metrics(name, metric, further_metrics, measures)
     _check_examples(name, examples, [option.name for option in options])
+    check_roles(name, roles, grade=grade, solve=solve)
     if shuffle not in ("", "sample", "repeat"):
         raise DeclarationError(f"benchmark {name}: shuffle: expected 'sample' or 'repeat', found {shuffle!r}")
     declared = Benchmark(
@@ -241,6 +250,7 @@ def benchmark(
         options=tuple(options),
         examples=examples,
         shuffle=shuffle,
+        roles=tuple(roles),
     )
 
     def mark(function: F) -> F:

@@ -26,6 +26,7 @@ def plan_differences(old: Plan, new: Plan) -> list[str]:
     """
     found = [*_versions(old.version, new.version), *_changes(old.params, new.params)]
     found += _changes(named_options(old), named_options(new), absent="not known")
+    found += _changes(named_roles(old), named_roles(new), absent="none")
     calls = old.tool_calls or "native", new.tool_calls or "native"
     if calls[0] != calls[1]:
         found.append(f"tool calls asked for as {calls[0]} there, as {calls[1]} here")
@@ -55,6 +56,15 @@ def plan_mismatch(old: Plan, new: Plan) -> str:
 def named_options(plan: Plan) -> dict[str, Any]:
     """The values of a page's options, by names that no generation parameter has."""
     return {f"option {name}": value for name, value in plan.options.items()}
+
+
+def named_roles(plan: Plan) -> dict[str, Any]:
+    """The models in the plan's roles and their generation parameters, by names that no parameter of the run has."""
+    found: dict[str, Any] = {}
+    for role, model in plan.roles.items():
+        found[f"role {role}"] = f"{model['served']} ({_digest(model['identity'])})"
+        found.update({f"role {role} {name}": value for name, value in model["params"].items()})
+    return found
 
 
 def examples_digest(entry: Mapping[str, Any]) -> str:

@@ -42,6 +42,21 @@ OPTIONS = (
         is_repeatable=True,
     ),
     Option("--model-key-env", "VAR", "the environment variable that holds the API key"),
+    Option("--judge", "NAME", "the model that judges answers where a benchmark needs it: a profile, as of --model"),
+    Option("--judge-url", "URL", "connect to the judge here (repeatable: several replicas)", is_repeatable=True),
+    Option("--judge-key-env", "VAR", "the environment variable that holds the judge's API key"),
+    Option(
+        "--judge-same-family",
+        "",
+        "let the judge be the model under test, or a model of its family; models prefer answers of their own kind",
+        is_switch=True,
+    ),
+    Option(
+        "--eval-role",
+        "ROLE=PROFILE",
+        "a further model of the run, such as user=my-simulator; --judge NAME is the role judge (repeatable)",
+        is_repeatable=True,
+    ),
     Option("--eval-in-flight", "N", "requests at once, over all processes (default 64, or the profile's)"),
     Option("--eval-limit", "N|F", "per subset: the first N rows, or that fraction (0.1)"),
     Option(

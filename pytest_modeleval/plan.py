@@ -92,6 +92,8 @@ class Plan:
     """Declared measures; one of them may be the metric."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Options of the page and their values, defaults included."""
+    roles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Role -> the model in it (server_facts.RoleFacts.experiment), of the roles that the benchmark needs."""
 
     @property
     def all_items(self) -> SampleIds:
@@ -132,6 +134,7 @@ class Plan:
             "system": self.system,
             "measures": [dataclasses.asdict(measure) for measure in self.measures],
             "options": dict(self.options),
+            "roles": {role: dict(model) for role, model in self.roles.items()},
         }
         line.update({name: value for name, value in optional.items() if value})
         if self.whole is not None:
@@ -170,6 +173,7 @@ class Plan:
             system=line.get("system", ""),
             measures=tuple(Measure(**{**entry, "of": tuple(entry["of"])}) for entry in line.get("measures", ())),
             options=line.get("options", {}),
+            roles=line.get("roles", {}),
         )._checked()
 
     def _checked(self) -> Plan:
@@ -273,6 +277,17 @@ _RULE = table(
             )
         ),
         "options": table(entries=Rule("a text, a number or true or false", _is_option_value)),
+        "roles": table(
+            entries=table(
+                {
+                    "model": required(_NAME),
+                    "served": required(_NAME),
+                    "identity": required(_NAME),
+                    "params": required(TABLE),
+                },
+                is_closed=False,
+            )
+        ),
     },
     is_closed=False,
 )

@@ -152,3 +152,33 @@ class ModelFacts:
         """The reverse of as_json."""
         names = tuple(stored.get("other_names") or ())
         return cls(**{**stored, "server": ServerFacts.from_json(stored["server"]), "other_names": names})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleFacts:
+    """A further model of the run, in a role such as "judge"."""
+
+    model: ModelFacts
+
+    params: Mapping[str, Any]
+    """Generation parameters of its requests, as they are sent."""
+
+    in_flight: int = 1
+    """Requests at once."""
+
+    @property
+    def experiment(self) -> dict[str, Any]:
+        """What scores depend on, for the plan: two runs that differ in it are two experiments."""
+        names = {"model": self.model.name, "served": self.model.served, "identity": self.model.identity}
+        return {**names, "params": dict(self.params)}
+
+    def as_json(self) -> dict[str, Any]:
+        """For run.json and the workers of xdist."""
+        return {"model": self.model.as_json(), "params": dict(self.params), "in_flight": self.in_flight}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> RoleFacts:
+        """The reverse of as_json."""
+        return cls(
+            model=ModelFacts.from_json(stored["model"]), params=stored["params"], in_flight=stored.get("in_flight", 1)
+        )

@@ -13,6 +13,7 @@ from typing import Any
 
 from pytest_modeleval.errors import SettingsError
 from pytest_modeleval.records import UNGRADED, Kind
+from pytest_modeleval.roles import JUDGE, ROLE_NAME
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
@@ -50,6 +51,22 @@ class Shard:
 
     def __str__(self) -> str:
         return f"{self.number}/{self.of}"
+
+
+@dataclass(frozen=True, slots=True)
+class RoleSettings:
+    """A further model of the run, in a role such as "judge"."""
+
+    model: str
+    """A profile of models.toml, or the name of a served model where there are `urls`."""
+    urls: tuple[str, ...] = ()
+    key_env: str | None = None
+    """The environment variable with its API key."""
+
+    @property
+    def key(self) -> str | None:
+        """The API key, read when it is needed and kept nowhere."""
+        return _key_of(self.key_env)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +109,10 @@ class Settings:
     """Benchmark -> exactly the subsets to evaluate; empty for all."""
     page_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Benchmark -> options of its page as the user gave them, unparsed."""
+    roles: Mapping[str, RoleSettings] = field(default_factory=dict)
+    """Role -> the model in it."""
+    allows_same_family: bool = False
+    """The judge may be the model under test, or of its family."""
     keyword: str = ""
     markers: str = ""
     selected: tuple[str, ...] = ()
@@ -110,9 +131,35 @@ class Settings:
     @property
     def key(self) -> str | None:
         """The API key, read when it is needed and kept nowhere."""
-        key = os.environ.get(self.key_env) if self.key_env else None
-        # A key that was read from a file often ends in a line break.
-        return key.strip() if key else None
+        return _key_of(self.key_env)
+
+
+def _key_of(key_env: str | None) -> str | None:
+    key = os.environ.get(key_env) if key_env else None
+    # A key that was read from a file often ends in a line break.
+    return key.strip() if key else None
+
+
+def parse_roles(
+    pairs: Sequence[str], *, judge: str, judge_urls: Sequence[str], judge_key_env: str | None
+) -> dict[str, RoleSettings]:
+    """Role -> its model, of --eval-role ROLE=PROFILE and the options of the judge. Raises SettingsError."""
+    found: dict[str, RoleSettings] = {}
+    for pair in pairs:
+        role, _, profile = (part.strip() for part in pair.partition("="))
+        if not ROLE_NAME.match(role) or not profile:
+            raise SettingsError(f"--eval-role: expected ROLE=PROFILE, such as user=my-simulator, found {pair!r}")
+        if found.setdefault(role, RoleSettings(profile)).model != profile:
+            raise SettingsError(f"--eval-role: expected one model for {role}, found {found[role].model} and {profile}")
+    judge = judge or (found[JUDGE].model if JUDGE in found else "")
+    if judge:
+        if JUDGE in found and found[JUDGE].model != judge:
+            raise SettingsError(f"--judge: expected one judge, found {judge} and {found[JUDGE].model} (--eval-role)")
+        found[JUDGE] = RoleSettings(judge, tuple(judge_urls), judge_key_env)
+    elif judge_urls or judge_key_env:
+        flag = "--judge-url" if judge_urls else "--judge-key-env"
+        raise SettingsError(f"{flag}: expected --judge NAME with it, the name of the judge")
+    return found
 
 
 def parse_whole(flag: str, text: str, *, least: int) -> int:
@@ -229,19 +276,19 @@ def parse_kinds(text: str) -> frozenset[Kind]:
     return frozenset(kinds)
 
 
-def check_key_env(name: str) -> None:
+def check_key_env(name: str, flag: str = "--model-key-env") -> None:
     """Raises SettingsError unless the environment variable `name` is set and looks like a name."""
     # Someone who pastes the key itself must not see it repeated in a message or a log.
     if not _ENV_NAME.match(name) or (len(name) > 30 and not name.isupper()):
         raise SettingsError(
-            "--model-key-env: expected the name of an environment variable, such as OPENAI_API_KEY; "
+            f"{flag}: expected the name of an environment variable, such as OPENAI_API_KEY; "
             "found something else (not repeated here, in case it is the key). Put the key into a variable and name that"
         )
     key = os.environ.get(name, "").strip()
     if not key:
-        raise SettingsError(f"--model-key-env: the environment variable {name} is not set or empty; export it first")
+        raise SettingsError(f"{flag}: the environment variable {name} is not set or empty; export it first")
     if not (key.isascii() and key.isprintable()):
         raise SettingsError(
-            f"--model-key-env: expected a key of printable ASCII characters in {name}, found a line break, a tab or "
+            f"{flag}: expected a key of printable ASCII characters in {name}, found a line break, a tab or "
             "another character that a header cannot hold (not repeated here)"
         )

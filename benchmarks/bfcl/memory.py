@@ -122,6 +122,7 @@ class _Seeded:
         self.tool_calls = model.tool_calls
         self.shared = model.shared
         self.likelihood = model.likelihood
+        self.role = model.role
 
     async def ask(self, request: Request) -> Response:
         return await self._model.ask(replace(request, params={**request.params, "seed": SEED}))

@@ -76,6 +76,7 @@ class _Measured:
         self.tool_calls = model.tool_calls
         self.shared = model.shared
         self.likelihood = model.likelihood
+        self.role = model.role
 
     def room(self) -> int:
         """Characters that results may still have before the next prompt grows too long."""

@@ -31,6 +31,7 @@ from pytest_modeleval.evaluation.planned_items import PlannedBenchmark, PlannedI
 from pytest_modeleval.page_options import option_values
 from pytest_modeleval.pytest_private import ItemTemplate, make_like
 from pytest_modeleval.records import ItemKey
+from pytest_modeleval.roles import JUDGE
 from pytest_modeleval.settings import Settings
 
 _ID_ALPHABET = re.compile(r"[\d\-\[\]r]+")
@@ -188,11 +189,20 @@ class BenchmarkCollector:
                 continue
             if not may_be_selected(subset.name):
                 continue
-            if subset.missing and self._settings.rescore_dir is None:
-                self._missing.setdefault(subset.missing, []).append(f"{declared.name} {subset.name}")
+            missing = subset.missing or self._missing_role(declared)
+            if missing and self._settings.rescore_dir is None:
+                self._missing.setdefault(missing, []).append(f"{declared.name} {subset.name}")
                 continue
             wanted.append(subset)
         return wanted
+
+    def _missing_role(self, declared: Benchmark) -> str:
+        """The sentence that says how to give a model that the benchmark needs besides its own; "" if all are there."""
+        for role in declared.roles:
+            if role not in self._settings.roles:
+                option = "--judge NAME, and --judge-url URL" if role == JUDGE else f"--eval-role {role}=PROFILE"
+                return f"it needs a further model as {role}: give {option}"
+        return ""
 
     def _subsets_of(
         self, declared: Benchmark, may_be_selected: Callable[[str], bool], *, is_wanted: bool

@@ -113,7 +113,9 @@ class Controller:
         opened = self._distributed()
         number = int("".join(filter(str.isdigit, str(node.gateway.id))) or 0)
         node.workerinput[INPUT] = {
-            "connection": opened.run.connection.as_json(),
+            "connection": opened.run.connection.as_json(
+                lambda in_flight: share_of(number, in_flight=in_flight, workers=opened.workers)
+            ),
             "folder": str(opened.run.folder.path),
             "spare": str(opened.spare) if opened.spare is not None else None,
             "invocation": opened.run.folder.invocation,

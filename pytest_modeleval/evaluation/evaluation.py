@@ -5,8 +5,8 @@ Life: plan() after collection, start(), then for every item answer() and finish(
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_modeleval.client.chat import ChatClient
@@ -19,13 +19,23 @@ from pytest_modeleval.dispatch.replicas import ServerMonitor
 from pytest_modeleval.errors import OtherExperiment, RunFolderError, SettingsError
 from pytest_modeleval.evaluation.item_runner import ItemResult, ItemRunner
 from pytest_modeleval.evaluation.planned_items import PlannedBenchmark, PlannedItem, make_plan
+from pytest_modeleval.evaluation.role_handle import RoleServer
 from pytest_modeleval.evaluation.summary import merge_plans, parts_text, selected_parts
 from pytest_modeleval.experiment import plan_mismatch
 from pytest_modeleval.plan import Plan
 from pytest_modeleval.records import ItemKey, Outcome
-from pytest_modeleval.server_facts import ModelFacts
+from pytest_modeleval.server_facts import SGLANG, ModelFacts, RoleFacts
 from pytest_modeleval.store.contents import OutcomeRank
 from pytest_modeleval.store.journal import JournalReader, JournalWriter, outcome_line
+
+
+@dataclass(frozen=True, slots=True)
+class RoleShare:
+    """How a further model of the run is asked in this process."""
+
+    facts: RoleFacts
+    key: str | None = None
+    """The API key, kept in memory only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +57,8 @@ class RunOptions:
     repeats: int = 1
     system: str = ""
     """A system prompt for every request that has none; "" for none."""
+    roles: Mapping[str, RoleShare] = field(default_factory=dict)
+    """Role -> how the model in it is asked."""
     invocation: int = 0
     """Which use of the run folder this is, from 1."""
 
@@ -162,6 +174,10 @@ class Evaluation:
             system=options.system,
             stored_outcomes={} if self._is_rescore else dict(self._contents.outcomes),
             skip_reason=self._skip_reason if skip_reason is not None else None,
+            roles={
+                role: RoleServer(role, share.facts, None if options.is_offline else self._role_dispatcher)
+                for role, share in options.roles.items()
+            },
         )
         # Twice as many workers as slots: those whose request waits out a back-off, or whose grader runs, hold no slot.
         self._engine = Engine(self._site, width=2 * options.in_flight)
@@ -274,6 +290,20 @@ class Evaluation:
             check_reply=self._site.check_reply,
             abort=client.abort if options.can_abort else None,
             monitor=options.monitor,
+        )
+
+    def _role_dispatcher(self, server: RoleServer) -> Dispatcher:
+        options, model = self._options, server.facts.model
+        assert self._site is not None
+        client = ChatClient(transport_for(model.urls), key=options.roles[server.role].key)
+        return Dispatcher(
+            client,
+            model.urls,
+            in_flight=server.facts.in_flight,
+            idle_timeout_s=options.idle_timeout_s,
+            on_failure=self._site.record_failure,
+            check_reply=server.check_reply,
+            abort=client.abort if model.kind == SGLANG else None,
         )
 
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pytest_modeleval.experiment import examples_digest, named_options
+from pytest_modeleval.experiment import examples_digest, named_options, named_roles
 from pytest_modeleval.plan import Plan
 from pytest_modeleval.records import ItemKey, Outcome
 from pytest_modeleval.results import PROMPT_DIGITS, ExperimentIdentity
@@ -43,7 +43,7 @@ def _prompt_hash(prompts: Mapping[tuple[str, str], str]) -> str:
 def _asked_with(plan: Plan) -> Mapping[str, Any]:
     # Calls in the prompt are no parameter of a request, but answers to them compare with no others all the same.
     calls = {"tool_calls": "text"} if plan.tool_calls == "text" else {}
-    return {**plan.params, **calls, **named_options(plan)}
+    return {**plan.params, **calls, **named_options(plan), **named_roles(plan)}
 
 
 def _data_hash(data: Mapping[str, Mapping[str, Any]]) -> str:

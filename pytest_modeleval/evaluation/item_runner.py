@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,15 +10,17 @@ from typing import Any
 
 from pytest_modeleval.client.body import prompt_digest
 from pytest_modeleval.client.reply import mark_cut_call, response_from_reply
-from pytest_modeleval.declaration import Benchmark, Grader
+from pytest_modeleval.declaration import Benchmark
 from pytest_modeleval.dispatch.attempt import PendingRequest
 from pytest_modeleval.dispatch.dispatcher import Dispatcher
 from pytest_modeleval.dispatch.reply_model import ReplyModel
 from pytest_modeleval.errors import AttemptFailed, Ungraded
 from pytest_modeleval.evaluation.model_handle import ModelHandle, item_fields, with_system
 from pytest_modeleval.evaluation.planned_items import PlannedItem
+from pytest_modeleval.evaluation.role_handle import RoleServer
 from pytest_modeleval.evaluation.verdict import grade_of
 from pytest_modeleval.records import Grade, ItemKey, JsonObject, Kind, Outcome, Response
+from pytest_modeleval.roles import is_coroutine_grader, roles_of_grader
 from pytest_modeleval.server_facts import ModelFacts
 from pytest_modeleval.store.contents import Contents
 from pytest_modeleval.store.journal import JournalError, JournalWriter, read_line, utc_now
@@ -64,6 +67,8 @@ class ItemRunner:
     """Objects made by Model.shared."""
     skip_reason: Callable[[PlannedItem], str] | None = None
     """Why an item need not be asked any more; "" if it must be."""
+    roles: Mapping[str, RoleServer] = field(default_factory=dict)
+    """Further models of the run."""
     started: set[ItemKey] = field(default_factory=set)
     """Items whose work has begun; kept only with skip_reason."""
     _grades_ahead: dict[str, bool] = field(default_factory=dict)
@@ -76,17 +81,22 @@ class ItemRunner:
     async def open(self) -> None:
         if self.make_dispatcher is not None:
             self.dispatcher = self.make_dispatcher()
+        for server in self.roles.values():
+            server.open()
 
     async def watch(self) -> None:
-        if self.dispatcher is not None:
-            await self.dispatcher.watch()
+        await asyncio.gather(*(dispatcher.watch() for dispatcher in self._dispatchers()))
 
     async def close(self) -> None:
-        if self.dispatcher is not None:
-            await self.dispatcher.close()
+        for dispatcher in self._dispatchers():
+            await dispatcher.close()
         for thing in self.shared.values():
             if hasattr(thing, "close"):
                 thing.close()
+
+    def _dispatchers(self) -> list[Dispatcher]:
+        found = [self.dispatcher, *(server.dispatcher for server in self.roles.values())]
+        return [dispatcher for dispatcher in found if dispatcher is not None]
 
     async def work(self, index: int) -> ItemResult:
         """Ask for one item. Raises what becomes its outcome instead: Ungraded, or the benchmark's own error."""
@@ -107,7 +117,7 @@ class ItemRunner:
         else:
             assert benchmark.solve is not None
             value = await benchmark.solve(sample, model)
-        grade, grade_error = await self._pregrade(item, value, model.last_key)
+        grade, grade_error = await self._pregrade(item, value, model)
         if benchmark.request is not None:
             self.held_bytes += _size(value)
             if self.held_bytes > MAX_HELD_BYTES:
@@ -146,10 +156,20 @@ class ItemRunner:
             raise Ungraded(str(failure), kind=failure.kind, cause=failure.cause) from failure
 
     async def ask(
-        self, pending: PendingRequest, key: ItemKey, stored_request: Mapping[str, Any], max_tokens: object
+        self,
+        pending: PendingRequest,
+        key: ItemKey,
+        stored_request: Mapping[str, Any],
+        max_tokens: object,
+        *,
+        role: RoleServer | None = None,
     ) -> JsonObject:
-        """A reply of the server, journaled before it is used. stored_request: the request as the journal keeps it."""
-        if self.dispatcher is None:
+        """A reply of the server, journaled before it is used. stored_request: the request as the journal keeps it.
+
+        role: the further model that is asked; None for the model under test.
+        """
+        dispatcher = self.dispatcher if role is None else role.dispatcher
+        if dispatcher is None:
             raise _not_stored("answer to this very request (was the prompt or a parameter changed since?)")
 
         def write(reply: JsonObject, attempts: int) -> None:
@@ -164,9 +184,10 @@ class ItemRunner:
                 "reply": reply,
             }
             self.contents.responses[pending.key] = self.journal.write(line)
-            self.contents.count_reply(reply)
+            if role is None:
+                self.contents.count_reply(reply)
 
-        return await self.dispatcher.ask(pending, key, write)
+        return await dispatcher.ask(pending, key, write)
 
     async def use_tool(
         self, key: str, item: ItemKey, name: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]]
@@ -209,28 +230,26 @@ class ItemRunner:
         """The benchmark's grader runs in the engine. Inspected once for each benchmark."""
         known = self._grades_ahead.get(benchmark.name)
         if known is None:
-            known = benchmark.grade is not None and _is_coroutine_grader(benchmark.grade)
+            known = benchmark.grade is not None and is_coroutine_grader(benchmark.grade)
             self._grades_ahead[benchmark.name] = known
         return known
 
-    async def _pregrade(self, item: PlannedItem, value: Any, key: str) -> tuple[Grade | None, Exception | None]:
+    async def _pregrade(
+        self, item: PlannedItem, value: Any, model: ModelHandle
+    ) -> tuple[Grade | None, Exception | None]:
         """Run a grader that is a coroutine function (code execution, a judge model) ahead of the test."""
         grade = item.plan.benchmark.grade
         if grade is None or not self._is_graded_ahead(item.plan.benchmark):
             return None, None
         known = self.stored_outcomes.get(item.key)
-        if known is not None and known.kind.is_verdict and known.request_key == key:
+        if known is not None and known.kind.is_verdict and known.request_key == model.last_key:
             return grade_of(known), None
         try:
-            made = grade(item.sample, value)
+            roles = {role: model.role(role) for role in roles_of_grader(grade, item.plan.benchmark.roles)}
+            made = grade(item.sample, value, **roles)
             return await made if inspect.isawaitable(made) else made, None
         except Exception as error:  # noqa: BLE001 - the grader's own fault becomes grader_error, never a score
             return None, error
-
-
-def _is_coroutine_grader(grade: Grader) -> bool:
-    """A coroutine function, or an object that is called like one."""
-    return inspect.iscoroutinefunction(grade) or inspect.iscoroutinefunction(getattr(grade, "__call__", None))  # noqa: B004
 
 
 def _not_stored(what: str) -> Ungraded:

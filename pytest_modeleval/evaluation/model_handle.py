@@ -20,6 +20,7 @@ from pytest_modeleval.dispatch.balance import prefix_key
 from pytest_modeleval.dispatch.idle_timeout import sample_limit_s
 from pytest_modeleval.errors import DeclarationError
 from pytest_modeleval.evaluation.planned_items import PlannedItem
+from pytest_modeleval.evaluation.role_handle import RoleHandle
 from pytest_modeleval.likelihood.backends import find_backend
 from pytest_modeleval.likelihood.scoring import score_continuations
 from pytest_modeleval.likelihood_result import Likelihood
@@ -42,6 +43,7 @@ class ModelHandle:
         self._occurrences: dict[bytes, int] = {}
         self._seed: int | None = None
         self._before: tuple[Request, str] | None = None
+        self._roles: dict[str, RoleHandle] = {}
         self.last: Response | None = None
         self.last_key = ""
 
@@ -57,6 +59,14 @@ class ModelHandle:
     @property
     def tool_calls(self) -> str:
         return self._runner.model.tool_calls
+
+    def role(self, name: str) -> RoleHandle:
+        benchmark = self._item.plan.benchmark
+        if name not in benchmark.roles:
+            raise DeclarationError(
+                f"benchmark {benchmark.name}: expected a role of its declaration, found {name!r}; add roles=({name!r},)"
+            )
+        return self._roles.setdefault(name, RoleHandle(self._runner, self._item.key, name))
 
     def shared(self, make: Callable[[], T]) -> T:
         if make not in self._runner.shared:

@@ -16,7 +16,7 @@ from pytest_modeleval.errors import DataError, UserError
 from pytest_modeleval.evaluation.shuffle import check_shufflable, shuffled
 from pytest_modeleval.page_options import OptionValue
 from pytest_modeleval.plan import Plan, PlannedBreakdown, PlannedSubset
-from pytest_modeleval.records import ItemKey, Sample
+from pytest_modeleval.records import ItemKey, JsonObject, Sample
 
 
 @dataclass(slots=True)
@@ -38,6 +38,8 @@ class PlannedBenchmark:
     samples: dict[tuple[str, int], Sample] = field(default_factory=dict)
     options: Mapping[str, OptionValue] = field(default_factory=dict)
     example_manifests: dict[str, Manifest] = field(default_factory=dict)
+    roles: Mapping[str, JsonObject] = field(default_factory=dict)
+    """Role -> the model in it, as the plan keeps it."""
 
     @property
     def dataset(self) -> Dataset:
@@ -178,6 +180,7 @@ def make_plan(
         system=redact.text(system),
         measures=benchmark.measures,
         options=planned.options,
+        roles=planned.roles,
     )
     # Through JSON and back, so that a plan equals itself as it is read from a journal.
     return Plan.from_json(orjson.loads(orjson.dumps(made.to_json())))

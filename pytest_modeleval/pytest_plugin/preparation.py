@@ -11,7 +11,7 @@ from pytest_modeleval.client.body import effective_params
 from pytest_modeleval.client.httpx_transport import HttpxTransport
 from pytest_modeleval.collection.items import SampleItem
 from pytest_modeleval.errors import OtherExperiment, UserError
-from pytest_modeleval.evaluation.evaluation import Evaluation, RunOptions
+from pytest_modeleval.evaluation.evaluation import Evaluation, RoleShare, RunOptions
 from pytest_modeleval.evaluation.planned_items import PlannedBenchmark, load_samples
 from pytest_modeleval.grader_context import GraderContext, PreparedGrader
 from pytest_modeleval.pytest_plugin.compatibility import refuse_reruns
@@ -144,6 +144,10 @@ def _set_params(
     stored = stored_params(settings.rescore_dir) if settings.rescore_dir is not None else {}
     for plan in plans:
         name, defaults = plan.benchmark.name, plan.benchmark.defaults
+        # Of a stored run that knows no such model, every judgement is missing, and is reported so.
+        plan.roles = {
+            role: connection.roles[role].experiment for role in plan.benchmark.roles if role in connection.roles
+        }
         plan.tool_calls = connection.model.tool_calls if plan.benchmark.offers_tools else ""
         if name in stored:
             plan.params = stored[name]
@@ -199,6 +203,10 @@ def _evaluation(share: RunShare, settings: Settings, client: Any) -> Evaluation:
         is_offline=settings.rescore_dir is not None,
         repeats=settings.most_repeats,
         invocation=share.invocation,
+        roles={
+            role: RoleShare(facts, settings.roles[role].key if role in settings.roles else None)
+            for role, facts in share.connection.roles.items()
+        },
         system=system_prompt(settings),
     )
     return Evaluation(

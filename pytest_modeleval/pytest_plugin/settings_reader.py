@@ -15,6 +15,7 @@ from pytest_modeleval.options import is_on_command_line, value_of, values_of
 from pytest_modeleval.page_options import parse_page_options
 from pytest_modeleval.pytest_private import rootdir_of
 from pytest_modeleval.settings import (
+    RoleSettings,
     Settings,
     Shard,
     check_key_env,
@@ -22,6 +23,7 @@ from pytest_modeleval.settings import (
     parse_kinds,
     parse_limit,
     parse_params,
+    parse_roles,
     parse_seconds,
     parse_shard,
     parse_subsets,
@@ -95,6 +97,8 @@ def read_settings(config: pytest.Config) -> Settings:
         is_dry_run=_switch("--eval-dry-run", config),
         subsets=parse_subsets(values_of(config, "--eval-subset")),
         page_options=parse_page_options(values_of(config, "--eval-option")),
+        roles=_roles(config),
+        allows_same_family=_switch("--judge-same-family", config),
         is_on_command_line=is_on_command_line(config),
         is_last_failed=bool(config.getoption("lf", False)),
         is_collect_only=bool(config.getoption("collectonly", False)),
@@ -105,11 +109,22 @@ def read_settings(config: pytest.Config) -> Settings:
 
 def _key_env(config: pytest.Config) -> str | None:
     """The variable that holds the API key, checked; from here on no secret of the run reaches a file or a screen."""
-    key_env = value_of(config, "--model-key-env") or None
-    if key_env is not None:
-        check_key_env(key_env)
-    _remember_secrets(key_env, values_of(config, "--model-set"))
-    return key_env
+    named = {flag: value_of(config, flag) or None for flag in ("--model-key-env", "--judge-key-env")}
+    for flag, variable in named.items():
+        if variable is not None:
+            check_key_env(variable, flag)
+    _remember_secrets(tuple(named.values()), values_of(config, "--model-set"))
+    return named["--model-key-env"]
+
+
+def _roles(config: pytest.Config) -> dict[str, RoleSettings]:
+    """Role -> its model. Raises SettingsError."""
+    return parse_roles(
+        values_of(config, "--eval-role"),
+        judge=value_of(config, "--judge"),
+        judge_urls=values_of(config, "--judge-url"),
+        judge_key_env=value_of(config, "--judge-key-env") or None,
+    )
 
 
 def _check_combinations(settings: Settings, *, is_distributed: bool) -> None:
@@ -243,9 +258,10 @@ def _check_whole_run(config: pytest.Config, shard: Shard) -> None:
             )
 
 
-def _remember_secrets(key_env: str | None, model_set: Sequence[str]) -> None:
+def _remember_secrets(key_envs: Sequence[str | None], model_set: Sequence[str]) -> None:
     """Make every secret of this run known to the redactor, before anything is sent or written."""
-    for name in filter(None, (key_env, "HF_TOKEN", "SERPAPI_API_KEY", os.environ.get("MODELEVAL_EMBEDDING_KEY_ENV"))):
+    others = ("HF_TOKEN", "SERPAPI_API_KEY", os.environ.get("MODELEVAL_EMBEDDING_KEY_ENV"))
+    for name in filter(None, (*key_envs, *others)):
         redact.remember(os.environ.get(name))
     for pair in model_set:
         redact.remember(*redact.secret_values(pair))

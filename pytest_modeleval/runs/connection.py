@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_modeleval._support import redact
 from pytest_modeleval.errors import RunFolderError, SettingsError
 from pytest_modeleval.records import JsonObject
-from pytest_modeleval.server_facts import ModelFacts, ServerFacts
+from pytest_modeleval.server_facts import ModelFacts, RoleFacts, ServerFacts
 from pytest_modeleval.settings import Settings
 from pytest_modeleval.store.run_file import load_run
 
@@ -38,14 +38,30 @@ class Connection:
     notes: tuple[str, ...] = ()
     """Warnings for people."""
 
-    def as_json(self) -> JsonObject:
-        """For the workers of xdist, which connect to what the controller found."""
-        return {"model": self.model.as_json(), "params": dict(self.params), "in_flight": self.in_flight}
+    roles: Mapping[str, RoleFacts] = field(default_factory=dict)
+    """Role -> the model in it."""
+
+    opened_roles: tuple[ServerHandle, ...] = ()
+    """Servers of the roles that the main process has to close again."""
+
+    def as_json(self, share: Callable[[int], int] = lambda in_flight: in_flight) -> JsonObject:
+        """For the workers of xdist, which connect to what the controller found.
+
+        share: requests of the whole run -> those of this worker, for the models in roles.
+        """
+        roles = {role: replace(facts, in_flight=share(facts.in_flight)).as_json() for role, facts in self.roles.items()}
+        return {
+            "model": self.model.as_json(),
+            "params": dict(self.params),
+            "in_flight": self.in_flight,
+            "roles": roles,
+        }
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Connection:
         """The reverse of as_json."""
-        return cls(ModelFacts.from_json(stored["model"]), stored["params"], stored["in_flight"])
+        roles = {role: RoleFacts.from_json(facts) for role, facts in stored["roles"].items()}
+        return cls(ModelFacts.from_json(stored["model"]), stored["params"], stored["in_flight"], roles=roles)
 
 
 def find_profile(settings: Settings) -> Profile | None:
@@ -146,7 +162,13 @@ def stored_connection(folder: Path, settings: Settings) -> Connection:
         tool_calls=run.get("tool_calls") or "native",
         other_names=tuple(run.get("model_names") or ()),
     )
-    return Connection(model, run.get("profile_params") or {}, 1)
+    roles = {role: _stored_role(RoleFacts.from_json(facts)) for role, facts in (run.get("roles") or {}).items()}
+    return Connection(model, run.get("profile_params") or {}, 1, roles=roles)
+
+
+def _stored_role(facts: RoleFacts) -> RoleFacts:
+    """Without addresses: nothing may be sent."""
+    return replace(facts, model=replace(facts.model, server=replace(facts.model.server, urls=())))
 
 
 def _context_tokens(served: int | None, profile: Profile | None) -> int | None:

@@ -163,9 +163,9 @@ def _facts(parts: Sequence[tuple[Path, ShardRun]]) -> JsonObject:
     runs = [part.run for _, part in parts]
     first = runs[0]
     sent = ("profile_params", "user_params", "limit", "system", "system_sha256")
-    kept = ("model", "served", "model_names", "context_tokens", "tool_calls", "identity", "server", *sent)
+    kept = ("model", "served", "model_names", "context_tokens", "tool_calls", "identity", "server", "roles", *sent)
     return {
-        **{name: first.get(name) for name in kept},
+        **{name: first[name] for name in kept if name in first},
         "resume_key": "",
         "urls": list(dict.fromkeys(url for run in runs for url in run.get("urls") or ())),
         "repeats": max(int(run.get("repeats") or 1) for run in runs),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pytest_modeleval._support import redact
 from pytest_modeleval.errors import OtherExperiment
 from pytest_modeleval.runs.connection import Connection, connect, stored_connection
+from pytest_modeleval.runs.further_models import connect_roles
 from pytest_modeleval.runs.resume import OpenedFolder, open_folder, open_new_folder
 from pytest_modeleval.runs.server_logs import delete_logs, keep_logs, log_dir_for, move_logs
 from pytest_modeleval.runs.server_status import RESTARTING, UP, ServerStatus
@@ -110,6 +111,8 @@ class OpenedRun:
         self.stop_watching()
         if self.connection.opened is not None:
             self.connection.opened.stop()
+        for role in self.connection.opened_roles:
+            role.stop()
         self.folder.close()
 
 
@@ -128,12 +131,17 @@ def open_run(settings: Settings, profile: Profile | None, writer: StatusWriter, 
             settings, profile, log_dir=logs, report=writer.print_line, show_progress=writer.show_status
         )
         try:
+            connect_roles(
+                settings, connection, log_dir=logs, report=writer.print_line, show_progress=writer.show_status
+            )
             found = open_folder(settings, connection)
-            opened = connection.opened
-            keep_logs(logs, found.folder.path, opened.launched if opened is not None else ())
+            opened = [connection.opened, *connection.opened_roles]
+            launched = [server for handle in opened if handle is not None for server in handle.launched]
+            keep_logs(logs, found.folder.path, launched)
         except BaseException:
-            if connection.opened is not None:
-                connection.opened.stop()
+            for handle in (connection.opened, *connection.opened_roles):
+                if handle is not None:
+                    handle.stop()
             raise
     finally:
         writer.clear_status()

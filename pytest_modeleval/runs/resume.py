@@ -16,13 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from pytest_modeleval._support import redact
+from pytest_modeleval._support.shorten import shorten_repr
 from pytest_modeleval.client.body import same_numbers
 from pytest_modeleval.errors import OtherExperiment, RunFolderError
 from pytest_modeleval.records import JsonObject
 from pytest_modeleval.runs.connection import Connection
+from pytest_modeleval.server_facts import RoleFacts
 from pytest_modeleval.settings import Settings
 from pytest_modeleval.store.run_file import read_run
 from pytest_modeleval.store.run_folder import RunFolder, is_locked, lock_run_folder, new_path, newest_first, runs_of
+
+_MOST_SHOWN = 100
 
 
 def resume_key(settings: Settings, identity: str) -> str:
@@ -51,6 +55,8 @@ def resume_key(settings: Settings, identity: str) -> str:
     asked = sorted(pair for pair in settings.model_set if pair.startswith("params."))
     if asked:
         parts["model_set"] = asked
+    if settings.roles:
+        parts["roles"] = {role: given.model for role, given in settings.roles.items()}
     if settings.shard is not None:
         parts["shard"] = str(settings.shard)
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
@@ -128,6 +134,7 @@ def _open(
     system = hashlib.sha256(settings.system.encode()).hexdigest() if settings.system else None
     if found is not None and settings.rescore_dir is None:
         _check_system(path, found, system)
+        _check_roles(path, found, connection)
     facts = _run_facts(settings, connection, known, system=system)
     if settings.rescore_dir is not None:
         # A rescored run stays what it is; only its grades are made anew.
@@ -158,6 +165,11 @@ def _run_facts(
         "model_set": [redact.setting(pair) for pair in settings.model_set],
         "limit": str(settings.limit) if settings.limit.rows or settings.limit.fraction else None,
         "repeats": settings.repeats,
+        # Of a role that this command does not name, the model that earlier uses of the folder asked.
+        "roles": {
+            **(stored.get("roles") or {}),
+            **{role: facts.as_json() for role, facts in connection.roles.items()},
+        },
         "order_seed": _order_seed(settings, stored),
         "system": settings.system or None,
         "system_sha256": system,
@@ -178,6 +190,25 @@ def _chosen_results(settings: Settings) -> list[str] | None:
 def _check_system(path: Path, stored: Mapping[str, Any], system: str | None) -> None:
     if stored.get("system_sha256") != system:
         raise OtherExperiment(path, "with another system prompt (--eval-system)")
+
+
+def _check_roles(path: Path, stored: Mapping[str, Any], connection: Connection) -> None:
+    """Raises OtherExperiment where the folder was asked with another model, or other parameters, in a role."""
+    known = stored.get("roles") or {}
+    for role, facts in connection.roles.items():
+        before = RoleFacts.from_json(known[role]).experiment if role in known else facts.experiment
+        now = facts.experiment
+        if before != json.loads(json.dumps(now)):
+            changed = [name for name in now if before[name] != now[name]]
+            raise OtherExperiment(
+                path,
+                f"with another {role}: "
+                + "; ".join(f"{name} {_shown(before[name])} there, {_shown(now[name])} here" for name in changed),
+            )
+
+
+def _shown(value: Any) -> str:
+    return shorten_repr(value, _MOST_SHOWN)
 
 
 def _order_seed(settings: Settings, stored: Mapping[str, Any]) -> int | None:

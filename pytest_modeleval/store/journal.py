@@ -219,7 +219,8 @@ def apply_line(contents: Contents, line: bytes, at: JournalOffset, *, rescoring:
             if isinstance(reply := entry.get("reply"), dict) and not is_reply(reply):
                 return False
             contents.responses.setdefault(_text(entry["key"]), at)
-            contents.count_reply(entry.get("reply"))
+            if "role" not in entry:
+                contents.count_reply(entry.get("reply"))
         elif kind == "tool":
             contents.tools.setdefault(_text(entry["key"]), at)
         elif kind in ("grade", "ungraded"):

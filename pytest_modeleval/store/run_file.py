@@ -52,6 +52,16 @@ _SERVER = table(
     },
     is_closed=False,
 )
+_ROLE = table(
+    {
+        "model": required(
+            table({"name": required(_TEXT), "identity": required(_TEXT), "server": required(_SERVER)}, is_closed=False)
+        ),
+        "params": required(TABLE),
+        "in_flight": _COUNT,
+    },
+    is_closed=False,
+)
 _RULE = table(
     {
         "schema": required(whole_number(1, 1)),
@@ -73,6 +83,7 @@ _RULE = table(
         "order_seed": optional(_COUNT),
         "until_decided": optional(whole_number(1, 100_000)),
         "shard": optional(_TEXT),
+        "roles": table(entries=_ROLE),
         "only": optional(_TEXTS),
         "benchmarks": table(entries=TABLE),
         "invocations": required(list_of(TABLE)),

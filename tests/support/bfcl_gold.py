@@ -18,6 +18,7 @@ from pytest_modeleval.datasets import open_manifest, read_rows
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.graders.calls.python_text import parse_call
 from pytest_modeleval.records import Request, Response, Sample, ToolCall
+from pytest_modeleval.roles import Role
 
 
 def bfcl_folder() -> Path:
@@ -122,6 +123,10 @@ class ScriptedModel:
     async def likelihood(self, context: str, continuations: Sequence[str]) -> list[Likelihood]:
         """Not asked here."""
         raise AssertionError(context, continuations)
+
+    def role(self, name: str) -> Role:
+        """No further model here."""
+        raise AssertionError(name)
 
     async def use_tool(
         self, name: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]], *, is_of_run: bool = False

@@ -16,6 +16,7 @@ from pytest_modeleval import Likelihood
 from pytest_modeleval.client.reply import response_from_reply
 from pytest_modeleval.errors import Ungraded
 from pytest_modeleval.records import Kind, Request, Response
+from pytest_modeleval.roles import Role
 
 ANSWERS = {
     question: answer
@@ -47,6 +48,10 @@ class WiredModel:
     async def likelihood(self, context: str, continuations: Sequence[str]) -> list[Likelihood]:
         """Not asked here."""
         raise AssertionError(context, continuations)
+
+    def role(self, name: str) -> Role:
+        """No further model here."""
+        raise AssertionError(name)
 
     async def use_tool(
         self, name: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]], *, is_of_run: bool = False

@@ -18,6 +18,7 @@ from pytest_modeleval import Likelihood
 from pytest_modeleval.errors import SettingsError, Ungraded
 from pytest_modeleval.graders.calls import Call
 from pytest_modeleval.records import Kind, Request, Response
+from pytest_modeleval.roles import Role
 from pytest_modeleval.web_search import html_text, html_text_child, recordings
 from pytest_modeleval.web_search.config import read_web_config
 from pytest_modeleval.web_search.html_text import text_of_html
@@ -77,6 +78,10 @@ class Keeping:
     async def likelihood(self, context: str, continuations: Sequence[str]) -> list[Likelihood]:
         """Not asked here."""
         raise AssertionError(context, continuations)
+
+    def role(self, name: str) -> Role:
+        """No further model here."""
+        raise AssertionError(name)
 
     async def use_tool(
         self, name: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]], *, is_of_run: bool = False

@@ -1,0 +1,1 @@
+"""The benchmark chinese_simpleqa, described in card.md."""

@@ -1,0 +1,1 @@
+"""The benchmark simple_qa, described in card.md."""
