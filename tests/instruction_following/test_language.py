@@ -111,8 +111,9 @@ def test_a_search_that_nltk_gives_up_is_ungraded(monkeypatch: pytest.MonkeyPatch
         language.split_sentences("a")
 
 
+@pytest.mark.usefixtures("fresh_lists")
 def test_files_of_an_installation_serve_if_they_are_the_pinned_ones(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh_lists: None
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file of the same content is read, another one is passed over, and nothing is fetched for it."""
     name = nltk_files.STOP_WORDS
@@ -125,8 +126,9 @@ def test_files_of_an_installation_serve_if_they_are_the_pinned_ones(
     assert nltk_files.read_lines(name) == ("one", "two")
 
 
+@pytest.mark.usefixtures("fresh_lists")
 def test_without_files_and_without_a_network_the_error_says_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh_lists: None
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before the first request: the grader is prepared then."""
 
