@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_modeleval import Examples, Grade, Likelihood, Model, Option, Sample, benchmark
+from pytest_modeleval import Examples, Grade, Likelihood, Model, Option, Sample, Subset, benchmark
 from pytest_modeleval.datasets import Row, huggingface
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.graders import grade_likelihood
@@ -41,7 +41,7 @@ async def solve(sample: Sample, model: Model) -> list[Likelihood]:
     name="arc_likelihood",
     version="1",
     dataset=huggingface("allenai/ai2_arc", config="{subset}", split="test", local="arc/{subset}_test"),
-    subsets=["ARC-Easy", "ARC-Challenge"],
+    subsets=[Subset("ARC-Easy", size=2376), Subset("ARC-Challenge", size=1172)],
     sample=to_sample,
     solve=solve,
     grade=grade_likelihood,

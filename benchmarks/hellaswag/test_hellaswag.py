@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pytest_modeleval import Grade, Likelihood, Model, Sample, benchmark
+from pytest_modeleval import Grade, Likelihood, Model, Sample, Subset, benchmark
 from pytest_modeleval.datasets import Row, huggingface
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.graders import grade_likelihood
@@ -40,7 +40,7 @@ async def solve(sample: Sample, model: Model) -> list[Likelihood]:
     name="hellaswag",
     version="1",
     dataset=huggingface("Rowan/hellaswag", split="validation", local="hellaswag/{subset}"),
-    subsets=["validation"],
+    subsets=[Subset("validation", size=10042)],
     sample=to_sample,
     solve=solve,
     grade=grade_likelihood,

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_modeleval import Grade, Likelihood, Model, Sample, benchmark
+from pytest_modeleval import Grade, Likelihood, Model, Sample, Subset, benchmark
 from pytest_modeleval.datasets import Row, huggingface
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.metrics import mean
@@ -83,7 +83,7 @@ def grade_truth(sample: Sample, logprobs: Mapping[str, Any]) -> Grade:
     dataset=huggingface(
         "truthfulqa/truthful_qa", config="multiple_choice", split="validation", local="truthful_qa/{subset}"
     ),
-    subsets=["validation"],
+    subsets=[Subset("validation", size=817)],
     sample=to_sample,
     solve=solve,
     grade=grade_truth,

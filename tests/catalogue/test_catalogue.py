@@ -43,6 +43,8 @@ def test_the_list_and_one_benchmark(capsys: pytest.CaptureFixture[str], tmp_path
     shown = capsys.readouterr().out
     assert "Apache-2.0" in shown
     assert "waits: no web search is set" in shown
+    assert main(["benchmarks", "hellaswag"]) == 0
+    assert "needs       a server that scores texts" in capsys.readouterr().out
     assert main(["benchmarks", "gsmk8"]) == 4
     assert "did you mean 'gsm8k'?" in capsys.readouterr().err
 
