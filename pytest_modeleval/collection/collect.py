@@ -26,7 +26,7 @@ from pytest_modeleval.datasets import (
     with_options,
 )
 from pytest_modeleval.declaration import Benchmark, Subset
-from pytest_modeleval.errors import SettingsError, UserError
+from pytest_modeleval.errors import DataError, SettingsError, UserError
 from pytest_modeleval.evaluation.planned_items import PlannedBenchmark, PlannedItem
 from pytest_modeleval.page_options import option_values
 from pytest_modeleval.pytest_private import ItemTemplate, make_like
@@ -139,15 +139,25 @@ class BenchmarkCollector:
         manifest = self._manifest(plan, plan.dataset, subset, declared.sample_id)
         plan.manifests[subset] = manifest
         if plan.example_count:
-            assert declared.examples is not None
-            examples = with_options(declared.examples.dataset, plan.options)
-            plan.example_manifests[subset] = self._manifest(plan, examples, subset, None)
+            plan.example_manifests[subset] = self._example_manifest(plan, subset)
         id_of = sample_ids(subset, manifest.ids)
         for row in range(settings.limit.of(manifest.rows)):
             for repeat in range(settings.most_repeats):
                 key = ItemKey(declared.name, subset, id_of(row), repeat)
                 if self._only is None or self._only(key):
                     yield PlannedItem(key, row, plan)
+
+    def _example_manifest(self, plan: PlannedBenchmark, subset: str) -> Manifest:
+        """Of the worked examples. Raises DataError that names the option which leaves them out, if there is one."""
+        examples = plan.benchmark.examples
+        assert examples is not None
+        try:
+            return self._manifest(plan, with_options(examples.dataset, plan.options), subset, None)
+        except DataError as error:
+            if not isinstance(examples.count, str):
+                raise
+            option = f"--eval-option={plan.benchmark.name}.{examples.count}=0"
+            raise DataError(f"{error}; {option} asks without the worked examples, as another experiment") from error
 
     def _manifest(
         self, plan: PlannedBenchmark, dataset: Dataset, subset: str, sample_id: Callable[[Row], str] | None

@@ -4,7 +4,7 @@ from pytest_modeleval.datasets.indexing import open_manifest
 from pytest_modeleval.datasets.lazy import LazyFields
 from pytest_modeleval.datasets.local_files import describe_empty, find_subsets
 from pytest_modeleval.datasets.manifest import Manifest
-from pytest_modeleval.datasets.row_reader import each_row, read_rows
+from pytest_modeleval.datasets.row_reader import each_row, each_row_of_parts, read_rows
 from pytest_modeleval.datasets.rows import Row
 from pytest_modeleval.datasets.sources import (
     Dataset,
@@ -29,6 +29,7 @@ __all__ = [
     "default_cache_dir",
     "describe_empty",
     "each_row",
+    "each_row_of_parts",
     "find_subsets",
     "first_of",
     "huggingface",

@@ -38,9 +38,7 @@ def each_row(
     """
     if not indices:
         return
-    outside = [index for index in indices if not 0 <= index < manifest.rows]
-    if outside:
-        raise IndexError(f"{manifest.file} has {manifest.rows} rows for {manifest.subset}; index {outside[0]} is none")
+    _check_indices(manifest, indices)
     if manifest.path is None:
         every = inline_rows(dataset, manifest.subset)
         for index in sorted(set(indices)):
@@ -53,27 +51,58 @@ def each_row(
                 options=options,
             )
     else:
-        yield from _file_rows(manifest, manifest.path, indices, options)
+        yield from _file_rows([(manifest, indices)], manifest.path, options)
+
+
+def each_row_of_parts(
+    parts: Sequence[tuple[Manifest, Sequence[int]]], dataset: Dataset, options: Mapping[str, Any] | None = None
+) -> Iterator[Row]:
+    """The rows of several subsets, as each_row gives them; a file that holds many of them is read once.
+
+    parts: manifest and indices of each subset. Raises DataError as each_row does.
+    """
+    shared: dict[Path, list[tuple[Manifest, Sequence[int]]]] = {}
+    for manifest, indices in parts:
+        # Without ordinals, two subsets may be made of the same rows.
+        if manifest.path is None or manifest.ordinals is None:
+            yield from each_row(manifest, dataset, indices, options)
+        elif indices:
+            _check_indices(manifest, indices)
+            shared.setdefault(manifest.path, []).append((manifest, indices))
+    for path, found in shared.items():
+        yield from _file_rows(found, path, options)
+
+
+def _check_indices(manifest: Manifest, indices: Sequence[int]) -> None:
+    outside = [index for index in indices if not 0 <= index < manifest.rows]
+    if outside:
+        raise IndexError(f"{manifest.file} has {manifest.rows} rows for {manifest.subset}; index {outside[0]} is none")
 
 
 def _file_rows(
-    manifest: Manifest, path: Path, indices: Sequence[int], options: Mapping[str, Any] | None
+    parts: Sequence[tuple[Manifest, Sequence[int]]], path: Path, options: Mapping[str, Any] | None
 ) -> Iterator[Row]:
-    stamp, ordinals = manifest.stamp, manifest.ordinals
+    """Rows of one file. parts: subsets without a row in common."""
+    stamp, file = parts[0][0].stamp, parts[0][0].file
     if not path.is_file() or Stamp.of(path) != stamp:
         raise DataError(
             f"expected the file as it was when the tests were collected, found it changed, at {path}; run again"
         )
-    by_ordinal = {index if ordinals is None else ordinals[index]: index for index in indices}
-    for ordinal, line, fields, position in read_records(path, manifest.file, set(by_ordinal)):
+    by_ordinal = {
+        index if manifest.ordinals is None else manifest.ordinals[index]: (manifest.subset, index)
+        for manifest, indices in parts
+        for index in indices
+    }
+    for ordinal, line, fields, position in read_records(path, file, set(by_ordinal)):
         offset = None
         if position is not None and stamp is not None:
-            offset = partial(FileOffset, path, manifest.file, position, stamp)
+            offset = partial(FileOffset, path, file, position, stamp)
+        subset, index = by_ordinal[ordinal]
         yield Row(
             fields,
-            subset=manifest.subset,
-            index=by_ordinal[ordinal],
-            file=manifest.file,
+            subset=subset,
+            index=index,
+            file=file,
             line=line,
             offset=offset,
             options=options,

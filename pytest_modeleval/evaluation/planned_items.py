@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from pytest_modeleval._support import redact
-from pytest_modeleval.datasets import Dataset, Manifest, Row, each_row, with_options
+from pytest_modeleval.datasets import Dataset, Manifest, Row, each_row, each_row_of_parts, with_options
 from pytest_modeleval.declaration import Benchmark, Breakdown, Subset
 from pytest_modeleval.errors import DataError, UserError
 from pytest_modeleval.evaluation.shuffle import check_shufflable, shuffled
@@ -73,15 +73,17 @@ class PlannedItem:
 
 def load_samples(items: Iterable[PlannedItem]) -> None:
     """Read the rows of the selected items and make samples of them. Raises DataError naming file, line and field."""
-    wanted: dict[tuple[int, str], tuple[PlannedBenchmark, dict[int, str]]] = {}
+    wanted: dict[int, tuple[PlannedBenchmark, dict[str, dict[int, str]]]] = {}
     for item in items:
-        _, rows = wanted.setdefault((id(item.plan), item.key.subset), (item.plan, {}))
-        rows[item.row_index] = item.key.sample
-    for (_, subset), (plan, ids) in wanted.items():
-        indices = sorted(index for index in ids if (subset, index) not in plan.samples)
-        examples = _examples(plan, subset) if indices else ()
-        for row in each_row(plan.manifests[subset], plan.dataset, indices, plan.options):
-            sample = _sample(plan, plan.benchmark.sample, row, ids[row.index], examples)
+        plan, subsets = wanted.setdefault(id(item.plan), (item.plan, {}))
+        if (item.key.subset, item.row_index) not in plan.samples:
+            subsets.setdefault(item.key.subset, {})[item.row_index] = item.key.sample
+    for plan, subsets in wanted.values():
+        examples = {subset: _examples(plan, subset) for subset in subsets}
+        parts = [(plan.manifests[subset], sorted(ids)) for subset, ids in subsets.items()]
+        for row in each_row_of_parts(parts, plan.dataset, plan.options):
+            subset = row.subset
+            sample = _sample(plan, plan.benchmark.sample, row, subsets[subset][row.index], examples[subset])
             if plan.benchmark.shuffle:
                 check_shufflable(sample, row.where)
             plan.samples[subset, row.index] = sample

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import string
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_modeleval.datasets import Row
+from pytest_modeleval.datasets import Row, each_row_of_parts, local, open_manifest, row_reader
+from pytest_modeleval.datasets.files import Record, read_records
 from pytest_modeleval.errors import DataError
 
 # The machine's load is no property of a row.
@@ -122,3 +126,27 @@ def test_long_values_are_shortened_in_errors() -> None:
         row(n="x" * 10_000).integer("n")
     assert len(str(caught.value)) < 400
     assert "10002 characters" in str(caught.value)
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "jsonl.gz"])
+def test_a_file_of_many_subsets_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str) -> None:
+    """Rows of all subsets come in the order of the file, each with its subset and its index there."""
+    lines = b"".join(b'{"part": "%s", "n": %d}\n' % (b"ab"[number % 2 : number % 2 + 1], number) for number in range(6))
+    (tmp_path / f"all.{ending}").write_bytes(gzip.compress(lines) if ending.endswith("gz") else lines)
+    dataset = local("all", subset_of=lambda row: row.text("part"))
+    manifests = [
+        open_manifest(
+            dataset, subset, benchmark="x", version="1", data_dir=tmp_path, cache_dir=tmp_path / "c", sample_id=None
+        )
+        for subset in "ab"
+    ]
+    reads: list[Path] = []
+
+    def counted(path: Path, file: str, wanted: set[int] | None = None) -> Iterator[Record]:
+        reads.append(path)
+        return read_records(path, file, wanted)
+
+    monkeypatch.setattr(row_reader, "read_records", counted)
+    rows = list(each_row_of_parts([(manifest, [0, 2]) for manifest in manifests], dataset))
+    assert [(row.subset, row.index, row["n"]) for row in rows] == [("a", 0, 0), ("b", 0, 1), ("a", 2, 4), ("b", 2, 5)]
+    assert len(reads) == 1

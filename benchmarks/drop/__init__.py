@@ -1,0 +1,1 @@
+"""The benchmark drop, described in card.md."""
