@@ -2,6 +2,6 @@
 
 from pytest_modeleval.judging.fence import fenced
 from pytest_modeleval.judging.reading import MARKER, read_verdict
-from pytest_modeleval.judging.verdict import Verdict, verdict
+from pytest_modeleval.judging.verdict import Verdict, verdict, with_form
 
-__all__ = ["MARKER", "Verdict", "fenced", "read_verdict", "verdict"]
+__all__ = ["MARKER", "Verdict", "fenced", "read_verdict", "verdict", "with_form"]

@@ -64,7 +64,7 @@ async def verdict(
     """
     if repeats < 1 or len(labels) < 2 or len({label.strip().casefold() for label in labels}) < len(labels):
         raise ValueError(f"expected two or more distinct labels and repeats of at least 1, found {labels}, {repeats}")
-    asked = _with_form(request, labels, language=language, by_schema=judge.supports_json_schema)
+    asked = with_form(request, labels, language=language, by_schema=judge.supports_json_schema)
     found = [await _judgement(judge, asked, labels) for _ in range(repeats)]
     counts = Counter(label for label, _ in found).most_common(2)
     if len(counts) > 1 and counts[0][1] == counts[1][1]:
@@ -97,7 +97,8 @@ def _shown(response: Response) -> str:
     return shorten_repr(response.text, _SHOWN_CHARS) if response.text.strip() else "no text"
 
 
-def _with_form(request: Request, labels: Sequence[str], *, language: str, by_schema: bool) -> Request:
+def with_form(request: Request, labels: Sequence[str], *, language: str = "en", by_schema: bool = False) -> Request:
+    """The request with the form of the verdict at the end of its last message, and with a JSON schema if so wished."""
     schema_form, marker_form = _FORMS[language]
     form = (schema_form if by_schema else marker_form).format(labels=", ".join(f'"{label}"' for label in labels))
     *before, last = request.messages

@@ -1,0 +1,1 @@
+"""The benchmark judge_check, described in card.md."""
