@@ -10,7 +10,7 @@ import gc
 import shutil
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -18,6 +18,8 @@ from pytest_modeleval.errors import RunFolderError, UserError
 from pytest_modeleval.reports.text_layout import visible
 
 if TYPE_CHECKING:
+    from pytest_modeleval.plan import Plan
+    from pytest_modeleval.records import ItemKey, Outcome
     from pytest_modeleval.results import Baseline
 
 USAGE_STATUS, INTERNAL_STATUS = 4, 3
@@ -48,13 +50,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lines: list[str]
     status: int
     lines, status = done if isinstance(done, tuple) else (done, 0)
+    _print(lines)
+    return status
+
+
+def _print(lines: Sequence[str]) -> None:
     try:
         for line in lines:
             print(visible(line))
     except BrokenPipeError:
         # `modeleval compare A B | head` has read enough.
         sys.stderr.close()
-    return status
 
 
 class _Parser(argparse.ArgumentParser):
@@ -153,24 +159,28 @@ def _merge(given: argparse.Namespace) -> tuple[list[str], int]:
 
 
 def _noise(given: argparse.Namespace) -> list[str]:
-    from pytest_modeleval.experiment import identity_differences  # noqa: PLC0415
     from pytest_modeleval.gates.noise import noise_levels, noise_text  # noqa: PLC0415
 
     sides = [_side(path) for path in given.sides]
     first = sides[0]
     for other in sides[1:]:
-        if first.model != other.model:
-            found = f"the models {first.model} and {other.model}"
-        else:
-            shared = first.identities.keys() & other.identities.keys()
-            phrases = (identity_differences(first.identities[name], other.identities[name]) for name in sorted(shared))
-            found = "; ".join(next(filter(None, phrases), []))
-        if found:
+        if found := _describe_difference(first, other):
             raise RunFolderError(
                 f"modeleval noise: expected runs of one deployment, asked in the same way, but {first.label} and "
                 f"{other.label} differ: {found}. That is no noise; `modeleval compare` compares them"
             )
     return [*_damage(sides), *noise_text(noise_levels([side.outcomes for side in sides]))]
+
+
+def _describe_difference(first: Baseline, other: Baseline) -> str:
+    """How the deployments or the questions of two runs differ; "" if they do not."""
+    from pytest_modeleval.experiment import identity_differences  # noqa: PLC0415
+
+    if first.model != other.model:
+        return f"the models {first.model} and {other.model}"
+    shared = sorted(first.identities.keys() & other.identities.keys())
+    phrases = (identity_differences(first.identities[name], other.identities[name]) for name in shared)
+    return "; ".join(next(filter(None, phrases), []))
 
 
 def _plan(given: argparse.Namespace) -> list[str]:
@@ -213,13 +223,6 @@ def _side(path: Path) -> Baseline:
     contents = JournalReader(path, has_responses=False).refresh()
     require_plans(contents, path)
     plans = merge_plans(contents.plans)
-    known = contents.outcomes
-    ungraded = sum(
-        1
-        for plan in plans
-        for key in plan.item_keys()
-        if key not in known or not (known[key].kind.is_verdict or known[key].is_stopped_early)
-    )
     return Baseline(
         label=str(path),
         model=str(run.get("model")),
@@ -227,8 +230,14 @@ def _side(path: Path) -> Baseline:
         identities=identities_of(plans, contents.outcomes),
         metrics={plan.benchmark: plan.metric for plan in plans},
         outcomes=contents.outcomes,
-        facts={"ungraded": ungraded, "damage": contents.damage_note()},
+        facts={"ungraded": _count_ungraded(plans, contents.outcomes), "damage": contents.damage_note()},
     )
+
+
+def _count_ungraded(plans: Sequence[Plan], outcomes: Mapping[ItemKey, Outcome]) -> int:
+    """How many planned items have no verdict and were not stopped early."""
+    planned = (outcomes.get(key) for plan in plans for key in plan.item_keys())
+    return sum(1 for outcome in planned if outcome is None or not (outcome.kind.is_verdict or outcome.is_stopped_early))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ CODE = sorted(file for room in ("pytest_modeleval", "benchmarks") for file in (R
 MOST_LINES = 350
 MOST_FUNCTION_LINES = 80
 MOST_COMPLEXITY = 15
-MEAN_COMPLEXITY = 3.65
+MEAN_COMPLEXITY = 3.5
 
 
 @pytest.mark.parametrize("file", CODE, ids=lambda file: str(file.relative_to(ROOT)))
@@ -31,6 +31,6 @@ def test_a_module_is_short_and_its_functions_are_simple(file: Path) -> None:
 
 
 def test_the_mean_complexity_is_low() -> None:
-    """Over all functions, methods and classes: at most 3.65."""
+    """Over all functions, methods and classes: at most 3.5."""
     blocks = [block.complexity for file in CODE for block in cc_visit(file.read_text(encoding="utf-8"))]
     assert sum(blocks) / len(blocks) <= MEAN_COMPLEXITY

@@ -72,10 +72,15 @@ def read_embedding_config(environ: Mapping[str, str] | None = None) -> Embedding
         raise SettingsError(
             f"{EMBEDDING}: expected embedded or an address such as http://localhost:8000/v1, found {chosen!r}"
         )
-    key = given.get(key_env, "").strip() if key_env else ""
-    if key_env and not key:
+    return EmbeddingConfig(chosen.rstrip("/"), model or DEFAULT_MODEL, _read_key(given, key_env) if key_env else "")
+
+
+def _read_key(given: Mapping[str, str], key_env: str) -> str:
+    """The key in the variable that key_env names. Raises SettingsError where it is not set."""
+    key = given.get(key_env, "").strip()
+    if not key:
         raise SettingsError(f"{EMBEDDING_KEY_ENV}: expected a variable that holds the key, but {key_env} is not set")
-    return EmbeddingConfig(chosen.rstrip("/"), model or DEFAULT_MODEL, key)
+    return key
 
 
 class Embedder:
@@ -127,13 +132,9 @@ class Embedder:
         if self._choice.key:
             headers["Authorization"] = f"Bearer {self._choice.key}"
         body = orjson.dumps({"model": self._choice.model, "input": [text], "encoding_format": "float"})
-        raw = b""
         try:
             with self._client.stream("POST", f"{self._choice.url}/embeddings", content=body, headers=headers) as answer:
-                for piece in answer.iter_bytes():
-                    raw += piece
-                    if len(raw) > MOST_BYTES:
-                        raise _failed(f"{self._choice.url} sent more than {MOST_BYTES} bytes")
+                raw = self._read(answer)
                 status = answer.status_code
         except httpx.HTTPError as error:
             raise RetryLater(f"{self._choice.url} does not answer: {type(error).__name__}") from error
@@ -142,6 +143,15 @@ class Embedder:
         if status != 200:
             raise _failed(f"{self._choice.url} answers with status {status}: {raw[:200].decode('utf-8', 'replace')}")
         return unit_vector(_first_vector(raw))
+
+    def _read(self, answer: httpx.Response) -> bytes:
+        """The body. Raises Ungraded where it is longer than MOST_BYTES."""
+        raw = b""
+        for piece in answer.iter_bytes():
+            raw += piece
+            if len(raw) > MOST_BYTES:
+                raise _failed(f"{self._choice.url} sent more than {MOST_BYTES} bytes")
+        return raw
 
 
 def _first_vector(raw: bytes) -> list[float]:

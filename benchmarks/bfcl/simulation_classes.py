@@ -176,16 +176,31 @@ def check(classes: dict[str, type], opened: dict[str, Any], turns: list[Any], tr
             continue
         if not any(steps):
             return _lost("empty_turn", turn, "no call was made where calls are needed")
-        for name, instance in true.by_class.items():
-            found = _difference(model.by_class[name], instance)
-            if found:
-                return _lost("wrong_state", turn, f"{name}: {found}")
-        rest = list(results)
-        for result in expected:
-            if result not in rest:
-                return _lost("wrong_response", turn, f"a needed result never came: {result[:200]}")
-            rest.remove(result)
+        if found := _state_difference(model, true):
+            return _lost("wrong_state", turn, found)
+        missing = _missing_result(results, expected)
+        if missing is not None:
+            return _lost("wrong_response", turn, f"a needed result never came: {missing[:200]}")
     return {"cause": "", "turn": -1, "explanation": ""}
+
+
+def _state_difference(model: Instances, true: Instances) -> str:
+    """The first difference between the instances of a class; "" if there is none."""
+    for name, instance in true.by_class.items():
+        found = _difference(model.by_class[name], instance)
+        if found:
+            return f"{name}: {found}"
+    return ""
+
+
+def _missing_result(results: list[str], expected: list[str]) -> str | None:
+    """The first expected result that is not among the results, each of which counts once."""
+    rest = list(results)
+    for result in expected:
+        if result not in rest:
+            return result
+        rest.remove(result)
+    return None
 
 
 def _lost(cause: str, turn: int, explanation: str) -> dict[str, Any]:

@@ -47,14 +47,15 @@ def has_growing_questions(text: str, arguments: Arguments) -> bool:
     questions = [question.strip() for question in _QUESTION.split(text) if question.strip()]
     if len(questions) != 4:
         return False
-    lengths = []
-    for question in questions:
-        lines = [line.strip() for line in question.split("\n")]
-        choices = [place for place, line in enumerate(lines) if _CHOICE.match(line)]
-        if len(choices) != 5:
-            return False
-        lengths.append(len(" ".join(lines[: choices[0]]).strip()))
-    return lengths == sorted(set(lengths))
+    lengths = [_question_length(question) for question in questions]
+    return all(later > earlier >= 0 for earlier, later in itertools.pairwise(lengths))
+
+
+def _question_length(question: str) -> int:
+    """The characters before the choices; -1 unless there are five choices."""
+    lines = [line.strip() for line in question.split("\n")]
+    choices = [place for place, line in enumerate(lines) if _CHOICE.match(line)]
+    return len(" ".join(lines[: choices[0]]).strip()) if len(choices) == 5 else -1
 
 
 def lists_countries_backwards(text: str, arguments: Arguments) -> bool:

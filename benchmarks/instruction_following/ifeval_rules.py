@@ -135,11 +135,14 @@ def _has_first_word(text: str, arguments: Arguments, *, keeps_blank: bool) -> bo
     if len(real) != total:
         return False
     paragraph = (every if keeps_blank else real)[place - 1]
-    if not paragraph:
-        return False
-    word = paragraph.split()[0].lstrip("'").lstrip('"')
+    return bool(paragraph) and _first_word(paragraph) == wanted
+
+
+def _first_word(paragraph: str) -> str:
+    """In lower case, without quotes before it and without what follows an end of a word."""
+    word = paragraph.split(maxsplit=1)[0].lstrip("'").lstrip('"')
     end = next((at for at, character in enumerate(word) if character in _ENDS_OF_WORD), len(word))
-    return "".join(character.lower() for character in word[:end]) == wanted
+    return "".join(character.lower() for character in word[:end])
 
 
 def has_placeholders(text: str, arguments: Arguments) -> bool:

@@ -25,6 +25,11 @@ def find_violation(value: Any, schema: Mapping[str, Any], at: str = "the answer"
     if "anyOf" in schema:
         found = [find_violation(value, option, at) for option in schema["anyOf"]]
         return "" if "" in found else found[0]
+    return _own_violation(value, schema, at) or _inner_violation(value, schema, at)
+
+
+def _own_violation(value: Any, schema: Mapping[str, Any], at: str) -> str:
+    """The first violation by the value itself: its choice, type or size."""
     if "enum" in schema and value not in schema["enum"]:
         return f"{at} is {_shown(value)}, not one of {', '.join(map(repr, schema['enum']))}"
     wanted = schema.get("type")
@@ -32,6 +37,10 @@ def find_violation(value: Any, schema: Mapping[str, Any], at: str = "the answer"
         return f"{at} is {_shown(value)}, not of type {wanted}"
     if isinstance(value, int) and not schema.get("minimum", value) <= value <= schema.get("maximum", value):
         return f"{at} is {_shown(value)}, not from {schema.get('minimum')} to {schema.get('maximum')}"
+    return ""
+
+
+def _inner_violation(value: Any, schema: Mapping[str, Any], at: str) -> str:
     if isinstance(value, dict):
         return _object_violation(value, schema, at)
     return _array_violation(value, schema, at) if isinstance(value, list) else ""
@@ -52,13 +61,11 @@ def _array_violation(value: list[Any], schema: Mapping[str, Any], at: str) -> st
 
 def _object_violation(value: Mapping[str, Any], schema: Mapping[str, Any], at: str) -> str:
     properties = schema.get("properties", {})
-    for name in schema.get("required", ()):
-        if name not in value:
-            return f"{at} has no {name!r}"
-    if schema.get("additionalProperties") is False:
-        for name in value:
-            if name not in properties:
-                return f"{at} has {_shown(name)}, which the schema does not allow"
+    missing = [name for name in schema.get("required", ()) if name not in value]
+    if missing:
+        return f"{at} has no {missing[0]!r}"
+    if schema.get("additionalProperties") is False and (further := [name for name in value if name not in properties]):
+        return f"{at} has {_shown(further[0])}, which the schema does not allow"
     found = [find_violation(value[name], shape, f"{at}.{name}") for name, shape in properties.items() if name in value]
     return next(filter(None, found), "")
 

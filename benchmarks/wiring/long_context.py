@@ -39,19 +39,24 @@ async def ask_recall(sample: Sample, model: Model) -> Recall:
     for count in (_SHORT, _LONGER):
         response = await model.ask(Request(_messages(code, count), params={"max_tokens": 1}))
         counted.append(response.usage.prompt_tokens)
-    short, longer = counted
-    wanted = int(context * sample.target["part"])
-    if short is None or longer is None or longer <= short:
-        # Without counts: about 13 tokens a sentence, and the length is not checked.
-        count, expected = max(_LONGER, wanted // 13), None
-    else:
-        each = (longer - short) / (_LONGER - _SHORT)
-        count = max(_LONGER, int((wanted - short) / each) + _SHORT)
-        expected = int(short + each * (count - _SHORT))
+    count, expected = _plan_length(int(context * sample.target["part"]), *counted)
     # Room for thinking; on a small context, the unused rest of it.
     limit = min(2048, context // 32) if known else 1024
     response = await model.ask(Request(_messages(code, count), params={"max_tokens": limit}))
     return Recall(response, expected)
+
+
+def _plan_length(wanted: int, short: int | None, longer: int | None) -> tuple[int, int | None]:
+    """The number of sentences for a prompt of `wanted` tokens, and the expected count of tokens.
+
+    short, longer: the tokens of the two prompts that were measured.
+    """
+    if short is None or longer is None or longer <= short:
+        # Without counts: about 13 tokens a sentence, and the length is not checked.
+        return max(_LONGER, wanted // 13), None
+    each = (longer - short) / (_LONGER - _SHORT)
+    count = max(_LONGER, int((wanted - short) / each) + _SHORT)
+    return count, int(short + each * (count - _SHORT))
 
 
 def grade_recall(sample: Sample, recall: Recall) -> Grade:

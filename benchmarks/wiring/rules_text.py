@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_modeleval import Grade
@@ -114,19 +114,21 @@ def answers_apart(expect: Mapping[str, Any], replies: Replies) -> Grade:
     )
 
 
+def _named_options(reply: str, options: Sequence[str]) -> list[str]:
+    """The options that a JSON string or a free text names."""
+    try:
+        text = str(json.loads(reply)).strip()
+    except (ValueError, RecursionError):
+        text = reply.strip()
+    return [option for option in options if re.search(rf"(?<![\w.]){re.escape(option)}(?!\w|\.\d)", text, re.I)]
+
+
 def chooses(expect: Mapping[str, Any], replies: Replies) -> Grade:
     """The answer is the right option: as the requested JSON string, or as the only option in a free text."""
     reply = replies[-1]
     if (lost := missing(reply)) is not None:
         return lost
-    try:
-        value = json.loads(reply.text)
-    except (ValueError, RecursionError):
-        value = reply.text
-    text = str(value).strip()
-    named = [
-        option for option in expect["options"] if re.search(rf"(?<![\w.]){re.escape(option)}(?!\w|\.\d)", text, re.I)
-    ]
+    named = _named_options(reply.text, expect["options"])
     if len(named) != 1:
         return Grade.no_answer(cause="no_option", explanation=f"expected one of {', '.join(expect['options'])}")
     if named[0] == expect["answer"]:

@@ -15,14 +15,7 @@ def read_bounded(path: Path, most_bytes: int, *, follows_link: bool = True) -> b
     Raises OSError, whose strerror says what is wrong: a file that cannot be opened, that is no regular file (a pipe
     without a writer would never end, a device never at all), or that is larger.
     """
-    # Without O_NONBLOCK the opening of a pipe waits for a writer.
-    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
-    try:
-        descriptor = os.open(path, flags if follows_link else flags | os.O_NOFOLLOW)
-    except OSError as error:
-        if error.errno == errno.ELOOP and not follows_link:
-            raise OSError(errno.ELOOP, "it is a link", str(path)) from error
-        raise
+    descriptor = _open(path, follows_link=follows_link)
     with os.fdopen(descriptor, "rb") as file:
         mode = os.fstat(descriptor).st_mode
         if stat.S_ISDIR(mode):
@@ -33,3 +26,14 @@ def read_bounded(path: Path, most_bytes: int, *, follows_link: bool = True) -> b
     if len(content) > most_bytes:
         raise OSError(errno.EFBIG, f"it is larger than {most_bytes:,} bytes", str(path))
     return content
+
+
+def _open(path: Path, *, follows_link: bool) -> int:
+    # Without O_NONBLOCK the opening of a pipe waits for a writer.
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+    try:
+        return os.open(path, flags if follows_link else flags | os.O_NOFOLLOW)
+    except OSError as error:
+        if error.errno == errno.ELOOP and not follows_link:
+            raise OSError(errno.ELOOP, "it is a link", str(path)) from error
+        raise

@@ -15,6 +15,7 @@ from pytest_modeleval.errors import DataError
 from pytest_modeleval.fetch.cache import cache_file, unwritable
 
 if TYPE_CHECKING:
+    import zipfile
     from collections.abc import Iterator
 
 MAX_MEMBER_BYTES = 4 << 30
@@ -49,8 +50,7 @@ def has_member(archive: Path, member: str) -> bool:
 
 @contextmanager
 def _opened(archive: Path, member: str) -> Iterator[IO[bytes]]:
-    import difflib  # noqa: PLC0415 (paid by those who fetch)
-    import tarfile  # noqa: PLC0415
+    import tarfile  # noqa: PLC0415 (paid by those who fetch)
     import zipfile  # noqa: PLC0415
     import zlib  # noqa: PLC0415
 
@@ -58,19 +58,16 @@ def _opened(archive: Path, member: str) -> Iterator[IO[bytes]]:
     if not member or "\\" in member or member.startswith("/") or ".." in parts:
         raise ValueError(f"expected a relative path inside an archive, found {member!r}")
     try:
-        names = _names(archive)
-        if member not in names:
-            similar = difflib.get_close_matches(member, names, n=4, cutoff=0.5) or sorted(names)[:4]
-            raise DataError(f"expected {member} in {archive.name}, found {', '.join(similar) or 'no file'}")
+        stored = _stored_name(archive, member)
         if archive.suffix in (".whl", ".zip"):
             with zipfile.ZipFile(archive) as packed:
-                info = packed.getinfo(names[member])
+                info = packed.getinfo(stored)
                 _check_size(info.file_size, archive, member)
                 with packed.open(info) as stream:
                     yield stream
         else:
             with tarfile.open(archive) as bundle:
-                entry = bundle.getmember(names[member])
+                entry = bundle.getmember(stored)
                 _check_size(entry.size, archive, member)
                 unpacked = bundle.extractfile(entry)
                 assert unpacked is not None
@@ -80,20 +77,26 @@ def _opened(archive: Path, member: str) -> Iterator[IO[bytes]]:
         raise _damaged(archive, error) from error
 
 
+def _stored_name(archive: Path, member: str) -> str:
+    """The name that a member has in the archive. Raises DataError with similar names where it is not there."""
+    import difflib  # noqa: PLC0415 (only for a mistake)
+
+    names = _names(archive)
+    if member not in names:
+        similar = difflib.get_close_matches(member, names, n=4, cutoff=0.5) or sorted(names)[:4]
+        raise DataError(f"expected {member} in {archive.name}, found {', '.join(similar) or 'no file'}")
+    return names[member]
+
+
 def _names(archive: Path) -> dict[str, str]:
     """Wanted name -> stored name, of regular files only: links, devices and folders are not files of ours."""
-    import stat  # noqa: PLC0415
     import tarfile  # noqa: PLC0415
     import zipfile  # noqa: PLC0415
 
     try:
         if archive.suffix in (".whl", ".zip"):
             with zipfile.ZipFile(archive) as packed:
-                entries = [
-                    info.filename
-                    for info in packed.infolist()
-                    if not info.is_dir() and stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG)
-                ]
+                entries = [info.filename for info in packed.infolist() if _is_regular(info)]
         else:
             with tarfile.open(archive) as bundle:
                 entries = [entry.name for entry in bundle if entry.isreg()]
@@ -102,6 +105,12 @@ def _names(archive: Path) -> dict[str, str]:
     is_sdist = not archive.name.endswith(".whl")
     # An sdist keeps everything below <name>-<version>/.
     return {(name.partition("/")[2] if is_sdist else name): name for name in entries}
+
+
+def _is_regular(info: zipfile.ZipInfo) -> bool:
+    import stat  # noqa: PLC0415
+
+    return not info.is_dir() and stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG)
 
 
 def _check_size(size: int, archive: Path, member: str) -> None:

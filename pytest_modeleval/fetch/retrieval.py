@@ -37,12 +37,7 @@ def fetch_cached(
         known = pins.get(key)
         pinned = known.revision if known is not None else None
         if is_offline:
-            fetched = source.find_elsewhere(subset, pinned=pinned)
-            if fetched is None:
-                raise FetchError(
-                    f"expected {key} in the cache {cache_dir}, found nothing, and the run is offline; "
-                    "run once with network, or name prepared data with --eval-data DIR"
-                )
+            fetched = _find_elsewhere(source, subset, pinned, cache_dir)
         else:
             try:
                 fetched = source.fetch(subset, pinned=pinned, cache_dir=cache_dir, progress=progress)
@@ -55,6 +50,17 @@ def fetch_cached(
                 ) from error
         pins.record(key, fetched)
         return fetched
+
+
+def _find_elsewhere(source: Source, subset: str, pinned: str | None, cache_dir: Path) -> Fetched:
+    """The file in a cache of another tool. Raises FetchError if none has it."""
+    fetched = source.find_elsewhere(subset, pinned=pinned)
+    if fetched is None:
+        raise FetchError(
+            f"expected {source.key(subset)} in the cache {cache_dir}, found nothing, and the run is offline; "
+            "run once with network, or name prepared data with --eval-data DIR"
+        )
+    return fetched
 
 
 def fetch_first_available(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from pytest_modeleval.graders.marked_answer import missing_answer_cause
 from pytest_modeleval.graders.symbolic import ComparisonFailed, is_equal
@@ -37,9 +38,13 @@ def grade_math(sample: Sample, response: Response) -> Grade:
         )
     if len(answer) > MAX_ANSWER_CHARS:
         return Grade.no_answer(cause="answer_too_long", explanation=f"the answer is {len(answer)} characters long")
+    return _grade_answer(answer, targets, sample.question)
+
+
+def _grade_answer(answer: str, targets: Sequence[str], question: str) -> Grade:
     remark = ""
     for target in targets:
-        is_same, why = is_same_answer(target, answer, question=sample.question)
+        is_same, why = is_same_answer(target, answer, question=question)
         if is_same:
             return Grade.right(answer)
         remark = remark or why

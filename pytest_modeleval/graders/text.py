@@ -94,8 +94,7 @@ def _is_start(text: str, at: int) -> bool:
         return not before or not before.isalnum()
     if not before or not first.isalnum():
         return True
-    if before == "_" and not (earlier.isalnum() or earlier == "_"):
-        # Emphasis: _word_.
+    if _is_emphasis(before, earlier):
         return True
     return not (first.isdigit() and _continues_number(before, earlier)) and not _joins(before, first)
 
@@ -107,15 +106,24 @@ def _continues_number(before: str, earlier: str) -> bool:
     return before == "^" or (before in "-+." and not earlier.isalnum())
 
 
+def _is_emphasis(sign: str, beyond: str) -> bool:
+    """True for the underline beside a word in _word_. beyond: what stands on the other side of the sign."""
+    return sign == "_" and not (beyond.isalnum() or beyond == "_")
+
+
+def _goes_on_as_number(after: str, later: str) -> bool:
+    return after.isdigit() or after == "^" or (after in ".,/:e" and later.isdigit())
+
+
 def _is_end(text: str, end: int, *, is_number: bool) -> bool:
     """True if a word or number may end here. A unit may follow a number at once: 5kg."""
     last, after, later = text[end - 1], text[end : end + 1], text[end + 1 : end + 2]
     if not after or not last.isalnum():
         return True
-    if after == "_" and not (later.isalnum() or later == "_"):
+    if _is_emphasis(after, later):
         return True
     if last.isdigit() and (is_number or not after.isalpha()):
-        return not (after.isdigit() or after == "^" or (after in ".,/:e" and later.isdigit()))
+        return not _goes_on_as_number(after, later)
     if after in "+#":
         # C++ and C# are words; in A+B the sign stands between two.
         return later.isalnum()

@@ -69,18 +69,19 @@ def live_lines(states: Sequence[BenchmarkProgress], *, width: int) -> list[str]:
     then requests in flight and the interval; then the name is shortened.
     """
     shown = list(states) if len(states) <= MAX_LINES else list(states[: MAX_LINES - 1])
-    rows = [_fields(state) for state in shown]
-    lines: list[str] = []
-    for left_out in _NARROWER:
-        lines = _table(rows, left_out)
-        if all(display_width(line) <= width for line in lines):
-            break
-    else:
-        lines = _with_short_names(rows, _NARROWER[-1], width)
+    lines = _fitted([_fields(state) for state in shown], width)
     if hidden := states[len(shown) :]:
         done, total = sum(state.answered for state in hidden), sum(state.total for state in hidden)
         lines.append(f"... and {len(hidden)} more benchmarks: {done}/{total}")
     return [shorten(line, width) for line in lines]
+
+
+def _fitted(rows: Sequence[dict[str, str]], width: int) -> list[str]:
+    for left_out in _NARROWER:
+        lines = _table(rows, left_out)
+        if all(display_width(line) <= width for line in lines):
+            return lines
+    return _with_short_names(rows, _NARROWER[-1], width)
 
 
 def log_line(states: Sequence[BenchmarkProgress], *, width: int | None = None) -> str:

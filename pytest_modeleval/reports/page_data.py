@@ -22,6 +22,21 @@ _MAX_DEPTH = 6
 _SECRET = re.compile(
     r"api_?key\Z|secret|passw|authorization|bearer|(^|[._])(access|auth|hf|api)_?token\Z", re.IGNORECASE
 )
+_SERVER = ("model", "server", "identity", "profile")
+_ASKED = (
+    "params",
+    "profile_params",
+    "user_params",
+    "model_set",
+    "system",
+    "tool_calls",
+    "context_tokens",
+    "limit",
+    "repeats",
+    "shard",
+    "in_flight",
+    "only",
+)
 _SHORT_KEYS = ("schema", "complete", "resume_key")
 
 
@@ -154,33 +169,23 @@ def count_bar(counts: Mapping[Kind, int]) -> list[tuple[Kind, int, float, float]
     return bar
 
 
+def _other(run: Mapping[str, Any], invocations: int) -> dict[str, Any]:
+    """The fields of run.json that no other section shows."""
+    used = {*_ASKED, *_SERVER, "benchmarks", "invocations", *_SHORT_KEYS}
+    counted = {"runs of this folder": invocations} if invocations > 1 else {}
+    return {**counted, **{key: value for key, value in run.items() if key not in used}}
+
+
 def run_sections(run: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
     """run.json as (heading, rows of name and value). What is not known by name comes under "Other"."""
     invocations = _invocations(run)
     last = invocations[-1] if invocations else {}
-    asked = (
-        "params",
-        "profile_params",
-        "user_params",
-        "model_set",
-        "system",
-        "tool_calls",
-        "context_tokens",
-        "limit",
-        "repeats",
-        "shard",
-        "in_flight",
-        "only",
-    )
-    server = ("model", "server", "identity", "profile")
-    used = {*asked, *server, "benchmarks", "invocations", *_SHORT_KEYS}
-    other = {"runs of this folder": len(invocations)} if len(invocations) > 1 else {}
     known = {
-        "Model and server": {key: _server(run) if key == "server" else run[key] for key in server if key in run},
-        "What was asked": {key: run[key] for key in asked if key in run},
+        "Model and server": {key: _server(run) if key == "server" else run[key] for key in _SERVER if key in run},
+        "What was asked": {key: run[key] for key in _ASKED if key in run},
         "Benchmarks and data": run.get("benchmarks") or {},
         "Command and versions": last if isinstance(last, Mapping) else {},
-        "Other": {**other, **{key: value for key, value in run.items() if key not in used}},
+        "Other": _other(run, len(invocations)),
     }
     sections = [(heading, _bounded(_flat(content))) for heading, content in known.items()]
     return [(heading, rows) for heading, rows in sections if rows]

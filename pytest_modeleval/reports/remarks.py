@@ -147,36 +147,50 @@ def _reply_models(summary: RunSummary) -> Iterator[Remark]:
 
 def _server(summary: RunSummary) -> Iterator[Remark]:
     """Restarts, and failed attempts by cause: a server that fails every hour must not look perfect."""
+    yield from _restarts(summary)
+    failed = Counter(summary.facts.get("failed_attempts") or {})
+    if failed:
+        yield Remark("server", f"Failed attempts: {failed.total():,} ({_most_common_text(failed)}).", is_warning=False)
+
+
+def _restarts(summary: RunSummary) -> Iterator[Remark]:
     restarts = summary.facts.get("restarts") or []
     if restarts:
         reasons = dict.fromkeys(str(entry.get("reason") or "unknown") for entry in restarts)
         times = "once" if len(restarts) == 1 else f"{len(restarts):,} times"
         yield Remark("server", sentences(f"The server was restarted {times}: {_listed(reasons)}"))
-    failed = Counter(summary.facts.get("failed_attempts") or {})
-    if failed:
-        shown = ", ".join(f"{count:,} {one_line(cause) or 'unknown'}" for cause, count in failed.most_common(_CAUSES))
-        left = failed.total() - sum(count for _, count in failed.most_common(_CAUSES))
-        more = f", {left:,} other" if left else ""
-        yield Remark("server", f"Failed attempts: {failed.total():,} ({shown}{more}).", is_warning=False)
+
+
+def _most_common_text(causes: Counter[str]) -> str:
+    """The most frequent causes with their counts, and how many others: "12 timeout, 3 http_500, 1 other"."""
+    most = causes.most_common(_CAUSES)
+    shown = ", ".join(f"{count:,} {one_line(cause) or 'unknown'}" for cause, count in most)
+    left = causes.total() - sum(count for _, count in most)
+    return shown + (f", {left:,} other" if left else "")
+
+
+def _suspicion(name: str, score: Score, shown: int) -> str:
+    """Why a subset is suspicious. shown: how many raw replies follow."""
+    graded = score.items - score.ungraded
+    is_silent = score.counts.get(Kind.NO_ANSWER, 0) == graded
+    what = "hold no answer in the asked form" if is_silent else "are wrong or hold no answer"
+    text = (
+        f"{one_line(name)} is suspicious: all {counted(graded, 'graded item')} "
+        f"{what}, which looks like a harness or wiring fault, not like a model."
+    )
+    if shown:
+        text += f" {'Its first raw reply' if shown == 1 else f'Its first {shown} raw replies'}:"
+    return text
 
 
 def _suspicious(summary: RunSummary, replies: Replies) -> Iterator[Remark]:
     found = []
     for entry in summary.benchmarks:
         for score in entry.subsets:
-            if not score.is_suspicious:
-                continue
-            graded = score.items - score.ungraded
-            is_silent = score.counts.get(Kind.NO_ANSWER, 0) == graded
-            what = "hold no answer in the asked form" if is_silent else "are wrong or hold no answer"
-            shown = tuple(replies.get((entry.benchmark, score.subset), ()))[:MAX_REPLIES]
-            text = (
-                f"{one_line(f'{entry.benchmark} {score.subset}')} is suspicious: all {counted(graded, 'graded item')} "
-                f"{what}, which looks like a harness or wiring fault, not like a model."
-            )
-            if shown:
-                text += f" {'Its first raw reply' if len(shown) == 1 else f'Its first {len(shown)} raw replies'}:"
-            found.append(Remark("suspicious", text, replies=shown))
+            if score.is_suspicious:
+                shown = tuple(replies.get((entry.benchmark, score.subset), ()))[:MAX_REPLIES]
+                text = _suspicion(f"{entry.benchmark} {score.subset}", score, len(shown))
+                found.append(Remark("suspicious", text, replies=shown))
     yield from _first_cases(found, "suspicious")
 
 
@@ -249,11 +263,8 @@ def _causes(summary: RunSummary) -> Iterator[Remark]:
         for score in entry.subsets:
             causes.update(score.causes)
         if len(causes) > 1:
-            most = causes.most_common(_CAUSES)
-            shown = ", ".join(f"{count:,} {one_line(cause) or 'unknown'}" for cause, count in most)
-            left = causes.total() - sum(count for _, count in most)
-            more = f", {left:,} other" if left else ""
-            yield Remark("causes", f"{one_line(entry.benchmark)}, lost: {shown}{more}.", is_warning=False)
+            text = f"{one_line(entry.benchmark)}, lost: {_most_common_text(causes)}."
+            yield Remark("causes", text, is_warning=False)
 
 
 def _advice(summary: RunSummary) -> Iterator[Remark]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from pytest_modeleval._support import redact
 from pytest_modeleval.errors import ConnectError
@@ -19,12 +19,36 @@ def normalise_url(url: str) -> str:
     text = url.strip()
     if "://" not in text:
         text = f"http://{text}"
+    parts = _split(text)
+    if parts is not None:
+        _check_no_key(parts)
+    if parts is None or not _is_usable(parts, text):
+        raise ConnectError(
+            f"--model-url: expected an address such as http://localhost:8000/v1, found {redact.url(url)!r}"
+        )
+    path = parts.path.rstrip("/")
+    for endpoint in _ENDPOINTS:
+        path = path.removesuffix(endpoint)
+    return urlunsplit((parts.scheme, parts.netloc, path or "/v1", "", ""))
+
+
+def _split(text: str) -> SplitResult | None:
+    """The parts of an address; None if it has none or its port is not a number from 0 to 65535."""
     try:
         parts = urlsplit(text)
-        host, port = parts.hostname, parts.port
+        _ = parts.port
     except ValueError:
-        host, port, parts = None, None, urlsplit("")
-    is_usable = bool(host) and parts.scheme in ("http", "https") and not any(mark.isspace() for mark in text)
+        return None
+    return parts
+
+
+def _is_usable(parts: SplitResult, text: str) -> bool:
+    has_place = bool(parts.hostname) and parts.port != 0
+    return has_place and parts.scheme in ("http", "https") and not any(mark.isspace() for mark in text)
+
+
+def _check_no_key(parts: SplitResult) -> None:
+    """Raise ConnectError where an address has a part that may hold a key."""
     if parts.username or parts.password:
         # Not repeated: the part before the @ is often a key.
         raise ConnectError(
@@ -38,14 +62,6 @@ def normalise_url(url: str) -> str:
             f"after {urlunsplit((parts.scheme, parts.netloc, parts.path, '', ''))!r}; if it holds a key, put the key "
             "into an environment variable and name that with --model-key-env"
         )
-    if not is_usable or port == 0:
-        raise ConnectError(
-            f"--model-url: expected an address such as http://localhost:8000/v1, found {redact.url(url)!r}"
-        )
-    path = parts.path.rstrip("/")
-    for endpoint in _ENDPOINTS:
-        path = path.removesuffix(endpoint)
-    return urlunsplit((parts.scheme, parts.netloc, path or "/v1", "", ""))
 
 
 def root_of(base: str) -> str:

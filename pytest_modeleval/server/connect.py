@@ -108,15 +108,10 @@ def _launch(
     report: Callable[[str], None],
     show_progress: Callable[[str], bool],
 ) -> ServerHandle:
-    from pytest_modeleval.server import orphans  # noqa: PLC0415 - only where something is launched
     from pytest_modeleval.server.launched_server import LaunchedServer  # noqa: PLC0415
 
     assert profile.launch is not None
-    # Without a folder for records of earlier runs there are none.
-    with contextlib.suppress(OSError):
-        for sentence in orphans.clean(orphans.state_dir()):
-            _LOG.info("%s", sentence)
-            report(sentence)
+    _end_orphans(report)
     servers: list[LaunchedServer] = []
     try:
         for replica in range(profile.launch.replicas):
@@ -139,6 +134,17 @@ def _launch(
         _stop_all(servers)
         raise
     return ServerHandle(facts, servers)
+
+
+def _end_orphans(report: Callable[[str], None]) -> None:
+    """End the servers that earlier runs left, and report each."""
+    from pytest_modeleval.server import orphans  # noqa: PLC0415 - only where something is launched
+
+    # Without a folder for records of earlier runs there are none.
+    with contextlib.suppress(OSError):
+        for sentence in orphans.clean(orphans.state_dir()):
+            _LOG.info("%s", sentence)
+            report(sentence)
 
 
 def _stop_all(servers: Sequence[LaunchedServer]) -> None:

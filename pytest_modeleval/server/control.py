@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from pytest_modeleval._support import redact
-from pytest_modeleval._support.side_requests import SideRequestError, http_post
+from pytest_modeleval._support.side_requests import HttpReply, SideRequestError, http_post
 from pytest_modeleval.server.addresses import root_of
 from pytest_modeleval.server_facts import SGLANG, VLLM
 
@@ -37,6 +37,10 @@ def flush_cache(
     if reply.status == 200:
         _LOG.info("emptied the prefix cache of %s", url)
         return ""
+    return _describe_refusal(reply, address, kind)
+
+
+def _describe_refusal(reply: HttpReply, address: str, kind: str) -> str:
     if reply.status == 404 and kind == VLLM:
         return f"{address} answered HTTP 404: vLLM has it only if VLLM_SERVER_DEV_MODE=1 is set when it is started"
     answer = redact.diagnostic(reply.excerpt)

@@ -72,29 +72,32 @@ def _context(facts: ServerFacts, needs: Sequence[BenchmarkNeeds], context: int |
         asked = need.params.get("max_tokens")
         if not isinstance(asked, int):
             continue
-        if facts.kind == VLLM and context // 2 < asked < context:
+        if asked >= context:
+            found.append(_too_long(facts, need, asked, context))
+        elif facts.kind == VLLM and asked > context // 2:
             found.append(
                 DeploymentIssue(
                     f"{need.benchmark} asks for max_tokens={asked} of a context of {context}: after a prompt of more "
                     f"than {context - asked} tokens vLLM silently cuts the answer to what fits"
                 )
             )
-        if asked < context:
-            continue
-        consequence = (
-            "the server will refuse every request"
-            if facts.kind in _REFUSING
-            else "answers will end earlier than asked, and a prompt may not fit at all"
-        )
-        found.append(
-            DeploymentIssue(
-                f"{need.benchmark} asks for max_tokens={asked}, but the context of {facts.model} holds {context} "
-                f"tokens for prompt and answer together: {consequence}. Serve it with a longer context, or give "
-                f"--eval-param max_tokens={max(1, context // 2)}",
-                is_fatal=facts.kind in _REFUSING,
-            )
-        )
     return found
+
+
+def _too_long(facts: ServerFacts, need: BenchmarkNeeds, asked: int, context: int) -> DeploymentIssue:
+    """The issue with an answer for which the context has no room even without a prompt."""
+    is_refused = facts.kind in _REFUSING
+    consequence = (
+        "the server will refuse every request"
+        if is_refused
+        else "answers will end earlier than asked, and a prompt may not fit at all"
+    )
+    return DeploymentIssue(
+        f"{need.benchmark} asks for max_tokens={asked}, but the context of {facts.model} holds {context} "
+        f"tokens for prompt and answer together: {consequence}. Serve it with a longer context, or give "
+        f"--eval-param max_tokens={max(1, context // 2)}",
+        is_fatal=is_refused,
+    )
 
 
 def _tools(facts: ServerFacts, needs: Sequence[BenchmarkNeeds]) -> list[DeploymentIssue]:
@@ -145,11 +148,13 @@ def _sampling(facts: ServerFacts, needs: Sequence[BenchmarkNeeds]) -> list[Deplo
         unset = [name for name in _SAMPLING if name not in need.params]
         # At temperature 0 the others change nothing.
         if unset and need.params.get("temperature") != 0:
-            found.append(
-                DeploymentIssue(
-                    f"{', '.join(unset)} {'is' if len(unset) == 1 else 'are'} not set, so the server takes the "
-                    f"model's own default (generation_config.json), which another version may change; set "
-                    f"{'it' if len(unset) == 1 else 'them'} in the profile or with --eval-param"
-                )
-            )
+            found.append(_unset_sampling(unset))
     return found
+
+
+def _unset_sampling(names: Sequence[str]) -> DeploymentIssue:
+    verb, pronoun = ("is", "it") if len(names) == 1 else ("are", "them")
+    return DeploymentIssue(
+        f"{', '.join(names)} {verb} not set, so the server takes the model's own default (generation_config.json), "
+        f"which another version may change; set {pronoun} in the profile or with --eval-param"
+    )

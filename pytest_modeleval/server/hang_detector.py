@@ -93,11 +93,7 @@ class HangDetector:
     def _check_health(self, now_s: float) -> str:
         thresholds = self._thresholds
         if self._health is None:
-            if now_s >= self._health_due_s:
-                self._health = HttpProbe(
-                    self._server.port, self._server.launch.ready_path, timeout_s=thresholds.answer_s
-                )
-                self._health_due_s = now_s + thresholds.answer_s
+            self._begin_health_check(now_s)
             return ""
         status = self._health.status
         if status is None and now_s < self._health_due_s:
@@ -110,6 +106,18 @@ class HangDetector:
         if self._failed_checks < thresholds.probes:
             return ""
         return f"the server hangs: {self._failed_checks} health checks in a row failed, and no request got a byte"
+
+    def _begin_health_check(self, now_s: float) -> None:
+        """Ask the ready path where the next check is due."""
+        if now_s >= self._health_due_s:
+            answer_s = self._thresholds.answer_s
+            self._health = HttpProbe(self._server.port, self._server.launch.ready_path, timeout_s=answer_s)
+            self._health_due_s = now_s + answer_s
+
+    def _may_be_busy(self, probing_s: float) -> bool:
+        """True if the server used the processor since the probe began, or if its use is unknown."""
+        before_s, after_s = self._cpu_at_probe_s, self._cpu_seconds()
+        return before_s is None or after_s is None or after_s - before_s > _BUSY_SHARE * probing_s
 
     def _check_quiet(self, now_s: float) -> str:
         quiet_s, limit_s = now_s - self._last_sign_s, self._thresholds.quiet_s
@@ -126,9 +134,8 @@ class HangDetector:
         probing_s = now_s - self._probed_s
         if probing_s < limit_s / 2:
             return ""
-        before_s, after_s = self._cpu_at_probe_s, self._cpu_seconds()
-        if before_s is None or after_s is None or after_s - before_s > _BUSY_SHARE * probing_s:
-            # Busy, or unknown: the slow rule decides.
+        if self._may_be_busy(probing_s):
+            # The slow rule decides.
             self._note_sign_of_life(now_s)
             return ""
         return (

@@ -67,12 +67,7 @@ def identify(
         for base in bases
     ]
     first = found[0]
-    for base, facts in zip(bases[1:], found[1:], strict=True):
-        if facts.identity != first.identity:
-            raise ConnectError(
-                f"expected every replica to serve the same model, found {_describe(first)} at {bases[0]} and "
-                f"{_describe(facts)} at {base}; their answers cannot be one score. Name only replicas of one model"
-            )
+    _check_same_model(bases, found)
     notes = tuple(dict.fromkeys(note for facts in found for note in facts.notes))
     contexts = [facts.context_tokens for facts in found if facts.context_tokens]
     facts = replace(
@@ -84,6 +79,16 @@ def identify(
     )
     _LOG.info("%s at %s", _describe(facts), ", ".join(facts.urls))
     return facts
+
+
+def _check_same_model(bases: Sequence[str], found: Sequence[ServerFacts]) -> None:
+    first = found[0]
+    for base, facts in zip(bases[1:], found[1:], strict=True):
+        if facts.identity != first.identity:
+            raise ConnectError(
+                f"expected every replica to serve the same model, found {_describe(first)} at {bases[0]} and "
+                f"{_describe(facts)} at {base}; their answers cannot be one score. Name only replicas of one model"
+            )
 
 
 def match_served_name(model: str, served_names: Sequence[str], listed: Sequence[str]) -> str | None:
@@ -221,29 +226,33 @@ class _Identification:
         try:
             return http_get(url, key=self._key, timeout_s=self._timeout_s, max_bytes=_MAX_BYTES, client=self._client)
         except SideRequestError as error:
-            reason = redact.diagnostic(str(error))
-            if error.is_timeout and error.is_connected:
-                raise UnreachableError(
-                    f"expected a model server at {self._base}, found one that does not answer {url} in time; is it "
-                    f"still loading? See its log, wait, or give another --model-url",
-                    is_somebody_there=True,
-                ) from error
-            if "certificate" in reason.lower():
-                raise ConnectError(
-                    f"expected a trusted certificate at {self._base}, found: {reason}. Add the authority to the file "
-                    f"that SSL_CERT_FILE names"
-                ) from error
-            if any(words in reason for words in _NO_TLS):
-                plain = f"http{self._base.removeprefix('https')}"
-                raise UnreachableError(
-                    f"expected a server that speaks https at {self._base}, found one that does not: use {plain}",
-                    is_somebody_there=True,
-                ) from error
-            raise UnreachableError(
-                f"expected a model server at {self._base}, found: {reason}. Check the address and that the server "
-                f"runs; curl {self._base}/models must list its models",
-                is_somebody_there=error.is_connected,
-            ) from error
+            raise self._connection_error(url, error) from error
+
+    def _connection_error(self, url: str, error: SideRequestError) -> ConnectError:
+        """What to raise for a request that got no answer, with the next step for its cause."""
+        reason = redact.diagnostic(str(error))
+        if error.is_timeout and error.is_connected:
+            return UnreachableError(
+                f"expected a model server at {self._base}, found one that does not answer {url} in time; is it "
+                f"still loading? See its log, wait, or give another --model-url",
+                is_somebody_there=True,
+            )
+        if "certificate" in reason.lower():
+            return ConnectError(
+                f"expected a trusted certificate at {self._base}, found: {reason}. Add the authority to the file "
+                f"that SSL_CERT_FILE names"
+            )
+        if any(words in reason for words in _NO_TLS):
+            plain = f"http{self._base.removeprefix('https')}"
+            return UnreachableError(
+                f"expected a server that speaks https at {self._base}, found one that does not: use {plain}",
+                is_somebody_there=True,
+            )
+        return UnreachableError(
+            f"expected a model server at {self._base}, found: {reason}. Check the address and that the server "
+            f"runs; curl {self._base}/models must list its models",
+            is_somebody_there=error.is_connected,
+        )
 
     def _check_status(self, status: int) -> None:
         if status in (401, 403):

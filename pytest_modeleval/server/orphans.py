@@ -85,21 +85,26 @@ def clean(folder: Path) -> list[str]:
             continue
         if _runs(record.owner, record.owner_start) or _runs(record.guard, record.guard_start):
             continue
-        has_leader = _runs(record.server, record.server_start)
-        # Without its leader the group's number may already belong to other processes.
-        group = record.server if has_leader else -1
-        left = sorted({*find_marked(record.mark), *(in_group(group) if has_leader else ())})
-        if left:
-            remaining = end_all(group, record.mark, _STOP_S)
-            outcome = f"; {len(remaining)} could not be ended" if remaining else ""
-            reports.append(
-                f"ended {len(left)} process{'es' if len(left) > 1 else ''} that an earlier run left behind "
-                f"({record.what}){outcome}"
-            )
-            if remaining:
-                continue
-        path.unlink(missing_ok=True)
+        report, is_ended = _end_server(record)
+        if report:
+            reports.append(report)
+        if is_ended:
+            path.unlink(missing_ok=True)
     return reports
+
+
+def _end_server(record: ServerRecord) -> tuple[str, bool]:
+    """End the processes of a server; a sentence ("" if none was left), and True if all of them ended."""
+    has_leader = _runs(record.server, record.server_start)
+    # Without its leader the group's number may already belong to other processes.
+    group = record.server if has_leader else -1
+    left = {*find_marked(record.mark), *(in_group(group) if has_leader else ())}
+    if not left:
+        return "", True
+    remaining = end_all(group, record.mark, _STOP_S)
+    outcome = f"; {len(remaining)} could not be ended" if remaining else ""
+    processes = "processes" if len(left) > 1 else "process"
+    return f"ended {len(left)} {processes} that an earlier run left behind ({record.what}){outcome}", not remaining
 
 
 def _runs(pid: int, start: int) -> bool:
@@ -116,9 +121,14 @@ def _read(path: Path) -> ServerRecord | None:
         record = ServerRecord(**found)
     except (OSError, ValueError, TypeError):
         return None
+    return record if _is_complete(record) else None
+
+
+def _is_complete(record: ServerRecord) -> bool:
+    """True if every field has its type and the mark is long enough."""
     numbers = (record.owner, record.owner_start, record.guard, record.guard_start, record.server, record.server_start)
     if not all(isinstance(number, int) and number > 1 for number in numbers):
-        return None
-    is_text = isinstance(record.mark, str) and isinstance(record.boot, str) and isinstance(record.what, str)
+        return False
+    is_text = all(isinstance(text, str) for text in (record.mark, record.boot, record.what))
     # An empty mark would match every process that was started with an empty variable of that name.
-    return record if is_text and len(record.mark) >= 16 else None
+    return is_text and len(record.mark) >= 16

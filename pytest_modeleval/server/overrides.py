@@ -37,21 +37,26 @@ def overrides(name: str, pairs: Sequence[str]) -> dict[str, Any]:
                 f"{OPTION}: expected KEY=VALUE with a key of the profile, such as launch.port=8001, "
                 f"launch.flags.tp-size=4 or restart=1, found {redact.setting(pair)!r}"
             )
-        *parents, last = keys
         if path in TABLES:
             raise SettingsError(f"{OPTION}: {path} is a table: give one key of it at a time, such as {path}.NAME=VALUE")
-        place = table
-        for key in parents:
-            place = place.setdefault(key, {})
-            if not isinstance(place, dict):
-                raise SettingsError(f"{OPTION}: {path}: {key} was given a value before, so it has no keys")
-        place[last] = _read_value(keys, text)
+        _set_value(table, keys, _read_value(keys, text))
     errors = list(validation_errors(name, table))
     if errors:
         raise SettingsError(
             "\n".join(f"{OPTION}: {redact.diagnostic(error)}{_suggest_path(error)}" for error in errors)
         )
     return table
+
+
+def _set_value(table: dict[str, Any], keys: Sequence[str], value: Any) -> None:
+    """Set a value at a path of keys. Raises SettingsError where a key on the way has a value of its own."""
+    *parents, last = keys
+    place = table
+    for key in parents:
+        place = place.setdefault(key, {})
+        if not isinstance(place, dict):
+            raise SettingsError(f"{OPTION}: {'.'.join(keys)}: {key} was given a value before, so it has no keys")
+    place[last] = value
 
 
 def is_launch_setting(pair: str) -> bool:

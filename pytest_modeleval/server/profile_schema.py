@@ -108,23 +108,35 @@ def _param_errors(where: str, params: Mapping[str, Any]) -> Iterator[str]:
 def _launch_errors(where: str, launch: Mapping[str, Any]) -> Iterator[str]:
     flags, env = launch.get("flags"), launch.get("env")
     if isinstance(flags, dict):
-        for key, value in flags.items():
-            if not _FLAG.match(key):
-                yield f"[{where}.flags] {key}: expected a flag's name without its dashes, such as tp-size"
-            elif not (isinstance(value, str | int | float) or is_texts(value)):
-                expected = "expected a text, a number, true, false or a list of texts"
-                yield f"[{where}.flags] {key}: {expected}, found {schema.shown(value)}"
+        yield from _flag_errors(where, flags)
     if isinstance(env, dict):
-        for key, value in env.items():
-            if not _VARIABLE.match(key):
-                yield f"[{where}.env] {key}: expected the name of an environment variable"
-            elif not isinstance(value, str):
-                yield f"[{where}.env] {key}: expected a text, found {schema.shown(value)} (put it in quotes)"
+        yield from _env_errors(where, env)
     for entry in _texts_in(launch.get("argv"), flags, env):
-        for found in _PLACEHOLDER.findall(entry):
-            if found not in PLACEHOLDERS:
-                accepted = ", ".join(f"{{{known}}}" for known in sorted(PLACEHOLDERS))
-                yield f"[{where}] {entry}: expected one of the placeholders {accepted}, found {{{found}}}"
+        yield from _placeholder_errors(where, entry)
+
+
+def _flag_errors(where: str, flags: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in flags.items():
+        if not _FLAG.match(key):
+            yield f"[{where}.flags] {key}: expected a flag's name without its dashes, such as tp-size"
+        elif not (isinstance(value, str | int | float) or is_texts(value)):
+            expected = "expected a text, a number, true, false or a list of texts"
+            yield f"[{where}.flags] {key}: {expected}, found {schema.shown(value)}"
+
+
+def _env_errors(where: str, env: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in env.items():
+        if not _VARIABLE.match(key):
+            yield f"[{where}.env] {key}: expected the name of an environment variable"
+        elif not isinstance(value, str):
+            yield f"[{where}.env] {key}: expected a text, found {schema.shown(value)} (put it in quotes)"
+
+
+def _placeholder_errors(where: str, entry: str) -> Iterator[str]:
+    for found in _PLACEHOLDER.findall(entry):
+        if found not in PLACEHOLDERS:
+            accepted = ", ".join(f"{{{known}}}" for known in sorted(PLACEHOLDERS))
+            yield f"[{where}] {entry}: expected one of the placeholders {accepted}, found {{{found}}}"
 
 
 def _texts_in(*values: Any) -> Iterator[str]:

@@ -176,12 +176,17 @@ def _read_tables(path: Path) -> dict[str, dict[str, Any]]:
         tables = tomllib.loads(raw.decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SettingsError(f"{path}: expected TOML in UTF-8, found: {error}") from error
+    _check_tables(path, tables)
+    return tables
+
+
+def _check_tables(path: Path, tables: Mapping[str, Any]) -> None:
+    """Raise SettingsError with the first mistakes in the profiles."""
     found = [error for name, table in tables.items() for error in validation_errors(name, table)]
     if found:
         more = [f"... and {len(found) - _MAX_SHOWN} more"] if len(found) > _MAX_SHOWN else []
         lines = "\n".join(f"  {line}" for line in found[:_MAX_SHOWN] + more)
         raise SettingsError(f"{path}: {len(found)} mistake{'s' if len(found) > 1 else ''} in the profiles:\n{lines}")
-    return tables
 
 
 def _inherited(

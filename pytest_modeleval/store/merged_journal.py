@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import orjson
@@ -31,19 +31,22 @@ def write_merged(
     old = [path for path in journal_files(target) if path.name != JOURNAL_FILE]
     try:
         with atomic_file(target / JOURNAL_FILE) as draft, draft.open("wb") as file:
-            for plan in plans:
-                file.write(encode_line(plan.to_json()))
-            writer = _Choice([contents for _, contents in folders], latest_outcomes)
-            for number, (folder, _) in enumerate(folders):
-                for line in journal_lines(folder):
-                    if taken := writer.take(number, line):
-                        file.write(taken)
+            file.writelines(encode_line(plan.to_json()) for plan in plans)
+            file.writelines(_chosen_lines(folders, latest_outcomes))
         for path in old:
             path.unlink()
     except OSError as error:
         raise RunFolderError(
             f"cannot write the merged run {target}: {error.strerror}; name another folder with --into"
         ) from error
+
+
+def _chosen_lines(folders: Sequence[tuple[Path, Contents]], latest_outcomes: Mapping[ItemKey, int]) -> Iterator[bytes]:
+    choice = _Choice([contents for _, contents in folders], latest_outcomes)
+    for number, (folder, _) in enumerate(folders):
+        for line in journal_lines(folder):
+            if taken := choice.take(number, line):
+                yield taken
 
 
 class _Choice:

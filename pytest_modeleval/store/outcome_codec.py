@@ -92,14 +92,20 @@ def outcome_from_json(entry: Mapping[str, Any], *, request_key: str = "") -> Out
 
 def _check(entry: Mapping[str, Any]) -> None:
     names = entry["benchmark"], entry["subset"], entry["sample"]
-    repeat, value = entry["repeat"], entry["value"]
-    tokens, seconds = entry.get("completion_tokens"), entry.get("total_s")
     texts = (*names, entry["kind"], *(entry.get(name) or "" for name in _TEXTS), *(entry.get("marks") or ()))
     if not all(isinstance(text, str) for text in texts):
         raise TypeError
-    if not (_is_number(value) and 0.0 <= value <= 1.0 and _is_count(repeat)):
+    value = entry["value"]
+    if not (_is_number(value) and 0.0 <= value <= 1.0 and _is_count(entry["repeat"])):
         raise ValueError
-    if not ((tokens is None or _is_count(tokens)) and (seconds is None or (_is_number(seconds) and seconds >= 0.0))):
+    _check_usage(entry)
+
+
+def _check_usage(entry: Mapping[str, Any]) -> None:
+    tokens, seconds = entry.get("completion_tokens"), entry.get("total_s")
+    if not (tokens is None or _is_count(tokens)):
+        raise ValueError
+    if not (seconds is None or (_is_number(seconds) and seconds >= 0.0)):
         raise ValueError
 
 

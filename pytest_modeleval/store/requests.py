@@ -27,16 +27,24 @@ def compress_request(request: Request, body: bytes, before: tuple[Request, str] 
     if before is not None:
         earlier, key = before
         count = len(earlier.messages)
-        is_continued = len(request.messages) > count and all(map(operator.is_, earlier.messages, request.messages))
-        is_alike = (
-            request.tools is earlier.tools
-            and request.params == earlier.params
-            and request.tool_choice == earlier.tool_choice
-            and request.response_format == earlier.response_format
-        )
-        if is_continued and is_alike:
+        if _continues(request, earlier) and _has_same_settings(request, earlier):
             return {"after": key, "request": redact.json_value({"messages": list(request.messages[count:])})}
     return compress_body(body)
+
+
+def _continues(request: Request, earlier: Request) -> bool:
+    """True if the messages begin with the very objects of the earlier request."""
+    is_longer = len(request.messages) > len(earlier.messages)
+    return is_longer and all(map(operator.is_, earlier.messages, request.messages))
+
+
+def _has_same_settings(request: Request, earlier: Request) -> bool:
+    return (
+        request.tools is earlier.tools
+        and request.params == earlier.params
+        and request.tool_choice == earlier.tool_choice
+        and request.response_format == earlier.response_format
+    )
 
 
 def compress_body(body: bytes) -> JsonObject:

@@ -129,30 +129,9 @@ def lock_run_folder(
     run; nothing is changed then. The caller saves run.json once it knows that the experiment is the same.
     """
     run = load_run(path) if os.path.lexists(path / RUN_FILE) else None
-    if path.exists() and not is_usable(path):
-        raise RunFolderError(
-            f"{option}: expected a run folder or an empty or new one, but {path} holds something else; name another"
-        )
-    if run is not None and run.get("identity") != facts["identity"]:
-        raise RunFolderError(
-            f"{path} holds a run of another model: {_who(run)}; this is {_who(facts)}. "
-            f"Name another folder with {option}"
-        )
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        if path.parent.parent.name == RUNS:
-            _keep_out_of_git(path.parent.parent)
-        lock = try_file_lock(path / _LOCK_FILE)
-    except OSError as error:
-        raise RunFolderError(
-            f"cannot write the run folder {path}: {error.strerror}; name another with {option}"
-        ) from error
-    if lock is None:
-        raise RunFolderError(f"the run folder {path} is in use by another run; wait for it or name another")
-    for entry in path.iterdir():
-        # A draft that a killed run left; the lock keeps other writers out.
-        if _is_draft(entry):
-            entry.unlink(missing_ok=True)
+    _check_holder(path, run, facts, option)
+    lock = _acquire_lock(path, option)
+    _remove_drafts(path)
     fresh: JsonObject = run or {"schema": 1, "started": utc_now(), "invocations": [], "benchmarks": {}}
     fresh.update(facts)
     fresh["complete"] = False
@@ -167,6 +146,42 @@ def lock_run_folder(
         },
     ]
     return RunFolder(path, fresh, lock)
+
+
+def _check_holder(path: Path, run: Mapping[str, Any] | None, facts: Mapping[str, Any], option: str) -> None:
+    """Raise RunFolderError if the folder holds something else than a run of the same model."""
+    if path.exists() and not is_usable(path):
+        raise RunFolderError(
+            f"{option}: expected a run folder or an empty or new one, but {path} holds something else; name another"
+        )
+    if run is not None and run.get("identity") != facts["identity"]:
+        raise RunFolderError(
+            f"{path} holds a run of another model: {_who(run)}; this is {_who(facts)}. "
+            f"Name another folder with {option}"
+        )
+
+
+def _acquire_lock(path: Path, option: str) -> HeldLock:
+    """Make the folder and lock it. Raises RunFolderError if it cannot be written or is in use."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if path.parent.parent.name == RUNS:
+            _keep_out_of_git(path.parent.parent)
+        lock = try_file_lock(path / _LOCK_FILE)
+    except OSError as error:
+        raise RunFolderError(
+            f"cannot write the run folder {path}: {error.strerror}; name another with {option}"
+        ) from error
+    if lock is None:
+        raise RunFolderError(f"the run folder {path} is in use by another run; wait for it or name another")
+    return lock
+
+
+def _remove_drafts(path: Path) -> None:
+    """Remove the drafts that a killed run left; the lock keeps other writers out."""
+    for entry in path.iterdir():
+        if _is_draft(entry):
+            entry.unlink(missing_ok=True)
 
 
 def package_versions() -> dict[str, str]:

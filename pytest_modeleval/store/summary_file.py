@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pytest_modeleval._support.atomic_file import atomic_write_json
 from pytest_modeleval.records import JsonObject
-from pytest_modeleval.results import SHARE, AggregateScore, MeasureScore, RunSummary, Scale, Score
+from pytest_modeleval.results import SHARE, AggregateScore, BenchmarkSummary, MeasureScore, RunSummary, Scale, Score
 
 SUMMARY_FILE = "summary.json"
 SCHEMA_FILE = Path(__file__).with_name("summary.schema.json")
@@ -19,25 +19,25 @@ def summary_json(summary: RunSummary) -> JsonObject:
         "schema": 1,
         "model": summary.model,
         "complete": summary.is_complete,
-        "benchmarks": [
-            {
-                "benchmark": entry.benchmark,
-                "version": entry.version,
-                "metric": entry.metric,
-                "subsets": [_subset(score) for score in entry.subsets],
-                "aggregates": [_aggregate(score) for score in entry.aggregates],
-                "parts": [
-                    {"by": part.by, "group": part.group, "metric": part.metric, **_subset(part.score)}
-                    for part in entry.parts
-                ],
-                "measures": [_measure(measure) for measure in entry.measures],
-                **({} if entry.scale == SHARE else _scale(entry.scale)),
-            }
-            for entry in summary.benchmarks
-        ],
+        "benchmarks": [_benchmark(entry) for entry in summary.benchmarks],
         "gates": [dataclasses.asdict(gate) for gate in summary.gates],
         "run": dict(summary.facts),
         **({"saved": dataclasses.asdict(summary.saved)} if summary.saved is not None else {}),
+    }
+
+
+def _benchmark(entry: BenchmarkSummary) -> JsonObject:
+    return {
+        "benchmark": entry.benchmark,
+        "version": entry.version,
+        "metric": entry.metric,
+        "subsets": [_subset(score) for score in entry.subsets],
+        "aggregates": [_aggregate(score) for score in entry.aggregates],
+        "parts": [
+            {"by": part.by, "group": part.group, "metric": part.metric, **_subset(part.score)} for part in entry.parts
+        ],
+        "measures": [_measure(measure) for measure in entry.measures],
+        **({} if entry.scale == SHARE else _scale(entry.scale)),
     }
 
 

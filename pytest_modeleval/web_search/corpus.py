@@ -102,16 +102,22 @@ def _documents(path: Path) -> Iterator[tuple[str, str, str, str]]:
                 if not line.strip():
                     continue
                 where = f"{file}, line {number}"
-                try:
-                    row = json.loads(line)
-                    url, title, text = row["url"], row.get("title") or "", row["text"]
-                except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-                    raise DataError(
-                        f"{where}: expected a JSON object with url, title and text, found none ({type(error).__name__})"
-                    ) from error
-                if not (isinstance(url, str) and url and isinstance(title, str) and isinstance(text, str)):
-                    raise DataError(f"{where}: expected url, title and text to be texts, found something else")
+                url, title, text = _read_row(line, where)
                 yield where, sanitise(url), sanitise(title), sanitise(text)
+
+
+def _read_row(line: bytes, where: str) -> tuple[str, str, str]:
+    """The address, title and text of one line. Raises DataError."""
+    try:
+        row = json.loads(line)
+        url, title, text = row["url"], row.get("title") or "", row["text"]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise DataError(
+            f"{where}: expected a JSON object with url, title and text, found none ({type(error).__name__})"
+        ) from error
+    if not (isinstance(url, str) and url and isinstance(title, str) and isinstance(text, str)):
+        raise DataError(f"{where}: expected url, title and text to be texts, found something else")
+    return url, title, text
 
 
 def _place(url: str) -> str:

@@ -34,6 +34,15 @@ class SerpApi:
         """The results in an answer. Raises RetryLater or RequestRejected."""
         body = _json(answer)
         said = str(body.get("error") or "")[:300].replace(self._key, "[key]")
+        self._raise_for_refusal(answer, said)
+        if answer.status >= 500 or (answer.status != 400 and not body):
+            raise RetryLater(f"status {answer.status}, no search result")
+        # Without results there is an error text in their place, which is the answer to this query.
+        return _hits(body.get("organic_results"), title="title", url="link", snippet="snippet")
+
+    @staticmethod
+    def _raise_for_refusal(answer: Answer, said: str) -> None:
+        """Raise where the key is refused or the quota is used up. said: the error text of the answer."""
         if answer.status in (401, 403):
             raise RequestRejected(f"status {answer.status} ({said or 'no reason given'}): check SERPAPI_API_KEY")
         if answer.status == 429 and "run out" in said.lower():
@@ -42,10 +51,6 @@ class SerpApi:
             raise RetryLater(
                 f"status 429 ({said or 'too many searches'})", parse_retry_after(answer.headers.get("retry-after"))
             )
-        if answer.status >= 500 or (answer.status != 400 and not body):
-            raise RetryLater(f"status {answer.status}, no search result")
-        # Without results there is an error text in their place, which is the answer to this query.
-        return _hits(body.get("organic_results"), title="title", url="link", snippet="snippet")
 
 
 class SearXng:

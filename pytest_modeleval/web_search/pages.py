@@ -43,14 +43,22 @@ async def fetch_page(url: str, *, allow_private: bool = False) -> Page:
             return Page(error="the address is not a public one")
         except Unreachable as error:
             return Page(error=str(error), is_unreached=True)
-        onward = answer.headers.get("location")
-        if answer.status not in (301, 302, 303, 307, 308) or not onward:
+        onward = _redirect_of(answer, at)
+        if onward is None:
             return _page(answer, at)
-        try:
-            at = urllib.parse.urljoin(at, onward)
-        except ValueError:
-            at = onward
+        at = onward
     return Page(error=f"Exceeded {MAX_REDIRECTS} redirects.")
+
+
+def _redirect_of(answer: Answer, at: str) -> str | None:
+    """The address that the answer of `at` redirects to; None if it does not redirect."""
+    onward = answer.headers.get("location")
+    if answer.status not in (301, 302, 303, 307, 308) or not onward:
+        return None
+    try:
+        return urllib.parse.urljoin(at, onward)
+    except ValueError:
+        return onward
 
 
 def _split(url: str) -> urllib.parse.SplitResult | None:

@@ -26,12 +26,16 @@ def is_public(address: str) -> bool:
     except ValueError:
         return False
     if isinstance(found, ipaddress.IPv6Address):
-        inner = found.ipv4_mapped or found.sixtofour or (found.teredo or (None, None))[1]
-        if inner is None and found in _NAT64:
-            inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
-        if inner is not None:
-            found = inner
+        found = _inner_address(found) or found
     return found.is_global and not found.is_multicast and not found.is_reserved and not found.is_unspecified
+
+
+def _inner_address(found: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address inside an IPv6 one."""
+    inner = found.ipv4_mapped or found.sixtofour or (found.teredo or (None, None))[1]
+    if inner is None and found in _NAT64:
+        return ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
+    return inner
 
 
 async def addresses_of(host: str, port: int, *, allow_private: bool = False) -> list[str]:

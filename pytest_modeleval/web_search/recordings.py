@@ -147,13 +147,7 @@ def _dump(content: Mapping[str, Any]) -> bytes:
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if "hits" in found:
-            found["hits"] = [{key: str(hit[key]) for key in ("title", "url", "snippet")} for hit in found["hits"]]
-        else:
-            page = found["page"]
-            flags = {key: bool(page[key]) for key in ("is_html", "is_unreached")}
-            found["page"] = {**{key: str(page[key]) for key in ("text", "error")}, **flags}
+        return _checked(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
@@ -162,4 +156,14 @@ def _read(path: Path) -> dict[str, Any] | None:
             cause="recording_damaged",
             kind=Kind.GRADER_ERROR,
         ) from error
-    return dict(found)
+
+
+def _checked(found: dict[str, Any]) -> dict[str, Any]:
+    """A recording with hits or a page whose fields have their types. Raises where one is missing."""
+    if "hits" in found:
+        hits = [{key: str(hit[key]) for key in ("title", "url", "snippet")} for hit in found["hits"]]
+        return {**found, "hits": hits}
+    page = found["page"]
+    texts = {key: str(page[key]) for key in ("text", "error")}
+    flags = {key: bool(page[key]) for key in ("is_html", "is_unreached")}
+    return {**found, "page": {**texts, **flags}}

@@ -60,19 +60,27 @@ async def get(
                 return await _sent(
                     httpx.Request("GET", target, headers=headers, extensions=timeouts), proxy, most_bytes
                 )
-            # The checked address is connected to; the server and its certificate are still asked for by name.
-            by_name = {**headers, "Host": target.netloc.decode("ascii")}
-            timeouts["sni_hostname"] = target.raw_host.decode("ascii")
-            addresses = (await _checked(target))[:_TRIED_ADDRESSES]
-            for place, address in enumerate(addresses):
-                request = httpx.Request("GET", target.copy_with(host=address), headers=by_name, extensions=timeouts)
-                try:
-                    return await _sent(request, None, most_bytes)
-                except Unreachable:
-                    if place == len(addresses) - 1:
-                        raise
+            return await _sent_to_checked(target, headers, timeouts, most_bytes)
     except TimeoutError:
         raise Unreachable(f"no whole answer within {timeout_s:g} s") from None
+
+
+async def _sent_to_checked(
+    target: httpx.URL, headers: Mapping[str, str], timeouts: Mapping[str, Any], most_bytes: int
+) -> Answer:
+    """Connect to a checked address; the server and its certificate are still asked for by name."""
+    import httpx  # noqa: PLC0415 - see get
+
+    by_name = {**headers, "Host": target.netloc.decode("ascii")}
+    extensions = {**timeouts, "sni_hostname": target.raw_host.decode("ascii")}
+    addresses = (await _checked(target))[:_TRIED_ADDRESSES]
+    for place, address in enumerate(addresses):
+        request = httpx.Request("GET", target.copy_with(host=address), headers=by_name, extensions=extensions)
+        try:
+            return await _sent(request, None, most_bytes)
+        except Unreachable:
+            if place == len(addresses) - 1:
+                raise
     raise Unreachable("its server has no address")
 
 

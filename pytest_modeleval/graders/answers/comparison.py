@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import product
 
 from pytest_modeleval.graders.answers.exact import TooLarge, Undefined
 from pytest_modeleval.graders.answers.expression import Node, Operation, Variable, variables_of
@@ -64,21 +65,28 @@ def compare_answers(target: str, answer: str, *, question: str = "") -> Comparis
     if isinstance(targets[0], Formula) and isinstance(answers[0], Formula):
         # Both are numbers: that their thousands could be lists as well does not matter.
         targets, answers = _without_lists(targets), _without_lists(answers)
-    remark = ""
-    for expected in targets:
-        for found in answers:
-            try:
-                if _is_equal(expected, found) or _is_equal_in_unit(expected, found, question):
-                    return Comparison(True)
-            except TooLarge:
-                remark = "both are too large to be worked out"
-            except (Undefined, ArithmeticError, ValueError, RecursionError, MemoryError) as error:
-                # No answer ends a run. The mark says that the comparison failed.
-                remark = f"they could not be compared ({type(error).__name__})"
+    is_equal, remark = _compare_readings(targets, answers, question)
+    if is_equal:
+        return Comparison(True)
     needs_algebra = (isinstance(targets[0], Text) and has_foreign_command(target)) or (
         isinstance(answers[0], Text) and has_foreign_command(answer)
     )
     return Comparison(False, remark, needs_algebra)
+
+
+def _compare_readings(targets: Sequence[Value], answers: Sequence[Value], question: str) -> tuple[bool, str]:
+    """Return True if a reading of the target equals one of the answer; and why the last comparison failed, or ""."""
+    remark = ""
+    for expected, found in product(targets, answers):
+        try:
+            if _is_equal(expected, found) or _is_equal_in_unit(expected, found, question):
+                return True, ""
+        except TooLarge:
+            remark = "both are too large to be worked out"
+        except (Undefined, ArithmeticError, ValueError, RecursionError, MemoryError) as error:
+            # No answer ends a run. The mark says that the comparison failed.
+            remark = f"they could not be compared ({type(error).__name__})"
+    return False, remark
 
 
 def _without_lists(readings: Sequence[Value]) -> tuple[Value, ...]:

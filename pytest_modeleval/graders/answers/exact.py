@@ -53,13 +53,17 @@ def _exact(node: Node, values: Values, budget: list[int]) -> Fraction:
     if values and node.name in ("^", "!", "binomial") and _bits(arguments[0]) * abs(arguments[-1]) > POLYNOMIAL_BITS:
         raise NotRational
     result = step(*arguments)
-    bits = _bits(result)
+    _spend(budget, _bits(result), is_polynomial=bool(values))
+    return result
+
+
+def _spend(budget: list[int], bits: int, *, is_polynomial: bool) -> None:
+    """Take the bits of a result off the budget. Raises NotRational or TooLarge where they are too many."""
     budget[0] -= bits
-    if values and (bits > POLYNOMIAL_BITS or budget[0] < 0):
+    if is_polynomial and (bits > POLYNOMIAL_BITS or budget[0] < 0):
         raise NotRational
     if bits > MAX_BITS or budget[0] < 0:
         raise TooLarge
-    return result
 
 
 def _bits(number: Fraction) -> int:

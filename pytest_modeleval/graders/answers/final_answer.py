@@ -50,9 +50,7 @@ def find_final_answer(text: str) -> tuple[str | None, str]:
     """Return the final answer as written; or None and the reason, "" if there is neither a box nor a marker."""
     text = tail(text)
     boxes, is_unclosed = _boxes(text)
-    line = next(
-        (line for line in marked_lines(text) if not any(box.start < line.start <= box.end for box in boxes)), None
-    )
+    line = _line_outside(text, boxes)
     if line is not None and _is_the_answer(text, line, boxes):
         in_line = [box for box in boxes if line.start <= box.start < line.end]
         before = _value_before(text, line, in_line) if in_line else line.content
@@ -68,6 +66,14 @@ def _value_before(text: str, line: Marked, boxes: list[_Box]) -> str:
     value = _REASON.sub("", before).strip(" $*")
     is_value = _VALUE_START.match(value) is not None and value[-1:] not in "=+-*/^({" and is_readable(value)
     return value if is_value else ""
+
+
+def _line_outside(text: str, boxes: list[_Box]) -> Marked | None:
+    """Return the last marked line that begins outside the boxes."""
+    for line in marked_lines(text):
+        if not any(box.start < line.start <= box.end for box in boxes):
+            return line
+    return None
 
 
 def _is_the_answer(text: str, line: Marked, boxes: list[_Box]) -> bool:
@@ -125,14 +131,7 @@ def _until_closing(text: str, start: int) -> str | None:
 
 def _join(text: str, boxes: list[_Box]) -> str:
     """Return the last box, together with the boxes that stand in one list with it."""
-    group = [boxes[-1]]
-    for box in reversed(boxes[:-1]):
-        gap = text[box.end : group[0].start]
-        if len(gap) > _MAX_GAP_CHARS or "\n\n" in gap or not _GAP.match(gap):
-            break
-        if "\n" in gap and not _GAP_WORD.search(gap):
-            break
-        group.insert(0, box)
+    group = _list_of_boxes(text, boxes)
     if len({canonical_text(normalise_notation(box.content)) for box in group}) == 1:
         return group[-1].content
     names = [_NAME_BEFORE.search(text[max(0, box.start - 20) : box.start]) for box in group]
@@ -141,3 +140,16 @@ def _join(text: str, boxes: list[_Box]) -> str:
         f"{name[1]} = {box.content}" if has_names and name else box.content
         for name, box in zip(names, group, strict=True)
     )
+
+
+def _list_of_boxes(text: str, boxes: list[_Box]) -> list[_Box]:
+    """Return the last box and those before it with nothing but commas and connecting words between."""
+    group = [boxes[-1]]
+    for box in reversed(boxes[:-1]):
+        gap = text[box.end : group[0].start]
+        if len(gap) > _MAX_GAP_CHARS or "\n\n" in gap or not _GAP.match(gap):
+            break
+        if "\n" in gap and not _GAP_WORD.search(gap):
+            break
+        group.insert(0, box)
+    return group

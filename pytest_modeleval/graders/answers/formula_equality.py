@@ -80,22 +80,31 @@ def _compare_at(first: Node, second: Node, values: Values) -> bool | None:
     return None
 
 
-def _is_same_number(first: Node, second: Node, values: Values) -> bool:
+def _exact_values(first: Node, second: Node, values: Values) -> list[Fraction | None]:
+    """Return the exact values, None for one that is not rational, without one that is too large.
+
+    Raises TooLarge if both are.
+    """
     found: list[Fraction | None] = []
-    sizes = 0
     for node in (first, second):
         try:
             found.append(exact_value(node, values))
         except NotRational:
             found.append(None)
         except TooLarge:
-            sizes += 1
-    if sizes:
-        if sizes == 2:
-            raise TooLarge
+            continue
+    if not found:
+        raise TooLarge
+    return found
+
+
+def _is_same_number(first: Node, second: Node, values: Values) -> bool:
+    exact = _exact_values(first, second, values)
+    if len(exact) < 2:
+        # One is too large and the other is not.
         return False
-    if found[0] is not None and found[1] is not None:
-        return found[0] == found[1]
+    if None not in exact:
+        return exact[0] == exact[1]
     try:
         decimals = [_decimal(node, values) for node in (first, second)]
     except TooLarge:

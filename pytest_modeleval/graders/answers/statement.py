@@ -48,6 +48,16 @@ def candidates(text: str) -> Iterator[str]:
     wrapped = re.fullmatch(r"\\text\s*\{([^{}]*)\}", text)
     yield wrapped[1].strip() if wrapped is not None else text
     yield _without_modulus(text)
+    yield from _without_surroundings(text)
+    plain = re.sub(r"\\text\s*\{([^{}]*)\}", r" \1 ", text)
+    yield from _after_statements(plain)
+    numbers = _ONE_NUMBER.findall(plain)
+    if len(numbers) == 1 and " " in plain and not _DENIAL.search(plain) and re.search(r"[A-Za-z]{2}", plain):
+        yield numbers[0]
+
+
+def _without_surroundings(text: str) -> Iterator[str]:
+    """Yield the text without its label, its introduction, the reason after it or a remark, where it has one."""
     label = _LABEL.match(text)
     if label is not None:
         yield _without_hedge(text[label.end() :])
@@ -60,7 +70,10 @@ def candidates(text: str) -> Iterator[str]:
     remark = _REMARK.search(text)
     if remark is not None and remark.start() > 0:
         yield text[: remark.start()]
-    plain = re.sub(r"\\text\s*\{([^{}]*)\}", r" \1 ", text)
+
+
+def _after_statements(plain: str) -> Iterator[str]:
+    """Yield what follows "the answer is" and its kind, with and without a remark behind it."""
     statement = _STATEMENT.match(plain) or _STATEMENT_ZH.match(plain)
     rest = plain
     while statement is not None:
@@ -70,9 +83,6 @@ def candidates(text: str) -> Iterator[str]:
             yield rest
             yield _REMARK.sub("", rest)
         statement = _STATEMENT.match(rest)
-    numbers = _ONE_NUMBER.findall(plain)
-    if len(numbers) == 1 and " " in plain and not _DENIAL.search(plain) and re.search(r"[A-Za-z]{2}", plain):
-        yield numbers[0]
 
 
 def _without_hedge(text: str) -> str:

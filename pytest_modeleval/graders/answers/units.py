@@ -182,15 +182,21 @@ class Unit:
     """The exponent after the unit: 2 for cm^2."""
 
 
+def _split_prefix(text: str) -> tuple[str, str]:
+    """Return the rest of a text and the unit in front of its number, such as a currency; "" if there is none."""
+    prefix = _PREFIX.match(text)
+    if prefix is None:
+        return text, ""
+    rest = prefix["sign"].strip() + text[prefix.end() :]
+    rest = re.sub(r"(?<=\d)\s*(?:/|per )\s*[a-z]{1,10}\Z", "", rest)
+    rest = re.sub(r"(?<=\d)([kKMB])\Z", lambda found: _MAGNITUDES[found[1].lower()], rest)
+    return rest, text[: prefix.end()].strip(" -+")
+
+
 def split_unit(text: str) -> tuple[str, Unit] | None:
     """Split a text into the number and what is written around it as a unit; None if there is no unit."""
-    rest, words, power = text, "", ""
-    prefix = _PREFIX.match(rest)
-    if prefix is not None:
-        words = rest[: prefix.end()].strip(" -+")
-        rest = prefix["sign"].strip() + rest[prefix.end() :]
-        rest = re.sub(r"(?<=\d)\s*(?:/|per )\s*[a-z]{1,10}\Z", "", rest)
-        rest = re.sub(r"(?<=\d)([kKMB])\Z", lambda found: _MAGNITUDES[found[1].lower()], rest)
+    rest, words = _split_prefix(text)
+    power = ""
     for pattern in _SUFFIXES:
         found = pattern.search(rest)
         if found is not None and rest[: found.start()].strip():

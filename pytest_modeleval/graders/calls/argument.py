@@ -52,7 +52,7 @@ def check_value(parameter: Parameter, value: Any, accepted: Sequence[Any]) -> Mi
     mismatch, is_variable = _check_type(parameter, value, accepted)
     if mismatch is not None:
         return mismatch
-    name, what = parameter.name, "other"
+    name = parameter.name
     # The name of a variable is compared without normalisation.
     expected = None if is_variable else parameter.expected
     if expected is dict:
@@ -60,15 +60,18 @@ def check_value(parameter: Parameter, value: Any, accepted: Sequence[Any]) -> Mi
     if expected is list and parameter.inner is dict:
         return _check_dicts(name, value, accepted)
     if expected is str:
-        what, is_known = (
-            "text",
-            normalise_text(value) in [normalise_text(answer) for answer in accepted if type(answer) is str],
-        )
-    elif expected is list:
-        what, is_known = "list", _normalise_list(value) in [_normalise_list(answer) for answer in accepted]
-    else:
-        is_known = value in accepted
-    return None if is_known else _wrong(name, value, accepted, what)
+        return None if _is_known_text(value, accepted) else _wrong(name, value, accepted, "text")
+    if expected is list:
+        return None if _is_known_list(value, accepted) else _wrong(name, value, accepted, "list")
+    return None if value in accepted else _wrong(name, value, accepted, "other")
+
+
+def _is_known_text(value: str, accepted: Sequence[Any]) -> bool:
+    return normalise_text(value) in [normalise_text(answer) for answer in accepted if type(answer) is str]
+
+
+def _is_known_list(value: Any, accepted: Sequence[Any]) -> bool:
+    return _normalise_list(value) in [_normalise_list(answer) for answer in accepted]
 
 
 def _wrong(name: Any, value: Any, accepted: Any, what: str) -> Mismatch:
@@ -126,11 +129,14 @@ def _dict_mismatch(value: Mapping[Any, Any], answer: Mapping[Any, Any]) -> Misma
     missing = [key for key, known in answer.items() if key not in value and not is_omissible(known)]
     if missing:
         return Mismatch("wrong_dict_key", f"the key {shown(missing[0])} is missing")
-    for key, element in value.items():
-        if key not in answer:
-            return Mismatch("wrong_dict_key", f"the key {shown(key)} is not expected")
-        if (normalise_text(element) if type(element) is str else element) not in _normalise_list(answer[key]):
-            return _wrong(key, element, answer[key], "in_dict")
+    return next(filter(None, (_element_mismatch(key, element, answer) for key, element in value.items())), None)
+
+
+def _element_mismatch(key: Any, element: Any, answer: Mapping[Any, Any]) -> Mismatch | None:
+    if key not in answer:
+        return Mismatch("wrong_dict_key", f"the key {shown(key)} is not expected")
+    if (normalise_text(element) if type(element) is str else element) not in _normalise_list(answer[key]):
+        return _wrong(key, element, answer[key], "in_dict")
     return None
 
 

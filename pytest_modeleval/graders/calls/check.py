@@ -111,16 +111,34 @@ def _check_call(
     name = function["name"] if has_dots else function["name"].replace(".", "_")
     if call.name != name:
         return Mismatch("wrong_function", f"{shown(call.name)} is called, expected {name!r}")
-    described = function["parameters"]["properties"]
+    return (
+        _find_missing_required(call, function)
+        or _check_arguments(call, function, accepted, language)
+        or _find_missing_optional(call, accepted)
+    )
+
+
+def _find_missing_required(call: Call, function: Mapping[str, Any]) -> Mismatch | None:
     for parameter in function["parameters"]["required"]:
         if parameter not in call.arguments:
             return Mismatch("missing_required", f"the required parameter {parameter!r} is missing")
+    return None
+
+
+def _check_arguments(
+    call: Call, function: Mapping[str, Any], accepted: Mapping[str, Any], language: Language
+) -> Mismatch | None:
+    described = function["parameters"]["properties"]
     for parameter, value in call.arguments.items():
         if parameter not in described or parameter not in accepted:
             return Mismatch("unexpected_argument", f"the parameter {shown(parameter)} is not expected")
         found = _check_argument(parameter, value, described[parameter], accepted[parameter], language)
         if found is not None:
             return found
+    return None
+
+
+def _find_missing_optional(call: Call, accepted: Mapping[str, Any]) -> Mismatch | None:
     for parameter, values in accepted.items():
         if parameter not in call.arguments and not is_omissible(values):
             return Mismatch("missing_optional", f"the parameter {parameter!r} is missing and may not be omitted here")

@@ -102,32 +102,35 @@ def _rows(code: str) -> list[str] | None:
     """
     for head, close in ((_ROWS_BRACKET, "]"), (_ROWS_NEW, ")")):
         opened = head.match(code)
-        if opened is None:
-            continue
-        ends: dict[int, int] = {}
-        nearest: list[int | None] = [None] * (len(code) + 1)
-        for position in range(len(code) - 1, opened.end() - 1, -1):
-            nearest[position] = None if code[position] == "\n" else nearest[position + 1]
-            if code[position] != "]":
-                continue
-            after = position + 1
-            row = _NEXT_ROW.match(code, after)
-            closing = nearest[row.end()] if row else None
-            blanks = _BLANKS.match(code, after)
-            place = blanks.end() if blanks else after
-            if closing is not None:
-                ends[position] = ends[closing]
-            elif code.startswith(close, place):
-                ends[position] = place + 1
-            if position in ends:
-                nearest[position] = position
-        first = nearest[opened.end()]
-        if first is None:
-            continue
-        inner = [row.strip() for row in _ROW.findall(code[: ends[first]])]
-        # The first match starts at the outer bracket and includes the inner one.
-        return [inner[0].removeprefix("["), *inner[1:]]
+        end = _end_of_rows(code, opened.end(), close) if opened is not None else None
+        if end is not None:
+            inner = [row.strip() for row in _ROW.findall(code[:end])]
+            # The first match starts at the outer bracket and includes the inner one.
+            return [inner[0].removeprefix("["), *inner[1:]]
     return None
+
+
+def _end_of_rows(code: str, start: int, close: str) -> int | None:
+    """Return the end of the list whose first row begins at start; None if it is never closed."""
+    ends: dict[int, int] = {}
+    nearest: list[int | None] = [None] * (len(code) + 1)
+    for position in range(len(code) - 1, start - 1, -1):
+        nearest[position] = None if code[position] == "\n" else nearest[position + 1]
+        if code[position] != "]":
+            continue
+        after = position + 1
+        row = _NEXT_ROW.match(code, after)
+        closing = nearest[row.end()] if row else None
+        blanks = _BLANKS.match(code, after)
+        place = blanks.end() if blanks else after
+        if closing is not None:
+            ends[position] = ends[closing]
+        elif code.startswith(close, place):
+            ends[position] = place + 1
+        if position in ends:
+            nearest[position] = position
+    first = nearest[start]
+    return ends[first] if first is not None else None
 
 
 def _read_object(code: str) -> Any:

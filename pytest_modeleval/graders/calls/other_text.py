@@ -135,10 +135,15 @@ def _decode_code(text: str) -> tuple[Call, ...]:
         name, value = found.groups()
         if name in arguments:
             raise NoCallsFound("malformed_call", f"the argument {name} is given twice")
-        arguments[name] = value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
+        arguments[name] = _unquote(value)
     if text[end:].strip(" \n;"):
         raise NoCallsFound("text_instead_of_call", f"text after the call: {shown(text[end:])}")
     return (Call(re.sub(r"\s+", "", head.group(1)), arguments),)
+
+
+def _unquote(value: str) -> str:
+    is_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
+    return value[1:-1] if is_quoted else value
 
 
 def _parts(text: str, place: int) -> tuple[list[str], int]:

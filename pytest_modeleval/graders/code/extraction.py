@@ -55,18 +55,28 @@ def last_block(text: str, asked: Asked | None = None) -> str:
     asked for before any other. Where none does, the last block counts: it may continue the prompt. "" without a block.
     """
     choices = _choices(text[:_MAX_CHARACTERS])
-    if asked:
-        # Unnamed blocks may be sample inputs, so a program that reads input is looked for among the best kind only.
-        for choice in choices if asked.function else choices[:1]:
-            defining = [block for block in choice if asked.is_defined_by(block.code)]
-            if defining:
-                chosen = _user_of(_without_quotations(defining[-_MAX_COMPARED:])[-1], choice, asked)
-                return _with_helpers(chosen, choices, asked)
-        if not asked.function and choices:
-            reading = [block for block in choices[-1] if not block.language and _SURELY_READS_INPUT.search(block.code)]
-            if reading:
-                return _with_helpers(reading[-1], choices, asked)
-    return choices[0][-1].code if choices else ""
+    if not choices:
+        return ""
+    chosen = _defining_block(choices, asked) or _reading_block(choices, asked) if asked else None
+    return _with_helpers(chosen, choices, asked) if asked and chosen else choices[0][-1].code
+
+
+def _defining_block(choices: Sequence[Sequence[Block]], asked: Asked) -> Block | None:
+    """The last block of the best kind that defines what is asked for."""
+    # Unnamed blocks may be sample inputs, so a program that reads input is looked for among the best kind only.
+    for choice in choices if asked.function else choices[:1]:
+        defining = [block for block in choice if asked.is_defined_by(block.code)]
+        if defining:
+            return _user_of(_without_quotations(defining[-_MAX_COMPARED:])[-1], choice, asked)
+    return None
+
+
+def _reading_block(choices: Sequence[Sequence[Block]], asked: Asked) -> Block | None:
+    """The last unnamed block that surely reads input, where a program is asked for."""
+    if asked.function:
+        return None
+    reading = [block for block in choices[-1] if not block.language and _SURELY_READS_INPUT.search(block.code)]
+    return reading[-1] if reading else None
 
 
 def between_last_fences(text: str, asked: Asked | None = None) -> str:

@@ -32,6 +32,11 @@ def failure_of(report: RunReport, limits: Limits) -> Failure | None:
     if report.is_output_full:
         what = "too many files" if report.stopped == "files" else f"more than {limits.output_bytes // _MIB} MiB"
         return Failure(ProgramStatus.OUTPUT_LIMIT, f"writes {what}")
+    return _exit_failure(report, limits, line)
+
+
+def _exit_failure(report: RunReport, limits: Limits, line: str) -> Failure | None:
+    """Why the exit code is not 0. line: the last one of the error output."""
     if report.exit_code == -signal.SIGKILL and report.peak_bytes > 0.9 * limits.memory_bytes:
         return Failure(ProgramStatus.MEMORY_LIMIT, "was killed by the kernel for its use of memory")
     if report.exit_code < 0:

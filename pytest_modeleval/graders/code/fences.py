@@ -118,6 +118,11 @@ class _End:
     next: _Open | None = None
 
 
+def _may_follow_text(rest: str, language: str) -> bool:
+    """True if what stands behind a fence in the middle of a line leaves it a fence: nothing, or a known language."""
+    return not language or (rest[0] not in " \t" and language in _LANGUAGES)
+
+
 def _opened(line: str) -> _Open | None:
     """The block that a line with a fence opens, None if it opens none."""
     fence = _FENCE.search(line)
@@ -129,11 +134,7 @@ def _opened(line: str) -> _Open | None:
         language = _language(rest) or ""
     else:
         language = rest.strip().lower()
-        if (
-            before.count("`") % 2
-            or fence[0][0] != "`"
-            or (language and (rest[0] in " \t" or language not in _LANGUAGES))
-        ):
+        if before.count("`") % 2 or fence[0][0] != "`" or not _may_follow_text(rest, language):
             return None
     quotes, column = (lead["quote"].count(">"), len(lead["column"].expandtabs(4))) if lead else (0, 0)
     return _Open(fence[0], language, min(quotes, _MAX_QUOTES), column)

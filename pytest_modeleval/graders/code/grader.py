@@ -10,7 +10,7 @@ wrong_answer:several_answers. A failure of the grader raises and becomes grader_
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pytest_modeleval.grader_context import GraderContext
@@ -93,8 +93,7 @@ class CodeGrader:
             return _no_code(response, len(response.text))
         results = await self._results(sample, problem, found)
         result = results[self.rule]
-        others = {name: results[name] for name in self.other_rules if _name(results[name]) != _name(result)}
-        note = "; ".join(f"{name}: {_name(other)}" for name, other in others.items())
+        note = self._describe_differences(results)
         prefix = f"{RULE_MATTERS} ({note}); " if note else ""
         marks = (RULE_MATTERS,) if note else ()
         if result is None:
@@ -103,12 +102,21 @@ class CodeGrader:
         answer = found[self.rule].strip()[:_MAX_ANSWER]
         if result.status is ProgramStatus.PASSED:
             return Grade.right(answer, f"{prefix}{result.tests} tests passed", marks=marks)
+        cause = self._cause(sample, result)
+        return Grade.wrong(answer, cause=cause, explanation=prefix + result.explanation, marks=marks)
+
+    def _describe_differences(self, results: Mapping[str, ProgramResult | None]) -> str:
+        """The other rules with another result, and theirs; "" if all agree."""
+        own = _name(results[self.rule])
+        others = {name: _name(results[name]) for name in self.other_rules}
+        return "; ".join(f"{name}: {other}" for name, other in others.items() if other != own)
+
+    def _cause(self, sample: Sample, result: ProgramResult) -> str:
+        """The status; for a wrong answer also what is known about the sample or the difference."""
         known = self.remark(sample) if self.remark else ""
         qualifier = known or ("within_tolerance" if result.is_close else "")
         cause = result.status.value
-        if qualifier and result.status is ProgramStatus.WRONG_ANSWER:
-            cause = f"{cause}:{qualifier}"
-        return Grade.wrong(answer, cause=cause, explanation=prefix + result.explanation, marks=marks)
+        return f"{cause}:{qualifier}" if qualifier and result.status is ProgramStatus.WRONG_ANSWER else cause
 
     def _codes(self, response: Response, asked: Asked) -> dict[str, str]:
         """The code that each rule finds."""

@@ -260,9 +260,11 @@ def _check_failure(report: RunReport, check: RunReport, is_called: bool, limits:
     if check.exit_code == exit_codes.CHECK_BROKEN or (is_cut_short and not is_called):
         text = check.error[-300:] or check.stopped or check.exit_code
         raise ProgramGraderError(f"the benchmark's own tests fail by themselves: {text}")
-    failure = failure_of(report, limits)
-    if failure is not None:
-        return failure
+    return failure_of(report, limits) or _failure_in_check(report, check)
+
+
+def _failure_in_check(report: RunReport, check: RunReport) -> Failure | None:
+    """Why the tests of a program that itself ended well did not pass. Raises SandboxError where they were killed."""
     if check.stopped == "memory" or check.exit_code == exit_codes.CHECK_EXHAUSTED:
         return Failure(ProgramStatus.MEMORY_LIMIT, "returned a value that its tests have no memory for")
     if check.stopped:
