@@ -10,7 +10,7 @@ import gc
 import shutil
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -18,9 +18,8 @@ from pytest_modeleval.errors import RunFolderError, UserError
 from pytest_modeleval.reports.text_layout import visible
 
 if TYPE_CHECKING:
-    from pytest_modeleval.plan import Plan
-    from pytest_modeleval.records import ItemKey, Outcome
     from pytest_modeleval.results import Baseline
+    from pytest_modeleval.store.contents import Contents
 
 USAGE_STATUS, INTERNAL_STATUS = 4, 3
 
@@ -230,13 +229,15 @@ def _side(path: Path) -> Baseline:
         identities=identities_of(plans, contents.outcomes),
         metrics={plan.benchmark: plan.metric for plan in plans},
         outcomes=contents.outcomes,
-        facts={"ungraded": _count_ungraded(plans, contents.outcomes), "damage": contents.damage_note()},
+        facts={"ungraded": _count_ungraded(contents), "damage": contents.damage_note()},
     )
 
 
-def _count_ungraded(plans: Sequence[Plan], outcomes: Mapping[ItemKey, Outcome]) -> int:
+def _count_ungraded(contents: Contents) -> int:
     """How many planned items have no verdict and were not stopped early."""
-    planned = (outcomes.get(key) for plan in plans for key in plan.item_keys())
+    from pytest_modeleval.evaluation.summary import merge_plans  # noqa: PLC0415
+
+    planned = (contents.outcomes.get(key) for plan in merge_plans(contents.plans) for key in plan.item_keys())
     return sum(1 for outcome in planned if outcome is None or not (outcome.kind.is_verdict or outcome.is_stopped_early))
 
 
