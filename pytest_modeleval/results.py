@@ -218,6 +218,9 @@ class GateVerdict:
     newly_right: int | None = None
     """Questions whose value fell or rose against the baseline."""
 
+    measure: str = ""
+    """The named measure that was judged; "" for none."""
+
     @property
     def label(self) -> str:
         """The verdict for people: a pass says how large an effect it may have missed, where that is large."""

@@ -4,7 +4,7 @@ from pytest_modeleval.gates.early_stop import EarlyStop, passed_only_late, seede
 from pytest_modeleval.gates.evidence import Evidence
 from pytest_modeleval.gates.feasibility import Obstacle, obstacles
 from pytest_modeleval.gates.gate import Gate, GateFile
-from pytest_modeleval.gates.gate_file import parse_gates, read_gates, unknown_targets
+from pytest_modeleval.gates.gate_file import measure_mistakes, parse_gates, read_gates, unknown_targets
 from pytest_modeleval.gates.judgement import Judgement, judge, judge_in_detail, to_repeat
 from pytest_modeleval.gates.scope import planned_scopes
 from pytest_modeleval.results import CANNOT_JUDGE, FAILED, PASSED, Baseline, ExperimentIdentity
@@ -23,6 +23,7 @@ __all__ = [
     "Obstacle",
     "judge",
     "judge_in_detail",
+    "measure_mistakes",
     "obstacles",
     "parse_gates",
     "passed_only_late",

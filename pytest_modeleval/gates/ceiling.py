@@ -11,11 +11,11 @@ import numpy as np
 
 from pytest_modeleval._support.schema import choice, number, required, validate
 from pytest_modeleval.gates.evidence import QuestionValue
-from pytest_modeleval.gates.gate import Gate, GateKind
+from pytest_modeleval.gates.gate import Gate, GateKind, Side
 from pytest_modeleval.gates.mean_test import measure_mean
 from pytest_modeleval.gates.measurement import Measurement, cannot_judge
 from pytest_modeleval.gates.number_text import bound_text, interval_text, points
-from pytest_modeleval.gates.rules import FRACTION, TEST
+from pytest_modeleval.gates.rules import ANY_NUMBER, FRACTION, TEST
 from pytest_modeleval.gates.scope import Claim, PlannedScope, Scope
 from pytest_modeleval.metrics import Question
 from pytest_modeleval.records import Outcome
@@ -26,6 +26,10 @@ FIGURES = ("latency_s", "completion_tokens")
 
 def _check(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     is_figure = table.get("of") in FIGURES
+    if table.get("measure"):
+        if "of" in table:
+            yield "of", "expected a measure, or what of the items is counted (of), found both"
+        return
     if "ceiling" in table and not is_figure:
         for problem in validate(table["ceiling"], FRACTION):
             yield "ceiling", problem.message
@@ -38,7 +42,7 @@ def _check(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _parse(table: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "limit": float(table["ceiling"]),
-        "of": table["of"],
+        "of": table.get("of", "score"),
         "quantile": float(table.get("quantile", 0.5)),
         "test": table.get("test", "confident"),
     }
@@ -128,15 +132,17 @@ def quantile_text(gate: Gate) -> str:
 
 CEILING = GateKind(
     name="ceiling",
+    side=Side.ABOVE,
     rules={
         "ceiling": required(number(0.0, inf)),
         "of": required(choice(*SHARES, *FIGURES)),
         "quantile": number(0.0, 1.0, is_open=True, is_share=True),
         "test": TEST,
     },
+    measured_rules={"ceiling": required(ANY_NUMBER), "of": choice(*SHARES, *FIGURES)},
     check=_check,
     parse=_parse,
-    label=lambda gate: f"{gate.of} ceiling",
+    label=lambda gate: "ceiling" if gate.measure else f"{gate.of} ceiling",
     measure=_measure,
     observe=_observe,
     can_pass_early=lambda _gate: True,

@@ -15,7 +15,7 @@ from pytest_modeleval.gates.evidence import Pairs, QuestionValue, by_benchmark, 
 from pytest_modeleval.gates.exact_tests import holm, mcnemar_two_sided, sign_flip_two_sided
 from pytest_modeleval.gates.margin import score_statistic
 from pytest_modeleval.gates.paired_test import paired_test
-from pytest_modeleval.metrics import Question, t_quantile
+from pytest_modeleval.metrics import Question, is_question_metric, t_quantile
 from pytest_modeleval.results import Baseline, ExperimentIdentity
 
 # With more results than this every one is compared with the first only.
@@ -93,6 +93,9 @@ def compare(sides: Sequence[Baseline]) -> tuple[ComparedScope, ...]:
     scopes: list[ComparedScope] = []
     for benchmark in names:
         metric = next(side.metrics[benchmark] for side in sides if benchmark in side.metrics)
+        if not is_question_metric(metric):
+            scopes.append(_of_measure(benchmark, metric, len(sides)))
+            continue
         values = [question_values(group.get(benchmark, ()), metric) for group in grouped]
         subsets = list(dict.fromkeys(subset for found in values for subset, _ in found))
         if len(subsets) > 1:
@@ -102,6 +105,11 @@ def compare(sides: Sequence[Baseline]) -> tuple[ComparedScope, ...]:
             _scope(sides, benchmark, subset, [parts.get(subset, {}) for parts in inside]) for subset in subsets
         )
     return _adjusted(scopes)
+
+
+def _of_measure(benchmark: str, metric: str, sides: int) -> ComparedScope:
+    note = f"its metric {metric} is a measure: a regression gate compares it"
+    return ComparedScope(benchmark, "", (None,) * sides, (0,) * sides, (), (note,))
 
 
 def _by_subset(values: Mapping[Question, QuestionValue]) -> dict[str, dict[Question, QuestionValue]]:

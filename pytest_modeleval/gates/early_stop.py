@@ -19,6 +19,7 @@ from pytest_modeleval.gates.betting import Wealth
 from pytest_modeleval.gates.exact_tests import holm
 from pytest_modeleval.gates.gate import Gate, GateFile
 from pytest_modeleval.gates.kinds import KINDS
+from pytest_modeleval.gates.observation import observe
 from pytest_modeleval.gates.scope import Claim, planned_scopes
 from pytest_modeleval.metrics import Aggregate, Question
 from pytest_modeleval.records import ItemKey, Outcome
@@ -40,7 +41,7 @@ def seeded_order(keys: Sequence[ItemKey], seed: int = 0) -> list[ItemKey]:
 
 def passed_only_late(gates: GateFile) -> list[str]:
     """Names of the gates that can fail early but are passed only when next to nothing is left to ask."""
-    return [gate.name for gate in gates.gates if not KINDS[gate.kind].can_pass_early(gate)]
+    return [gate.name for gate in gates.gates if gate.measure or not KINDS[gate.kind].can_pass_early(gate)]
 
 
 class _GateProgress:
@@ -52,7 +53,7 @@ class _GateProgress:
         self.against = Wealth(claim.worst, claim.best)
         self.is_impossible = bool(claim.obstacle) or not claim.questions
         # Questions share a cluster, so that they are no independent bets: the fixed test on all of them is used.
-        self.is_whole_set = False
+        self.is_whole_set = claim.is_whole_set
         self._towards = Wealth(claim.best, claim.worst)
         # Questions are looked at in the planned order: the place of the next one, and how many had a verdict.
         self._next = 0
@@ -139,9 +140,7 @@ class EarlyStop:
         scopes = planned_scopes(
             gates, plan, baseline, metrics=metrics, identities=identities or {}, aggregates=aggregates or {}
         )
-        self._all_progress = [
-            _GateProgress(planned.gate, KINDS[planned.gate.kind].observe(planned)) for planned in scopes
-        ]
+        self._all_progress = [_GateProgress(planned.gate, observe(planned)) for planned in scopes]
         self._subsets = {(benchmark, question[0]) for benchmark, question in self._repeats}
         self._stopped: tuple[frozenset[str], frozenset[tuple[str, str]]] | None = None
         # Asked for far more often than it can change.

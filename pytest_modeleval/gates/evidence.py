@@ -10,6 +10,7 @@ import numpy as np
 from pytest_modeleval.gates.exact_tests import Floats
 from pytest_modeleval.metrics import (
     Aggregate,
+    Measure,
     Question,
     answers_by_question,
     question_metric,
@@ -32,6 +33,9 @@ class Evidence:
 
     aggregates: Mapping[str, Sequence[Aggregate]] = field(default_factory=dict)
     """Benchmark -> its declared aggregates, every part named."""
+
+    measures: Mapping[str, Sequence[Measure]] = field(default_factory=dict)
+    """Benchmark -> its declared measures."""
 
     @property
     def metrics(self) -> dict[str, str]:

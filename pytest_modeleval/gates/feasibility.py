@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pytest_modeleval.gates.gate import Gate
-from pytest_modeleval.gates.kinds import KINDS
+from pytest_modeleval.gates.observation import observe
 from pytest_modeleval.gates.scope import PlannedScope
 
 _ROUNDING = 1e-9
@@ -39,7 +39,7 @@ def _obstacle(planned: PlannedScope) -> Obstacle | None:
     gate = planned.gate
     if not planned.questions:
         return Obstacle(gate, f"{gate.scope}: nothing of it is in this run; select it with -k, or leave this gate out.")
-    claim = KINDS[gate.kind].observe(planned)
+    claim = observe(planned)
     if claim.obstacle:
         return Obstacle(gate, f"{claim.obstacle}.", claim.lacks_baseline)
     n = len(claim.questions)

@@ -10,17 +10,19 @@ import numpy as np
 
 from pytest_modeleval._support.schema import required
 from pytest_modeleval.gates.evidence import question_values, questions_by_subset
-from pytest_modeleval.gates.gate import Gate, GateKind
+from pytest_modeleval.gates.gate import Gate, GateKind, Side
 from pytest_modeleval.gates.mean_test import measure_mean
 from pytest_modeleval.gates.measurement import Measurement, cannot_judge
 from pytest_modeleval.gates.number_text import bound_text, points, score_text
-from pytest_modeleval.gates.rules import SHARE, TEST
+from pytest_modeleval.gates.rules import ANY_NUMBER, SHARE, TEST
 from pytest_modeleval.gates.scope import Claim, PlannedScope, Scope, impossible
 from pytest_modeleval.metrics import Question, subset_weights
 from pytest_modeleval.records import Outcome
 
 
 def _check(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if table.get("measure"):
+        return
     if table.get("floor") == 0:
         yield "floor", "expected a fraction above 0; no score is below 0"
 
@@ -69,10 +71,12 @@ def _sensitivity(_gate: Gate, effect: float) -> str:
 
 FLOOR = GateKind(
     name="floor",
+    side=Side.BELOW,
     rules={
         "floor": required(SHARE),
         "test": TEST,
     },
+    measured_rules={"floor": required(ANY_NUMBER)},
     check=_check,
     parse=_parse,
     label=lambda _gate: "floor",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,6 +13,14 @@ if TYPE_CHECKING:
     from pytest_modeleval._support.schema import Rule
     from pytest_modeleval.gates.measurement import Measurement
     from pytest_modeleval.gates.scope import Claim, PlannedScope, Scope
+
+
+class Side(Enum):
+    """What a gate must not find."""
+
+    BELOW = "below a limit"
+    ABOVE = "above a limit"
+    WORSE = "worse than the baseline"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +40,9 @@ class Gate:
     subset: str = ""
     aggregate: str = ""
     """What of the benchmark; both empty for all of its questions, every one alike."""
+
+    measure: str = ""
+    """The declared measure that is judged; "" for the metric, or for what `of` names."""
 
     of: str = "score"
     """For a ceiling: the share or figure that must not be above the limit."""
@@ -62,7 +74,7 @@ class Gate:
     @property
     def scope(self) -> str:
         """What is judged, as people read it: "gsm8k", "mmlu virology"."""
-        return " ".join(part for part in (self.benchmark, self.aggregate or self.subset) if part)
+        return " ".join(part for part in (self.benchmark, self.aggregate or self.subset, self.measure) if part)
 
     @property
     def is_confident(self) -> bool:
@@ -99,8 +111,14 @@ class GateKind:
     name: str
     """The value of `kind` in the gates file."""
 
+    side: Side
+    """Where it looks for what must not be."""
+
     rules: Mapping[str, Rule]
     """The keys of its table that other kinds do not have, required ones marked."""
+
+    measured_rules: Mapping[str, Rule] = field(default_factory=dict)
+    """Those of them that differ where it judges a measure, in its own range."""
 
     check: Callable[[Mapping[str, Any]], Iterator[tuple[str, str]]]
     """Mistakes that involve several keys of a table: (key, message). The table may hold values that break the rules."""

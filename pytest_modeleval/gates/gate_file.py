@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,10 @@ from pytest_modeleval._support import suggest
 from pytest_modeleval._support.bounded_file import read_bounded
 from pytest_modeleval._support.schema import Problem, Rule, choice, list_of, required, table, validate
 from pytest_modeleval.errors import SettingsError
-from pytest_modeleval.gates.gate import Gate, GateFile, GateKind
+from pytest_modeleval.gates.gate import Gate, GateFile, GateKind, Side
 from pytest_modeleval.gates.kinds import KINDS
 from pytest_modeleval.gates.rules import COMMON, LEVEL
+from pytest_modeleval.metrics import Measure
 
 _TOP = table(
     {
@@ -96,6 +98,43 @@ def unknown_targets(gates: GateFile, known: Mapping[str, tuple[Iterable[str], It
     return sentences
 
 
+def measure_mistakes(gates: GateFile, known: Mapping[str, Sequence[Measure]]) -> list[str]:
+    """One sentence for each gate over a measure that does not exist, or that no gate of its kind can judge.
+
+    known: benchmark -> its declared measures.
+    """
+    sentences = []
+    for gate in gates.gates:
+        if not gate.measure or gate.benchmark not in known:
+            continue
+        place = f"{gates.label}:{gate.line}: gate {gate.name!r}:"
+        measures = {measure.name: measure for measure in known[gate.benchmark]}
+        if gate.measure not in measures:
+            found = suggest.hint(gate.measure, measures) or (
+                f"it declares {', '.join(measures)}" if measures else "it declares none"
+            )
+            sentences.append(f"{place} {gate.benchmark} has no measure {gate.measure!r}; {found}")
+        elif mistake := _measure_mistake(gate, measures[gate.measure]):
+            sentences.append(f"{place} {mistake}")
+    return sentences
+
+
+def _measure_mistake(gate: Gate, measure: Measure) -> str:
+    name = f"{gate.benchmark} {measure.name}"
+    side = KINDS[gate.kind].side
+    if side is Side.BELOW and not measure.is_higher_better:
+        return f"{name} is better the lower it is; use a ceiling (of {gate.limit:g})"
+    if side is Side.ABOVE and measure.is_higher_better:
+        return f"{name} is better the higher it is; use a floor (of {gate.limit:g})"
+    is_mean = (measure.method == "mean" and measure.high is not None) or measure.method == "ratio"
+    if side is Side.WORSE:
+        return "" if is_mean or not gate.limit else f"{name} ({measure.method}) has no test with a margin; leave it out"
+    if not measure.low <= gate.limit <= (inf if measure.high is None else measure.high):
+        ends = f"from {measure.low:g}" + ("" if measure.high is None else f" to {measure.high:g}")
+        return f"{name}: expected a limit {ends}, found {gate.limit:g}"
+    return ""
+
+
 def _hint(word: str, known: Iterable[str]) -> str:
     found = suggest.hint(word, known)
     return f"; {found}" if found else ""
@@ -154,7 +193,7 @@ class _Reader:
     def _gate(self, number: int, entry: Mapping[str, Any], alpha: float) -> Gate | None:
         before = len(self.mistakes)
         kind = KINDS.get(entry["kind"]) if isinstance(entry.get("kind"), str) else None
-        for problem in validate(entry, _gate_rule(kind)):
+        for problem in validate(entry, _gate_rule(kind, is_measured=bool(entry.get("measure")))):
             if problem.key in entry or problem.key == "kind":
                 self._mistake(number, problem.key, _message(problem))
             elif kind is not None or problem.key in COMMON:
@@ -162,6 +201,8 @@ class _Reader:
                 self._mistake(number, "", f"{what} needs {problem.key} = ...")
         if entry.get("subset") and entry.get("aggregate"):
             self._mistake(number, "aggregate", "expected a subset or an aggregate, found both")
+        if entry.get("measure") and entry.get("aggregate"):
+            self._mistake(number, "aggregate", "a measure is judged over a subset or all questions, not an aggregate")
         if entry.get("test") == "point" and "detect" in entry:
             self._mistake(number, "detect", 'detect: a bare comparison (test = "point") cannot say what it would find')
         if kind is None:
@@ -176,6 +217,7 @@ class _Reader:
             benchmark=entry["benchmark"],
             subset=entry.get("subset", ""),
             aggregate=entry.get("aggregate", ""),
+            measure=entry.get("measure", ""),
             alpha=float(entry.get("alpha", alpha)),
             detect=_number(entry, "detect"),
             min_samples=entry.get("min_samples", 1),
@@ -198,10 +240,12 @@ class _Reader:
         self.mistakes.append((self._lines.of(table, key), what))
 
 
-def _gate_rule(kind: GateKind | None) -> Rule:
+def _gate_rule(kind: GateKind | None, *, is_measured: bool) -> Rule:
     """The keys of a gate; those that any kind has where its own is not known, so that other mistakes are found too."""
     kinds = [kind] if kind is not None else list(KINDS.values())
     own = {key: rule for known in kinds for key, rule in known.rules.items()}
+    if is_measured:
+        own.update((key, rule) for known in kinds for key, rule in known.measured_rules.items())
     return table({**COMMON, **own, "kind": required(choice(*KINDS))})
 
 

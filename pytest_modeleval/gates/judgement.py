@@ -14,6 +14,7 @@ from pytest_modeleval.gates.evidence import Evidence, by_benchmark
 from pytest_modeleval.gates.exact_tests import holm
 from pytest_modeleval.gates.gate import Gate, GateFile
 from pytest_modeleval.gates.kinds import KINDS
+from pytest_modeleval.gates.measured import judged_measure, measure_figure
 from pytest_modeleval.gates.measurement import Measurement, cannot_judge
 from pytest_modeleval.gates.scope import Scope
 from pytest_modeleval.gates.verdict_text import explain
@@ -80,7 +81,9 @@ class Judgement:
             p=found.p,
             adjusted_p=self.adjusted_p,
             alpha=self.alpha,
-            detectable=self.detectable,
+            # In points only where the figure is a share.
+            detectable=self.detectable if found.measure is None or found.measure.scale.is_share else None,
+            measure=found.measure.name if found.measure is not None else "",
             newly_wrong=found.pairs.losses if found.pairs is not None else None,
             newly_right=found.pairs.gains if found.pairs is not None else None,
         )
@@ -162,7 +165,9 @@ def _measure(
     if obstacle := _obstacle(gate, summary, max_ungraded, is_stopped=is_stopped):
         return cannot_judge(gate, obstacle)
     assert summary is not None
-    found = KINDS[gate.kind].measure(
+    measure = judged_measure(gate, summary.metric, results.measures.get(gate.benchmark, ()))
+    look = measure_figure if gate.measure or measure is not None else KINDS[gate.kind].measure
+    found = look(
         Scope(
             gate=gate,
             metric=summary.metric,
@@ -173,6 +178,7 @@ def _measure(
             then=then,
             baseline=baseline,
             identity=results.identities.get(gate.benchmark),
+            measure=measure,
         )
     )
     if not found.obstacle and found.n < gate.min_samples:

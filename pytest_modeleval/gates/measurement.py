@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pytest_modeleval.gates.evidence import Pairs
 from pytest_modeleval.gates.gate import Gate
+from pytest_modeleval.metrics import Measure
 
 # Level -> the smallest effect that is found four times in five; None where none is.
 Detectable = Callable[[float], float | None]
@@ -74,6 +75,12 @@ class Measurement:
     """The baseline as messages call it, for gates that compare."""
 
     metric: str = ""
+
+    measure: Measure | None = None
+    """The named measure that it is about; None for credit, shares and figures of items."""
+
+    before: float | None = None
+    """The figure of the measure in the baseline, on the paired questions."""
 
 
 def cannot_judge(gate: Gate, obstacle: str, *, n: int = 0, is_undecided: bool = False) -> Measurement:

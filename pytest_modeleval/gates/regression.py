@@ -11,7 +11,7 @@ import numpy as np
 from pytest_modeleval.experiment import why_incomparable
 from pytest_modeleval.gates import power
 from pytest_modeleval.gates.evidence import Pairs, pair, question_values, questions_by_subset
-from pytest_modeleval.gates.gate import Gate, GateKind
+from pytest_modeleval.gates.gate import Gate, GateKind, Side
 from pytest_modeleval.gates.measurement import Measurement, cannot_judge
 from pytest_modeleval.gates.noise import flip_rates
 from pytest_modeleval.gates.number_text import points, score_text
@@ -39,8 +39,8 @@ def _parse(table: Mapping[str, Any]) -> dict[str, Any]:
 
 def _measure(scope: Scope) -> Measurement:
     gate, baseline = scope.gate, scope.baseline
-    if obstacle := _obstacle(gate, baseline, scope.identity):
-        return replace(cannot_judge(gate, obstacle), lacks_baseline=_lacks_baseline(gate, baseline))
+    if obstacle := baseline_obstacle(gate, baseline, scope.identity):
+        return replace(cannot_judge(gate, obstacle), lacks_baseline=lacks_baseline(gate, baseline))
     assert baseline is not None
     aggregate = (scope.declared, gate.aggregate) if gate.aggregate else None
     pairs = pair(
@@ -78,7 +78,7 @@ def _measure(scope: Scope) -> Measurement:
     return found
 
 
-def _obstacle(gate: Gate, baseline: Baseline | None, identity: ExperimentIdentity | None) -> str:
+def baseline_obstacle(gate: Gate, baseline: Baseline | None, identity: ExperimentIdentity | None) -> str:
     """Why nothing of the baseline can be compared with a run that asks like this; "" if something can."""
     if baseline is None:
         return f"{gate.scope}: there is no baseline; make one with --eval-bless FILE, name it with --eval-baseline FILE"
@@ -91,7 +91,8 @@ def _obstacle(gate: Gate, baseline: Baseline | None, identity: ExperimentIdentit
     )
 
 
-def _lacks_baseline(gate: Gate, baseline: Baseline | None) -> bool:
+def lacks_baseline(gate: Gate, baseline: Baseline | None) -> bool:
+    """There is nothing yet to compare with."""
     return baseline is None or gate.benchmark not in baseline.identities
 
 
@@ -121,8 +122,8 @@ def known_flip_rate(gate: Gate, baseline: Baseline, now: Sequence[Outcome]) -> f
 
 def _observe(planned: PlannedScope) -> Claim:
     gate, baseline = planned.gate, planned.baseline
-    if obstacle := _obstacle(gate, baseline, planned.identity):
-        return impossible(planned.questions, obstacle, lacks_baseline=_lacks_baseline(gate, baseline))
+    if obstacle := baseline_obstacle(gate, baseline, planned.identity):
+        return impossible(planned.questions, obstacle, lacks_baseline=lacks_baseline(gate, baseline))
     assert baseline is not None
     then = [outcome for key, outcome in baseline.outcomes.items() if key.benchmark == gate.benchmark]
     before = {
@@ -174,6 +175,7 @@ def _sensitivity(_gate: Gate, effect: float) -> str:
 
 REGRESSION = GateKind(
     name="regression",
+    side=Side.WORSE,
     rules={"margin": FRACTION, "flip_rate": SHARE},
     check=_check,
     parse=_parse,

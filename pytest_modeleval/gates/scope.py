@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pytest_modeleval.gates.evidence import count_by_subset, question_weights
 from pytest_modeleval.gates.gate import Gate, GateFile
-from pytest_modeleval.metrics import Aggregate, Question, subset_weights
+from pytest_modeleval.metrics import Aggregate, Measure, Question, is_question_metric, subset_weights
 from pytest_modeleval.records import ItemKey, Outcome
 from pytest_modeleval.results import AggregateScore, Baseline, ExperimentIdentity, Score
 
@@ -40,6 +40,9 @@ class Scope:
     identity: ExperimentIdentity | None
     """How the run asked this benchmark."""
 
+    measure: Measure | None = None
+    """The measure that the gate is about."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedScope:
@@ -58,6 +61,13 @@ class PlannedScope:
 
     identity: ExperimentIdentity | None
     """How the run is going to ask this benchmark."""
+
+    @property
+    def is_measured(self) -> bool:
+        """A named measure is judged: the gate names it, or the metric is one."""
+        if self.gate.measure or self.gate.of != "score":
+            return bool(self.gate.measure)
+        return not is_question_metric(self.metric)
 
     def weights_of(self, questions: Sequence[Question]) -> dict[Question, float] | None:
         """The weight in the gate's score of each question that it counts, mean 1; None where a part has no question."""
@@ -91,6 +101,9 @@ class Claim:
 
     lacks_baseline: bool = False
     """The obstacle is that there is nothing yet to compare with."""
+
+    is_whole_set: bool = False
+    """It is judged at the end only, on all questions."""
 
     def least_p(self) -> float:
         """No p-value of the gate can be smaller, however bad the answers.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pytest_modeleval.gates.kinds import KINDS
+from pytest_modeleval.gates.measure_text import measure_sensitivity, measure_text
 from pytest_modeleval.gates.measurement import Measurement
 from pytest_modeleval.gates.number_text import p_text, points
 from pytest_modeleval.results import CANNOT_JUDGE
@@ -23,7 +24,7 @@ def explain(
     p: adjusted p-value, None for a bare comparison; alpha: what it is held against; family: tests of the run that
     share alpha; looks: how often the run is looked at; detectable: smallest effect found four times in five.
     """
-    text = KINDS[found.gate.kind].explain(found, verdict)
+    text = KINDS[found.gate.kind].explain(found, verdict) if found.measure is None else measure_text(found, verdict)
     if p is None:
         return f"{text} (bare numbers compared: chance alone can do this)."
     text += f" (one-sided p {p_text(p)}, alpha {alpha:g}"
@@ -39,7 +40,7 @@ def _sensitivity(found: Measurement, verdict: str, detectable: float | None) -> 
     if detectable is None:
         missing = f"no {kind.effect}, however large, would be found four times in five"
         return f"{missing}: so few questions prove nothing" if verdict == CANNOT_JUDGE else missing
-    text = kind.sensitivity(gate, detectable)
+    text = kind.sensitivity(gate, detectable) if found.measure is None else measure_sensitivity(found, detectable)
     if verdict != CANNOT_JUDGE:
         return text
     wanted = f"{points(gate.detect)} (detect)" if gate.detect is not None else f"the {points(found.beyond)} seen here"

@@ -54,7 +54,7 @@ def figure_of(measure: Measure, outcomes: Iterable[Outcome]) -> Figure:
         return Figure(0, None, None)
     if measure.method == "mean":
         return _mean_figure(measure, units)
-    statistic = _statistic(measure, [[item for repeats in unit for item in repeats] for unit in units])
+    statistic = statistic_of(measure, units)
     value = float(statistic(np.arange(len(units))[None, :])[0])
     if not math.isfinite(value):
         return Figure(questions, None, None)
@@ -63,18 +63,40 @@ def figure_of(measure: Measure, outcomes: Iterable[Outcome]) -> Figure:
     return Figure(questions, value, _bootstrapped(len(units), statistic))
 
 
-def _units(measure: Measure, outcomes: Iterable[Outcome]) -> dict[object, list[Repeats]]:
-    """Cluster, or question without one -> its questions -> their repeats."""
-    questions: dict[tuple[str, str], tuple[str, Repeats]] = {}
+@dataclass(frozen=True, slots=True)
+class RecordedQuestion:
+    """What the repeats of one question recorded for a measure."""
+
+    cluster: str
+    """"" where it stands alone."""
+
+    repeats: Repeats
+
+
+def recorded_questions(measure: Measure, outcomes: Iterable[Outcome]) -> dict[tuple[str, str], RecordedQuestion]:
+    """(subset, sample) -> its values, of the items that have a verdict and recorded all that the measure needs."""
+    questions: dict[tuple[str, str], RecordedQuestion] = {}
     for outcome in outcomes:
         item = _item(measure, outcome)
         if item is not None:
             key = outcome.key.subset, outcome.key.sample
-            questions.setdefault(key, (outcome.cluster, []))[1].append(item)
+            questions.setdefault(key, RecordedQuestion(outcome.cluster, [])).repeats.append(item)
+    return questions
+
+
+def statistic_of(measure: Measure, units: Sequence[Sequence[Repeats]]) -> Statistic:
+    """The figure over resampled units (clusters, or questions), each with the repeats of its questions."""
+    if measure.method == "mean":
+        return _mean_statistic(units)
+    return _statistic(measure, [[item for repeats in unit for item in repeats] for unit in units])
+
+
+def _units(measure: Measure, outcomes: Iterable[Outcome]) -> dict[object, list[Repeats]]:
+    """Cluster, or question without one -> its questions -> their repeats."""
     units: dict[object, list[Repeats]] = {}
     # By name, so that the resampled interval is the same in whatever order the answers came.
-    for key, (cluster, repeats) in sorted(questions.items()):
-        units.setdefault(cluster or key, []).append(repeats)
+    for key, question in sorted(recorded_questions(measure, outcomes).items()):
+        units.setdefault(question.cluster or key, []).append(question.repeats)
     return units
 
 
@@ -114,9 +136,13 @@ def _mean_figure(measure: Measure, units: Sequence[Sequence[Repeats]]) -> Figure
 
 
 def _unbounded_interval(units: Sequence[Sequence[Repeats]]) -> Interval | None:
+    return _bootstrapped(len(units), _mean_statistic(units))
+
+
+def _mean_statistic(units: Sequence[Sequence[Repeats]]) -> Statistic:
     rows = [[sum(map(_mean_of, unit)), float(len(unit))] for unit in units]
     above, below = np.asarray(rows, dtype=np.float64).T
-    return _bootstrapped(len(units), lambda at: _quotient(above[at], below[at]))
+    return lambda at: _quotient(above[at], below[at])
 
 
 def _bounded_interval(measure: Measure, units: Sequence[Sequence[Repeats]], values: Sequence[float]) -> Interval | None:

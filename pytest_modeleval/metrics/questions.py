@@ -98,6 +98,15 @@ def question_metric(metric: str) -> QuestionMetric:
     return QuestionMetric(f"{found[1]}k", int(found[2]))
 
 
+def is_question_metric(metric: str) -> bool:
+    """It is one of those that `question_metric` knows, rather than a measure."""
+    try:
+        question_metric(metric)
+    except ValueError:
+        return False
+    return True
+
+
 def credit(outcome: Outcome) -> float:
     """What an outcome with a verdict adds to the score, 0 to 1: no answer and a truncated one add nothing."""
     return outcome.value if outcome.kind in (Kind.RIGHT, Kind.WRONG) else 0.0

@@ -19,7 +19,7 @@ from pytest_modeleval.pytest_plugin.context import Process, Reporter, RunContext
 from pytest_modeleval.runs.benchmark_needs import deployment_notes
 from pytest_modeleval.runs.connection import Connection
 from pytest_modeleval.runs.earlier_run import stored_params, system_prompt
-from pytest_modeleval.runs.gate_runner import check_targets
+from pytest_modeleval.runs.gate_runner import check_measures, check_targets
 from pytest_modeleval.runs.item_filter import asking_order
 from pytest_modeleval.settings import Settings
 
@@ -41,6 +41,8 @@ def prepare(
     items = [item for item in session.items if isinstance(item, SampleItem)]
     refuse_reruns(config, items)
     check_targets(settings, known_targets)
+    asked = {item.planned.plan.benchmark.name: item.planned.plan.benchmark for item in selected}
+    check_measures(settings, {name: benchmark.measures for name, benchmark in asked.items()})
     grading = GraderContext(allows_unsafe_code=settings.allows_unsafe_code)
     _prepare_graders(items, grading, process.reporter)
     load_samples(item.planned for item in items)

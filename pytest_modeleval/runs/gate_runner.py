@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_modeleval.errors import SettingsError
 from pytest_modeleval.evaluation.identity import identities_of
 from pytest_modeleval.evaluation.summary import merge_plans, parts_text, selected_parts, summarize
-from pytest_modeleval.metrics import Aggregate, with_parts
+from pytest_modeleval.metrics import Aggregate, Measure, with_parts
 from pytest_modeleval.plan import Plan
 from pytest_modeleval.records import ItemKey
 from pytest_modeleval.reports.text_layout import counted
@@ -272,6 +272,19 @@ def check_targets(settings: Settings, known: Mapping[str, tuple[list[str], list[
         raise SettingsError("\n".join(found))
 
 
+def check_measures(settings: Settings, known: Mapping[str, Sequence[Measure]]) -> None:
+    """Every gate over a measure names one that its benchmark declares and its kind can judge. Raises SettingsError.
+
+    known: the benchmarks of the run -> their measures.
+    """
+    if settings.gates_file is None:
+        return
+    from pytest_modeleval.gates import measure_mistakes, read_gates  # noqa: PLC0415
+
+    if found := measure_mistakes(read_gates(settings.gates_file), known):
+        raise SettingsError("\n".join(found))
+
+
 def evidence(summary: RunSummary, contents: Contents) -> Evidence:
     """A run as gates see it, from its journals: as the score table does, they count planned items only."""
     from pytest_modeleval.gates import Evidence  # noqa: PLC0415
@@ -283,6 +296,7 @@ def evidence(summary: RunSummary, contents: Contents) -> Evidence:
         {key: out for key, out in contents.outcomes.items() if key in planned and not out.is_stopped_early},
         identities=identities_of(plans, contents.outcomes),
         aggregates=_aggregates(plans),
+        measures={plan.benchmark: plan.measures for plan in plans},
     )
 
 

@@ -187,7 +187,8 @@ def _check_gates(gate_runner: GateRunner, plans: Sequence[Plan]) -> None:
     """Every gate on a benchmark of this run names a subset and an aggregate that it has; of others nothing is known."""
     if gate_runner.gates is None:
         return
-    from pytest_modeleval.gates import unknown_targets  # noqa: PLC0415 - numpy, only where gates are judged
+    # numpy, only where gates are judged
+    from pytest_modeleval.gates import measure_mistakes, unknown_targets  # noqa: PLC0415
 
     known = {
         plan.benchmark: ([part.name for part in plan.subsets], [entry.name for entry in plan.aggregates])
@@ -196,6 +197,7 @@ def _check_gates(gate_runner: GateRunner, plans: Sequence[Plan]) -> None:
     for gate in gate_runner.gates.gates:
         known.setdefault(gate.benchmark, ([gate.subset], [gate.aggregate]))
     found = unknown_targets(gate_runner.gates, known)
+    found += measure_mistakes(gate_runner.gates, {plan.benchmark: plan.measures for plan in plans})
     if found:
         raise SettingsError("\n".join(found))
 

@@ -7,6 +7,7 @@ baseline is written only when asked for (--eval-bless) and never moves by itself
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
@@ -33,6 +34,7 @@ from pytest_modeleval._support.schema import (
 from pytest_modeleval.errors import SettingsError
 from pytest_modeleval.records import ItemKey, JsonObject, Kind, Outcome
 from pytest_modeleval.results import PROMPT_DIGITS, Baseline, BenchmarkSummary, ExperimentIdentity, RunSummary
+from pytest_modeleval.store.baseline_measures import check_metric, measure_names, recorded_json, recorded_measures
 
 SCHEMA = 1
 _MOST_BYTES = 100_000_000
@@ -51,6 +53,7 @@ _MOST_REPEATS = 1_000
 _MOST_COUNTED = 1_000
 _ANY_TEXT = Rule("a text", lambda value: isinstance(value, str))
 _SHARE = number(0.0, 1.0)
+_FIGURE = number(-math.inf, math.inf)
 _SAMPLE = Rule(
     'a sample id, or {"id": ...}',
     lambda value: isinstance(value, str) or (isinstance(value, dict) and isinstance(value.get("id"), str)),
@@ -64,12 +67,13 @@ _SUBSET = table(
     {
         "subset": required(TEXT),
         "num": whole_number(0, _MOST_OUTCOMES),
-        "score": optional(_SHARE),
-        "low": optional(_SHARE),
-        "high": optional(_SHARE),
+        "score": optional(_FIGURE),
+        "low": optional(_FIGURE),
+        "high": optional(_FIGURE),
         "samples": required(list_of(_SAMPLE)),
         "outcomes": required(_REPEATS),
         "partial": table(entries=_SHARE),
+        "measures": TABLE,
         "prompts": _ANY_TEXT,
     },
     is_closed=False,
@@ -78,7 +82,8 @@ _BENCHMARK = table(
     {
         "benchmark": required(TEXT),
         "version": required(_ANY_TEXT),
-        "metric": required(matching(r"mean_acc|acc|pass@[1-9][0-9]{0,3}", 'a metric such as "mean_acc" or "pass@4"')),
+        "metric": required(TEXT),
+        "measures": list_of(TEXT),
         "data_sha256": required(_ANY_TEXT),
         "prompt_sha256": required(_ANY_TEXT),
         "params": required(TABLE),
@@ -193,6 +198,7 @@ def parse_baseline(content: Any, label: str) -> Baseline:
         name = entry["benchmark"]
         if name in identities:
             raise ValueError(f"expected every benchmark once, found {name} twice")
+        check_metric(entry)
         prompts: dict[tuple[str, str], str] = {}
         for part in entry["subsets"]:
             samples = _samples(part["samples"], max((len(row) for row in part["outcomes"]), default=0))
@@ -229,6 +235,7 @@ def _benchmark_json(
     by_subset: Mapping[tuple[str, str], Sequence[Outcome]],
 ) -> JsonObject:
     identity = identity or ExperimentIdentity(entry.benchmark, entry.version)
+    names = measure_names(entry)
     return {
         "benchmark": entry.benchmark,
         "version": identity.version,
@@ -237,6 +244,7 @@ def _benchmark_json(
         "prompt_sha256": identity.prompt_sha256,
         "params": dict(identity.params),
         "flip_rate": flip_rate,
+        **({"measures": names} if names else {}),
         "subsets": [
             {
                 "subset": score.subset,
@@ -264,6 +272,7 @@ def _outcomes_json(outcomes: Sequence[Outcome], prompts: Mapping[tuple[str, str]
     made: JsonObject = {"samples": list(_ranges(samples)), "outcomes": ["".join(row) for row in letters]}
     if partial:
         made["partial"] = partial
+    made.update(recorded_json(outcomes, place, repeats))
     subset = outcomes[0].key.subset if outcomes else ""
     asked = [prompts.get((subset, sample), _NO_PROMPT) for sample in samples]
     if any(digits != _NO_PROMPT for digits in asked):
@@ -324,6 +333,7 @@ def _outcomes(benchmark: str, part: Mapping[str, Any], samples: Sequence[str]) -
     if len(set(samples)) < len(samples):
         raise ValueError(f"{benchmark} {subset}: expected every sample once, found one twice")
     credits_left = dict(part.get("partial", {}))
+    recorded = recorded_measures(part, samples)
     for repeat, row in enumerate(part["outcomes"]):
         if len(row) != len(samples):
             raise ValueError(f"{benchmark} {subset}: expected {len(samples)} outcomes, found {len(row)}")
@@ -332,6 +342,8 @@ def _outcomes(benchmark: str, part: Mapping[str, Any], samples: Sequence[str]) -
                 continue
             kind = _KINDS[letter]
             value = float(credits_left.pop(f"{repeat}:{sample}", kind is Kind.RIGHT))
-            yield Outcome(ItemKey(benchmark, subset, sample, repeat), kind, value)
+            yield Outcome(
+                ItemKey(benchmark, subset, sample, repeat), kind, value, measures=recorded.get((repeat, sample))
+            )
     if credits_left:
         raise ValueError(f"{benchmark} {subset}: partial credit for {next(iter(credits_left))!r}, which has no verdict")
