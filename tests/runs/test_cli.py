@@ -55,7 +55,7 @@ def test_compare_lists_flips_with_both_answers_and_takes_more_runs(runs: tuple[P
     status, out, _ = _modeleval("compare", first, worse, base, "--flips", "2")
     assert status == 0
     assert "newly wrong, the first 2 of 10:" in out
-    assert "part part-0001: right 'B' -> wrong 'D'" in out
+    assert " part-0001: right 'B' -> wrong 'D'" in out
     assert [line[2:9] for line in out.splitlines() if " to " in line and "points" in line] == [
         "A to B:",
         "A to C:",
