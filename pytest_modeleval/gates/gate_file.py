@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import inf
 from pathlib import Path
@@ -199,12 +199,8 @@ class _Reader:
             elif kind is not None or problem.key in COMMON:
                 what = f"a {kind.name} gate" if kind is not None else "a gate"
                 self._mistake(number, "", f"{what} needs {problem.key} = ...")
-        if entry.get("subset") and entry.get("aggregate"):
-            self._mistake(number, "aggregate", "expected a subset or an aggregate, found both")
-        if entry.get("measure") and entry.get("aggregate"):
-            self._mistake(number, "aggregate", "a measure is judged over a subset or all questions, not an aggregate")
-        if entry.get("test") == "point" and "detect" in entry:
-            self._mistake(number, "detect", 'detect: a bare comparison (test = "point") cannot say what it would find')
+        for key, what in _contradictions(entry):
+            self._mistake(number, key, what)
         if kind is None:
             return None
         for key, what in kind.check(entry):
@@ -238,6 +234,16 @@ class _Reader:
 
     def _mistake(self, table: int, key: str, what: str) -> None:
         self.mistakes.append((self._lines.of(table, key), what))
+
+
+def _contradictions(entry: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Keys of a gate of any kind that exclude each other: (key, message)."""
+    if entry.get("subset") and entry.get("aggregate"):
+        yield "aggregate", "expected a subset or an aggregate, found both"
+    if entry.get("measure") and entry.get("aggregate"):
+        yield "aggregate", "a measure is judged over a subset or all questions, not an aggregate"
+    if entry.get("test") == "point" and "detect" in entry:
+        yield "detect", 'detect: a bare comparison (test = "point") cannot say what it would find'
 
 
 def _gate_rule(kind: GateKind | None, *, is_measured: bool) -> Rule:

@@ -22,18 +22,20 @@ def measure_text(found: Measurement, verdict: str) -> str:
     if side is not Side.WORSE:
         limit = f"{'below its floor' if side is Side.BELOW else 'above its ceiling'} {_value(gate.limit, scale)}"
         return f"{seen} {bound_text(found, verdict, limit)}"
-    before = found.before or 0.0
-    change = (found.seen or 0.0) - before
+    direction = "" if scale.is_higher_better else ", lower is better"
+    before = f"{_value(found.before or 0.0, scale)} in {found.against}"
+    return f"{seen} against {before}: {_change(found, verdict, scale)}{direction}"
+
+
+def _change(found: Measurement, verdict: str, scale: Scale) -> str:
+    change = (found.seen or 0.0) - (found.before or 0.0)
     is_same = abs(change) <= _NO_CHANGE
     said = "unchanged" if is_same else f"{'a rise' if change > 0 else 'a fall'} of {_value(abs(change), scale)}"
-    beyond = f"the margin of {gate.limit:g} of its range" if gate.limit else "chance"
+    beyond = f"the margin of {found.gate.limit:g} of its range" if found.gate.limit else "chance"
     is_worse = (change < 0) == scale.is_higher_better and not is_same
     if verdict == FAILED:
-        said += f", beyond {beyond}"
-    elif verdict == PASSED and is_worse:
-        said += f", not shown to be beyond {beyond}"
-    direction = "" if scale.is_higher_better else ", lower is better"
-    return f"{seen} against {_value(before, scale)} in {found.against}: {said}{direction}"
+        return f"{said}, beyond {beyond}"
+    return f"{said}, not shown to be beyond {beyond}" if verdict == PASSED and is_worse else said
 
 
 def measure_sensitivity(found: Measurement, effect: float) -> str:
