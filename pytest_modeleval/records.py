@@ -207,11 +207,8 @@ class Grade:
                 raise TypeError(f"a grade's {name} is a text, not {text!r:.80}; give str({name})")
         if self.marks and not all(isinstance(mark, str) for mark in self.marks):
             raise TypeError(f"a grade's marks are texts, not {self.marks!r:.80}")
-        for measure, value in (self.measures or {}).items():
-            if not isinstance(measure, str) or not is_measure_value(value):
-                raise ValueError(
-                    f"a grade's measure {measure!r:.40} is a number or (k, n) with 0 <= k <= n, not {value!r:.40}"
-                )
+        if self.measures:
+            _check_measures(self.measures)
 
     @classmethod
     def right(
@@ -274,6 +271,14 @@ def _as_float(value: object) -> float:
     if isinstance(value, str | bytes):
         raise TypeError(f"a grade's value is a number, not {value!r:.80}")
     return float(value)  # type: ignore[arg-type] # raises TypeError
+
+
+def _check_measures(measures: Mapping[str, object]) -> None:
+    for name, value in measures.items():
+        if not isinstance(name, str) or not is_measure_value(value):
+            raise ValueError(
+                f"a grade's measure {name!r:.40} is a number or (k, n) with 0 <= k <= n, not {value!r:.40}"
+            )
 
 
 def is_measure_value(value: object) -> bool:

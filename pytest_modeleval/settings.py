@@ -151,15 +151,22 @@ def parse_roles(
             raise SettingsError(f"--eval-role: expected ROLE=PROFILE, such as user=my-simulator, found {pair!r}")
         if found.setdefault(role, RoleSettings(profile)).model != profile:
             raise SettingsError(f"--eval-role: expected one model for {role}, found {found[role].model} and {profile}")
-    judge = judge or (found[JUDGE].model if JUDGE in found else "")
+    judge = _judge_name(judge, found.get(JUDGE))
     if judge:
-        if JUDGE in found and found[JUDGE].model != judge:
-            raise SettingsError(f"--judge: expected one judge, found {judge} and {found[JUDGE].model} (--eval-role)")
         found[JUDGE] = RoleSettings(judge, tuple(judge_urls), judge_key_env)
     elif judge_urls or judge_key_env:
         flag = "--judge-url" if judge_urls else "--judge-key-env"
         raise SettingsError(f"{flag}: expected --judge NAME with it, the name of the judge")
     return found
+
+
+def _judge_name(judge: str, as_role: RoleSettings | None) -> str:
+    """The judge of --judge and of --eval-role, which name the same one if both do; "" without any."""
+    if as_role is None:
+        return judge
+    if judge and as_role.model != judge:
+        raise SettingsError(f"--judge: expected one judge, found {judge} and {as_role.model} (--eval-role)")
+    return as_role.model
 
 
 def parse_whole(flag: str, text: str, *, least: int) -> int:

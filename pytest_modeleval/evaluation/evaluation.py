@@ -99,28 +99,24 @@ class Evaluation:
         shard, all_items, sample_limit: as of make_plan. is_blessed: the run is to be a baseline; raises SettingsError
         if it holds no more than a part of a subset.
         """
-        repeats = self._options.repeats
-        stored = {plan.benchmark: plan for plan in merge_plans(self._contents.plans)}
-        added: list[Plan] = []
-        for plan in plans:
-            made = make_plan(
+        made = [
+            make_plan(
                 plan,
                 [item for item in items if item.plan is plan],
-                repeats=repeats,
+                repeats=self._options.repeats,
                 shard=shard,
                 all_items=[item for item in all_items if item.plan is plan],
                 sample_limit=sample_limit,
                 system=self._options.system,
             )
-            if (old := stored.get(made.benchmark)) is not None:
-                self._refuse_other_experiment(old, made, items)
-            if made not in self._contents.plans:
-                added.append(made)
+            for plan in plans
+        ]
+        added = self._added_plans(made, items)
         if is_blessed:
             _check_whole([*self._contents.plans, *added])
         self._opened_journal = JournalWriter(self._journal_path)
-        for made in added:
-            self._journal.write(made.to_json())
+        for plan in added:
+            self._journal.write(plan.to_json())
         self._contents.plans.extend(added)
         self.items = list(items)
         self._forget_ungraded()
@@ -132,6 +128,14 @@ class Evaluation:
             known = self._contents.outcomes.get(item.key)
             if known is not None and not known.kind.is_verdict:
                 del self._contents.outcomes[item.key]
+
+    def _added_plans(self, made: Sequence[Plan], items: Sequence[PlannedItem]) -> list[Plan]:
+        """Those that the folder does not hold yet. Raises OtherExperiment."""
+        stored = {plan.benchmark: plan for plan in merge_plans(self._contents.plans)}
+        for plan in made:
+            if (old := stored.get(plan.benchmark)) is not None:
+                self._refuse_other_experiment(old, plan, items)
+        return [plan for plan in made if plan not in self._contents.plans]
 
     def _refuse_other_experiment(self, old: Plan, new: Plan, items: Sequence[PlannedItem]) -> None:
         """Raises RunFolderError where the folder's plan and the new one must not share a folder."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from math import sqrt
@@ -86,25 +86,29 @@ def compare(sides: Sequence[Baseline]) -> tuple[ComparedScope, ...]:
     Results that were made from other data or under another version of the benchmark are not compared; other
     parameters and prompts lead to a remark, since comparing those may be the purpose.
     """
-    names: dict[str, None] = {}
-    for side in sides:
-        names.update(dict.fromkeys(key.benchmark for key in side.outcomes))
+    names = dict.fromkeys(key.benchmark for side in sides for key in side.outcomes)
     grouped = [by_benchmark(side.outcomes) for side in sides]
     scopes: list[ComparedScope] = []
     for benchmark in names:
         metric = next(side.metrics[benchmark] for side in sides if benchmark in side.metrics)
-        if not is_question_metric(metric):
+        if is_question_metric(metric):
+            values = [question_values(group.get(benchmark, ()), metric) for group in grouped]
+            scopes.extend(_scopes(sides, benchmark, values))
+        else:
             scopes.append(_of_measure(benchmark, metric, len(sides)))
-            continue
-        values = [question_values(group.get(benchmark, ()), metric) for group in grouped]
-        subsets = list(dict.fromkeys(subset for found in values for subset, _ in found))
-        if len(subsets) > 1:
-            scopes.append(_scope(sides, benchmark, "", values))
-        inside = [_by_subset(found) for found in values]
-        scopes.extend(
-            _scope(sides, benchmark, subset, [parts.get(subset, {}) for parts in inside]) for subset in subsets
-        )
     return _adjusted(scopes)
+
+
+def _scopes(
+    sides: Sequence[Baseline], benchmark: str, values: Sequence[Mapping[Question, QuestionValue]]
+) -> Iterator[ComparedScope]:
+    """The benchmark as a whole, where it has several subsets, then each of them."""
+    subsets = list(dict.fromkeys(subset for found in values for subset, _ in found))
+    if len(subsets) > 1:
+        yield _scope(sides, benchmark, "", values)
+    inside = [_by_subset(found) for found in values]
+    for subset in subsets:
+        yield _scope(sides, benchmark, subset, [parts.get(subset, {}) for parts in inside])
 
 
 def _of_measure(benchmark: str, metric: str, sides: int) -> ComparedScope:

@@ -129,10 +129,14 @@ def _measure_mistake(gate: Gate, measure: Measure) -> str:
     is_mean = (measure.method == "mean" and measure.high is not None) or measure.method == "ratio"
     if side is Side.WORSE:
         return "" if is_mean or not gate.limit else f"{name} ({measure.method}) has no test with a margin; leave it out"
-    if not measure.low <= gate.limit <= (inf if measure.high is None else measure.high):
-        ends = f"from {measure.low:g}" + ("" if measure.high is None else f" to {measure.high:g}")
-        return f"{name}: expected a limit {ends}, found {gate.limit:g}"
-    return ""
+    return _range_mistake(gate, measure, name)
+
+
+def _range_mistake(gate: Gate, measure: Measure, name: str) -> str:
+    if measure.low <= gate.limit <= (inf if measure.high is None else measure.high):
+        return ""
+    ends = f"from {measure.low:g}" + ("" if measure.high is None else f" to {measure.high:g}")
+    return f"{name}: expected a limit {ends}, found {gate.limit:g}"
 
 
 def _hint(word: str, known: Iterable[str]) -> str:

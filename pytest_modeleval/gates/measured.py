@@ -91,15 +91,23 @@ class _AsMean:
     is_floor: bool
 
 
+def _of_quantile(measure: Measure, recorded: Recorded, limit: float, *, is_floor: bool) -> _AsMean:
+    """A quantile is beyond a limit where too large a share of the values is."""
+
+    def is_beyond(value: float) -> bool:
+        return value < limit if is_floor else value > limit
+
+    shares = {
+        key: sum(is_beyond(k / n) for ((k, n),) in found.repeats) / len(found.repeats)
+        for key, found in recorded.items()
+    }
+    return _AsMean(_values(recorded, shares), measure.q if is_floor else 1.0 - measure.q, is_floor=False)
+
+
 def _as_mean(measure: Measure, recorded: Recorded, limit: float, *, is_floor: bool) -> _AsMean | None:
     """None where the claim has no such form."""
     if measure.method == "quantile":
-        shares = {
-            key: sum((k / n < limit) if is_floor else (k / n > limit) for ((k, n),) in found.repeats)
-            / len(found.repeats)
-            for key, found in recorded.items()
-        }
-        return _AsMean(_values(recorded, shares), measure.q if is_floor else 1.0 - measure.q, is_floor=False)
+        return _of_quantile(measure, recorded, limit, is_floor=is_floor)
     if measure.method == "mean" and measure.high is not None:
         width = measure.high - measure.low
         means = {key: (_mean(found) - measure.low) / width for key, found in recorded.items()}
@@ -118,18 +126,22 @@ def _as_mean(measure: Measure, recorded: Recorded, limit: float, *, is_floor: bo
     return _AsMean(lines, limit, is_floor)
 
 
+def _trials(measure: Measure, question: RecordedQuestion) -> list[tuple[float, float]] | None:
+    """(k, n) of each repeat of a question; None where the figure is no sum of k over a sum of n."""
+    if measure.method == "ratio":
+        return [item[0] for item in question.repeats]
+    if measure.method == "f" and all(first[0] == second[0] for first, second in question.repeats):
+        # 2 / (n1 / k + n2 / k) = 2 k / (n1 + n2).
+        return [(2.0 * first[0], first[1] + second[1]) for first, second in question.repeats]
+    return None
+
+
 def _sums(measure: Measure, recorded: Recorded) -> dict[Question, tuple[float, float]] | None:
     """Question -> (k, n) of a figure that is the sum of all k over the sum of all n; None where it is none."""
     found: dict[Question, tuple[float, float]] = {}
     for key, question in recorded.items():
-        if measure.method == "ratio":
-            pairs = [item[0] for item in question.repeats]
-        elif measure.method == "f" and all(first[0] == second[0] for first, second in question.repeats):
-            # 2 / (n1 / k + n2 / k) = 2 k / (n1 + n2).
-            pairs = [(2.0 * first[0], first[1] + second[1]) for first, second in question.repeats]
-        else:
-            return None
-        if any(not 0.0 <= k <= n for k, n in pairs):
+        pairs = _trials(measure, question)
+        if pairs is None or any(not 0.0 <= k <= n for k, n in pairs):
             return None
         found[key] = sum(k for k, _ in pairs), sum(n for _, n in pairs)
     return found
@@ -163,10 +175,16 @@ def _against_baseline(scope: Scope, measure: Measure) -> Measurement:
     if pairs is not None:
         p, detectable = paired_test(pairs, gate.limit)
         return replace(found, p=p, detectable=detectable, pairs=pairs)
-    if gate.limit > 0.0:
-        return cannot_judge(gate, f"{gate.scope}: a figure of this kind ({measure.method}) has no test with a margin")
     if before is None:
         return cannot_judge(gate, f"{gate.scope}: {baseline.label} has no figure of it for these questions")
+    return _by_permutation(found, measure, then, now, before)
+
+
+def _by_permutation(found: Measurement, measure: Measure, then: Recorded, now: Recorded, before: float) -> Measurement:
+    """What the permutation test sees, for figures that are no mean over questions."""
+    gate = found.gate
+    if gate.limit > 0.0:
+        return cannot_judge(gate, f"{gate.scope}: a figure of this kind ({measure.method}) has no test with a margin")
     p, detectable = permutation_test(measure, then, now, before)
     return replace(found, p=p, detectable=detectable)
 

@@ -107,7 +107,7 @@ def _continues_number(before: str, earlier: str) -> bool:
 
 
 def _is_emphasis(sign: str, beyond: str) -> bool:
-    """True for the underline beside a word in _word_. beyond: what stands on the other side of the sign."""
+    """True for an underline at the edge of a word, as in _word_. beyond: what stands on the other side of the sign."""
     return sign == "_" and not (beyond.isalnum() or beyond == "_")
 
 

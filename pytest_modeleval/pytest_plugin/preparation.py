@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -20,7 +20,7 @@ from pytest_modeleval.runs.benchmark_needs import deployment_notes
 from pytest_modeleval.runs.connection import Connection
 from pytest_modeleval.runs.earlier_run import stored_params, system_prompt
 from pytest_modeleval.runs.gate_runner import check_measures, check_targets
-from pytest_modeleval.runs.item_filter import asking_order
+from pytest_modeleval.runs.item_filter import ItemFilter, asking_order
 from pytest_modeleval.settings import Settings
 
 
@@ -68,14 +68,7 @@ def prepare(
     except OtherExperiment as mistake:
         # A run of the same command that was never finished, and rows, version or parameters changed since.
         evaluation = make_evaluation(process.open_new_folder(mistake))
-    try:
-        for index, item in enumerate(items):
-            item.enter_plan(index, connection.model)
-        item_filter = process.make_filter()
-        process.begin(evaluation, items, grading.facts)
-    except BaseException:
-        evaluation.close()
-        raise
+    item_filter = _begin(process, evaluation, items, connection, grading)
     return RunContext(
         config=config,
         settings=settings,
@@ -86,6 +79,35 @@ def prepare(
         feed=process.make_feed(evaluation, items, item_filter),
         reporter=process.reporter,
     )
+
+
+def _begin(
+    process: Process,
+    evaluation: Evaluation,
+    items: Sequence[SampleItem],
+    connection: Connection,
+    grading: GraderContext,
+) -> ItemFilter | None:
+    """Put the items into the plan and start asking; the journal is closed where that fails."""
+    try:
+        for index, item in enumerate(items):
+            item.enter_plan(index, connection.model)
+        item_filter = process.make_filter()
+        process.begin(evaluation, items, grading.facts)
+    except BaseException:
+        evaluation.close()
+        raise
+    return item_filter
+
+
+def _deselect(session: pytest.Session, benchmarks: Container[str]) -> None:
+    """Take the samples of these benchmarks out of the session."""
+    left_out = [
+        item for item in session.items if isinstance(item, SampleItem) and item.planned.key.benchmark in benchmarks
+    ]
+    dropped = set(map(id, left_out))
+    session.items[:] = [item for item in session.items if id(item) not in dropped]
+    session.config.hook.pytest_deselected(items=left_out)
 
 
 def _leave_out_unscorable(
@@ -105,10 +127,7 @@ def _leave_out_unscorable(
     if not reason:
         return selected
     reporter.print_once(f"not run: {', '.join(names)}: {reason}")
-    left_out = [item for item in session.items if isinstance(item, SampleItem) and item.planned.key.benchmark in names]
-    dropped = set(map(id, left_out))
-    session.items[:] = [item for item in session.items if id(item) not in dropped]
-    session.config.hook.pytest_deselected(items=left_out)
+    _deselect(session, names)
     return [item for item in selected if item.planned.key.benchmark not in names]
 
 

@@ -34,6 +34,7 @@ from pytest_modeleval._support.schema import (
 from pytest_modeleval.errors import SettingsError
 from pytest_modeleval.records import ItemKey, JsonObject, Kind, Outcome
 from pytest_modeleval.results import PROMPT_DIGITS, Baseline, BenchmarkSummary, ExperimentIdentity, RunSummary
+from pytest_modeleval.store.baseline_lines import NO_PROMPT, partial_credits, prompt_digits
 from pytest_modeleval.store.baseline_measures import check_metric, measure_names, recorded_json, recorded_measures
 
 SCHEMA = 1
@@ -41,7 +42,6 @@ _MOST_BYTES = 100_000_000
 _LETTERS = {Kind.RIGHT: "r", Kind.WRONG: "w", Kind.NO_ANSWER: "n", Kind.TRUNCATED: "t"}
 _KINDS = {letter: kind for kind, letter in _LETTERS.items()}
 _NOTHING = "."
-_NO_PROMPT = "." * PROMPT_DIGITS
 # Digits that int and format give back as they were: no others than ASCII, and no more than a number is read from.
 _NUMBERED = re.compile(r"(.*?)([0-9]{1,18})", re.DOTALL)
 _RANGE = re.compile(r"(.*)\[(\d+)\.\.(\d+)\]", re.DOTALL)
@@ -264,19 +264,16 @@ def _outcomes_json(outcomes: Sequence[Outcome], prompts: Mapping[tuple[str, str]
     place = {sample: number for number, sample in enumerate(samples)}
     repeats = max((outcome.key.repeat for outcome in outcomes), default=-1) + 1
     letters = [[_NOTHING] * len(samples) for _ in range(repeats)]
-    partial: dict[str, float] = {}
     for outcome in outcomes:
         letters[outcome.key.repeat][place[outcome.key.sample]] = _LETTERS.get(outcome.kind, _NOTHING)
-        if outcome.kind.is_verdict and outcome.value != float(outcome.kind is Kind.RIGHT):
-            partial[f"{outcome.key.repeat}:{outcome.key.sample}"] = outcome.value
+    partial = partial_credits(outcomes)
     made: JsonObject = {"samples": list(_ranges(samples)), "outcomes": ["".join(row) for row in letters]}
     if partial:
         made["partial"] = partial
     made.update(recorded_json(outcomes, place, repeats))
     subset = outcomes[0].key.subset if outcomes else ""
-    asked = [prompts.get((subset, sample), _NO_PROMPT) for sample in samples]
-    if any(digits != _NO_PROMPT for digits in asked):
-        made["prompts"] = "".join(asked)
+    if digits := prompt_digits(prompts, subset, samples):
+        made["prompts"] = digits
     return made
 
 
@@ -324,7 +321,7 @@ def _prompts(part: Mapping[str, Any], samples: Sequence[str]) -> Iterator[tuple[
     if len(samples) != len(digits):
         raise ValueError(f"{part['subset']}: expected the prompts of {len(samples)} samples, found {len(digits)}")
     for sample, found in zip(samples, digits, strict=True):
-        if found != _NO_PROMPT:
+        if found != NO_PROMPT:
             yield (part["subset"], sample), found
 
 
