@@ -35,6 +35,8 @@ from pytest_modeleval.roles import JUDGE
 from pytest_modeleval.settings import Settings
 
 _ID_ALPHABET = re.compile(r"[\d\-\[\]r]+")
+# What follows the subset in an id: numbers, and the repeat.
+_AFTER_SUBSET = re.compile(r"[-_\d]*(?:r\d*)?\]?")
 
 
 class BenchmarkCollector:
@@ -185,7 +187,7 @@ class BenchmarkCollector:
             def could_be_in_id(word: str) -> bool:
                 return _could_be_in_id(
                     word, function=probe.name, subset=subset, groups=groups
-                ) or self._known_ids.may_hold(declared, subset, word, is_named=declared.name.lower() in asked)
+                ) or self._known_ids.may_hold(declared, subset, word)
 
             return may_match(expression, names=names, could_be_in_id=could_be_in_id)
 
@@ -266,9 +268,18 @@ def _could_be_in_id(word: str, *, function: str, subset: str, groups: Set[str]) 
     return (
         bool(_ID_ALPHABET.fullmatch(lowered))
         or lowered in f"{function}[{own}-".lower()
-        or own in lowered
+        or _is_around(lowered, own, f"{function}[".lower())
         or lowered in groups
     )
+
+
+def _is_around(word: str, subset: str, start: str) -> bool:
+    """Whether a word holds the subset, and around it only what an id has: the end of `start`, numbers, the repeat.
+
+    A name such as "test" stands in many words that are no ids.
+    """
+    before, found, after = word.partition(subset)
+    return bool(found) and start.endswith(before) and bool(_AFTER_SUBSET.fullmatch(after))
 
 
 def _keyword_names(probe: pytest.Function) -> list[str]:

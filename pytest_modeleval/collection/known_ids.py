@@ -19,15 +19,12 @@ class KnownIds:
         self._cache_dir = cache_dir
         self._ids: dict[tuple[str, str], tuple[str, ...]] = {}
 
-    def may_hold(self, declared: Benchmark, subset: str, word: str, *, is_named: bool) -> bool:
-        """Whether a word of -k may be part of an id of this subset.
-
-        is_named: the expression names the benchmark, so its data is read anyway, and every word may be an id.
-        """
+    def may_hold(self, declared: Benchmark, subset: str, word: str) -> bool:
+        """Whether a word of -k may be part of an id of this subset: it begins with the benchmark's name, or is one."""
         if declared.sample_id is None:
             return False
         lowered = word.lower()
-        if is_named or lowered.startswith(declared.name):
+        if lowered.startswith(f"{declared.name}-"):
             return True
         return any(lowered in name for name in self._lowered_ids(declared, subset))
 

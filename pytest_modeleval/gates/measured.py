@@ -155,20 +155,25 @@ def _mean(question: RecordedQuestion) -> float:
     return sum(k / n for ((k, n),) in question.repeats) / len(question.repeats)
 
 
+def _recorded_in_both(measure: Measure, scope: Scope) -> tuple[Recorded, Recorded]:
+    """What baseline and run recorded, for the questions that both have."""
+    then, now = recorded_questions(measure, scope.then), recorded_questions(measure, scope.now)
+    shared = [key for key in then if key in now]
+    return {key: then[key] for key in shared}, {key: now[key] for key in shared}
+
+
 def _against_baseline(scope: Scope, measure: Measure) -> Measurement:
     gate, baseline = scope.gate, scope.baseline
     if obstacle := baseline_obstacle(gate, baseline, scope.identity):
         return replace(cannot_judge(gate, obstacle), lacks_baseline=lacks_baseline(gate, baseline))
     assert baseline is not None
-    now = recorded_questions(measure, scope.now)
-    then = {key: found for key, found in recorded_questions(measure, scope.then).items() if key in now}
+    then, now = _recorded_in_both(measure, scope)
     if not then:
         return cannot_judge(
             gate,
             f"{gate.scope}: {baseline.label} holds no value of it for these questions; bless a new baseline with "
             "--eval-bless FILE",
         )
-    now = {key: now[key] for key in then}
     pairs = _pairs(measure, then, now)
     before = figure_of(measure, [outcome for outcome in scope.then if _key(outcome) in then]).value
     found = Measurement(gate=gate, n=len(then), before=before, against=f"{baseline.label} ({baseline.made_utc[:10]})")

@@ -23,6 +23,8 @@ from pytest_modeleval.results import (
 )
 
 NONE = "-"
+# Names of the mean over all subsets that is shown next to the official one (metrics.aggregates).
+TWINS = ("MICRO", "MACRO")
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,8 +206,8 @@ def _row(entry: BenchmarkSummary, score: Score, *, metric: str, name: str, scale
 
 def _aggregate_row(entry: BenchmarkSummary, score: AggregateScore) -> ScoreRow:
     is_whole = not score.is_partial
-    # One aggregate alone needs no such mark.
-    is_official = score.is_official and len(entry.aggregates) > 1
+    # Only where the other kind of mean over all stands next to it does it need a mark.
+    is_official = score.is_official and any(other.name in TWINS for other in entry.aggregates)
     return ScoreRow(
         dataset=one_line(entry.benchmark),
         metric=metric_text(entry.metric, entry.scale),
