@@ -251,24 +251,22 @@ class Connection(asyncio.Protocol):
             self._is_complete = True
 
     def _finish(self) -> None:
-        """The response is complete: free the connection, then tell the receiver, which may send at once."""
+        """The response is complete. A large one waits for its turn; the connection is in use until then."""
         exchange, self.exchange = self.exchange, None
+        if exchange is not None and self._body_bytes > LARGE_BODY_BYTES:
+            self._endpoint.large_responses(self._loop).run(partial(self._hand_over, exchange))
+        else:
+            self._hand_over(exchange)
+
+    def _hand_over(self, exchange: Exchange | None) -> None:
+        """Free the connection, then tell the receiver, which may send at once."""
         if self._is_reusable and self.is_open and self._endpoint.keeps_alive:
             self._was_used = True
             self.idle_since_s = self._loop.time()
             self._endpoint.idle.append(self)
         else:
             self.drop()
-        if exchange is None:
-            return
-        if self._body_bytes > LARGE_BODY_BYTES:
-            self._endpoint.large_responses(self._loop).run(partial(self._end, exchange))
-        else:
-            self._end(exchange)
-
-    def _end(self, exchange: Exchange) -> None:
-        """Hand the response over, unless its exchange was cancelled meanwhile."""
-        if exchange.done.done():
+        if exchange is None or exchange.done.done():
             return
         try:
             exchange.receiver.on_end()

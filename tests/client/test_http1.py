@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from pytest_modeleval.client.chat import ChatClient
 from pytest_modeleval.client.http1 import Http1Transport
-from pytest_modeleval.client.http1_connection import MAX_HEAD_BYTES
+from pytest_modeleval.client.http1_connection import LARGE_BODY_BYTES, MAX_HEAD_BYTES
 from pytest_modeleval.client.httpx_transport import HttpxTransport, transport_for
 from pytest_modeleval.client.transport import post
 from pytest_modeleval.errors import AttemptFailed
@@ -360,7 +360,8 @@ def test_behind_a_proxy_httpx_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(transport_for(["http://127.0.0.1:8000/v1"]), Http1Transport)
 
 
-def test_a_connection_is_free_when_its_response_ends() -> None:
+@pytest.mark.parametrize("size", [1, LARGE_BODY_BYTES + 1], ids=["small", "large"])
+def test_a_connection_is_free_when_its_response_ends(size: int) -> None:
     """A request sent from within `on_end` uses the same connection at once, and gets its own response."""
     second = Taken()
 
@@ -384,9 +385,9 @@ def test_a_connection_is_free_when_its_response_ends() -> None:
         await post(transport, server.url, b"{}", {}, first)
         await done_of[0]
 
-    one, two = (OK + b"Content-Length: 1\r\n\r\n" + letter for letter in (b"1", b"2"))
+    one, two = (OK + b"Content-Length: %d\r\n\r\n" % size + size * letter for letter in (b"1", b"2"))
     server, _ = _run(lambda: Server([one], [two]), act)
-    assert (first.body, second.body) == (b"1", b"2")
+    assert (first.body, second.body) == (size * b"1", size * b"2")
     assert (first.ends, second.ends) == (1, 1)
     assert server.connections == 1
 
@@ -457,8 +458,9 @@ def test_a_timeout_of_the_server_is_no_unasked_response() -> None:
     assert server.connections == 2
 
 
-def test_a_response_that_is_refused_ends_its_connection() -> None:
-    """It may be another request's, and so may be what follows on that connection."""
+@pytest.mark.parametrize("size", [1, LARGE_BODY_BYTES + 1], ids=["small", "large"])
+def test_a_response_that_is_refused_ends_its_connection(size: int) -> None:
+    """It may be another request's, and so may be what follows on that connection, even while it waits for its turn."""
 
     class Refusing(Taken):
         def on_end(self) -> None:
@@ -469,7 +471,8 @@ def test_a_response_that_is_refused_ends_its_connection() -> None:
             await post(transport, server.url, b"{}", {}, Refusing())
         await post(transport, server.url, b"{}", {}, Taken())
 
-    server, _ = _run(lambda: Server([LETTER + b"a"], [LETTER + b"b"]), act)
+    answer = OK + b"Content-Length: %d\r\n\r\n" % size + size * b"a"
+    server, _ = _run(lambda: Server([answer], [LETTER + b"b"]), act)
     assert server.connections == 2
 
 
