@@ -67,6 +67,8 @@ class BenchmarkCollector:
         self.first_error: UserError | None = None
         # What has to be set -> the subsets, with their benchmark, that are not collected without it.
         self._missing: dict[str, list[str]] = {}
+        # Those of them without which something is not collected that -k names.
+        self._named_missing: dict[str, None] = {}
         # Every benchmark that was seen, selected or not: name -> subsets, aggregates.
         self.known: dict[str, tuple[list[str], list[str]]] = {}
 
@@ -83,6 +85,10 @@ class BenchmarkCollector:
     def missing(self) -> list[str]:
         """One line for each thing that has to be set, with the subsets that wait for it."""
         return [f"not collected: {', '.join(names)}: {missing}" for missing, names in self._missing.items()]
+
+    def named_missing(self) -> list[str]:
+        """What has to be set for subsets whose benchmark or own name fits -k, whatever their ids are."""
+        return list(self._named_missing)
 
     def _items(
         self, collector: pytest.Module | pytest.Class, name: str, function: Callable[..., Any], declared: Benchmark
@@ -204,6 +210,8 @@ class BenchmarkCollector:
             missing = subset.missing or self._missing_role(declared)
             if missing and self._settings.rescore_dir is None:
                 self._missing.setdefault(missing, []).append(f"{declared.name} {subset.name}")
+                if may_match(expression, names=[*names, subset.name], could_be_in_id=lambda word: False):
+                    self._named_missing[missing] = None
                 continue
             wanted.append(subset)
         return wanted

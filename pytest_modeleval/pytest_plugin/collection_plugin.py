@@ -139,17 +139,26 @@ class CollectionPlugin:
 
     def _selection_notes(self) -> Iterator[str]:
         """What selected the samples, where that may surprise."""
-        settings, known = self._settings, sorted(self._collector.known)
+        settings = self._settings
         if settings.only and self._process.earlier is not None:
             kinds = ",".join(sorted(kind.value for kind in settings.only))
             earlier = shown_path(self._process.earlier)
             yield f"--eval-only {kinds}: {counted(len(self._selected), 'sample')} of {earlier}"
-        chosen = [f"{flag} {text!r}" for flag, text in (("-k", settings.keyword), ("-m", settings.markers)) if text]
-        if not self._selected and chosen and known:
+        if not self._selected:
+            yield from self._nothing_selected()
+        yield from keyword_notes(settings.keyword, [item.planned.key for item in self._selected])
+
+    def _nothing_selected(self) -> Iterator[str]:
+        """Why no sample is selected, where an expression is the reason."""
+        keyword, markers = self._settings.keyword, self._settings.markers
+        known, lacking = sorted(self._collector.known), self._collector.named_missing()
+        chosen = [f"{flag} {text!r}" for flag, text in (("-k", keyword), ("-m", markers)) if text]
+        if keyword and lacking and not markers:
+            yield f"{chosen[0]} selects only what is not collected: {'; '.join(lacking)}"
+        elif chosen and known:
             # With both, which one left the samples out is not known.
             verb = "selects" if len(chosen) == 1 else "select"
             yield f"{' and '.join(chosen)} {verb} nothing of {', '.join(known)}"
-        yield from keyword_notes(settings.keyword, [item.planned.key for item in self._selected])
 
     def _show_requests(self, session: pytest.Session) -> None:
         """Print what would be asked, and run nothing. Raises UserError."""

@@ -97,6 +97,11 @@ def test_without_a_judge_nothing_is_collected(suite: Suite, server: LoopbackServ
     write(suite)
     result = suite.run(server.url)
     assert "not collected: quiz part: it needs a further model as judge: give --judge NAME" in result.out
+    named = suite.run(server.url, "-k", "quiz and not other")
+    assert named.status == 5
+    assert "selects only what is not collected: it needs a further model as judge: give --judge NAME" in named.out
+    assert "selects nothing of" not in named.out
+    assert "-k '0001-other' selects nothing of quiz" in suite.run(server.url, "-k", "0001-other").out
     assert not server.seen.bodies
 
 
