@@ -148,12 +148,16 @@ class ItemRunner:
         """Raise AttemptFailed for a reply of another model."""
         self._reply_model.check(reply.get("model") or "")
 
-    def check_stored_reply(self, reply: JsonObject) -> None:
-        """Raise Ungraded for a stored reply of another model."""
+    def checked_reply(self, journal_key: str, *, role: RoleServer | None = None) -> JsonObject | None:
+        """The reply that the journal has under this key, or None. Raises Ungraded if it is one of another model."""
+        reply = self.stored_reply(journal_key)
+        if reply is None:
+            return None
         try:
-            self.check_reply(reply)
+            (role or self).check_reply(reply)
         except AttemptFailed as failure:
             raise Ungraded(str(failure), kind=failure.kind, cause=failure.cause) from failure
+        return reply
 
     async def ask(
         self,
