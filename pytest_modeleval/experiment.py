@@ -1,4 +1,6 @@
-"""Do two results come from the same experiment? The one home of that rule: for resuming, merging and comparing.
+"""Do two results come from the same experiment? The rule for plans and identities, for resuming, merging and comparing.
+
+Which folder a run may resume, with the further conditions of system prompt and roles: `runs/resume.py`.
 
 Each function returns the differences as phrases, "<fact> <one value> there, <other value> here"; an empty list (or
 text) means that the two belong to the same experiment. The old side is "there", the new side "here".

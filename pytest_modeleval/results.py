@@ -192,7 +192,7 @@ class GateVerdict:
     """One full sentence."""
 
     kind: str = ""
-    """"regression", "floor" or "ceiling"."""
+    """The name of its kind, a key of `gates.kinds.KINDS`."""
 
     score: float | None = None
     """What was judged: a score or share from 0 to 1, or a quantile in seconds or tokens."""

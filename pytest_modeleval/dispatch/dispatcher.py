@@ -1,6 +1,6 @@
 """Sends requests: bounded, ended when idle, retried, balanced over replicas; every failed attempt is reported.
 
-The decisions are pure (limit, retry, idle_timeout, balance); this module carries them out.
+The decisions are pure (limit, retry_policy, idle_timeout, balance); this module carries them out.
 """
 
 from __future__ import annotations

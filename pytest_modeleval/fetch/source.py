@@ -60,7 +60,10 @@ class Fetched:
 
 
 class Source(Protocol):
-    """Where one file per subset can be fetched from. Every method replaces {subset} in its patterns."""
+    """Where one file per subset can be fetched from. Every method replaces {subset} in its patterns.
+
+    An implementation is a frozen dataclass: the options of a page are filled into the texts of its fields.
+    """
 
     def key(self, subset: str) -> str:
         """The name of the file in the lock: the same source and file give the same key."""

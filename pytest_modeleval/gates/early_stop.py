@@ -8,6 +8,8 @@ are asked, and the gate passes. A gate is also decided when the samples that are
 A passed verdict that comes early errs with a chance of at most alpha if the true drop is beyond the margin. Without a
 margin nothing but the number of samples left can pass a regression gate early: there is no room in which to show that
 nothing dropped.
+
+`runs.item_filter` acts on the decision: items that no gate needs are not asked.
 """
 
 from __future__ import annotations

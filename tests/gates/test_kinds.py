@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +33,12 @@ def test_only_a_kind_s_own_module_names_it() -> None:
         if (found := kind_names(file))
     }
     assert named == {f"gates/{name}.py": {name} for name in sorted(kinds.KINDS)}
+
+
+def test_the_schema_of_summary_json_knows_every_kind() -> None:
+    """A verdict of any kind, or of none, is a valid summary."""
+    schema = json.loads((PACKAGE / "store" / "summary.schema.json").read_text(encoding="utf-8"))
+    assert set(schema["$defs"]["gate"]["properties"]["kind"]["enum"]) == {*kinds.KINDS, ""}
 
 
 def test_a_new_kind_needs_nothing_but_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
