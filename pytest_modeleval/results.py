@@ -11,6 +11,7 @@ from typing import Any
 
 from pytest_modeleval.advice import Advice
 from pytest_modeleval.records import ItemKey, Kind, Outcome
+from pytest_modeleval.run_figures import RequestFigures
 
 # The three verdicts of a gate, as summary.json has them.
 PASSED, FAILED, CANNOT_JUDGE = "passed", "failed", "cannot judge"
@@ -256,6 +257,9 @@ class RunSummary:
 
     saved: Savings | None = None
     """None for a run that was to ask everything."""
+
+    requests: tuple[RequestFigures, ...] = ()
+    """Of the benchmarks that have an answered request, in their order."""
 
     @property
     def ungraded(self) -> int:

@@ -189,7 +189,7 @@ class ItemRunner:
             }
             self.contents.responses[pending.key] = self.journal.write(line)
             if role is None:
-                self.contents.count_reply(reply)
+                self.contents.count_reply(key.benchmark, reply, attempts)
 
         return await dispatcher.ask(pending, key, write)
 
@@ -216,7 +216,7 @@ class ItemRunner:
 
     def record_failure(self, pending: PendingRequest, key: ItemKey, attempt: int, failure: AttemptFailed) -> None:
         """Journal a failed attempt, as an attempt and never as a reply."""
-        self.contents.failed_attempts[failure.cause] += 1
+        self.contents.count_failure(key.benchmark, failure.cause)
         self.journal.write(
             {
                 "type": "attempt",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_modeleval.errors import RunFolderError
+from pytest_modeleval.evaluation.request_figures import request_figures
 from pytest_modeleval.metrics import question_metric, score_subset
 from pytest_modeleval.metrics.aggregates import with_both_means
 from pytest_modeleval.metrics.scaled_aggregates import combine_in_scale
@@ -44,6 +45,7 @@ def run_summary(
         benchmarks=summarize(plans, contents.outcomes, is_chosen_by_result=is_chosen_by_result),
         facts=facts,
         saved=Savings(asked + dropped, len(keys), early_stop) if early_stop else None,
+        requests=request_figures([plan.benchmark for plan in plans if plan.items], contents.requests),
     )
 
 

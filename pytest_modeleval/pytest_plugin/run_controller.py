@@ -227,6 +227,7 @@ class RunController:
             replies=raw_replies(self._summary, folder.reader.contents),
             places=places(self._summary, folder),
             fold="" if config.get_verbosity() > 0 else "with -v or in report.html",
+            has_requests=config.get_verbosity() > 0,
         )
         for text, markup in [*parts, *self._closing_lines]:
             terminalreporter.write_line(text, **markup)

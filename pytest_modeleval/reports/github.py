@@ -8,9 +8,10 @@ import re
 from collections.abc import Sequence
 from html import escape
 
-from pytest_modeleval.reports.columns import NAME_COLUMNS, SCORE, SCORE_COLUMNS, Column
+from pytest_modeleval.reports.columns import NAME_COLUMNS, SCORE, SCORE_COLUMNS, Column, RowT
 from pytest_modeleval.reports.folding import folded_rows
 from pytest_modeleval.reports.remarks import remarks
+from pytest_modeleval.reports.request_rows import REQUEST_COLUMNS
 from pytest_modeleval.reports.table_rows import ScoreRow, counts_sentence, score_rows
 from pytest_modeleval.reports.text_layout import one_line, sentences
 from pytest_modeleval.results import CANNOT_JUDGE, FAILED, PASSED, GateVerdict, RunSummary
@@ -24,7 +25,7 @@ _COMMANDS = {FAILED: "error", CANNOT_JUDGE: "warning"}
 
 
 def step_summary(summary: RunSummary) -> str:
-    """The run as GitHub-flavoured Markdown: gates, table of scores, counts, remarks. Ends with a line break."""
+    """The run as GitHub-flavoured Markdown: gates, table, counts, remarks, requests. Ends with a line break."""
     state = "complete" if summary.is_complete else "incomplete"
     blocks = [f"## {_text(summary.model)}: {state} run"]
     if summary.gates:
@@ -38,16 +39,28 @@ def step_summary(summary: RunSummary) -> str:
     said = [f"- {_text(remark.text)}" for remark in remarks(summary)]
     if said:
         blocks.append("\n".join(said))
+    if summary.requests:
+        blocks += ["<details><summary>Requests: times and tokens</summary>", _requests(summary), "</details>"]
     return "\n\n".join(blocks) + "\n"
 
 
 def _table(rows: Sequence[ScoreRow]) -> str:
     lines = [
-        _line([column.head for column in SCORE_COLUMNS]),
-        _line(["---:" if column.align == "right" else "---" for column in SCORE_COLUMNS]),
+        *_heads(SCORE_COLUMNS),
         *(_line([_cell(column, row) for column in SCORE_COLUMNS]) for row in rows),
     ]
     return "\n".join(lines)
+
+
+def _requests(summary: RunSummary) -> str:
+    name, *figures = REQUEST_COLUMNS
+    rows = [_line([_text(name.value(row)), *(each.value(row) for each in figures)]) for row in summary.requests]
+    return "\n".join([*_heads(REQUEST_COLUMNS), *rows])
+
+
+def _heads(columns: Sequence[Column[RowT]]) -> list[str]:
+    aligned = ["---:" if column.align == "right" else "---" for column in columns]
+    return [_line([column.head for column in columns]), _line(aligned)]
 
 
 def annotations(summary: RunSummary) -> list[str]:

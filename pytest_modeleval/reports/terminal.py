@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pytest_modeleval.reports.remarks import Replies
+from pytest_modeleval.reports.request_rows import request_sentences
 from pytest_modeleval.reports.table import gate_text, note_lines, score_table
+from pytest_modeleval.reports.text_layout import wrap
 from pytest_modeleval.results import CANNOT_JUDGE, FAILED, PASSED, RunSummary
 
 # Text, and keyword arguments of TerminalWriter.line: {"red": True, "bold": True}.
@@ -25,16 +27,19 @@ def summary_parts(
     places: Sequence[tuple[str, str]] = (),
     model_column: bool = True,
     fold: str = "",
+    has_requests: bool = False,
 ) -> Iterator[Line]:
-    """Table, counts and notes, gates, places, with an empty line between them. Nothing for a run without benchmarks.
+    """Table, counts and notes, requests, gates, places, with an empty line between. Nothing without benchmarks.
 
     width: columns. replies: raw replies of suspicious subsets, up to three are shown.
     places: (what, where) pairs for the end, such as ("report", path) or ("show the wrong ones", command); never
-    broken or shortened, so that they can be copied. fold: as of `score_table`.
+    broken or shortened, so that they can be copied. fold: as of `score_table`. has_requests: show times
+    and tokens of the requests.
     """
     blocks = [
         _table(summary, width, model_column=model_column, fold=fold),
         _notes(summary, width, replies),
+        _requests(summary, width) if has_requests else [],
         [
             (line, dict(VERDICT_MARKUP.get(gate.verdict, {})))
             for gate in summary.gates
@@ -54,6 +59,10 @@ def _table(summary: RunSummary, width: int, *, model_column: bool, fold: str) ->
     lines = score_table(summary, width=width, model_column=model_column, fold=fold)
     # Header and rules are light, rows are plain: the figures are what is read.
     return [(line, {"bold": True} if "Dataset" in line and "Metric" in line else {}) for line in lines]
+
+
+def _requests(summary: RunSummary, width: int) -> list[Line]:
+    return [(line, {}) for text in request_sentences(summary) for line in wrap(text, width, indent=2)]
 
 
 def _notes(summary: RunSummary, width: int, replies: Replies | None) -> list[Line]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from pytest_modeleval.plan import Plan
 from pytest_modeleval.records import ItemKey, Outcome
+from pytest_modeleval.store.request_log import RequestLog
 
 MAX_REPLY_MODELS = 20
 
@@ -69,17 +70,34 @@ class Contents:
     """Cause -> attempts at a request that failed with it, whether or not a later one succeeded."""
     reply_models: Counter[str] = field(default_factory=Counter)
     """Name of a model -> replies that carry it; at most MAX_REPLY_MODELS names."""
+    requests: dict[str, RequestLog] = field(default_factory=dict)
+    """Benchmark -> its requests to the model under test."""
     damaged: list[DamagedLine] = field(default_factory=list)
     unfinished: dict[int, list[tuple[Outcome, OutcomeRank]]] = field(default_factory=dict)
     """Invocation -> outcomes of a rescoring that has not ended, which do not count."""
     rescored: set[int] = field(default_factory=set)
     """Invocations that were rescorings and came to their end."""
 
-    def count_reply(self, reply: Any) -> None:
-        """Count the name of the model in a stored reply; replies that continue a conversation may have none."""
-        name = reply.get("model") if isinstance(reply, Mapping) else None
+    def count_reply(self, benchmark: str, reply: Any, attempts: Any) -> None:
+        """Count a stored reply of the model under test: its times, its tokens, and the model's name in it.
+
+        Replies that continue a conversation may have no name. attempts: how many the request took.
+        """
+        if not isinstance(reply, Mapping):
+            return
+        self.log_of(benchmark).add(reply, attempts)
+        name = reply.get("model")
         if isinstance(name, str) and name and (name in self.reply_models or len(self.reply_models) < MAX_REPLY_MODELS):
             self.reply_models[name] += 1
+
+    def count_failure(self, benchmark: str, cause: str) -> None:
+        """Count a failed attempt."""
+        self.failed_attempts[cause] += 1
+        self.log_of(benchmark).failed_attempts[cause] += 1
+
+    def log_of(self, benchmark: str) -> RequestLog:
+        """The requests of a benchmark, to be added to."""
+        return self.requests.setdefault(benchmark, RequestLog())
 
     def enter(self, outcome: Outcome, rank: OutcomeRank) -> None:
         """Keep an outcome unless a later one is known: the journals of several processes are read one after another."""

@@ -216,12 +216,8 @@ def apply_line(contents: Contents, line: bytes, at: JournalOffset, *, rescoring:
         entry = orjson.loads(line)
         kind = entry["type"]
         if kind == "response":
-            if isinstance(reply := entry.get("reply"), dict) and not is_reply(reply):
-                return False
-            contents.responses.setdefault(_text(entry["key"]), at)
-            if "role" not in entry:
-                contents.count_reply(entry.get("reply"))
-        elif kind == "tool":
+            return _apply_response(contents, entry, at)
+        if kind == "tool":
             contents.tools.setdefault(_text(entry["key"]), at)
         elif kind in ("grade", "ungraded"):
             _apply_outcome(contents, entry, at, rescoring)
@@ -230,12 +226,26 @@ def apply_line(contents: Contents, line: bytes, at: JournalOffset, *, rescoring:
         elif kind == "plan":
             contents.plans.append(Plan.from_json(entry))
         elif kind == "attempt":
-            contents.failed_attempts[_text(entry.get("cause", ""))] += 1
+            contents.count_failure(_text(entry.get("benchmark", "")), _text(entry.get("cause", "")))
         else:
             # Of a later version, perhaps.
             return isinstance(kind, str)
     except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError):
         return False
+    return True
+
+
+def _apply_response(contents: Contents, entry: Mapping[str, Any], at: JournalOffset) -> bool:
+    """Enter a reply; False if it is damaged. The first reply to a request is the one that counts."""
+    reply = entry.get("reply")
+    if isinstance(reply, dict) and not is_reply(reply):
+        return False
+    key, benchmark = _text(entry["key"]), _text(entry.get("benchmark", ""))
+    if key in contents.responses:
+        return True
+    contents.responses[key] = at
+    if "role" not in entry:
+        contents.count_reply(benchmark, reply, entry.get("attempts"))
     return True
 
 

@@ -7,7 +7,16 @@ from pathlib import Path
 
 from pytest_modeleval._support.atomic_file import atomic_write_json
 from pytest_modeleval.records import JsonObject
-from pytest_modeleval.results import SHARE, AggregateScore, BenchmarkSummary, MeasureScore, RunSummary, Scale, Score
+from pytest_modeleval.results import (
+    SHARE,
+    AggregateScore,
+    BenchmarkSummary,
+    MeasureScore,
+    RunSummary,
+    Scale,
+    Score,
+)
+from pytest_modeleval.run_figures import RequestFigures
 
 SUMMARY_FILE = "summary.json"
 SCHEMA_FILE = Path(__file__).with_name("summary.schema.json")
@@ -22,6 +31,7 @@ def summary_json(summary: RunSummary) -> JsonObject:
         "benchmarks": [_benchmark(entry) for entry in summary.benchmarks],
         "gates": [dataclasses.asdict(gate) for gate in summary.gates],
         "run": dict(summary.facts),
+        **({"requests": [_requests(found) for found in summary.requests]} if summary.requests else {}),
         **({"saved": dataclasses.asdict(summary.saved)} if summary.saved is not None else {}),
     }
 
@@ -86,6 +96,12 @@ def _measure(measure: MeasureScore) -> JsonObject:
         "high": score.high,
         "interval": score.method,
     }
+
+
+def _requests(found: RequestFigures) -> JsonObject:
+    entry = dataclasses.asdict(found)
+    entry["tokens"] = {kind: entry.pop(f"tokens_{kind}") for kind in ("in", "out", "thinking", "cached")}
+    return entry
 
 
 def _scale(scale: Scale) -> JsonObject:

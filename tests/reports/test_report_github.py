@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 
 from pytest_modeleval.reports import github
 from pytest_modeleval.reports.table_rows import score_rows
 from pytest_modeleval.reports.text_layout import HIDDEN
 from pytest_modeleval.results import GateVerdict, RunSummary
+from pytest_modeleval.run_figures import Quantiles, RequestFigures
 from tests.support.report_cases import clean_summary, full_summary, summaries
 
 
@@ -22,6 +25,14 @@ def test_step_summary_is_a_markdown_table() -> None:
         "| iquiz | mean\\_acc | OVERALL | 120 | **0.7000** | 0.613-0.775 | - | - | - |\n\n"
         "120 items: 84 right, 36 wrong, 0 ungraded.\n"
     )
+
+
+def test_step_summary_folds_times_and_tokens() -> None:
+    """One row for each benchmark, in a fold below the remarks; a value that no reply states is a dash."""
+    requests = RequestFigures("iquiz", 1200, 3, total_s=Quantiles(1.25, 140.0), tokens_in=36000)
+    text = github.step_summary(replace(clean_summary(), requests=(requests,)))
+    assert "<details><summary>Requests: times and tokens</summary>\n\n| Dataset | Requests | Repeated | " in text
+    assert "\n| iquiz | 1,200 | 3 | - | - | 1.25 | 140 | - | - | 36,000 | - | - | - |\n\n</details>\n" in text
 
 
 def test_step_summary_has_gates_and_remarks() -> None:

@@ -11,16 +11,12 @@ from typing import Any
 import pytest
 
 from tests.support.loopback import Act, Answer, LoopbackServer, Refuse
-from tests.support.suites import BENCHMARK, Suite, key_answer, kill_group
+from tests.support.suites import BENCHMARK, Suite, key_answer, kill_group, without_times
 from tests.support.waiting import until
 
 
 def _slow(body: dict[str, Any], attempt: int) -> Answer:
     return Answer(text=key_answer(body, attempt).text, delay_s=0.05)
-
-
-def _without_times(summary: dict[str, Any] | None) -> str:
-    return json.dumps(summary, sort_keys=True)
 
 
 @pytest.mark.parametrize("moment", range(4))
@@ -46,7 +42,7 @@ def test_kill_and_run_again(suite: Suite, server: LoopbackServer, moment: int, w
     assert len(before) < 200
     assert len(server.seen.prompts) == 200
     fresh = suite.run(server.url)
-    assert _without_times(fresh.summary) == _without_times(result.summary)
+    assert without_times(fresh.summary) == without_times(result.summary)
 
 
 def test_a_run_folder_elsewhere_is_taken_up(
@@ -75,7 +71,7 @@ def test_a_torn_line_is_survived(suite: Suite, server: LoopbackServer) -> None:
     again = suite.run(server.url)
     assert again.status == 0, again.out
     assert len(server.seen.prompts) == 1
-    assert _without_times(again.summary) == _without_times(whole.summary)
+    assert without_times(again.summary) == without_times(whole.summary)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -164,7 +160,7 @@ def test_grading_that_is_interrupted_leaves_the_summary(
     result = suite.python("-c", stopper, *rescore, *workers)
     assert result.status == 2, result.out + result.err
     assert "grading was stopped: summary.json is as it was" in " ".join(result.out.split())
-    assert _without_times(result.summary) == _without_times(old.summary)
+    assert without_times(result.summary) == without_times(old.summary)
     (suite.path / "go").touch()
     assert suite.command(*rescore, *workers).subset()["score"] == 1.0
 

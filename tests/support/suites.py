@@ -134,6 +134,16 @@ class Suite:
         return loaded
 
 
+def without_times(summary: dict[str, Any] | None) -> dict[str, Any]:
+    """A summary without what a clock measured: all that two runs of one experiment have in common."""
+    assert summary is not None
+    times = ("first_token_s", "total_s", "tokens_per_s")
+    requests = [
+        {name: value for name, value in entry.items() if name not in times} for entry in summary.get("requests") or ()
+    ]
+    return {**summary, "requests": requests}
+
+
 def environment(home: Path, more: dict[str, str] | None = None) -> dict[str, str]:
     """The environment of a run: 80 columns, no colours, a cache of its own, nothing of ours."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("MODELEVAL_", "PYTEST_"))}
