@@ -282,7 +282,8 @@ class RunController:
         )
 
     def _views(self, with_content: Set[ItemKey]) -> Iterator[SampleView]:
-        return views(self.open().folder.reader.contents, with_content)
+        folder = self.open().folder
+        return views(folder.path, folder.reader.contents, with_content)
 
     def _all_samples(self) -> str:
         return f"the journal of {shown_path(self.open().folder.path)}"

@@ -30,6 +30,7 @@ from pytest_modeleval.reports.remarks import remarks
 from pytest_modeleval.reports.table_rows import ScoreRow, counts_sentence, run_counts, score_rows
 from pytest_modeleval.reports.text_layout import HIDDEN, escape_of, sentences, visible
 from pytest_modeleval.results import RunSummary
+from pytest_modeleval.samples import message_text
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -104,7 +105,7 @@ def _replies(summary: RunSummary, selection: Selection) -> dict[tuple[str, str],
 
 
 def _raw_reply(view: SampleView) -> str:
-    return "\n".join(filter(None, [view.content, *map(transcript.call_text, view.tool_calls)]))
+    return "\n".join(filter(None, [view.content, *map(message_text.call_text, view.tool_calls)]))
 
 
 def _policy(css: str) -> str:
@@ -123,11 +124,11 @@ def _environment() -> Environment:
         clip=transcript.clip,
         excerpt=lambda text: transcript.clip(text, _EXCERPT, 0),
         reply=lambda text: transcript.clip(text, _REPLY_EXCERPT, 0),
-        value_text=transcript.value_text,
+        value_text=message_text.value_text,
         breakable=_breakable,
-        question_text=transcript.question_text,
-        message_text=transcript.message_text,
-        call_text=transcript.call_text,
+        question_text=message_text.question_text,
+        message_text=message_text.message_text,
+        call_text=message_text.call_text,
         tool_text=transcript.tool_text,
     )
     return environment

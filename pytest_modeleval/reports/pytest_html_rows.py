@@ -16,6 +16,7 @@ from pytest_modeleval.reports import transcript
 from pytest_modeleval.reports.columns import ITEM_COLUMNS, Column, ItemRow
 from pytest_modeleval.reports.page_data import SampleView
 from pytest_modeleval.reports.text_layout import one_line, visible
+from pytest_modeleval.samples import message_text
 
 # After Result and Test, before Duration and Links.
 _AT = 2
@@ -71,12 +72,12 @@ def details_html(view: SampleView, *, is_open: bool) -> str:
 
 def _parts(view: SampleView) -> Iterator[tuple[str, str]]:
     if view.target is not None:
-        yield "expected", transcript.clip(transcript.value_text(view.target), 400, 0)
+        yield "expected", transcript.clip(message_text.value_text(view.target), 400, 0)
     yield "answer", transcript.clip(view.answer if view.answer is not None else "(none found)", 400, 0)
     for sent in view.request_messages:
-        yield str(sent.get("role") or "message"), transcript.clip(transcript.message_text(sent))
+        yield str(sent.get("role") or "message"), transcript.clip(message_text.message_text(sent))
     yield "thinking", transcript.clip(view.reasoning)
-    said = [view.content, *map(transcript.call_text, view.tool_calls)]
+    said = [view.content, *map(message_text.call_text, view.tool_calls)]
     yield "reply", transcript.clip("\n".join(filter(None, said)))
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Set
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_modeleval._support.atomic_file import atomic_write
-from pytest_modeleval.records import ItemKey, Kind, Outcome
+from pytest_modeleval.records import ItemKey, Kind, Response
 from pytest_modeleval.results import RunSummary
+from pytest_modeleval.samples.reading import SampleReader
+from pytest_modeleval.samples.record import SampleRecord
 from pytest_modeleval.store.contents import Contents
-from pytest_modeleval.store.journal import read_line
-from pytest_modeleval.store.requests import expand_request
 from pytest_modeleval.store.run_folder import RunFolder
 
 # The room of reports is loaded at the end, when there is something to report.
@@ -28,10 +28,13 @@ def write_report(folder: RunFolder, summary: RunSummary) -> Path:
     from pytest_modeleval.reports.page_data import select_samples  # noqa: PLC0415
 
     contents = folder.reader.contents
-    chosen = select_samples(views(contents, set()), MAX_SHOWN)
+    chosen = select_samples(views(folder.path, contents, set()), MAX_SHOWN)
     shown = {view.key for group in chosen.groups.values() for view in group}
     page = report_page(
-        summary, run=folder.run, samples=views(contents, shown), title=page_title(summary, folder.path.name)
+        summary,
+        run=folder.run,
+        samples=views(folder.path, contents, shown),
+        title=page_title(summary, folder.path.name),
     )
     path = folder.path / REPORT_FILE
     atomic_write(path, page.encode())
@@ -58,37 +61,37 @@ def write_for_github(summary: RunSummary) -> list[str]:
     return github.annotations(summary)
 
 
-def views(contents: Contents, with_content: Set[ItemKey]) -> Iterator[SampleView]:
-    """Every item of a run as a reader sees it; messages are read only for those in with_content."""
+def views(folder: Path, contents: Contents, with_content: Set[ItemKey]) -> Iterator[SampleView]:
+    """Every item of a run that has an outcome; messages are read only for those in with_content that are not right.
+
+    contents: of the folder's journals.
+    """
+    reader = SampleReader(folder, contents)
+    for brief in reader.index():
+        if brief.key in contents.outcomes:
+            is_whole = brief.kind is not Kind.RIGHT and brief.key in with_content
+            yield _view(reader.complete(brief) if is_whole else brief)
+
+
+def _view(record: SampleRecord) -> SampleView:
     from pytest_modeleval.reports.page_data import SampleView  # noqa: PLC0415
 
-    repeated = {plan.benchmark for plan in contents.plans if plan.repeats > 1}
-    for key, outcome in contents.outcomes.items():
-        if outcome.kind is Kind.RIGHT:
-            yield SampleView(key=key, kind=outcome.kind)
-            continue
-        line = _response_line(contents, outcome) if key in with_content else {}
-        reply, request = line.get("reply") or {}, expand_request(line, contents)
-        yield SampleView(
-            key=key,
-            kind=outcome.kind,
-            value=outcome.value,
-            answer=outcome.answer,
-            cause=outcome.cause,
-            explanation=outcome.explanation,
-            target=outcome.target,
-            request_messages=request.get("messages") or (),
-            content=reply.get("content") or "",
-            reasoning=reply.get("reasoning_content") or "",
-            tool_calls=reply.get("tool_calls") or (),
-            tools=request.get("tools") or (),
-            finish_reason=outcome.finish_reason,
-            tokens=outcome.completion_tokens,
-            total_s=outcome.total_s,
-            has_repeats=key.benchmark in repeated,
-        )
-
-
-def _response_line(contents: Contents, outcome: Outcome) -> dict[str, Any]:
-    place = contents.responses.get(outcome.request_key)
-    return read_line(place) if place is not None else {}
+    reply = record.reply or Response("")
+    return SampleView(
+        key=record.key,
+        kind=record.kind,
+        value=record.value,
+        answer=record.answer,
+        cause=record.cause,
+        explanation=record.explanation,
+        target=record.target,
+        request_messages=record.messages,
+        content=reply.content,
+        reasoning=reply.reasoning_content,
+        tool_calls=reply.tool_calls,
+        tools=record.tools,
+        finish_reason=record.finish_reason,
+        tokens=record.completion_tokens,
+        total_s=record.total_s,
+        has_repeats=record.id != record.sample,
+    )

@@ -1,4 +1,4 @@
-"""What the journal keeps of a request, and the way back to what was sent.
+"""What the journal keeps of a request; `samples` has the way back to what was sent.
 
 A conversation repeats its history, and its tools, with every request. The journal keeps them once: a request that only
 adds messages to an earlier one of the same item is kept as the key of that one and the added messages.
@@ -7,15 +7,11 @@ adds messages to an earlier one of the same item is kept as the key of that one 
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
-from typing import Any
 
 import orjson
 
 from pytest_modeleval._support import redact
 from pytest_modeleval.records import JsonObject, Request
-from pytest_modeleval.store.contents import Contents
-from pytest_modeleval.store.journal import read_line
 
 
 def compress_request(request: Request, body: bytes, before: tuple[Request, str] | None) -> JsonObject:
@@ -53,21 +49,3 @@ def compress_body(body: bytes) -> JsonObject:
         # A prompt of the user may hold the key.
         return {"request": redact.json_value(orjson.loads(body))}
     return {"request": orjson.Fragment(body)}
-
-
-def expand_request(line: Mapping[str, Any], contents: Contents) -> JsonObject:
-    """The request of a response line, as it was sent.
-
-    A line with "after" keeps only the messages that were added to another line's request. Where that other line is
-    missing (a damaged journal) the request has the messages that are known, and nothing else.
-    """
-    messages: list[Any] = []
-    seen = {line.get("key")}
-    is_added_to = "after" in line
-    while (key := line.get("after")) is not None:
-        messages[:0] = line["request"]["messages"]
-        place = contents.responses.get(key) if key not in seen else None
-        seen.add(key)
-        line = read_line(place) if place is not None else {}
-    request: JsonObject = line.get("request") or {}
-    return {**request, "messages": [*request.get("messages", ()), *messages]} if is_added_to else request
