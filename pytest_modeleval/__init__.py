@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pytest_modeleval.advice import Advice
     from pytest_modeleval.declaration import Benchmark, Breakdown, Examples, Model, Subset, benchmark
+    from pytest_modeleval.indexes import Index
     from pytest_modeleval.likelihood_result import Likelihood
     from pytest_modeleval.page_options import Option
     from pytest_modeleval.records import Grade, Kind, Request, Response, Sample, ToolCall, Usage
@@ -22,6 +23,7 @@ __all__ = [
     "Breakdown",
     "Examples",
     "Grade",
+    "Index",
     "Kind",
     "Likelihood",
     "Model",
@@ -38,6 +40,7 @@ __all__ = [
 _ROOMS = {
     **dict.fromkeys(("Benchmark", "Breakdown", "Examples", "Model", "Subset", "benchmark"), "declaration"),
     "Advice": "advice",
+    "Index": "indexes",
     "Likelihood": "likelihood_result",
     "Option": "page_options",
 }

@@ -208,7 +208,8 @@ def _damage(sides: Sequence[Baseline]) -> list[str]:
 def _side(path: Path) -> Baseline:
     """A run folder, or a baseline file."""
     from pytest_modeleval.evaluation.identity import identities_of  # noqa: PLC0415
-    from pytest_modeleval.evaluation.summary import merge_plans, require_plans  # noqa: PLC0415
+    from pytest_modeleval.evaluation.index_scores import index_scores, stored_indexes  # noqa: PLC0415
+    from pytest_modeleval.evaluation.summary import merge_plans, require_plans, summarize  # noqa: PLC0415
     from pytest_modeleval.results import Baseline  # noqa: PLC0415
     from pytest_modeleval.store.baseline import read_baseline  # noqa: PLC0415
     from pytest_modeleval.store.journal import JournalReader  # noqa: PLC0415
@@ -222,6 +223,7 @@ def _side(path: Path) -> Baseline:
     contents = JournalReader(path, has_responses=False).refresh()
     require_plans(contents, path)
     plans = merge_plans(contents.plans)
+    indexes = index_scores(stored_indexes(run), summarize(plans, contents.outcomes))
     return Baseline(
         label=str(path),
         model=str(run.get("model")),
@@ -229,7 +231,7 @@ def _side(path: Path) -> Baseline:
         identities=identities_of(plans, contents.outcomes),
         metrics={plan.benchmark: plan.metric for plan in plans},
         outcomes=contents.outcomes,
-        facts={"ungraded": _count_ungraded(contents), "damage": contents.damage_note()},
+        facts={"ungraded": _count_ungraded(contents), "damage": contents.damage_note(), "indexes": indexes},
     )
 
 

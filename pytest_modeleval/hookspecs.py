@@ -1,4 +1,4 @@
-"""Hooks that a conftest.py or a plugin may implement to change how a model is asked."""
+"""Hooks that a conftest.py or a plugin may implement: how a model is asked, indexes over benchmarks."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 if TYPE_CHECKING:
     import httpx
 
+    from pytest_modeleval.indexes import Index
     from pytest_modeleval.settings import Settings
 
 
@@ -26,4 +27,18 @@ def pytest_modeleval_http_client(settings: Settings) -> httpx.AsyncClient | None
                 timeout=httpx.Timeout(None, connect=10),
                 limits=httpx.Limits(max_connections=None),
             )
+    """
+
+
+@pytest.hookspec
+def pytest_modeleval_indexes() -> list[Index] | None:
+    """Declare indexes over benchmarks: weighted means of their figures, shown below the table.
+
+    Called once, before the run, in a conftest.py that pytest loads at its start (that of the rootdir, or of a folder on
+    the command line). For example:
+
+        from pytest_modeleval import Index
+
+        def pytest_modeleval_indexes():
+            return [Index("our_index", {"gsm8k": 1, "mmlu_pro": 2})]
     """

@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_modeleval.advice import Advice
 from pytest_modeleval.records import ItemKey, Kind, Outcome
-from pytest_modeleval.run_figures import RequestFigures
+from pytest_modeleval.run_figures import IndexScore, RequestFigures
 
 # The three verdicts of a gate, as summary.json has them.
 PASSED, FAILED, CANNOT_JUDGE = "passed", "failed", "cannot judge"
@@ -260,6 +260,9 @@ class RunSummary:
 
     requests: tuple[RequestFigures, ...] = ()
     """Of the benchmarks that have an answered request, in their order."""
+
+    indexes: tuple[IndexScore, ...] = ()
+    """Weighted means over benchmarks."""
 
     @property
     def ungraded(self) -> int:

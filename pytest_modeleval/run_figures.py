@@ -1,4 +1,4 @@
-"""Figures of a run beyond the scores of its benchmarks: its requests. Standard library only."""
+"""Figures of a run beyond the scores of its benchmarks: its requests, indexes. Standard library only."""
 
 from __future__ import annotations
 
@@ -47,3 +47,58 @@ class RequestFigures:
 
     tokens_cached: int | None = None
     """The part of tokens_in that the server took from its cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexPart:
+    """A benchmark of an index that is in the run."""
+
+    benchmark: str
+    version: str
+
+    metric: str
+
+    weight: float
+    """As declared."""
+
+    score: float | None
+    """None where the benchmark has no figure of its whole, or none from 0 to 1 where higher is better."""
+
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class IndexScore:
+    """A weighted mean over benchmarks, from 0 to 1."""
+
+    name: str
+
+    weights: Mapping[str, float]
+    """Of all its parts, run or not."""
+
+    parts: tuple[IndexPart, ...]
+    """Those that are in the run."""
+
+    score: float | None
+    """None while a part is missing."""
+
+    low: float | None
+    high: float | None
+    """The 95 % interval; None if a part has none."""
+
+    at_least: float
+    at_most: float
+    """Bounds while a part is missing, which counts as 0 and as 1; both are the score of a whole index."""
+
+    missing: tuple[str, ...] = ()
+    """Parts that are not in the run or have no figure."""
+
+    @property
+    def identity(self) -> str:
+        """Its parts with version, metric and weight: only equal ones are comparable."""
+        known = {part.benchmark: f"{part.version} {part.metric}" for part in self.parts}
+        return ", ".join(
+            f"{name} {known.get(name, '-')}" + (f" x {weight:g}" if weight != 1.0 else "")
+            for name, weight in self.weights.items()
+        )

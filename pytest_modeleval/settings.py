@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_modeleval.errors import SettingsError
+from pytest_modeleval.indexes import Index
 from pytest_modeleval.records import UNGRADED, Kind
 from pytest_modeleval.roles import JUDGE, ROLE_NAME
 
@@ -113,6 +114,8 @@ class Settings:
     """Role -> the model in it."""
     allows_same_family: bool = False
     """The judge may be the model under test, or of its family."""
+    indexes: tuple[Index, ...] = ()
+    """Over benchmarks: ours and those of the project."""
     keyword: str = ""
     markers: str = ""
     selected: tuple[str, ...] = ()

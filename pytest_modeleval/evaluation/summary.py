@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from pytest_modeleval.errors import RunFolderError
+from pytest_modeleval.evaluation.index_scores import index_scores
 from pytest_modeleval.evaluation.request_figures import request_figures
+from pytest_modeleval.indexes import Index
 from pytest_modeleval.metrics import question_metric, score_subset
 from pytest_modeleval.metrics.aggregates import with_both_means
 from pytest_modeleval.metrics.scaled_aggregates import combine_in_scale
@@ -26,11 +28,13 @@ def run_summary(
     facts: Mapping[str, Any],
     early_stop: str = "",
     is_chosen_by_result: bool = False,
+    indexes: Iterable[Index] = (),
 ) -> RunSummary:
     """The summary of a run, from the contents of its journals alone.
 
     may_be_ungraded(count, total): within the user's limit. early_stop: `because` of results.Savings, "" for a run that
     asks everything. is_chosen_by_result: the samples are those that were not right before (--eval-only, --lf).
+    indexes: those that the project declares.
     """
     plans = merge_plans(contents.plans)
     keys = {key for plan in plans for key in plan.item_keys()}
@@ -39,13 +43,15 @@ def run_summary(
     asked = len(keys) - len(spared)
     graded = sum(1 for outcome in known if outcome.kind.is_verdict)
     dropped = sum(1 for outcome in spared if outcome.cause == DROPPED)
+    benchmarks = summarize(plans, contents.outcomes, is_chosen_by_result=is_chosen_by_result)
     return RunSummary(
         model=model,
         is_complete=bool(keys) and may_be_ungraded(asked - graded, asked),
-        benchmarks=summarize(plans, contents.outcomes, is_chosen_by_result=is_chosen_by_result),
+        benchmarks=benchmarks,
         facts=facts,
         saved=Savings(asked + dropped, len(keys), early_stop) if early_stop else None,
         requests=request_figures([plan.benchmark for plan in plans if plan.items], contents.requests),
+        indexes=index_scores(indexes, benchmarks),
     )
 
 

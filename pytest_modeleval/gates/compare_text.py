@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pytest_modeleval._support.shorten import shorten
 from pytest_modeleval.gates.compare import ComparedScope, Difference
+from pytest_modeleval.gates.compare_indexes import index_lines
 from pytest_modeleval.gates.number_text import p_text, points, signed_points
 from pytest_modeleval.metrics import Question
 from pytest_modeleval.records import ItemKey, Outcome, sample_name
@@ -18,7 +19,7 @@ _LONGEST_ANSWER = 40
 def comparison_text(
     sides: Sequence[Baseline], scopes: Sequence[ComparedScope], *, most_flips: int = 10
 ) -> Iterator[str]:
-    """The lines. A side whose facts count "ungraded" items says so.
+    """The lines. A side whose facts count "ungraded" items says so; those of its facts' "indexes" come last.
 
     most_flips: questions shown in each direction for a difference of a whole benchmark.
     """
@@ -43,6 +44,7 @@ def comparison_text(
             yield f"  {difference_text(found)}"
             if is_whole:
                 yield from _flip_lines(scope.benchmark, found, by_question, most_flips)
+    yield from index_lines(sides, [letter(number) for number in range(len(sides))])
 
 
 def letter(number: int) -> str:

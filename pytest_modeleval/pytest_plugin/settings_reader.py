@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from pytest_modeleval._support import redact
-from pytest_modeleval.errors import SettingsError
+from pytest_modeleval.errors import DeclarationError, SettingsError
+from pytest_modeleval.indexes import AA_INDEX, Index
 from pytest_modeleval.options import is_on_command_line, value_of, values_of
 from pytest_modeleval.page_options import parse_page_options
 from pytest_modeleval.pytest_private import rootdir_of
@@ -99,12 +100,23 @@ def read_settings(config: pytest.Config) -> Settings:
         page_options=parse_page_options(values_of(config, "--eval-option")),
         roles=_roles(config),
         allows_same_family=_switch("--judge-same-family", config),
+        indexes=_indexes(config),
         is_on_command_line=is_on_command_line(config),
         is_last_failed=bool(config.getoption("lf", False)),
         is_collect_only=bool(config.getoption("collectonly", False)),
     )
     _check_combinations(settings, is_distributed=bool(config.getoption("tx", None)) or hasattr(config, "workerinput"))
     return settings
+
+
+def _indexes(config: pytest.Config) -> tuple[Index, ...]:
+    """Ours, and those of the hook pytest_modeleval_indexes; of equal names the project's."""
+    found = {AA_INDEX.name: AA_INDEX}
+    for given in config.hook.pytest_modeleval_indexes():
+        if not isinstance(given, list | tuple) or not all(isinstance(index, Index) for index in given):
+            raise DeclarationError(f"pytest_modeleval_indexes: expected a list of Index, found {given!r}")
+        found |= {index.name: index for index in given}
+    return tuple(found.values())
 
 
 def _key_env(config: pytest.Config) -> str | None:

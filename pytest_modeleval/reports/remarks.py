@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_modeleval.records import Kind
+from pytest_modeleval.reports.index_text import index_sentence
 from pytest_modeleval.reports.table_rows import score_text, ungraded_of, ungraded_parts, unrecorded_of
 from pytest_modeleval.reports.text_layout import counted, one_line, sentences
 from pytest_modeleval.results import RunSummary, Savings, Score
@@ -29,8 +30,8 @@ _CAUSES = 8
 class Remark:
     """One sentence or two below the table of scores.
 
-    topic: "limit", "saved", "shard", "selected", "model", "server", "suspicious", "partial", "ungraded", "truncated",
-    "marks", "causes", "advice", "repeats" or "interval".
+    topic: "index", "limit", "saved", "shard", "selected", "model", "server", "suspicious", "partial", "ungraded",
+    "truncated", "marks", "causes", "advice", "repeats" or "interval".
     is_warning: the score does not mean what it seems to mean. replies: raw replies that belong to the sentence.
     """
 
@@ -51,6 +52,7 @@ def remarks(summary: RunSummary, replies: Replies | None = None) -> list[Remark]
     if not summary.benchmarks:
         return []
     return [
+        *(Remark("index", index_sentence(found), is_warning=False) for found in summary.indexes),
         *_limit(summary.facts.get("limit")),
         *_saved(summary.saved),
         *_shard(summary.facts.get("shard")),

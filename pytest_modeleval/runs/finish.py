@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pytest_modeleval.evaluation.index_scores import stored_indexes
 from pytest_modeleval.evaluation.server_events import server_events
 from pytest_modeleval.evaluation.summary import is_limited, merge_plans, run_summary, selected_parts
 from pytest_modeleval.results import GateVerdict, RunSummary
@@ -36,6 +37,7 @@ def summary_of(folder: RunFolder, settings: Settings, model: str) -> RunSummary:
         },
         early_stop=early_stop_label(folder.run),
         is_chosen_by_result=bool(folder.run.get("only")),
+        indexes=settings.indexes or stored_indexes(folder.run),
     )
 
 

@@ -163,7 +163,18 @@ def _facts(parts: Sequence[tuple[Path, ShardRun]]) -> JsonObject:
     runs = [part.run for _, part in parts]
     first = runs[0]
     sent = ("profile_params", "user_params", "limit", "system", "system_sha256")
-    kept = ("model", "served", "model_names", "context_tokens", "tool_calls", "identity", "server", "roles", *sent)
+    kept = (
+        "model",
+        "served",
+        "model_names",
+        "context_tokens",
+        "tool_calls",
+        "identity",
+        "server",
+        "roles",
+        "indexes",
+        *sent,
+    )
     return {
         **{name: first[name] for name in kept if name in first},
         "resume_key": "",

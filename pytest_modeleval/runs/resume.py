@@ -138,7 +138,7 @@ def _open(
     facts = _run_facts(settings, connection, known, system=system)
     if settings.rescore_dir is not None:
         # A rescored run stays what it is; only its grades are made anew.
-        facts = {name: known.get(name, value) for name, value in facts.items()}
+        facts = {name: known.get(name, value) for name, value in facts.items()} | {"indexes": facts["indexes"]}
     folder = lock_run_folder(
         path, facts=redact.json_value(facts), command=redact.argv(sys.argv), project_dir=settings.project_dir
     )
@@ -170,6 +170,7 @@ def _run_facts(
             **(stored.get("roles") or {}),
             **{role: facts.as_json() for role, facts in connection.roles.items()},
         },
+        "indexes": [index.as_json() for index in settings.indexes],
         "order_seed": _order_seed(settings, stored),
         "system": settings.system or None,
         "system_sha256": system,

@@ -39,13 +39,13 @@ class RequestLog:
         """Count a reply. attempts: how many its request took."""
         self.count += 1
         self.repeated += isinstance(attempts, int) and attempts > 1
-        if (first := reply.get("first_token_s")) is not None:
-            self.first_token_s.append(first)
-        usage = reply.get("usage") or {}
-        for name in TOKEN_COUNTS:
-            if isinstance(used := usage.get(name), int):
-                self.tokens[name] += used
-        if total := reply.get("total_s"):
-            self.total_s.append(total)
-            if isinstance(made := usage.get("completion_tokens"), int) and made:
-                self.tokens_per_s.append(made / total)
+        used = {name: count for name, count in (reply.get("usage") or {}).items() if isinstance(count, int)}
+        self.tokens.update({name: used[name] for name in TOKEN_COUNTS if name in used})
+        self._add_times(reply.get("first_token_s"), reply.get("total_s"), used.get("completion_tokens"))
+
+    def _add_times(self, first_token_s: float | None, total_s: float | None, made: int | None) -> None:
+        if first_token_s is not None:
+            self.first_token_s.append(first_token_s)
+        if total_s:
+            self.total_s.append(total_s)
+            self.tokens_per_s.extend([made / total_s] if made else [])

@@ -20,6 +20,7 @@ from pytest_modeleval._support.schema import (
     whole_number,
 )
 from pytest_modeleval.errors import RunFolderError
+from pytest_modeleval.indexes import is_index
 from pytest_modeleval.records import JsonObject
 
 RUN_FILE = "run.json"
@@ -85,6 +86,7 @@ _RULE = table(
         "shard": optional(_TEXT),
         "roles": table(entries=_ROLE),
         "only": optional(_TEXTS),
+        "indexes": optional(list_of(Rule("an index over benchmarks", is_index))),
         "benchmarks": table(entries=TABLE),
         "invocations": required(list_of(TABLE)),
         "merged": optional(list_of(TABLE)),
