@@ -19,13 +19,11 @@ module may use such a name; tests/test_pytest_private.py checks that, and checks
 | `TerminalReporter._current_logreport` | pytest 8.4 to 9.2 | as `_tests_ran` |
 | `TerminalReporter.currentfspath` | pytest 2.0 to 9.2 | names of files of samples are printed |
 | `TerminalReporter._show_progress_info` | pytest 3.3 to 9.2 | `[100%]` stands alone on a line after samples |
-| `DSession.queue` | pytest-xdist 1.0 to 3.8 | under -n the live lines change only with reports |
 """
 
 from __future__ import annotations
 
 import inspect
-import queue
 import time
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -259,23 +257,6 @@ def hide_progress(terminalreporter: Any) -> None:
     """Keep the terminal from printing percentages from here on."""
     if hasattr(terminalreporter, "_show_progress_info"):
         terminalreporter._show_progress_info = False
-
-
-def poll_between_events(dsession: Any, poll: Callable[[], None], *, every_s: float) -> None:
-    """Call poll while the controller of xdist waits for an event of its workers, where it takes them from a queue."""
-    if not isinstance(events := getattr(dsession, "queue", None), queue.Queue):
-        return
-    take = events.get
-
-    def get(block: bool = True, timeout: float | None = None) -> Any:
-        # xdist waits in a loop: less than its timeout serves as well.
-        try:
-            return take(block, every_s if timeout is None else min(every_s, timeout))
-        except queue.Empty:
-            poll()
-            raise
-
-    events.get = get  # type: ignore[method-assign]
 
 
 # The versions whose terminal does for a report without a letter what `quiet_terminal` does, and nothing else.

@@ -1,4 +1,4 @@
-"""The private names of pytest that this package uses stand in one module, and each has a fallback that works."""
+"""Private names stand in one module for pytest and one for xdist, and each has a fallback that works."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from _pytest.terminal import TerminalReporter
 
 from pytest_modeleval import pytest_private
 from pytest_modeleval.collection.items import SampleItem
+from pytest_modeleval.distributed import xdist_private
 from pytest_modeleval.fast_path.run_loop import RunLoop
 from pytest_modeleval.pytest_private import (
     FixtureNames,
@@ -29,6 +30,7 @@ PRIVATE = re.compile(
     r"\._(fixtureinfo|initrequest|request|id|nodeid|store|report_sections|setupstate|ispytest|repr_failure_py|tw"
     r"|current_logreport|tests_ran|add_stats|progress_nodeids_reported|show_progress_info|inner_hookexec|tmp_path_factory)\b"
     r"|_ispytest|_multicall|\bcurrentfspath\b|\btorun\b"
+    r"|\b_active_nodes\b|\bworker_testreport\b"
     r"|^\s*(?:from|import) (?:_pytest|xdist)\b",
     re.MULTILINE,
 )
@@ -50,11 +52,11 @@ test_quiz.word = 3
 
 
 def test_private_names_stand_in_one_module() -> None:
-    """No other module of the package uses a private name of pytest, pluggy or xdist."""
+    """No other modules of the package use a private name of pytest, pluggy or xdist."""
     found = {
         str(file.relative_to(PACKAGE)): {match.group(0).strip() for match in PRIVATE.finditer(file.read_text("utf-8"))}
         for file in sorted(PACKAGE.rglob("*.py"))
-        if file != Path(pytest_private.__file__)
+        if file not in (Path(pytest_private.__file__), Path(xdist_private.__file__))
     }
     assert {name: names for name, names in found.items() if names and names != FOR_TYPES.get(name)} == {}
 
@@ -241,3 +243,20 @@ def test_an_unknown_pluggy_has_no_plain_calls() -> None:
     assert not has_plain_calls(manager)
     undo()
     assert has_plain_calls(manager)
+
+
+def test_an_unknown_xdist_is_left_alone(pytester: pytest.Pytester) -> None:
+    """Fallbacks for xdist: no last reports are taken, and the reports of a worker cannot be those of another item."""
+    xdist_private.take_last_reports(object())
+    config = pytester.parseconfig()
+    assert xdist_private.worker_cursor(config) is None
+
+    class WorkerInteractor:
+        item_index = 0
+
+    known = WorkerInteractor()
+    config.pluginmanager.register(known)
+    enter = xdist_private.worker_cursor(config)
+    assert enter is not None
+    enter(7)
+    assert known.item_index == 7

@@ -120,6 +120,14 @@ class Engine:
         """Results that have not been taken."""
         return len(self._results)
 
+    def put_back(self, index: int, result: JobResult) -> None:
+        """Undo `result`: its taker was interrupted."""
+        self._results[index] = result
+
+    def waiting_values(self) -> list[int]:
+        """Items with a value that has not been taken, in order; others may follow until the engine is closed."""
+        return sorted(index for index, result in tuple(self._results.items()) if result.error is None)
+
     def close(self) -> None:
         """Cancel the remaining work and wait for its end, at most CLOSE_S seconds. Safe to call twice."""
         with self._changed:

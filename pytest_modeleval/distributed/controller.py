@@ -10,13 +10,15 @@ import pytest
 
 from pytest_modeleval.distributed.scheduling import AHEAD, BatchScheduling, worker_count
 from pytest_modeleval.distributed.worker_channel import GRADING, INPUT, MISTAKE, NOTES, STOPPED, WorkerFiles, share_of
+from pytest_modeleval.distributed.xdist_private import poll_between_events, take_last_reports
 from pytest_modeleval.errors import OtherExperiment, UserError
 from pytest_modeleval.evaluation.summary import merge_plans
 from pytest_modeleval.experiment import plan_mismatch
+from pytest_modeleval.pytest_plugin.arrived_answers import STOPPING
 from pytest_modeleval.pytest_plugin.display import REDRAW_S, RequestCounters
 from pytest_modeleval.pytest_plugin.item_reports import ATTRIBUTE
 from pytest_modeleval.pytest_plugin.run_controller import RunController
-from pytest_modeleval.pytest_private import poll_between_events
+from pytest_modeleval.pytest_plugin.termination import is_ctrl_c
 from pytest_modeleval.reports.text_layout import visible
 from pytest_modeleval.runs.earlier_run import earlier_folder
 from pytest_modeleval.runs.item_filter import STOP_EARLY_AHEAD, ItemFilter, publish_stopped
@@ -165,14 +167,18 @@ class Controller:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self) -> Generator[None, Any, Any]:
-        """An interrupt ends the workers after the item that they run."""
+        """An interrupt ends the workers after the item that they run and the answers that they have."""
         try:
             return (yield)
         except BaseException as error:
             # Ctrl-C, -x and pytest's own errors alike: the workers stop, and the exception goes on to pytest.
             # xdist raises for -x and --maxfail what a Ctrl-C would raise, with this text.
             self._controller.has_reached_maxfail = str(error).startswith("stopping after ")
-            self._distributed().files.send_stop()
+            opened = self._distributed()
+            opened.files.send_stop()
+            if is_ctrl_c(error) and opened.is_asking:
+                self._controller.terminal.print_line(STOPPING)
+                take_last_reports(self._config.pluginmanager.getplugin("dsession"))
             raise
 
     def pytest_testnodedown(self, node: Any) -> None:

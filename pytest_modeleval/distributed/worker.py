@@ -19,6 +19,7 @@ from pytest_modeleval.distributed.worker_channel import (
     WorkerCounts,
     WorkerInbox,
 )
+from pytest_modeleval.distributed.xdist_private import worker_cursor
 from pytest_modeleval.errors import EngineStopped, OtherExperiment
 from pytest_modeleval.evaluation.evaluation import Evaluation
 from pytest_modeleval.pytest_plugin.context import RunShare
@@ -39,6 +40,8 @@ class WorkerReporter:
         self.notes: list[str] = []
         self.stop_reason = ""
         self._poll = poll
+        self._enter: Callable[[int], None] | None = None
+        self._places: dict[pytest.Item, int] = {}
 
     def print_line(self, text: str) -> None:
         """Nothing: the controller prints what concerns a single process."""
@@ -52,6 +55,14 @@ class WorkerReporter:
     def wait(self) -> None:
         if self._poll():
             raise EngineStopped(STOP_REASON)
+
+    def enter_item(self, item: pytest.Item) -> bool:
+        if self._enter is None:
+            self._enter = worker_cursor(item.config)
+            self._places = {one: place for place, one in enumerate(item.session.items)}
+        if self._enter is not None:
+            self._enter(self._places[item])
+        return self._enter is not None
 
     def suppress_filename(self, path: Path) -> None:
         """Nothing: a worker prints no names of files."""
@@ -150,7 +161,7 @@ class WorkerProcess:
         """Return notes, and the reason why this worker stopped."""
         self._config.workeroutput[NOTES] = self.reporter.notes
         result = yield
-        if self.reporter.stop_reason:
+        if self.reporter.stop_reason not in ("", STOP_REASON):
             self._config.workeroutput[STOPPED] = self.reporter.stop_reason
         return result
 

@@ -14,7 +14,7 @@ from pytest_modeleval.client.httpx_transport import transport_for
 from pytest_modeleval.client.transport import Transport
 from pytest_modeleval.dispatch.attempt import Counters
 from pytest_modeleval.dispatch.dispatcher import Dispatcher
-from pytest_modeleval.dispatch.engine import Engine
+from pytest_modeleval.dispatch.engine import Engine, JobResult
 from pytest_modeleval.dispatch.replicas import ServerMonitor
 from pytest_modeleval.errors import OtherExperiment, RunFolderError, SettingsError
 from pytest_modeleval.evaluation.item_runner import ItemResult, ItemRunner
@@ -83,6 +83,8 @@ class Evaluation:
         self._reason_of: Callable[[ItemKey], str] | None = None
         self._engine: Engine | None = None
         self._site: ItemRunner | None = None
+        self._taken: tuple[int, JobResult] | None = None
+        """The last result that an item took."""
 
     def plan(
         self,
@@ -215,9 +217,21 @@ class Evaluation:
         assert self._engine is not None
         assert self._site is not None
         done = self._engine.result(index, tick=tick)
+        self._taken = index, done
         if done.error is not None:
             raise done.error
         return self._site.restore(done.value)
+
+    def stop_asking(self) -> list[int]:
+        """End the asking early. Gives the plan indices of the answers that have no outcome, in order."""
+        if self._engine is None:
+            return []
+        self._engine.close()
+        if self._taken is not None:
+            self._engine.put_back(*self._taken)
+        return [
+            index for index in self._engine.waiting_values() if self.items[index].key not in self._contents.outcomes
+        ]
 
     def is_answered(self, index: int) -> bool:
         """True if `answer` would not wait for this item."""

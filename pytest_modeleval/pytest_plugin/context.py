@@ -34,6 +34,9 @@ class Reporter(Protocol):
     def wait(self) -> None:
         """Called a few times a second while an item waits for its result. May raise EngineStopped."""
 
+    def enter_item(self, item: pytest.Item) -> bool:
+        """The reports that follow are those of this item, out of its turn; False if that cannot be."""
+
     def suppress_filename(self, path: Path) -> None:
         """Keep pytest from printing the name of a file of samples."""
 

@@ -11,6 +11,7 @@ from pytest_modeleval.collection.items import SampleItem
 from pytest_modeleval.errors import EngineStopped
 from pytest_modeleval.evaluation.item_runner import ItemResult
 from pytest_modeleval.evaluation.verdict import outcome_without_verdict
+from pytest_modeleval.pytest_plugin.arrived_answers import STOPPING, grade_arrived
 from pytest_modeleval.pytest_plugin.context import RunContext
 from pytest_modeleval.pytest_plugin.item_reports import (
     line_of,
@@ -20,6 +21,7 @@ from pytest_modeleval.pytest_plugin.item_reports import (
     shape_report,
 )
 from pytest_modeleval.pytest_plugin.skipped_by_gate import SkippedByGate, while_needed
+from pytest_modeleval.pytest_plugin.termination import TERMINATED, is_ctrl_c
 from pytest_modeleval.records import Outcome
 from pytest_modeleval.store.journal import JournalError
 
@@ -29,15 +31,26 @@ class ItemPlugin:
 
     def __init__(self, context: RunContext) -> None:
         self._context = context
+        self._is_stopping = False
+        """The run was stopped: only single items run, which have their answers."""
+        self._is_broken = False
+        """The journal cannot be written."""
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtestloop(self) -> Generator[None, Any, Any]:
-        """The engine asks for as long as the items run."""
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, Any, Any]:
+        """The engine asks for as long as the items run. Of a run that is stopped the answers that came are graded."""
         evaluation, item_filter = self._context.evaluation, self._context.item_filter
         skip_reason = item_filter.skip_reason if item_filter is not None else None
         try:
             evaluation.start(self._context.feed.first(), skip_reason=skip_reason)
-            return (yield)
+            result = yield
+            if session.shouldstop or session.shouldfail:
+                # A worker of xdist ends without an exception.
+                self._grade_arrived(session)
+            return result
+        except (KeyboardInterrupt, session.Failed) as stop:
+            self._grade_arrived(session, stop)
+            raise
         finally:
             try:
                 evaluation.close()
@@ -82,8 +95,10 @@ class ItemPlugin:
             item.expect(self._wait_for(item))
 
     def is_ready(self, item: SampleItem) -> bool:
-        """True if `fetch` would not wait."""
+        """True if `fetch` would not wait, and this item may run in its turn."""
         evaluation = self._context.evaluation
+        if self._is_stopping:
+            return False
         if item.is_expected or evaluation.is_answered(item.plan_index):
             return True
         return self._context.item_filter is not None and bool(evaluation.spared(item.planned)[0])
@@ -98,6 +113,14 @@ class ItemPlugin:
         if outcome is not None:
             shape_report(report, outcome, is_strict=self._context.settings.is_strict)
         return report
+
+    def _grade_arrived(self, session: pytest.Session, stop: BaseException | None = None) -> None:
+        if self._is_broken or str(stop) == TERMINATED:
+            return
+        self._is_stopping = True
+        if stop is not None and is_ctrl_c(stop):
+            self._context.reporter.print_line(STOPPING)
+        grade_arrived(self._context, session)
 
     def _wait_for(self, item: SampleItem) -> Callable[[], ItemResult]:
         """Called in the item's setup, where pytest reports what it raises."""
@@ -120,6 +143,7 @@ class ItemPlugin:
 
     def _stop(self, session: pytest.Session, reason: Exception) -> None:
         """End the run after this item: the reason holds for all that follow."""
+        self._is_broken = self._is_broken or isinstance(reason, JournalError)
         self._context.reporter.stop(str(reason))
         session.shouldstop = session.shouldstop or str(reason)
 

@@ -40,6 +40,9 @@ class LocalReporter:
     def wait(self) -> None:
         self._terminal.refresh()
 
+    def enter_item(self, item: pytest.Item) -> bool:
+        return True
+
     def suppress_filename(self, path: Path) -> None:
         self._terminal.suppress_filename(path)
 

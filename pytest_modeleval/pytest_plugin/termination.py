@@ -9,6 +9,13 @@ import signal
 import threading
 from typing import Any
 
+TERMINATED = "terminated by SIGTERM"
+
+
+def is_ctrl_c(error: BaseException) -> bool:
+    """A person interrupted the run: neither SIGTERM, after which little time is left, nor a plugin."""
+    return type(error) is KeyboardInterrupt and error.args != (TERMINATED,)
+
 
 class TerminationSignal:
     """Handles SIGTERM from install() to remove(). Only the main thread can; elsewhere nothing is done."""
@@ -33,4 +40,4 @@ class TerminationSignal:
     def _handle(*_: object) -> None:
         # A second signal must not interrupt the tidying up that the first one began.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        raise KeyboardInterrupt("terminated by SIGTERM")
+        raise KeyboardInterrupt(TERMINATED)

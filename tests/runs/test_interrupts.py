@@ -1,18 +1,30 @@
-"""Ctrl-C and -x while requests hang: the run ends at once, says what it knows, and the same command goes on."""
+"""Ctrl-C and -x while requests hang: what arrived is graded, the run ends, and the same command goes on."""
 
 from __future__ import annotations
 
+import re
 import signal
 from typing import Any
 
 import pytest
 
 from tests.support.loopback import Act, Answer, Hang, LoopbackServer, Refuse
-from tests.support.suites import Suite, key_answer, kill_group
+from tests.support.suites import BENCHMARK, Suite, key_answer, kill_group
 from tests.support.waiting import until
 
 ROWS = 60
 IN_FLIGHT = 8
+# Grades the first question, and never ends for any other.
+SLOW_GRADE = """
+import pathlib
+import threading
+
+def slow_grade(sample, response):
+    if not sample.question.startswith("Question 0 "):
+        pathlib.Path("grading").touch()
+        threading.Event().wait()
+    return grade_choice(sample, response)
+"""
 WORKERS = pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["single", "xdist"])
 
 
@@ -40,6 +52,36 @@ class HoldingServer:
 def _table_line(out: str) -> str:
     """The line of the table about the subset."""
     return next(line for line in out.splitlines() if "quiz" in line and "mean_acc" in line)
+
+
+def _kept_answers(suite: Suite) -> int:
+    """Answers in the journals of the run."""
+    lines = [line for file in suite.run_dir.glob("journal*.jsonl") for line in file.read_bytes().splitlines()]
+    return sum(b'"type":"response"' in line for line in lines)
+
+
+def test_a_second_ctrl_c_ends_at_once(suite: Suite, server: LoopbackServer) -> None:
+    """The grading of answers that have arrived can be interrupted too: the table says what was graded until then."""
+    suite.write_rows(ROWS)
+    server.script = HoldingServer()
+    slow = BENCHMARK.replace("grade=grade_choice", "grade=slow_grade").replace("@benchmark", SLOW_GRADE + "@benchmark")
+    suite.write_benchmark(slow)
+    with suite.start(*suite.arguments(server.url, f"--eval-in-flight={IN_FLIGHT}")) as process:
+        try:
+            until(lambda: server.seen.in_flight == IN_FLIGHT)
+            kill_group(process, signal.SIGINT)
+            until((suite.path / "grading").exists)
+            kill_group(process, signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        finally:
+            if process.poll() is None:
+                kill_group(process)
+    assert process.returncode == 2, out + err
+    assert "Traceback" not in err, err
+    assert _table_line(out)
+    summary = suite.summary()
+    assert summary is not None
+    assert summary["benchmarks"][0]["subsets"][0]["num"] == 1
 
 
 @WORKERS
@@ -70,6 +112,10 @@ def test_ctrl_c_while_every_slot_hangs(suite: Suite, server: LoopbackServer, wor
     assert f"{part['counts']['not_run']}" in out
     answered = set(held.answered)
     assert len(answered) >= 2
+    # Also those whose turn had not come, since an earlier item hangs: each graded, reported, and in the table.
+    assert part["num"] == len(answered), out
+    assert sum(map(int, re.findall(r"(\d+) (?:passed|wrong)", out.rpartition("\n==")[2]))) == len(answered), out
+    assert out.count("Ctrl-C again ends at once") == 1
     server.script = key_answer
     again = suite.command(*arguments)
     assert again.status == 0, again.out + again.err
@@ -94,9 +140,7 @@ def test_a_failure_with_x_ends_requests_that_hang(suite: Suite, server: Loopback
     assert part["counts"]["not_run"] > 0
     assert part["if_ungraded_wrong"] < part["if_ungraded_right"]
     assert _table_line(stopped.out)
-    lines = [line for file in suite.run_dir.glob("journal*.jsonl") for line in file.read_bytes().splitlines()]
-    kept = sum(b'"type":"response"' in line for line in lines)
-    assert kept <= len(held.answered)
+    assert _kept_answers(suite) <= len(held.answered)
     server.script = key_answer
     again = suite.command(*arguments)
     assert again.status == 1, again.out + again.err
@@ -121,6 +165,8 @@ def test_an_error_with_x_says_run_again(suite: Suite, server: LoopbackServer, wo
     assert stopped.summary is not None
     assert stopped.summary["complete"] is False
     assert stopped.subset()["counts"]["server_error"] == 1
+    # Answers that came before the error are graded: no failure can come of them without --eval-strict.
+    assert stopped.subset()["num"] == _kept_answers(suite)
     assert _table_line(stopped.out)
     server.script = lambda body, attempt: Answer(text=key_answer(body, attempt).text)
     again = suite.command(*arguments)
