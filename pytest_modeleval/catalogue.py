@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from pytest_modeleval._support.shipped_folder import shipped_folder
 from pytest_modeleval._support.suggest import hint
 from pytest_modeleval.datasets import default_cache_dir, open_manifest, with_options
 from pytest_modeleval.declaration import Benchmark, Subset, declared_benchmark
@@ -29,17 +30,14 @@ class Entry:
     """One shipped benchmark and its card."""
 
     benchmark: Benchmark
+    page: str
+    """Its module, below the folder of the shipped benchmarks."""
+    function: str
     card: Path
     subject: str
     """What it asks, one sentence of the card."""
     licence: str
     """Of the data; "" where the card names none, because the rows are the user's or made by code."""
-
-
-def shipped_folder() -> Path:
-    """The folder of the shipped benchmarks: inside the wheel, or at the top of the repository."""
-    inside = PACKAGE / "shipped_benchmarks"
-    return inside if inside.is_dir() else PACKAGE.parent / "benchmarks"
 
 
 def read_catalogue(folder: Path | None = None) -> list[Entry]:
@@ -52,10 +50,10 @@ def read_catalogue(folder: Path | None = None) -> list[Entry]:
     with _importable(folder) as package:
         for page in sorted(folder.glob("*/test_*.py")):
             module = import_module(f"{package}.{page.parent.name}.{page.stem}")
-            for value in vars(module).values():
+            for name, value in vars(module).items():
                 declared = declared_benchmark(value)
                 if declared is not None:
-                    entries.append(_entry(declared, page.with_name("card.md")))
+                    entries.append(_entry(declared, page, name))
     return sorted(entries, key=lambda entry: entry.benchmark.name)
 
 
@@ -189,14 +187,16 @@ def _origins(declared: Benchmark) -> list[str]:
     return list(dict.fromkeys(source.origin(name) for source in declared.dataset.remotes for name in names[:1]))
 
 
-def _entry(declared: Benchmark, card: Path) -> Entry:
+def _entry(declared: Benchmark, page: Path, function: str) -> Entry:
+    card = page.with_name("card.md")
     try:
         text = card.read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(f"expected a card that can be read, found {error.strerror}, at {card}") from error
     rows = {found[1]: found[2] for line in text.splitlines() if (found := _ROW.match(line))}
     subject = rows.get("what") or _first_paragraph(text)
-    return Entry(declared, card, subject, rows.get("licence") or rows.get("data, licence", ""))
+    licence = rows.get("licence") or rows.get("data, licence", "")
+    return Entry(declared, f"{page.parent.name}/{page.name}", function, card, subject, licence)
 
 
 def _first_paragraph(text: str) -> str:

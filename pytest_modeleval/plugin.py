@@ -13,7 +13,6 @@ import pytest
 
 from pytest_modeleval import hookspecs, options
 
-PACKAGE = Path(__file__).parent
 INACTIVE = ("modeleval", "inactive")
 # As runs.exit_status has it: the run is incomplete or a gate cannot be judged.
 NOTHING_JUDGED = 6
@@ -53,30 +52,26 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def collect_benchmarks(config: pytest.Config) -> None:
     """Without paths on the command line, the shipped benchmarks are collected too, if the command asks for a model."""
+    from pytest_modeleval._support.shipped_folder import shipped_folder  # noqa: PLC0415 - an unused plugin loads little
+
+    shipped = shipped_folder()
     if config.args_source is pytest.Config.ArgsSource.ARGS:
-        config.args = [_shipped_path(config, arg) for arg in config.args]
+        config.args = [_shipped_path(config, arg, shipped) for arg in config.args]
         return
     if not options.is_on_command_line(config) and not config.getoption("keyword", ""):
         # A model of an ini file or a variable evaluates the project's own benchmarks, or those that -k names.
         return
-    shipped = shipped_benchmarks()
     given = [Path(config.invocation_params.dir, arg.partition("::")[0]).resolve() for arg in config.args]
     if not any(shipped.is_relative_to(path) for path in given):
         config.args = [*config.args, str(shipped)]
 
 
-def _shipped_path(config: pytest.Config, arg: str) -> str:
+def _shipped_path(config: pytest.Config, arg: str, folder: Path) -> str:
     """An argument such as "iquiz", or a printed id: of a shipped benchmark, where the project has no such path."""
     path, mark, rest = arg.partition("::")
-    shipped = shipped_benchmarks() / path
+    shipped = folder / path
     is_own = Path(config.invocation_params.dir, path).exists() or Path(path).is_absolute() or ".." in Path(path).parts
     return arg if is_own or not path or not shipped.exists() else f"{shipped}{mark}{rest}"
-
-
-def shipped_benchmarks() -> Path:
-    """The folder of the benchmarks that come with the package: inside the wheel, or at the top of the repository."""
-    inside = PACKAGE / "shipped_benchmarks"
-    return inside if inside.is_dir() else PACKAGE.parent / "benchmarks"
 
 
 def check_no_options(config: pytest.Config) -> None:

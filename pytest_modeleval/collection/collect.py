@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Collection, Iterator, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from pytest_modeleval._support.item_id import item_id, sample_ids
 from pytest_modeleval._support.suggest import hint
 from pytest_modeleval.collection.items import BenchmarkFunction, SampleItem
-from pytest_modeleval.collection.keyword import may_match, words
+from pytest_modeleval.collection.keyword import may_be_in_id, may_match, words
 from pytest_modeleval.collection.known_ids import KnownIds
 from pytest_modeleval.datasets import (
     SILENT,
@@ -33,10 +32,6 @@ from pytest_modeleval.pytest_private import ItemTemplate, make_like
 from pytest_modeleval.records import ItemKey
 from pytest_modeleval.roles import JUDGE
 from pytest_modeleval.settings import Settings
-
-_ID_ALPHABET = re.compile(r"[\d\-\[\]r]+")
-# What follows the subset in an id: numbers, and the repeat.
-_AFTER_SUBSET = re.compile(r"[-_\d]*(?:r\d*)?\]?")
 
 
 class BenchmarkCollector:
@@ -191,7 +186,7 @@ class BenchmarkCollector:
 
         def may_be_selected(subset: str) -> bool:
             def could_be_in_id(word: str) -> bool:
-                return _could_be_in_id(
+                return may_be_in_id(
                     word, function=probe.name, subset=subset, groups=groups
                 ) or self._known_ids.may_hold(declared, subset, word)
 
@@ -268,26 +263,6 @@ def _probe(collector: pytest.Module | pytest.Class, name: str, function: Callabl
     if any(mark.name == "parametrize" for mark in probe.iter_markers()):
         raise SettingsError(f"{place}: a benchmark cannot be parametrized; declare two benchmarks, or subsets")
     return probe
-
-
-def _could_be_in_id(word: str, *, function: str, subset: str, groups: Set[str]) -> bool:
-    """Whether a word of -k may be part of an item's id in this subset, before its rows are known."""
-    lowered, own = word.lower(), subset.lower()
-    return (
-        bool(_ID_ALPHABET.fullmatch(lowered))
-        or lowered in f"{function}[{own}-".lower()
-        or _is_around(lowered, own, f"{function}[".lower())
-        or lowered in groups
-    )
-
-
-def _is_around(word: str, subset: str, start: str) -> bool:
-    """Whether a word holds the subset, and around it only what an id has: the end of `start`, numbers, the repeat.
-
-    A name such as "test" stands in many words that are no ids.
-    """
-    before, found, after = word.partition(subset)
-    return bool(found) and start.endswith(before) and bool(_AFTER_SUBSET.fullmatch(after))
 
 
 def _keyword_names(probe: pytest.Function) -> list[str]:

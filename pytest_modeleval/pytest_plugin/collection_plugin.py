@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
+from pytest_modeleval._support.shipped_folder import shipped_folder
 from pytest_modeleval.collection.collect import BenchmarkCollector
+from pytest_modeleval.collection.installed_siblings import InstalledSiblings
 from pytest_modeleval.collection.items import SampleItem
 from pytest_modeleval.collection.keyword import keyword_notes
+from pytest_modeleval.collection.page_index import PageIndex
 from pytest_modeleval.collection.sharding import split
 from pytest_modeleval.datasets import Progress, default_cache_dir
 from pytest_modeleval.declaration import declared_benchmark
@@ -49,6 +52,8 @@ class CollectionPlugin:
             only_of=frozenset((key.benchmark, key.subset) for key in only) if only is not None else None,
             progress=Progress(print_line=process.reporter.print_line),
         )
+        self._siblings = InstalledSiblings(shipped_folder())
+        self._index = PageIndex(shipped_folder(), settings.keyword)
         # All selected samples; more than this process runs where it is one shard of several.
         self._selected: list[SampleItem] = []
         self._is_shown = False
@@ -57,8 +62,10 @@ class CollectionPlugin:
         """Without paths from the user, leave out test modules that do not mention this package.
 
         `pytest --model NAME` then works in any folder: it does not run a project's unit tests. A model of an ini file
-        or a variable never replaces them.
+        or a variable never replaces them. Pages of shipped benchmarks that -k cannot select are left out unread.
         """
+        if not self._process.has_paths and (collection_path in self._siblings or self._leave_out(collection_path)):
+            return True
         if (
             not self._settings.is_on_command_line
             or self._process.has_paths
@@ -70,6 +77,16 @@ class CollectionPlugin:
             return True if b"pytest_modeleval" not in collection_path.read_bytes() else None
         except OSError:
             return None
+
+    def _leave_out(self, folder: Path) -> bool:
+        """Whether it is the folder of a shipped page whose benchmarks -k does not select; these are noted as known."""
+        entries = self._index.left_out(folder)
+        if any(entry.benchmark in self._settings.subsets for entry in entries):
+            # The page itself says which subsets it has.
+            return False
+        for entry in entries:
+            self._collector.known.setdefault(entry.benchmark, ([*entry.subsets], [*entry.aggregates]))
+        return bool(entries)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pycollect_makeitem(self, collector: Any, name: str, obj: object) -> list[SampleItem] | None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_modeleval.catalogue import count_rows, read_catalogue, shipped_folder
+from pytest_modeleval._support.shipped_folder import shipped_folder
+from pytest_modeleval.catalogue import count_rows, read_catalogue
 from pytest_modeleval.cli import main
 
 
