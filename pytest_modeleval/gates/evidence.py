@@ -138,6 +138,9 @@ class QuestionValue:
 def question_values(outcomes: Iterable[Outcome], metric: str) -> dict[Question, QuestionValue]:
     """The value of every question under the metric, from the outcomes of one benchmark."""
     rule = question_metric(metric)
+    if rule.method == "vote@k":
+        # The first k votes count, whatever came first.
+        outcomes = sorted(outcomes, key=lambda outcome: outcome.key.repeat)
     return {
         question: QuestionValue(question_value(found, rule), len(found.credits), found.cluster)
         for question, found in answers_by_question(outcomes).items()

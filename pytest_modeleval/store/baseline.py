@@ -34,7 +34,8 @@ from pytest_modeleval._support.schema import (
 from pytest_modeleval.errors import SettingsError
 from pytest_modeleval.records import ItemKey, JsonObject, Kind, Outcome
 from pytest_modeleval.results import PROMPT_DIGITS, Baseline, BenchmarkSummary, ExperimentIdentity, RunSummary
-from pytest_modeleval.store.baseline_lines import NO_PROMPT, partial_credits, prompt_digits
+from pytest_modeleval.store.baseline_ids import id_ranges, ids_of
+from pytest_modeleval.store.baseline_lines import NO_PROMPT, partial_credits, prompt_digits, votes, votes_json
 from pytest_modeleval.store.baseline_measures import check_metric, measure_names, recorded_json, recorded_measures
 
 SCHEMA = 1
@@ -42,9 +43,6 @@ _MOST_BYTES = 100_000_000
 _LETTERS = {Kind.RIGHT: "r", Kind.WRONG: "w", Kind.NO_ANSWER: "n", Kind.TRUNCATED: "t"}
 _KINDS = {letter: kind for kind, letter in _LETTERS.items()}
 _NOTHING = "."
-# Digits that int and format give back as they were: no others than ASCII, and no more than a number is read from.
-_NUMBERED = re.compile(r"(.*?)([0-9]{1,18})", re.DOTALL)
-_RANGE = re.compile(r"(.*)\[(\d+)\.\.(\d+)\]", re.DOTALL)
 
 # Bounds of what a file may make us hold in memory, far above what any run has.
 _MOST_OUTCOMES = 2_000_000
@@ -75,6 +73,7 @@ _SUBSET = table(
         "partial": table(entries=_SHARE),
         "measures": TABLE,
         "prompts": _ANY_TEXT,
+        "votes": list_of(list_of(optional(whole_number(0, _MOST_REPEATS)))),
     },
     is_closed=False,
 )
@@ -201,7 +200,7 @@ def parse_baseline(content: Any, label: str) -> Baseline:
         check_metric(entry)
         prompts: dict[tuple[str, str], str] = {}
         for part in entry["subsets"]:
-            samples = _samples(part["samples"], max((len(row) for row in part["outcomes"]), default=0))
+            samples = ids_of(part["samples"], max((len(row) for row in part["outcomes"]), default=0))
             found = {outcome.key: outcome for outcome in _outcomes(name, part, samples)}
             if not outcomes.keys().isdisjoint(found):
                 raise ValueError(f"{name}: expected every subset once, found {part['subset']} twice")
@@ -252,14 +251,20 @@ def _benchmark_json(
                 "score": score.score,
                 "low": score.low,
                 "high": score.high,
-                **_outcomes_json(by_subset.get((entry.benchmark, score.subset), ()), identity.prompts),
+                **_outcomes_json(
+                    by_subset.get((entry.benchmark, score.subset), ()),
+                    identity.prompts,
+                    has_votes=entry.metric.startswith("vote@"),
+                ),
             }
             for score in entry.subsets
         ],
     }
 
 
-def _outcomes_json(outcomes: Sequence[Outcome], prompts: Mapping[tuple[str, str], str]) -> JsonObject:
+def _outcomes_json(
+    outcomes: Sequence[Outcome], prompts: Mapping[tuple[str, str], str], *, has_votes: bool
+) -> JsonObject:
     samples = sorted({outcome.key.sample for outcome in outcomes})
     place = {sample: number for number, sample in enumerate(samples)}
     repeats = max((outcome.key.repeat for outcome in outcomes), default=-1) + 1
@@ -267,50 +272,16 @@ def _outcomes_json(outcomes: Sequence[Outcome], prompts: Mapping[tuple[str, str]
     for outcome in outcomes:
         letters[outcome.key.repeat][place[outcome.key.sample]] = _LETTERS.get(outcome.kind, _NOTHING)
     partial = partial_credits(outcomes)
-    made: JsonObject = {"samples": list(_ranges(samples)), "outcomes": ["".join(row) for row in letters]}
+    made: JsonObject = {"samples": list(id_ranges(samples)), "outcomes": ["".join(row) for row in letters]}
     if partial:
         made["partial"] = partial
     made.update(recorded_json(outcomes, place, repeats))
+    if has_votes:
+        made.update(votes_json(outcomes, place, repeats))
     subset = outcomes[0].key.subset if outcomes else ""
     if digits := prompt_digits(prompts, subset, samples):
         made["prompts"] = digits
     return made
-
-
-def _ranges(samples: Sequence[str]) -> Iterator[str | JsonObject]:
-    """Ids that count upwards become "prefix[0000..0014]"; an id that looks like that itself becomes an object."""
-    start = 0
-    while start < len(samples):
-        sample = samples[start]
-        found = _NUMBERED.fullmatch(sample)
-        end = start + 1
-        if found:
-            prefix, digits = found[1], found[2]
-            while end < len(samples) and samples[end] == f"{prefix}{int(digits) + end - start:0{len(digits)}d}":
-                end += 1
-        if end - start > 1 and found:
-            yield f"{found[1]}[{found[2]}..{int(found[2]) + end - start - 1:0{len(found[2])}d}]"
-        else:
-            yield {"id": sample} if _RANGE.fullmatch(sample) else sample
-        start = end
-
-
-def _samples(entries: Sequence[str | JsonObject], most: int) -> list[str]:
-    samples: list[str] = []
-    for entry in entries:
-        if isinstance(entry, dict):
-            samples.append(entry["id"])
-            continue
-        found = _RANGE.fullmatch(entry)
-        if found is None:
-            samples.append(entry)
-            continue
-        first, last = int(found[2][:18]), int(found[3][:18])
-        # A range may not promise more samples than there are letters: a damaged file must not fill the memory.
-        if not 0 <= last - first < most:
-            raise ValueError(f"the range {entry[:80]!r} does not fit its outcomes")
-        samples.extend(f"{found[1]}{number:0{len(found[2])}d}" for number in range(first, last + 1))
-    return samples
 
 
 def _prompts(part: Mapping[str, Any], samples: Sequence[str]) -> Iterator[tuple[tuple[str, str], str]]:
@@ -331,6 +302,7 @@ def _outcomes(benchmark: str, part: Mapping[str, Any], samples: Sequence[str]) -
         raise ValueError(f"{benchmark} {subset}: expected every sample once, found one twice")
     credits_left = dict(part.get("partial", {}))
     recorded = recorded_measures(part, samples)
+    answers = votes(part, samples)
     for repeat, row in enumerate(part["outcomes"]):
         if len(row) != len(samples):
             raise ValueError(f"{benchmark} {subset}: expected {len(samples)} outcomes, found {len(row)}")
@@ -339,8 +311,9 @@ def _outcomes(benchmark: str, part: Mapping[str, Any], samples: Sequence[str]) -
                 continue
             kind = _KINDS[letter]
             value = float(credits_left.pop(f"{repeat}:{sample}", kind is Kind.RIGHT))
+            at = repeat, sample
             yield Outcome(
-                ItemKey(benchmark, subset, sample, repeat), kind, value, measures=recorded.get((repeat, sample))
+                ItemKey(benchmark, subset, sample, repeat), kind, value, answers.get(at), measures=recorded.get(at)
             )
     if credits_left:
         raise ValueError(f"{benchmark} {subset}: partial credit for {next(iter(credits_left))!r}, which has no verdict")

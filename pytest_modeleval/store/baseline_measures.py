@@ -10,12 +10,12 @@ from pytest_modeleval.records import JsonObject, MeasureValue, Outcome
 from pytest_modeleval.results import BenchmarkSummary
 from pytest_modeleval.store.outcome_codec import measures_from_json
 
-_METRIC = re.compile(r"mean_acc|acc|pass[@^][1-9][0-9]{0,3}")
+_METRIC = re.compile(r"mean_acc|acc|(pass@|pass\^|vote@)[1-9][0-9]{0,3}")
 
 
 def measure_names(entry: BenchmarkSummary) -> list[str]:
     """The measures of a benchmark, its metric first where that is one."""
-    is_measure = not _METRIC.fullmatch(entry.metric) and not entry.metric.startswith("vote@")
+    is_measure = not _METRIC.fullmatch(entry.metric)
     return list(dict.fromkeys([*([entry.metric] if is_measure else []), *(found.name for found in entry.measures)]))
 
 

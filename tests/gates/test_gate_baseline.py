@@ -6,12 +6,14 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pytest_modeleval.errors import SettingsError
+from pytest_modeleval.gates.evidence import question_values
 from pytest_modeleval.gates.noise import flip_rates
 from pytest_modeleval.records import ItemKey, Kind, Outcome
 from pytest_modeleval.store.baseline import baseline_json, parse_baseline, read_baseline, write_baseline
@@ -77,6 +79,41 @@ def test_prompts_come_back(prompts: dict[str, str]) -> None:
     run = replace(run, identities={"b": replace(run.identities["b"], prompts=known)})
     back = parse_baseline(json.loads(json.dumps(baseline_json(run, made_utc=""))), "b.json")
     assert back.identities == run.identities
+
+
+def test_votes_come_back_in_the_order_of_the_repeats() -> None:
+    """Which answers were equal, not their words; the value of each question under vote@k stays what it was."""
+    answers: dict[str, list[str | None]] = {
+        "a": ["42", "41", " 42", "40"],
+        "b": ["no", None, "yes", "yes"],
+        "c": [None, None, None, None],
+    }
+    right = {"a": "42", "b": "yes"}
+    made = {
+        ItemKey("b", "s", sample, repeat): Outcome(
+            ItemKey("b", "s", sample, repeat),
+            Kind.NO_ANSWER if answer is None else Kind.RIGHT if answer.strip() == right[sample] else Kind.WRONG,
+            float(answer is not None and answer.strip() == right[sample]),
+            answer,
+        )
+        for repeat in (2, 0, 3, 1)
+        for sample, answer in ((sample, given[repeat]) for sample, given in answers.items())
+    }
+    content: Any = baseline_json(evidence(made, metric="vote@3"), made_utc="2026-01-01T00:00:00Z")
+    assert content["benchmarks"][0]["subsets"][0]["votes"] == [
+        [0, 0, None],
+        [1, None, None],
+        [0, 1, None],
+        [2, 1, None],
+    ]
+    read = parse_baseline(json.loads(json.dumps(content)), "base.json")
+    assert read.metrics == {"b": "vote@3"}
+    values = {name: found.value for (_, name), found in question_values(read.outcomes.values(), "vote@3").items()}
+    assert values == {"a": 1.0, "b": 0.5, "c": 0.0}
+    assert question_values(made.values(), "vote@3") == question_values(read.outcomes.values(), "vote@3")
+    content["benchmarks"][0]["subsets"][0]["votes"][1] = [0]
+    with pytest.raises(ValueError, match="votes: expected one list of 3"):
+        parse_baseline(content, "base.json")
 
 
 def test_a_run_with_repeats_carries_its_flip_rate() -> None:
