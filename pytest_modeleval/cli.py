@@ -131,12 +131,14 @@ def _add_authors_commands(commands: argparse._SubParsersAction[Any]) -> None:
 
 def _compare(given: argparse.Namespace) -> list[str]:
     from pytest_modeleval.gates.compare import compare  # noqa: PLC0415 - numpy, only for the command that needs it
+    from pytest_modeleval.gates.compare_measures import compare_measures  # noqa: PLC0415
     from pytest_modeleval.gates.compare_text import comparison_text  # noqa: PLC0415
 
     if len(given.sides) < 2:
         raise RunFolderError("modeleval compare: expected at least two run folders or baselines, found one")
     sides = [_side(path) for path in given.sides]
-    return [*_damage(sides), *comparison_text(sides, compare(sides), most_flips=given.flips)]
+    text = comparison_text(sides, compare(sides), compare_measures(sides), most_flips=given.flips)
+    return [*_damage(sides), *text]
 
 
 def _merge(given: argparse.Namespace) -> tuple[list[str], int]:
@@ -231,7 +233,12 @@ def _side(path: Path) -> Baseline:
         identities=identities_of(plans, contents.outcomes),
         metrics={plan.benchmark: plan.metric for plan in plans},
         outcomes=contents.outcomes,
-        facts={"ungraded": _count_ungraded(contents), "damage": contents.damage_note(), "indexes": indexes},
+        facts={
+            "ungraded": _count_ungraded(contents),
+            "damage": contents.damage_note(),
+            "indexes": indexes,
+            "measures": {plan.benchmark: plan.measures for plan in plans},
+        },
     )
 
 

@@ -91,11 +91,10 @@ def compare(sides: Sequence[Baseline]) -> tuple[ComparedScope, ...]:
     scopes: list[ComparedScope] = []
     for benchmark in names:
         metric = next(side.metrics[benchmark] for side in sides if benchmark in side.metrics)
+        # A metric that is a measure is compared with the measures.
         if is_question_metric(metric):
             values = [question_values(group.get(benchmark, ()), metric) for group in grouped]
             scopes.extend(_scopes(sides, benchmark, values))
-        else:
-            scopes.append(_of_measure(benchmark, metric, len(sides)))
     return _adjusted(scopes)
 
 
@@ -111,11 +110,6 @@ def _scopes(
         yield _scope(sides, benchmark, subset, [parts.get(subset, {}) for parts in inside])
 
 
-def _of_measure(benchmark: str, metric: str, sides: int) -> ComparedScope:
-    note = f"its metric {metric} is a measure: a regression gate compares it"
-    return ComparedScope(benchmark, "", (None,) * sides, (0,) * sides, (), (note,))
-
-
 def _by_subset(values: Mapping[Question, QuestionValue]) -> dict[str, dict[Question, QuestionValue]]:
     grouped: dict[str, dict[Question, QuestionValue]] = {}
     for question, found in values.items():
@@ -126,11 +120,10 @@ def _by_subset(values: Mapping[Question, QuestionValue]) -> dict[str, dict[Quest
 def _scope(
     sides: Sequence[Baseline], benchmark: str, subset: str, values: Sequence[Mapping[Question, QuestionValue]]
 ) -> ComparedScope:
-    pairs = combinations(range(len(sides)), 2) if len(sides) <= _ALL_PAIRS else _with_first(len(sides))
     differences: list[Difference] = []
     obstacles: list[str] = []
     remarks: list[str] = []
-    for first, second in pairs:
+    for first, second in _compared_pairs(len(sides)):
         names = f"{sides[first].label} and {sides[second].label}"
         obstacle, remark = _unlike(sides[first].identities.get(benchmark), sides[second].identities.get(benchmark))
         if obstacle:
@@ -170,18 +163,35 @@ def _unlike(then: ExperimentIdentity | None, now: ExperimentIdentity | None) -> 
     return (text, "") if identity_differences(then, asked_alike) else ("", text)
 
 
-def _with_first(count: int) -> list[tuple[int, int]]:
-    return [(0, other) for other in range(1, count)]
+def _compared_pairs(count: int) -> list[tuple[int, int]]:
+    """The places of the sides that are compared with each other."""
+    return list(combinations(range(count), 2)) if count <= _ALL_PAIRS else [(0, other) for other in range(1, count)]
 
 
-def _difference(first: int, second: int, pairs: Pairs) -> Difference:
+def comparable_pairs(sides: Sequence[Baseline], benchmark: str) -> tuple[list[tuple[int, int]], list[str]]:
+    """The pairs of sides that are comparable in a benchmark, and a sentence for each pair that is not."""
+    pairs: list[tuple[int, int]] = []
+    obstacles: list[str] = []
+    for first, second in _compared_pairs(len(sides)):
+        obstacle, _ = _unlike(sides[first].identities.get(benchmark), sides[second].identities.get(benchmark))
+        if obstacle:
+            obstacles.append(f"{sides[first].label} and {sides[second].label} are not comparable: {obstacle}")
+        else:
+            pairs.append((first, second))
+    return pairs, obstacles
+
+
+def mean_change(pairs: Pairs) -> tuple[float, float | None, float | None, float]:
+    """The change of a weighted mean over paired questions, its 95 % interval, and the two-sided p-value."""
     if pairs.is_plain and pairs.is_single:
         p = mcnemar_two_sided(pairs.losses, pairs.gains)
         low, high = paired_interval(pairs.losses, pairs.gains, pairs.n)
-        interval: tuple[float | None, float | None] = (-high, -low)
-    else:
-        p = sign_flip_two_sided(pairs.units()[0])
-        interval = _unit_interval(pairs)
+        return -pairs.drop, -high, -low, p
+    return (-pairs.drop, *_unit_interval(pairs), sign_flip_two_sided(pairs.units()[0]))
+
+
+def _difference(first: int, second: int, pairs: Pairs) -> Difference:
+    change, low, high, p = mean_change(pairs)
     _, detectable = paired_test(pairs, 0.0)
     drops = list(zip(pairs.keys, pairs.drops, strict=True))
     fallen = [key for key, drop in drops if drop > 1e-12]
@@ -190,8 +200,9 @@ def _difference(first: int, second: int, pairs: Pairs) -> Difference:
         first,
         second,
         pairs.n,
-        -pairs.drop,
-        *interval,
+        change,
+        low,
+        high,
         len(fallen),
         len(risen),
         p,

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pytest_modeleval._support.shorten import shorten
 from pytest_modeleval.gates.compare import ComparedScope, Difference
 from pytest_modeleval.gates.compare_indexes import index_lines
+from pytest_modeleval.gates.compare_measures import ComparedMeasure, measure_lines
 from pytest_modeleval.gates.number_text import p_text, points, signed_points
 from pytest_modeleval.metrics import Question
 from pytest_modeleval.records import ItemKey, Outcome, sample_name
@@ -17,7 +18,11 @@ _LONGEST_ANSWER = 40
 
 
 def comparison_text(
-    sides: Sequence[Baseline], scopes: Sequence[ComparedScope], *, most_flips: int = 10
+    sides: Sequence[Baseline],
+    scopes: Sequence[ComparedScope],
+    measures: Sequence[ComparedMeasure] = (),
+    *,
+    most_flips: int = 10,
 ) -> Iterator[str]:
     """The lines. A side whose facts count "ungraded" items says so; those of its facts' "indexes" come last.
 
@@ -44,7 +49,9 @@ def comparison_text(
             yield f"  {difference_text(found)}"
             if is_whole:
                 yield from _flip_lines(scope.benchmark, found, by_question, most_flips)
-    yield from index_lines(sides, [letter(number) for number in range(len(sides))])
+    letters = [letter(number) for number in range(len(sides))]
+    yield from measure_lines(measures, letters, alpha=_ALPHA)
+    yield from index_lines(sides, letters)
 
 
 def letter(number: int) -> str:

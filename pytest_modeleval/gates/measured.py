@@ -174,7 +174,7 @@ def _against_baseline(scope: Scope, measure: Measure) -> Measurement:
             f"{gate.scope}: {baseline.label} holds no value of it for these questions; bless a new baseline with "
             "--eval-bless FILE",
         )
-    pairs = _pairs(measure, then, now)
+    pairs = paired_values(measure, then, now)
     before = figure_of(measure, [outcome for outcome in scope.then if _key(outcome) in then]).value
     found = Measurement(gate=gate, n=len(then), before=before, against=f"{baseline.label} ({baseline.made_utc[:10]})")
     if pairs is not None:
@@ -198,7 +198,7 @@ def _key(outcome: Outcome) -> Question:
     return outcome.key.subset, outcome.key.sample
 
 
-def _pairs(measure: Measure, then: Recorded, now: Recorded) -> Pairs | None:
+def paired_values(measure: Measure, then: Recorded, now: Recorded) -> Pairs | None:
     """The figure as a weighted mean of question values on both sides; None where it is none."""
     keys = tuple(sorted(then))
     found = _weighed_values(measure, then, now, keys)

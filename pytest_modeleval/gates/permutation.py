@@ -34,6 +34,21 @@ def permutation_test(
     then, now: the same questions. before: the figure in the baseline. The change is a fraction of the range, or of
     `before` where the range has no upper end.
     """
+    first, second = paired_units(then, now)
+    worse = _worsening(measure, first, second)
+    # Counted as reached where a swap leaves the figure undefined: it can only make the test more careful.
+    seen, null = worse[0], np.nan_to_num(worse[1:], nan=np.inf)
+    if not np.isfinite(seen):
+        return 1.0, lambda _alpha: None
+    p = (1.0 + float(np.sum(null >= seen - 1e-12))) / (len(null) + 1.0)
+    scale = measure.high - measure.low if measure.high is not None else abs(before) or 1.0
+    return p, lambda alpha: _detectable(null[np.isfinite(null)] / scale, alpha, len(first))
+
+
+def paired_units(
+    then: Mapping[Question, RecordedQuestion], now: Mapping[Question, RecordedQuestion]
+) -> tuple[list[list[Repeats]], list[list[Repeats]]]:
+    """What both recorded of the same questions, by cluster or question: the units that may be swapped or resampled."""
     places: dict[object, int] = {}
     first: list[list[Repeats]] = []
     second: list[list[Repeats]] = []
@@ -44,14 +59,7 @@ def permutation_test(
             second.append([])
         first[place].append(then[key].repeats)
         second[place].append(now[key].repeats)
-    worse = _worsening(measure, first, second)
-    # Counted as reached where a swap leaves the figure undefined: it can only make the test more careful.
-    seen, null = worse[0], np.nan_to_num(worse[1:], nan=np.inf)
-    if not np.isfinite(seen):
-        return 1.0, lambda _alpha: None
-    p = (1.0 + float(np.sum(null >= seen - 1e-12))) / (len(null) + 1.0)
-    scale = measure.high - measure.low if measure.high is not None else abs(before) or 1.0
-    return p, lambda alpha: _detectable(null[np.isfinite(null)] / scale, alpha, len(first))
+    return first, second
 
 
 def _worsening(measure: Measure, first: list[list[Repeats]], second: list[list[Repeats]]) -> Floats:

@@ -27,3 +27,7 @@ def test_a_measure_is_blessed_compared_and_held_to_a_floor(suite: Suite, server:
     assert verdicts["quiz f regression"]["verdict"] != "failed"
     assert "unchanged" in verdicts["quiz f regression"]["reason"]
     assert found.status == 1
+    compared = suite.python("-m", "pytest_modeleval.cli", "compare", str(suite.run_dir), str(baseline))
+    said = " ".join(compared.out.split())
+    assert f"quiz part steps (higher is better) A {6 / 16:.4f} n=" in said
+    assert "A to B: 0.0000" in said
