@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_modeleval.advice import Advice
+from pytest_modeleval.gate_evidence import GateEvidence
 from pytest_modeleval.records import ItemKey, Kind, Outcome
 from pytest_modeleval.run_figures import IndexScore, RequestFigures
 
 # The three verdicts of a gate, as summary.json has them.
 PASSED, FAILED, CANNOT_JUDGE = "passed", "failed", "cannot judge"
-
 
 # A gate that finds no effect smaller than this, as a fraction, is called blind below that effect where it passes.
 BLIND_ABOVE = 0.05
@@ -221,6 +221,8 @@ class GateVerdict:
 
     measure: str = ""
     """The named measure that was judged; "" for none."""
+
+    evidence: GateEvidence | None = None
 
     @property
     def label(self) -> str:

@@ -10,6 +10,17 @@ def shorten(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - len(ELLIPSIS)] + ELLIPSIS
 
 
+def printable(text: str, limit: int) -> str:
+    """The text on one printable line of at most `limit` characters.
+
+    Line breaks, control and bidirectional characters and halves of surrogate pairs appear as their escapes.
+    """
+    cut = shorten(text, limit)
+    if cut.isprintable():
+        return cut
+    return shorten("".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in cut), limit)
+
+
 def shorten_repr(value: object, limit: int) -> str:
     """`repr` of a value, at most `limit` characters. Long text and bytes are cut before they are quoted."""
     if isinstance(value, str | bytes) and len(value) > limit:

@@ -193,9 +193,7 @@ def mean_change(pairs: Pairs) -> tuple[float, float | None, float | None, float]
 def _difference(first: int, second: int, pairs: Pairs) -> Difference:
     change, low, high, p = mean_change(pairs)
     _, detectable = paired_test(pairs, 0.0)
-    drops = list(zip(pairs.keys, pairs.drops, strict=True))
-    fallen = [key for key, drop in drops if drop > 1e-12]
-    risen = [key for key, drop in drops if drop < -1e-12]
+    fallen, risen = pairs.fallen, pairs.risen
     return Difference(
         first,
         second,

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-from pytest_modeleval._support.shorten import shorten
+from pytest_modeleval._support.shorten import printable
+from pytest_modeleval.gates.changes import ByQuestion, by_question, lacks_answers, result_text
 from pytest_modeleval.gates.compare import ComparedScope, Difference
 from pytest_modeleval.gates.compare_indexes import index_lines
 from pytest_modeleval.gates.compare_measures import ComparedMeasure, measure_lines
 from pytest_modeleval.gates.number_text import p_text, points, signed_points
-from pytest_modeleval.metrics import Question
-from pytest_modeleval.records import ItemKey, Outcome, sample_name
+from pytest_modeleval.records import sample_name
 from pytest_modeleval.results import Baseline
 
 _ALPHA = 0.05
 _LONGEST_ANSWER = 40
+_LONGEST_ID = 80
 
 
 def comparison_text(
@@ -33,7 +34,7 @@ def comparison_text(
         ungraded = side.facts.get("ungraded")
         lost = f"; {ungraded:,} of its items without a verdict" if ungraded else ""
         yield f"{letter(number)} = {side.label} ({side.model}{made}{lost})"
-    by_question = [_by_question(side.outcomes) for side in sides]
+    questions = [by_question(side.outcomes) for side in sides]
     shown: set[str] = set()
     for scope in scopes:
         yield ""
@@ -48,7 +49,7 @@ def comparison_text(
         for found in scope.differences:
             yield f"  {difference_text(found)}"
             if is_whole:
-                yield from _flip_lines(scope.benchmark, found, by_question, most_flips)
+                yield from _flip_lines(scope.benchmark, found, questions, most_flips)
     letters = [letter(number) for number in range(len(sides))]
     yield from measure_lines(measures, letters, alpha=_ALPHA)
     yield from index_lines(sides, letters)
@@ -77,9 +78,9 @@ def difference_text(found: Difference) -> str:
     )
 
 
-def _flip_lines(
-    benchmark: str, found: Difference, sides: Sequence[Mapping[tuple[str, Question], list[Outcome]]], most: int
-) -> Iterator[str]:
+def _flip_lines(benchmark: str, found: Difference, sides: Sequence[ByQuestion], most: int) -> Iterator[str]:
+    if found.flips and most > 0:
+        yield from _missing_answers(benchmark, found, sides)
     for what, flips in (("newly wrong", found.flips[: found.losses]), ("newly right", found.flips[found.losses :])):
         if not flips or most <= 0:
             continue
@@ -87,29 +88,13 @@ def _flip_lines(
         yield f"    {what}{shown}:"
         for subset, sample in flips[:most]:
             first, second = (
-                _answers(sides[side].get((benchmark, (subset, sample)), [])) for side in (found.first, found.second)
+                result_text(sides[side].get((benchmark, (subset, sample)), ()), limit=_LONGEST_ANSWER)
+                for side in (found.first, found.second)
             )
-            yield f"      {_plain(sample_name(subset, sample))}: {first} -> {second}"
+            yield f"      {printable(sample_name(subset, sample), _LONGEST_ID)}: {first} -> {second}"
 
 
-def _answers(outcomes: Sequence[Outcome]) -> str:
-    """What was answered and what became of it; several repeats are counted."""
-    if len(outcomes) != 1:
-        right = sum(outcome.value for outcome in outcomes if outcome.kind.is_verdict)
-        return f"{right:g} of {len(outcomes)} right"
-    answer = outcomes[0].answer
-    kept = f" {_plain(answer)!r}" if answer is not None else ""
-    return f"{outcomes[0].kind.label}{kept}"
-
-
-def _plain(text: str) -> str:
-    """A model's words on one line: control and bidirectional characters made visible, cut to what fits."""
-    shown = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in shorten(text, _LONGEST_ANSWER))
-    return shorten(shown, _LONGEST_ANSWER)
-
-
-def _by_question(outcomes: Mapping[ItemKey, Outcome]) -> dict[tuple[str, Question], list[Outcome]]:
-    found: dict[tuple[str, Question], list[Outcome]] = {}
-    for key, outcome in outcomes.items():
-        found.setdefault((key.benchmark, (key.subset, key.sample)), []).append(outcome)
-    return found
+def _missing_answers(benchmark: str, found: Difference, sides: Sequence[ByQuestion]) -> Iterator[str]:
+    for side, other in ((found.first, found.second), (found.second, found.first)):
+        if lacks_answers(benchmark, sides[side], sides[other]):
+            yield f"    {letter(side)} has no answers; a baseline that is blessed now keeps them"

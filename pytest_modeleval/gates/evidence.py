@@ -20,6 +20,8 @@ from pytest_modeleval.metrics import (
 from pytest_modeleval.records import ItemKey, Outcome
 from pytest_modeleval.results import ExperimentIdentity, RunSummary
 
+_ROUNDING = 1e-12
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -80,14 +82,24 @@ class Pairs:
         return len(self.drops)
 
     @property
+    def fallen(self) -> list[Question]:
+        """The questions whose value fell: newly wrong."""
+        return [self.keys[row] for row in np.flatnonzero(self.drops > _ROUNDING)]
+
+    @property
+    def risen(self) -> list[Question]:
+        """The questions whose value rose: newly right."""
+        return [self.keys[row] for row in np.flatnonzero(self.drops < -_ROUNDING)]
+
+    @property
     def losses(self) -> int:
-        """Questions whose value fell: newly wrong."""
-        return int(np.sum(self.drops > 1e-12))
+        """How many fell."""
+        return int(np.sum(self.drops > _ROUNDING))
 
     @property
     def gains(self) -> int:
-        """Questions whose value rose: newly right."""
-        return int(np.sum(self.drops < -1e-12))
+        """How many rose."""
+        return int(np.sum(self.drops < -_ROUNDING))
 
     @property
     def drop(self) -> float:

@@ -242,7 +242,7 @@ class RunController:
 
     def _judge_gates(self, run: OpenedRun, session: pytest.Session) -> tuple[GateVerdict, ...]:
         summary = finish.summary_of(run.folder, self._settings, run.connection.model.name)
-        gates = self._gate_runner.verdicts(summary, run.folder.reader.contents, run.folder.run)
+        gates = self._gate_runner.verdicts(summary, run.folder.reader.contents, run.folder.path, run.folder.run)
         self.terminal.hide_progress()
         session.testscollected += len(gates)
         file = shown_path(self._settings.gates_file) if self._settings.gates_file is not None else "gates"

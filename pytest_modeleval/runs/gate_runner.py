@@ -64,24 +64,29 @@ class GateRunner:
         )
 
     def verdicts(
-        self, summary: RunSummary, contents: Contents, run: Mapping[str, Any] | None = None
+        self, summary: RunSummary, contents: Contents, folder: Path, run: Mapping[str, Any] | None = None
     ) -> tuple[GateVerdict, ...]:
-        """The verdict of every gate over a run that came to its end.
+        """The verdict of every gate over a run that came to its end, with its evidence.
 
         run: its run.json, which says whether it might stop early or repeat; the same journals give the same verdicts.
         """
         if self.gates is None:
             return ()
+        from pytest_modeleval.runs.verdict_evidence import ComparedFiles, verdicts_with_evidence  # noqa: PLC0415
+
         judged = self._judge(self.gates, summary, contents, run or {})
-        if not self._is_first_baseline:
-            return tuple(entry.as_verdict() for entry in judged)
+        # A baseline that this run replaces is gone when a reader could compare with it.
+        replaced = self._is_first_baseline
+        files = ComparedFiles(run=folder, baseline=None if replaced else self._settings.baseline_file)
+        verdicts = verdicts_with_evidence(judged, evidence(summary, contents).outcomes, self._baseline, files)
+        if not replaced:
+            return verdicts
         self._first = frozenset(entry.gate.name for entry in judged if entry.measurement.lacks_baseline)
         return tuple(
             dataclasses.replace(verdict, reason=f"{entry.gate.scope}: {FIRST_BASELINE}")
             if entry.measurement.lacks_baseline
             else verdict
-            for entry in judged
-            for verdict in [entry.as_verdict()]
+            for entry, verdict in zip(judged, verdicts, strict=True)
         )
 
     def _judge(

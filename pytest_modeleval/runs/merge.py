@@ -114,7 +114,7 @@ def _finished(
     model = str(folder.run["model"])
     so_far = summary_of(folder, settings, model)
     contents = folder.reader.contents
-    summary = finish_run(folder, settings, model, gates=gate_runner.verdicts(so_far, contents))
+    summary = finish_run(folder, settings, model, gates=gate_runner.verdicts(so_far, contents, folder.path))
     damage = [f"warning: {note}" for note in (part.contents.damage_note() for part in parts) if note]
     notes = [*damage, f"warning: {gate_runner.idle}" if gate_runner.idle else "", gate_runner.bless(summary, contents)]
     write_report(folder, summary)

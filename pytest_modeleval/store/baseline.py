@@ -1,8 +1,8 @@
 """A baseline file: an earlier result, small enough to be reviewed (docs/gates.md).
 
 Outcomes are strings, one letter for each sample and one string for each repeat: r right, w wrong, n no answer,
-t truncated, "." no verdict. Partial credit stands next to them, and four hex digits for the prompt of each sample. A
-baseline is written only when asked for (--eval-bless) and never moves by itself.
+t truncated, "." no verdict. Partial credit stands next to them, four hex digits for the prompt of each sample, and the
+answers, shortened. A baseline is written only when asked for (--eval-bless) and never moves by itself.
 """
 
 from __future__ import annotations
@@ -35,7 +35,15 @@ from pytest_modeleval.errors import SettingsError
 from pytest_modeleval.records import ItemKey, JsonObject, Kind, Outcome
 from pytest_modeleval.results import PROMPT_DIGITS, Baseline, BenchmarkSummary, ExperimentIdentity, RunSummary
 from pytest_modeleval.store.baseline_ids import id_ranges, ids_of
-from pytest_modeleval.store.baseline_lines import NO_PROMPT, partial_credits, prompt_digits, votes, votes_json
+from pytest_modeleval.store.baseline_lines import (
+    NO_PROMPT,
+    answer_texts,
+    kept_answers,
+    partial_credits,
+    prompt_digits,
+    votes,
+    votes_json,
+)
 from pytest_modeleval.store.baseline_measures import check_metric, measure_names, recorded_json, recorded_measures
 
 SCHEMA = 1
@@ -74,6 +82,7 @@ _SUBSET = table(
         "measures": TABLE,
         "prompts": _ANY_TEXT,
         "votes": list_of(list_of(optional(whole_number(0, _MOST_REPEATS)))),
+        "answers": list_of(_ANY_TEXT),
     },
     is_closed=False,
 )
@@ -278,6 +287,8 @@ def _outcomes_json(
     made.update(recorded_json(outcomes, place, repeats))
     if has_votes:
         made.update(votes_json(outcomes, place, repeats))
+    elif answers := answer_texts(outcomes, place, repeats):
+        made["answers"] = answers
     subset = outcomes[0].key.subset if outcomes else ""
     if digits := prompt_digits(prompts, subset, samples):
         made["prompts"] = digits
@@ -302,7 +313,8 @@ def _outcomes(benchmark: str, part: Mapping[str, Any], samples: Sequence[str]) -
         raise ValueError(f"{benchmark} {subset}: expected every sample once, found one twice")
     credits_left = dict(part.get("partial", {}))
     recorded = recorded_measures(part, samples)
-    answers = votes(part, samples)
+    # Where votes are kept they stand for the answers: only that some are equal matters.
+    answers = {**kept_answers(part, samples), **votes(part, samples)}
     for repeat, row in enumerate(part["outcomes"]):
         if len(row) != len(samples):
             raise ValueError(f"{benchmark} {subset}: expected {len(samples)} outcomes, found {len(row)}")

@@ -1,15 +1,19 @@
-"""What a baseline file keeps of outcomes besides the letter of their kind: partial credit, votes, digits of prompts."""
+"""What a baseline file keeps of outcomes besides letters: partial credit, votes, digits of prompts, answers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pytest_modeleval._support import redact
+from pytest_modeleval._support.shorten import printable
 from pytest_modeleval.records import JsonObject, Kind, Outcome
 from pytest_modeleval.results import PROMPT_DIGITS
 
 # Stands for a prompt that is not known.
 NO_PROMPT = "." * PROMPT_DIGITS
+# Characters of an answer: a letter or a number is kept whole, of a program the beginning.
+MOST_OF_ANSWER = 100
 
 
 def partial_credits(outcomes: Sequence[Outcome]) -> dict[str, float]:
@@ -53,3 +57,31 @@ def votes(part: Mapping[str, Any], samples: Sequence[str]) -> dict[tuple[int, st
         for sample, vote in zip(samples, row, strict=True)
         if vote is not None
     }
+
+
+def answer_texts(outcomes: Sequence[Outcome], place: Mapping[str, int], repeats: int) -> list[str]:
+    """One text for each repeat: a line with the answer of each sample, empty without one. Empty where all lines are.
+
+    place: sample -> its line.
+    """
+    lines = [[""] * len(place) for _ in range(repeats)]
+    for outcome in outcomes:
+        if outcome.answer and outcome.kind.is_verdict:
+            kept = printable(redact.text(outcome.answer), MOST_OF_ANSWER)
+            lines[outcome.key.repeat][place[outcome.key.sample]] = kept
+    return ["\n".join(row) for row in lines] if any(map(any, lines)) else []
+
+
+def kept_answers(part: Mapping[str, Any], samples: Sequence[str]) -> dict[tuple[int, str], str]:
+    """(repeat, sample) -> its answer, where it has one. Raises ValueError where the lines do not fit the samples."""
+    found: dict[tuple[int, str], str] = {}
+    for repeat, text in enumerate(part.get("answers", ())):
+        lines = text.split("\n")
+        if len(lines) != len(samples):
+            raise ValueError(f"{part['subset']}: expected the answers of {len(samples)} samples, found {len(lines)}")
+        found.update(
+            ((repeat, sample), printable(line, MOST_OF_ANSWER))
+            for sample, line in zip(samples, lines, strict=True)
+            if line
+        )
+    return found
