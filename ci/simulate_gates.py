@@ -10,6 +10,7 @@ alarms at most alpha plus three standard errors of the simulation; power at the 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import sys
 import time
@@ -279,6 +280,25 @@ def holm_family(rng: np.random.Generator, runs: int, n: int, flips: float) -> It
         )
 
 
+def judge_trusted(rng: np.random.Generator, runs: int, n: int) -> Iterator[Cell]:
+    """Judge gates over agreement in two orders; a false alarm trusts a judge whose true agreement is the limit."""
+    for limit, alpha, alike in itertools.product((0.6, 0.8, 0.93), ALPHAS, (0.0, 0.5, 1.0)):
+        # This share of the pairs is judged alike in both orders, the others as if by two judges.
+        shares = alike * np.asarray([1.0 - limit, 0.0, limit])
+        shares += (1.0 - alike) * np.asarray([(1.0 - limit) ** 2, 2.0 * limit * (1.0 - limit), limit**2])
+        counts = rng.multinomial(n, shares, size=runs)
+        distinct, back = np.unique(counts[:, 0] + counts[:, 1] / 2.0, return_inverse=True)
+        is_trusted = np.asarray([bounded_mean(float(total), n, 1.0 - limit) <= alpha for total in distinct])
+        alarms = float(np.mean(is_trusted[back]))
+        yield Cell(f"judge above {limit:g}, {alike:.0%} alike", n, 0.0, alpha, alarms, None, None, runs)
+
+
+def judge_cells(runs: int, seed: int, only: list[str], sizes: Sequence[int] = SIZES) -> Iterator[Cell]:
+    """The cells of judge gates."""
+    for n in sizes if not only or any(word in "judge_trusted" for word in only) else ():
+        yield from judge_trusted(np.random.default_rng([seed, 8, n]), runs, n)
+
+
 def cells(runs: int, seed: int, only: list[str], sizes: Sequence[int] = SIZES) -> Iterator[Cell]:
     """Every cell, each from a seed of its own."""
 
@@ -372,7 +392,8 @@ def main() -> int:
     options = parser.parse_args()
     start = time.monotonic()
     found = []
-    for cell in cells(options.runs, options.seed, options.only, options.sizes):
+    chosen = options.runs, options.seed, options.only, options.sizes
+    for cell in itertools.chain(cells(*chosen), judge_cells(*chosen)):
         found.append(cell)
         print(line(cell), flush=True)
     if not options.only or "savings" in options.only:

@@ -55,6 +55,11 @@ def plan_mismatch(old: Plan, new: Plan) -> str:
     return f"with {new.benchmark}: {'; '.join(found)}" if found else ""
 
 
+def model_text(served: object, identity: object) -> str:
+    """A model as people tell it from others: its served name, and the first digits of its identity."""
+    return f"{served} ({_digest(identity)})"
+
+
 def named_options(plan: Plan) -> dict[str, Any]:
     """The values of a page's options, by names that no generation parameter has."""
     return {f"option {name}": value for name, value in plan.options.items()}
@@ -64,7 +69,7 @@ def named_roles(plan: Plan) -> dict[str, Any]:
     """The models in the plan's roles and their generation parameters, by names that no parameter of the run has."""
     found: dict[str, Any] = {}
     for role, model in plan.roles.items():
-        found[f"role {role}"] = f"{model['served']} ({_digest(model['identity'])})"
+        found[f"role {role}"] = model_text(model["served"], model["identity"])
         found.update({f"role {role} {name}": value for name, value in model["params"].items()})
     return found
 

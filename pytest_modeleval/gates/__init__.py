@@ -7,6 +7,7 @@ from pytest_modeleval.gates.gate import Gate, GateFile
 from pytest_modeleval.gates.gate_file import measure_mistakes, parse_gates, read_gates, unknown_targets
 from pytest_modeleval.gates.judgement import Judgement, judge, judge_in_detail, to_repeat
 from pytest_modeleval.gates.scope import planned_scopes
+from pytest_modeleval.gates.trust import judge_obstacles
 from pytest_modeleval.results import CANNOT_JUDGE, FAILED, PASSED, Baseline, ExperimentIdentity
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Obstacle",
     "judge",
     "judge_in_detail",
+    "judge_obstacles",
     "measure_mistakes",
     "obstacles",
     "parse_gates",

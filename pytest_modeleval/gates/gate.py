@@ -21,6 +21,7 @@ class Side(Enum):
     BELOW = "below a limit"
     ABOVE = "above a limit"
     WORSE = "worse than the baseline"
+    SHOWN = "not shown to be above a limit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,13 @@ class Gate:
 
     max_ungraded: float | None = None
     """The largest share without a verdict at which it judges; None for the limit of the run."""
+
+    judged: tuple[str, ...] = ()
+    """For a judge gate: the benchmarks whose gates judge only if it passes."""
+
+    record: str = ""
+    """For a judge gate: the baseline of the judge's own run, relative to the gates file; "" for a benchmark of the
+    same run."""
 
     line: int = 0
     """Where it stands in its file."""

@@ -88,6 +88,10 @@ def unknown_targets(gates: GateFile, known: Mapping[str, tuple[Iterable[str], It
     sentences: list[str] = []
     for gate in gates.gates:
         place = f"{gates.label}:{gate.line}: gate {gate.name!r}:"
+        strange = [name for name in gate.judged if name not in known]
+        sentences.extend(f"{place} no benchmark is called {name!r}{_hint(name, known)}" for name in strange)
+        if gate.record:
+            continue
         if gate.benchmark not in known:
             sentences.append(f"{place} no benchmark is called {gate.benchmark!r}{_hint(gate.benchmark, known)}")
             continue
@@ -105,7 +109,7 @@ def measure_mistakes(gates: GateFile, known: Mapping[str, Sequence[Measure]]) ->
     """
     sentences = []
     for gate in gates.gates:
-        if not gate.measure or gate.benchmark not in known:
+        if not gate.measure or gate.record or gate.benchmark not in known:
             continue
         place = f"{gates.label}:{gate.line}: gate {gate.name!r}:"
         measures = {measure.name: measure for measure in known[gate.benchmark]}
@@ -122,6 +126,8 @@ def measure_mistakes(gates: GateFile, known: Mapping[str, Sequence[Measure]]) ->
 def _measure_mistake(gate: Gate, measure: Measure) -> str:
     name = f"{gate.benchmark} {measure.name}"
     side = KINDS[gate.kind].side
+    if side is Side.SHOWN and not measure.is_higher_better:
+        return f"{name} is better the lower it is; a judge gate takes a figure that is better the higher it is"
     if side is Side.BELOW and not measure.is_higher_better:
         return f"{name} is better the lower it is; use a ceiling (of {gate.limit:g})"
     if side is Side.ABOVE and measure.is_higher_better:
@@ -211,19 +217,19 @@ class _Reader:
             self._mistake(number, key, f"{key}: {what}")
         if len(self.mistakes) > before:
             return None
+        fields = {
+            **{name: entry.get(name, "") for name in ("benchmark", "subset", "aggregate", "measure")},
+            **kind.parse(entry),
+        }
         made = Gate(
             name="",
             kind=kind.name,
-            benchmark=entry["benchmark"],
-            subset=entry.get("subset", ""),
-            aggregate=entry.get("aggregate", ""),
-            measure=entry.get("measure", ""),
             alpha=float(entry.get("alpha", alpha)),
             detect=_number(entry, "detect"),
             min_samples=entry.get("min_samples", 1),
             max_ungraded=_number(entry, "max_ungraded"),
             line=self._lines.of(number),
-            **kind.parse(entry),
+            **fields,
         )
         named = replace(made, name=entry.get("name", f"{made.scope} {kind.label(made)}"))
         self._check_name(number, named, is_given="name" in entry)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from pytest_modeleval.gates.early_stop import EarlyStop
 from pytest_modeleval.gates.evidence import Evidence, by_benchmark
@@ -17,6 +18,7 @@ from pytest_modeleval.gates.kinds import KINDS
 from pytest_modeleval.gates.measured import judged_measure, measure_figure
 from pytest_modeleval.gates.measurement import Measurement, cannot_judge
 from pytest_modeleval.gates.scope import Scope
+from pytest_modeleval.gates.trust import measure_record, trust, withhold
 from pytest_modeleval.gates.verdict_text import explain
 from pytest_modeleval.records import ItemKey, Kind, Outcome
 from pytest_modeleval.results import (
@@ -30,6 +32,8 @@ from pytest_modeleval.results import (
     GateVerdict,
     Score,
 )
+
+_NO_RECORDS: Mapping[str, Baseline] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +101,12 @@ def judge(
     max_ungraded: float = 0,
     early: EarlyStop | None = None,
     looks: int = 1,
+    records: Mapping[str, Baseline] = _NO_RECORDS,
 ) -> tuple[GateVerdict, ...]:
     """The verdict of every gate, in the order of the file; the parameters are those of judge_in_detail."""
-    detailed = judge_in_detail(gates, results, baseline, max_ungraded=max_ungraded, early=early, looks=looks)
+    detailed = judge_in_detail(
+        gates, results, baseline, max_ungraded=max_ungraded, early=early, looks=looks, records=records
+    )
     return tuple(entry.as_verdict() for entry in detailed)
 
 
@@ -111,6 +118,7 @@ def judge_in_detail(
     max_ungraded: float = 0,
     early: EarlyStop | None = None,
     looks: int = 1,
+    records: Mapping[str, Baseline] = _NO_RECORDS,
 ) -> tuple[Judgement, ...]:
     """The verdict of every gate with its figures.
 
@@ -118,11 +126,14 @@ def judge_in_detail(
     share of them. early: what a run that stopped early has seen; its anytime p-values then take the place of the
     fixed tests. looks: how often these gates are judged on a growing run (--eval-repeat-until-decided K); alpha is
     shared out over the looks, so that all of them together raise a false alarm with a chance of at most alpha.
+    records: judge gate -> the stored run of the judge that it names.
     """
     now = by_benchmark(results.outcomes)
     then = by_benchmark(baseline.outcomes) if baseline is not None else {}
     measured = [
-        _measure(
+        measure_record(gate, records[gate.name], results.identities, looks=looks)
+        if gate.name in records
+        else _measure(
             gate,
             results,
             baseline,
@@ -133,6 +144,7 @@ def judge_in_detail(
         )
         for gate in gates.gates
     ]
+    measured = withhold([trust(found, results.identities, looks=looks) for found in measured])
     tests = {found.gate.name: found.p for found in measured if found.p is not None}
     adjusted = holm(tests) if gates.is_holm else tests
     family = len(tests) if gates.is_holm else 1
@@ -269,6 +281,8 @@ def _decide(found: Measurement, adjusted: Mapping[str, float], family: int, look
     gate = found.gate
     if found.obstacle:
         return Judgement(gate, CANNOT_JUDGE, found.obstacle, found, is_undecided=found.is_undecided)
+    if found.statement:
+        return Judgement(gate, PASSED, found.statement, found)
     if found.p is None:
         verdict = FAILED if found.is_beyond else PASSED
         return Judgement(gate, verdict, explain(found, verdict), found)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pytest_modeleval.gates.ceiling import CEILING
 from pytest_modeleval.gates.floor import FLOOR
 from pytest_modeleval.gates.gate import GateKind
+from pytest_modeleval.gates.judge_gate import JUDGE
 from pytest_modeleval.gates.regression import REGRESSION
 
-KINDS: Mapping[str, GateKind] = {kind.name: kind for kind in (FLOOR, REGRESSION, CEILING)}
+KINDS: Mapping[str, GateKind] = {kind.name: kind for kind in (FLOOR, REGRESSION, CEILING, JUDGE)}

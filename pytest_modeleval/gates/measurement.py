@@ -38,6 +38,9 @@ class Measurement:
     lacks_baseline: bool = False
     """The obstacle is that there is nothing yet to compare with."""
 
+    statement: str = ""
+    """The full sentence of its verdict "passed", where that needs no further test; "" otherwise."""
+
     seen: float | None = None
     """The score, share or quantile."""
 

@@ -29,6 +29,7 @@ def summary_of(folder: RunFolder, settings: Settings, model: str) -> RunSummary:
         may_be_ungraded=settings.max_ungraded.allows,
         facts={
             "served": folder.run.get("served"),
+            "identity": folder.run.get("identity"),
             "server": {name: (folder.run.get("server") or {}).get(name) for name in ("kind", "version")},
             "limit": folder.run.get("limit") if is_limited(plans) else None,
             **({"shard": shard} if shard else {}),

@@ -16,6 +16,7 @@ from pytest_modeleval.plan import Plan
 from pytest_modeleval.records import ItemKey
 from pytest_modeleval.reports.text_layout import counted
 from pytest_modeleval.results import CANNOT_JUDGE, ExperimentIdentity, GateVerdict, RunSummary
+from pytest_modeleval.runs.judge_records import read_records
 from pytest_modeleval.settings import Limit, Settings
 from pytest_modeleval.store.contents import Contents
 from pytest_modeleval.store.journal import utc_now
@@ -35,6 +36,8 @@ class GateRunner:
         self.gates: GateFile | None = None
         self.has_refused = False
         self._baseline: Baseline | None = None
+        # Judge gate -> the stored run of the judge that it names.
+        self._records: Mapping[str, Baseline] = {}
         # Gates that had nothing to compare with in a run that is to become the first baseline.
         self._first: frozenset[str] = frozenset()
         self._is_blessed = False
@@ -47,6 +50,7 @@ class GateRunner:
 
         if settings.gates_file is not None:
             self.gates = read_gates(settings.gates_file)
+            self._records = read_records(self.gates, settings.gates_file.parent)
         if settings.baseline_file is not None and settings.baseline_file.exists():
             from pytest_modeleval.store.baseline import read_baseline  # noqa: PLC0415
 
@@ -108,6 +112,7 @@ class GateRunner:
             self._baseline,
             max_ungraded=_ungraded(self._settings.max_ungraded),
             early=early,
+            records=self._records,
         )
 
     def early_stop(self, contents: Contents, seed: int) -> EarlyStop:
@@ -139,22 +144,24 @@ class GateRunner:
         """A line for each gate that this run cannot judge whatever is answered: known before the first request."""
         if self.gates is None:
             return []
-        from pytest_modeleval.gates import obstacles, planned_scopes  # noqa: PLC0415
+        from pytest_modeleval.gates import judge_obstacles, obstacles, planned_scopes  # noqa: PLC0415
 
         plans = merge_plans(contents.plans)
+        identities = self._as_in_baseline(identities_of(plans, {}))
         scopes = planned_scopes(
             self.gates,
             [key for plan in plans for key in plan.item_keys()],
             self._baseline,
             metrics={plan.benchmark: plan.metric for plan in plans},
-            identities=self._as_in_baseline(identities_of(plans, {})),
+            identities=identities,
             aggregates=_aggregates(plans),
         )
+        found = [*obstacles(scopes), *judge_obstacles(self.gates, self._records, identities)]
         return [
             f"gate {obstacle.gate.name!r}: {FIRST_BASELINE}"
             if obstacle.lacks_baseline and self._is_first_baseline
             else f"warning: gate {obstacle.gate.name!r} cannot be judged in this run: {obstacle.reason}"
-            for obstacle in obstacles(scopes)
+            for obstacle in found
         ]
 
     @property
@@ -206,6 +213,7 @@ class GateRunner:
                 self._baseline,
                 max_ungraded=_ungraded(self._settings.max_ungraded),
                 looks=most - base + 1,
+                records=self._records,
             )
             for entry in found:
                 if entry.gate.name not in verdicts or verdicts[entry.gate.name].verdict == CANNOT_JUDGE:

@@ -14,6 +14,7 @@ from pytest_modeleval.gates import FAILED, EarlyStop, judge, kinds, parse_gates,
 from pytest_modeleval.gates.floor import FLOOR
 from tests.support.gate_worlds import evidence, outcomes
 
+MODULES = {"judge": "judge_gate"}
 PACKAGE = Path(pytest_modeleval.__file__).parent
 
 
@@ -30,9 +31,10 @@ def test_only_a_kind_s_own_module_names_it() -> None:
         file.relative_to(PACKAGE).as_posix(): found
         for room in ("gates", "runs", "reports", "store")
         for file in sorted((PACKAGE / room).rglob("*.py"))
-        if (found := kind_names(file))
+        # The room exports a function `judge`, so that the module of that kind has a longer name.
+        if file.name != "__init__.py" and (found := kind_names(file))
     }
-    assert named == {f"gates/{name}.py": {name} for name in sorted(kinds.KINDS)}
+    assert named == {f"gates/{MODULES.get(name, name)}.py": {name} for name in sorted(kinds.KINDS)}
 
 
 def test_the_schema_of_summary_json_knows_every_kind() -> None:
