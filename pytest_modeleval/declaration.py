@@ -59,6 +59,13 @@ class Model(Protocol):
     async def ask(self, request: Request) -> Response:
         """Send one request; limited, retried and journaled as all are. Raises Ungraded if no answer comes."""
 
+    async def count_tokens(self, text: str) -> int | None:
+        """The tokens of a text by the served model's own tokenizer, without a chat template.
+
+        None where the server offers none (vLLM, SGLang and llama.cpp do, at /tokenize). The count is journaled, the
+        text is not. Raises Ungraded where the server fails, and in rescoring where the journal has no count.
+        """
+
     async def likelihood(self, context: str, continuations: Sequence[str]) -> list[Likelihood]:
         """How likely each text is after the context, as plain text without a chat template.
 

@@ -10,8 +10,10 @@ A declaration only names places: nothing is looked for before `open_manifest`.
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pytest_modeleval.datasets.rows import Row
@@ -22,7 +24,7 @@ from pytest_modeleval.fetch.package import PackageFile
 if TYPE_CHECKING:
     from pytest_modeleval.fetch.source import Source
 
-InlineRows = Callable[[], Mapping[str, Sequence[Mapping[str, Any]]]]
+InlineRows = Callable[..., Mapping[str, Sequence[Mapping[str, Any]]]]
 SubsetOf = Callable[[Row], str]
 
 
@@ -104,7 +106,10 @@ def pypi(
 
 
 def inline(rows: InlineRows) -> Dataset:
-    """Rows made by code: `rows()` gives subset -> rows. It is called at collection and must always give the same."""
+    """Rows made by code: `rows()` gives subset -> rows. It is called at collection and must always give the same.
+
+    A function of one parameter with a default gets the values of the page's options: `rows(options=None)`.
+    """
     return Dataset(inline=rows)
 
 
@@ -127,6 +132,8 @@ def first_of(*datasets: Dataset) -> Dataset:
 def with_options(dataset: Dataset, options: Mapping[str, Any]) -> Dataset:
     """The dataset with {name} in its patterns replaced by the values of a page's options; {subset} stays.
 
+    Inline rows get the options where their function takes them.
+
     Raises ValueError where a value would lead out of the folder.
     """
     values = {f"{{{name}}}": str(value) for name, value in options.items()}
@@ -141,6 +148,8 @@ def with_options(dataset: Dataset, options: Mapping[str, Any]) -> Dataset:
 
     if not values:
         return dataset
+    if dataset.inline is not None and inspect.signature(dataset.inline).parameters:
+        return dataclasses.replace(dataset, inline=partial(dataset.inline, options))
     remotes = []
     for remote in dataset.remotes:
         fields = {field.name: getattr(remote, field.name) for field in dataclasses.fields(remote)}  # type: ignore[arg-type]

@@ -193,6 +193,12 @@ class ItemRunner:
 
         return await dispatcher.ask(pending, key, write)
 
+    async def ask_unrecorded(self, pending: PendingRequest, key: ItemKey) -> JsonObject:
+        """A reply of the server that no journal keeps, such as the tokens of a text. Raises Ungraded if none comes."""
+        if self.dispatcher is None:
+            raise _not_stored("answer to this very request (was the prompt or a parameter changed since?)")
+        return await self.dispatcher.ask(pending, key, lambda reply, attempts: None)
+
     async def use_tool(
         self, key: str, item: ItemKey, name: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]]
     ) -> Any:

@@ -13,7 +13,7 @@ import orjson
 
 from pytest_modeleval.client.body import request_key
 from pytest_modeleval.client.route import Query
-from pytest_modeleval.errors import DeclarationError
+from pytest_modeleval.errors import DeclarationError, Ungraded
 from pytest_modeleval.evaluation.item_chat import ItemChat, pending_request
 from pytest_modeleval.evaluation.planned_items import PlannedItem
 from pytest_modeleval.evaluation.role_handle import RoleHandle
@@ -26,6 +26,8 @@ from pytest_modeleval.store.requests import compress_body
 if TYPE_CHECKING:
     from pytest_modeleval.evaluation.item_runner import ItemRunner
 
+# Answers of a proxy that passes chats only.
+NO_TOKENIZER = frozenset({"http_401", "http_403", "http_404", "http_405", "http_501"})
 T = TypeVar("T")
 
 
@@ -93,6 +95,25 @@ class ModelHandle:
         self.last, self.last_key = response, self._chat.last_key
         return response
 
+    async def count_tokens(self, text: str) -> int | None:
+        """The tokens of a text by the server's tokenizer; None where it has none, or keeps it behind a proxy."""
+        model = self._runner.model
+        backend = find_backend(model.kind, model.served)
+        if backend is None:
+            return None
+
+        async def count() -> int | None:
+            try:
+                return len(await backend.tokenize(self._query_unrecorded, text))
+            except Ungraded as failure:
+                if failure.cause in NO_TOKENIZER:
+                    return None
+                raise
+
+        arguments = {"sha256": hashlib.sha256(text.encode(errors="replace")).hexdigest()}
+        found: int | None = await self.use_tool("count_tokens", arguments, count, is_of_run=True)
+        return found
+
     async def likelihood(self, context: str, continuations: Sequence[str]) -> list[Likelihood]:
         """The likelihood of each continuation. Raises Ungraded where one is missing, see likelihood.scoring."""
         model, benchmark = self._runner.model, self._item.plan.benchmark
@@ -122,6 +143,13 @@ class ModelHandle:
             reply = await runner.ask(pending, key, stored_request, 1)
         self.last_key = journal_key
         return reply
+
+    async def _query_unrecorded(self, query: Query) -> JsonObject:
+        """The reply to a request that is no chat; the journal keeps only what is made of it."""
+        body = orjson.dumps(query.body)
+        key, digest = self._item.key, hashlib.sha256(body).hexdigest()
+        pending = pending_request(self._runner, key, digest, body, 1, prefix=None, route=query.route)
+        return await self._runner.ask_unrecorded(pending, key)
 
 
 def with_system(request: Request, system: str) -> Request:

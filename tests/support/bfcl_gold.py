@@ -120,6 +120,10 @@ class ScriptedModel:
         self.asked.append(request)
         return self._answer(request)
 
+    async def count_tokens(self, text: str) -> int | None:
+        """As a server without a tokenizer."""
+        return None
+
     async def likelihood(self, context: str, continuations: Sequence[str]) -> list[Likelihood]:
         """Not asked here."""
         raise AssertionError(context, continuations)

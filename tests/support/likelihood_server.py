@@ -149,9 +149,9 @@ class ToyModel:
 
 
 @contextlib.contextmanager
-def toy_model(kind: str, fault: str = "") -> Iterator[ToyModel]:
+def toy_model(kind: str, fault: str = "", make: type[ToyModel] = ToyModel) -> Iterator[ToyModel]:
     """A running server."""
-    model = ToyModel(kind, fault)
+    model = make(kind, fault)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

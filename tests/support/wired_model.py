@@ -45,6 +45,10 @@ class WiredModel:
         """Nothing is kept."""
         return make()
 
+    async def count_tokens(self, text: str) -> int | None:
+        """As a server without a tokenizer."""
+        return None
+
     async def likelihood(self, context: str, continuations: Sequence[str]) -> list[Likelihood]:
         """Not asked here."""
         raise AssertionError(context, continuations)

@@ -75,6 +75,10 @@ class Keeping:
         """Not asked here."""
         raise AssertionError(request)
 
+    async def count_tokens(self, text: str) -> int | None:
+        """As a server without a tokenizer."""
+        return None
+
     async def likelihood(self, context: str, continuations: Sequence[str]) -> list[Likelihood]:
         """Not asked here."""
         raise AssertionError(context, continuations)

@@ -1,0 +1,1 @@
+"""Long prompts made by code, for ruler and needle: words, filler text, and the fit to a number of tokens."""

@@ -1,0 +1,1 @@
+"""The benchmark needle, described in card.md."""

@@ -1,0 +1,1 @@
+"""The benchmark ruler, described in card.md."""
