@@ -14,6 +14,8 @@ from typing import Any
 JsonObject = dict[str, Any]
 # A measure of one item: a number, or k of n.
 MeasureValue = float | tuple[float, float]
+# The measure (judgements for the verdict, judgements), which widens intervals where a judge was asked several times.
+JUDGE_AGREEMENT = "judge_agreement"
 
 
 class Kind(StrEnum):

@@ -37,13 +37,7 @@ def check_roles(
     benchmark: str, roles: Sequence[str], *, grade: Callable[..., Any] | None, solve: Callable[..., Any] | None
 ) -> None:
     """Raises DeclarationError where roles are misnamed, or reach neither the grader nor `solve`."""
-    if isinstance(roles, str):
-        raise DeclarationError(f"benchmark {benchmark}: roles: expected a tuple such as ({roles!r},), found a text")
-    for role in roles:
-        if not isinstance(role, str) or not ROLE_NAME.match(role):
-            raise DeclarationError(
-                f"benchmark {benchmark}: roles: expected lower-case words such as 'judge', found {role!r}"
-            )
+    _check_names(benchmark, roles)
     taken = roles_of_grader(grade, roles)
     if taken and not is_coroutine_grader(grade):
         raise DeclarationError(
@@ -55,6 +49,16 @@ def check_roles(
             f"benchmark {benchmark}: roles: expected a grader `async def grade(sample, response, *, {unused[0]})`, "
             f"found one that does not take {unused[0]}"
         )
+
+
+def _check_names(benchmark: str, roles: Sequence[str]) -> None:
+    if isinstance(roles, str):
+        raise DeclarationError(f"benchmark {benchmark}: roles: expected a tuple such as ({roles!r},), found a text")
+    for role in roles:
+        if not isinstance(role, str) or not ROLE_NAME.match(role):
+            raise DeclarationError(
+                f"benchmark {benchmark}: roles: expected lower-case words such as 'judge', found {role!r}"
+            )
 
 
 def roles_of_grader(grade: Callable[..., Any] | None, roles: Sequence[str]) -> list[str]:

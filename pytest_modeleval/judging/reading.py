@@ -41,16 +41,19 @@ def _json_verdict(text: str) -> Any:
     An object that holds the key twice, or the verdict as something else than a text, gives a value that is no label.
     """
     for candidate in _candidates(text):
-        try:
-            found = json.loads(candidate, object_pairs_hook=list)
-        except (ValueError, RecursionError):
-            continue
-        if not isinstance(found, list):
-            continue
-        values = [pair[1] for pair in found if isinstance(pair, tuple) and len(pair) == 2 and pair[0].lower() == _KEY]
-        if values:
+        if values := _verdicts_in(candidate):
             return values[0] if len(values) == 1 else tuple(values)
     return None
+
+
+def _verdicts_in(text: str) -> list[Any]:
+    """Every value of "verdict" in a JSON object; none where the text is no object."""
+    try:
+        found = json.loads(text, object_pairs_hook=list)
+    except (ValueError, RecursionError):
+        return []
+    pairs = [pair for pair in found if isinstance(pair, tuple)] if isinstance(found, list) else []
+    return [pair[1] for pair in pairs if pair[0].lower() == _KEY]
 
 
 def _candidates(text: str) -> Iterator[str]:

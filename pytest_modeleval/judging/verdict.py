@@ -10,10 +10,9 @@ from typing import Any
 from pytest_modeleval._support.shorten import shorten_repr
 from pytest_modeleval.errors import Ungraded
 from pytest_modeleval.judging.reading import MARKER, read_verdict
-from pytest_modeleval.records import Kind, MeasureValue, Request, Response
+from pytest_modeleval.records import JUDGE_AGREEMENT, Kind, MeasureValue, Request, Response
 from pytest_modeleval.roles import Role
 
-AGREEMENT = "judge_agreement"
 _SHOWN_CHARS = 200
 # How the verdict is asked for, by the language of the judge's prompt: (by JSON schema, by marker line).
 _FORMS = {
@@ -48,7 +47,7 @@ class Verdict:
     @property
     def measures(self) -> dict[str, MeasureValue]:
         """For a grade: "judge_agreement", which a page may declare as `ratio("judge_agreement")`."""
-        return {AGREEMENT: self.agreement}
+        return {JUDGE_AGREEMENT: self.agreement}
 
 
 async def verdict(
@@ -62,20 +61,28 @@ async def verdict(
     "judge_tie" where two labels lead with equally many judgements; a failure of the judge's server keeps its own kind.
     Raises ValueError for labels that are alike, or repeats below 1.
     """
-    if repeats < 1 or len(labels) < 2 or len({label.strip().casefold() for label in labels}) < len(labels):
-        raise ValueError(f"expected two or more distinct labels and repeats of at least 1, found {labels}, {repeats}")
+    _check(labels, repeats)
     asked = with_form(request, labels, language=language, by_schema=judge.supports_json_schema)
     found = [await _judgement(judge, asked, labels) for _ in range(repeats)]
-    counts = Counter(label for label, _ in found).most_common(2)
+    given = tuple(label for label, _ in found)
+    chosen = _leading(given)
+    return Verdict(chosen, given, shorten_repr(found[given.index(chosen)][1].text, _SHOWN_CHARS))
+
+
+def _check(labels: Sequence[str], repeats: int) -> None:
+    is_distinct = len({label.strip().casefold() for label in labels}) == len(labels)
+    if repeats < 1 or len(labels) < 2 or not is_distinct:
+        raise ValueError(f"expected two or more distinct labels and repeats of at least 1, found {labels}, {repeats}")
+
+
+def _leading(given: Sequence[str]) -> str:
+    """The label that most judgements gave. Raises Ungraded where two lead."""
+    counts = Counter(given).most_common(2)
     if len(counts) > 1 and counts[0][1] == counts[1][1]:
         raise Ungraded(
-            f"expected one verdict to lead, found {', '.join(label for label, _ in found)}",
-            kind=Kind.GRADER_ERROR,
-            cause="judge_tie",
+            f"expected one verdict to lead, found {', '.join(given)}", kind=Kind.GRADER_ERROR, cause="judge_tie"
         )
-    chosen = counts[0][0]
-    reason = next(response.text for label, response in found if label == chosen)
-    return Verdict(chosen, tuple(label for label, _ in found), shorten_repr(reason, _SHOWN_CHARS))
+    return counts[0][0]
 
 
 async def _judgement(judge: Role, request: Request, labels: Sequence[str]) -> tuple[str, Response]:

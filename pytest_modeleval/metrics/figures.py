@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from pytest_modeleval.metrics.bootstrap import bootstrap_interval
 from pytest_modeleval.metrics.intervals import Interval, mean_interval, wilson
+from pytest_modeleval.metrics.judgements import doubt, widened
 from pytest_modeleval.metrics.measures import Measure
-from pytest_modeleval.records import Kind, MeasureValue, Outcome
+from pytest_modeleval.records import JUDGE_AGREEMENT, Kind, MeasureValue, Outcome
 
 Floats = NDArray[np.float64]
 # A statistic over resampled units: their indices, (resamples, units) -> one value for each resample.
@@ -46,8 +47,45 @@ def figure_of(measure: Measure, outcomes: Iterable[Outcome]) -> Figure:
     A truncated reply has the worst value of the range, and 0 of n, as its credit is 0.
     Interval: Wilson where each question is a single trial, asked once, and none share a cluster; for the mean of a
     bounded number otherwise `mean_interval`; else `bootstrap_interval` over questions, or over clusters. None where
-    that has none.
+    that has none. Where a judge was asked several times, its disagreement widens the interval (`judgements`).
     """
+    found = list(outcomes)
+    figure = _figure(measure, found)
+    change = _most_change(measure, found)
+    if not change:
+        return figure
+    high = math.inf if measure.high is None else measure.high
+    interval = widened(figure.interval, figure.value, doubt=doubt(found), change=change, low=measure.low, high=high)
+    return replace(figure, interval=interval)
+
+
+def _most_change(measure: Measure, outcomes: Sequence[Outcome]) -> float:
+    """How far the verdict on one item can move the figure; 0 where that is not known, and of the agreement itself."""
+    if JUDGE_AGREEMENT in measure.of or measure.method not in _CHANGES:
+        return 0.0
+    items = [item for question in recorded_questions(measure, outcomes).values() for item in question.repeats]
+    return _CHANGES[measure.method](measure, items) if items else 0.0
+
+
+def _change_of_mean(measure: Measure, items: Sequence[Item]) -> float:
+    return 0.0 if measure.high is None else (measure.high - measure.low) / len(items)
+
+
+def _change_of_sums(measure: Measure, items: Sequence[Item]) -> float:
+    """Of a ratio the most trials of an item over all trials; of an F, 2 k / (n1 + n2), twice that."""
+    trials = [sum(n for _, n in item) for item in items]
+    most = max(n for item in items for _, n in item)
+    return len(measure.of) * most / sum(trials)
+
+
+_CHANGES: Mapping[str, Callable[[Measure, Sequence[Item]], float]] = {
+    "mean": _change_of_mean,
+    "ratio": _change_of_sums,
+    "f": _change_of_sums,
+}
+
+
+def _figure(measure: Measure, outcomes: Sequence[Outcome]) -> Figure:
     units = list(_units(measure, outcomes).values())
     questions = sum(map(len, units))
     if not questions:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_modeleval.metrics.intervals import Interval, mean_interval, wilson
+from pytest_modeleval.metrics.judgements import doubt, widened
 from pytest_modeleval.metrics.measures import Measure
 from pytest_modeleval.metrics.questions import (
     Answers,
@@ -39,6 +40,7 @@ def score_subset(
     is the number of questions that have a value. Of a measure: `figures.figure_of`, in the measure's own range.
     Interval: Wilson where every value is 0 or 1, each question was asked once, and none are clustered; otherwise
     `mean_interval` over questions. None where that has none.
+    Where a judge was asked several times, its disagreement widens the interval (`judgements`).
     Bounds: the score over all planned items if everything ungraded were wrong, and if it were right; both equal the
     score where all is graded, and enclose it, save that pass@k leaves a question with fewer than k graded repeats out
     of the score but not out of the bounds. None where the metric needs more repeats than are asked, and of a measure
@@ -63,7 +65,7 @@ def score_subset(
 
     is_graded = all(kind.is_verdict for kind, count in counts.items() if count)
     figure = (
-        _of_credits(questions, planned_samples, repeats, question_metric(metric))
+        _of_credits(questions, planned_samples, repeats, question_metric(metric), judge_doubt=doubt(outcomes))
         if measure is None
         else _of_measure(measure, outcomes, is_graded=is_graded)
     )
@@ -96,7 +98,9 @@ class _Figure:
     if_ungraded_right: float | None
 
 
-def _of_credits(questions: Sequence[Answers], planned_samples: int, repeats: int, metric: QuestionMetric) -> _Figure:
+def _of_credits(
+    questions: Sequence[Answers], planned_samples: int, repeats: int, metric: QuestionMetric, *, judge_doubt: float
+) -> _Figure:
     values: list[float] = []
     clusters: list[str] = []
     for question in questions:
@@ -105,9 +109,15 @@ def _of_credits(questions: Sequence[Answers], planned_samples: int, repeats: int
             values.append(value)
             clusters.append(question.cluster)
     score = sum(values) / len(values) if values else None
-    return _Figure(
-        len(values), score, _interval(values, clusters, repeats), *_bounds(questions, planned_samples, repeats, metric)
+    interval = widened(
+        _interval(values, clusters, repeats),
+        score,
+        doubt=judge_doubt,
+        # One verdict decides a question where it is not averaged with those of the other repeats.
+        change=1.0 / max(1, len(values) * (repeats if metric.k is None else 1)),
+        high=1.0,
     )
+    return _Figure(len(values), score, interval, *_bounds(questions, planned_samples, repeats, metric))
 
 
 def _of_measure(measure: Measure, outcomes: Sequence[Outcome], *, is_graded: bool) -> _Figure:
