@@ -34,7 +34,7 @@ def runs(suite: Suite, server: LoopbackServer) -> tuple[Path, Path, Path]:
 def _modeleval(*arguments: str | Path) -> tuple[int, str, str]:
     """Status, output and errors of the command. In a process of its own: pytester forgets modules that a test loads."""
     command = [sys.executable, "-m", "pytest_modeleval.cli", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -75,7 +75,7 @@ def test_compare_loads_neither_pytest_nor_an_http_client(runs: tuple[Path, Path,
         "print(sorted({'pytest', '_pytest', 'httptools', 'aiohttp', 'httpx', 'jinja2'} & set(sys.modules)))"
     )
     command = [sys.executable, "-c", program, "compare", str(first), str(base)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
 
 

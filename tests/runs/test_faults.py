@@ -161,7 +161,7 @@ def test_a_summary_that_cannot_be_written_is_no_failed_gate(suite: Suite, server
     (suite.run_dir / "summary.json").unlink()
     (suite.run_dir / "summary.json").mkdir()
     with suite.start(*suite.arguments(server.url)) as process:
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=300)
     assert process.returncode == 6, out + err
     assert "could not be written" in out
     assert "Traceback" not in err

@@ -25,7 +25,7 @@ def _modeleval(suite: Suite, *arguments: object) -> str:
         env=environment(suite.path),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

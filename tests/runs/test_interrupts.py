@@ -72,7 +72,7 @@ def test_a_second_ctrl_c_ends_at_once(suite: Suite, server: LoopbackServer) -> N
             kill_group(process, signal.SIGINT)
             until((suite.path / "grading").exists)
             kill_group(process, signal.SIGINT)
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=300)
         finally:
             if process.poll() is None:
                 kill_group(process)
@@ -95,7 +95,7 @@ def test_ctrl_c_while_every_slot_hangs(suite: Suite, server: LoopbackServer, wor
             # A slot is free once its reply is in the journal: when all hang, every answer is kept.
             until(lambda: server.seen.in_flight == IN_FLIGHT)
             kill_group(process, signal.SIGINT)
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=300)
         finally:
             if process.poll() is None:
                 kill_group(process)

@@ -44,7 +44,7 @@ def test_a_worker_killed_in_mid_run(suite: Suite, server: LoopbackServer, answer
         until(lambda: _answered(suite) > answered)
         victim = workers_of(process.pid)[0]
         os.kill(victim, signal.SIGKILL)
-        out, err = process.communicate(timeout=100)
+        out, err = process.communicate(timeout=300)
     assert process.returncode == 0, out + err
     disturbed = suite.summary()
     assert disturbed is not None

@@ -43,7 +43,7 @@ def on_a_terminal(suite: Suite, *more: str) -> tuple[int, str]:
                 break
             pieces.append(piece)
         os.close(ours)
-        status = process.wait(60)
+        status = process.wait(300)
     return status, b"".join(pieces).decode(errors="replace")
 
 

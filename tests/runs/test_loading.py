@@ -55,7 +55,7 @@ def test_everything_is_given_back(suite: Suite, arguments: list[str], status: in
         env=environment(suite.path),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert f"after {status} True" in done.stdout, done.stdout + done.stderr

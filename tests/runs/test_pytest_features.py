@@ -81,7 +81,7 @@ def test_first_error_ends_the_run(suite: Suite, server: LoopbackServer, option: 
         _one_refused(body, attempt) if int(body["messages"][-1]["content"].split()[1]) < 40 else slow
     )
     with suite.start(*suite.arguments(server.url, *option, *workers)) as process:
-        out, err = process.communicate(timeout=100)
+        out, err = process.communicate(timeout=300)
     assert process.returncode in ((6,) if not workers else (2, 6)), out + err
     summary = suite.summary()
     assert summary is not None

@@ -44,7 +44,7 @@ def test_a_failed_start(suite: Suite, mode: str) -> None:
     assert FAILURES[mode] in advice[0]
     assert "Init torch distributed begin" in result.err
     assert result.summary is None
-    until(lambda: not left(suite), limit_s=10)
+    until(lambda: not left(suite))
 
 
 @pytest.mark.parametrize("mode", ["out_of_memory", "cache_exhausted", "nccl", "watchdog", "scheduler"])
@@ -60,7 +60,7 @@ def test_a_failure_in_mid_run(suite: Suite, mode: str, workers: list[str]) -> No
     assert counts["right"] + counts["wrong"] == responses(suite)
     assert responses(suite) >= 20
     assert counts["right"] + counts["wrong"] + counts["server_error"] + counts["not_run"] == 120
-    until(lambda: not left(suite), limit_s=10)
+    until(lambda: not left(suite))
 
 
 @pytest.mark.parametrize("more", [[], ["-v"], ["-n", "2"]], ids=["short way", "pytest's way", "xdist"])
@@ -92,7 +92,7 @@ def test_other_ends_of_a_start(suite: Suite) -> None:
     frozen = suite.command(*arguments(suite))
     assert frozen.status == 4
     assert "its log stood still" in frozen.err
-    until(lambda: not left(suite), limit_s=10)
+    until(lambda: not left(suite))
 
 
 def test_a_hang_in_mid_run(suite: Suite) -> None:
@@ -103,7 +103,7 @@ def test_a_hang_in_mid_run(suite: Suite) -> None:
     assert result.status == 6, result.out + result.err
     assert "the server hangs" in result.out
     assert responses(suite) == 29
-    until(lambda: not left(suite), limit_s=10)
+    until(lambda: not left(suite))
 
 
 def test_a_hang_in_mid_run_with_a_restart(suite: Suite) -> None:
@@ -114,7 +114,7 @@ def test_a_hang_in_mid_run_with_a_restart(suite: Suite) -> None:
     assert result.status == 0, result.out + result.err
     assert result.subset()["score"] == 0.75
     assert result.subset()["num"] == 40
-    until(lambda: not left(suite), limit_s=10)
+    until(lambda: not left(suite))
 
 
 def test_the_table_is_whole() -> None:

@@ -74,7 +74,7 @@ def test_a_request_that_takes_too_long_is_dropped_at_the_server(suite: Suite) ->
     with foreign_server(latency_s=60.0, seen=str(file)) as (url, _):
         result = suite.command(*_at(suite, url, "--eval-sample-timeout", "1", "--eval-max-ungraded", "4"))
         assert result.subset()["counts"]["timeout"] == 4, result.out
-        until(lambda: _kinds(file).count("abort") == 4, limit_s=10)
+        until(lambda: _kinds(file).count("abort") == 4)
     sent = {entry["rid"] for entry in seen(file) if "chat" in entry}
     dropped = {entry["abort"]["rid"] for entry in seen(file) if "abort" in entry}
     assert all(rid.startswith("modeleval-") for rid in sent)
@@ -90,9 +90,9 @@ def test_an_interrupt_drops_what_runs(suite: Suite) -> None:
         with suite.start(*_at(suite, url)) as process:
             until(lambda: _kinds(file).count("chat") == 4)
             kill_group(process, signal.SIGINT)
-            out, _ = process.communicate(timeout=60)
+            out, _ = process.communicate(timeout=300)
         assert process.returncode == 2, out
-        until(lambda: _kinds(file).count("abort") == 4, limit_s=10)
+        until(lambda: _kinds(file).count("abort") == 4)
     assert not any(entry["abort"]["abort_all"] for entry in seen(file) if "abort" in entry)
 
 

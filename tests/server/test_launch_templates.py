@@ -103,7 +103,7 @@ def ran(script: str, tmp_path: Path) -> tuple[int, dict[str, list[str]], str]:
         "SLURM_JOB_NODELIST": "node-[a-b]",
         "SLURM_JOB_ID": "7",
     }
-    done = subprocess.run(["bash", str(job)], cwd=tmp_path, env=environment, timeout=50, check=False)
+    done = subprocess.run(["bash", str(job)], cwd=tmp_path, env=environment, timeout=300, check=False)
     found = {name: (tmp_path / name).read_text().split("\0")[:-1] for name in ("server", "pytest")}
     return done.returncode, found, (tmp_path / "env").read_text()
 

@@ -72,7 +72,7 @@ def ask(server: LaunchedServer) -> int:
     """The status of one chat request; 0 if the connection breaks."""
     body = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
     try:
-        return httpx.post(f"{server.url}/chat/completions", json=body, timeout=5, trust_env=False).status_code
+        return httpx.post(f"{server.url}/chat/completions", json=body, timeout=60, trust_env=False).status_code
     except httpx.TransportError:
         return 0
 
@@ -82,7 +82,7 @@ def test_death_without_restart_is_told_in_a_moment(tmp_path: Path) -> None:
     seen = f"seen-{tmp_path}"
     with watched(tmp_path, stand_in(children=2, note=seen)) as (servers, told, _):
         os.kill(servers[0].pid, signal.SIGKILL)
-        assert eventually(lambda: told.events == [("over", 0)], within_s=5)
+        assert eventually(lambda: told.events == [("over", 0)])
         assert "SIGKILL" in told.reasons[0]
         assert eventually(lambda: running(seen) == [])
 

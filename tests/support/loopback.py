@@ -107,12 +107,12 @@ class LoopbackServer:
     def start(self) -> None:
         """Begin to listen."""
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(300)
 
     def stop(self) -> None:
         """Close everything."""
         self._loop.call_soon_threadsafe(self._end.cancel)
-        self._thread.join(10)
+        self._thread.join(300)
 
     def _main(self) -> None:
         with contextlib.suppress(asyncio.CancelledError):

@@ -22,7 +22,7 @@ PROFILE = "MiniMax-M2"
 
 
 def write_profile(
-    suite: Suite, *, restart: int = 0, replicas: int = 1, stall_s: float = 20.0, flags: str = "", **script: Any
+    suite: Suite, *, restart: int = 0, replicas: int = 1, stall_s: float = 300.0, flags: str = "", **script: Any
 ) -> None:
     """The shipped profile MiniMax-M2 with everything as it is, but for the command's surroundings.
 
@@ -111,7 +111,7 @@ def foreign_server(*flags: str, **script: Any) -> Iterator[tuple[str, subprocess
         stderr=subprocess.DEVNULL,
     )
     try:
-        until(lambda: _answers(port), limit_s=30)
+        until(lambda: _answers(port))
         yield f"http://127.0.0.1:{port}/v1", process
         assert process.poll() is None
         assert _answers(port)
@@ -121,7 +121,7 @@ def foreign_server(*flags: str, **script: Any) -> Iterator[tuple[str, subprocess
 
 
 def _answers(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request("GET", "/health")
         return connection.getresponse().status == 200

@@ -47,7 +47,7 @@ def running(fragment: str) -> list[int]:
     return found
 
 
-def eventually(is_true: Callable[[], bool], *, within_s: float = 10.0) -> bool:
+def eventually(is_true: Callable[[], bool], *, within_s: float = 300.0) -> bool:
     """True as soon as the condition holds, False if it does not within the limit."""
     deadline = time.monotonic() + within_s
     while not is_true():

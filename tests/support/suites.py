@@ -107,7 +107,7 @@ class Suite:
     def python(self, *arguments: str, env: dict[str, str] | None = None) -> Result:
         """Run the interpreter with these arguments, in the surroundings of a run."""
         with self._started(*arguments, env=env) as process:
-            out, err = process.communicate(timeout=120)
+            out, err = process.communicate(timeout=600)
         return Result(process.returncode, out, err, self.summary())
 
     def start(self, *arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
