@@ -45,11 +45,13 @@ class HttpReply:
     """The body was longer than max_bytes."""
 
     def json(self) -> Any:
-        """The body as JSON; None if it is no whole, valid JSON."""
+        """The body as JSON, halves of surrogate pairs as question marks; None if it is no whole, valid JSON."""
         if self.is_truncated:
             return None
         try:
-            return json.loads(self.body)
+            value = json.loads(self.body)
+            # JSON may hold them as escapes; no file takes them.
+            return json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
         except (ValueError, RecursionError):
             return None
 

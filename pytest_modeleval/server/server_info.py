@@ -17,6 +17,8 @@ from pytest_modeleval.server_facts import LLAMA_CPP, OTHER, SGLANG, VLLM, Server
 _OWNERS = {"sglang": SGLANG, "vllm": VLLM, "llamacpp": LLAMA_CPP}
 _MAX_TEXT = 4_000
 _MAX_NAMES = 500
+# JSON files of a run hold integers of 64 bits.
+_COUNT_LIMIT = 2**63
 _MAX_NAME_CHARS = 200
 
 
@@ -114,7 +116,7 @@ def _optional_text(table: Mapping[str, Any], key: str) -> str | None:
 
 
 def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+    return value if type(value) is int and 0 < value < _COUNT_LIMIT else None
 
 
 def _boolean(value: Any) -> bool | None:

@@ -125,7 +125,10 @@ class JournalWriter:
             raise JournalError(self._failure)
 
     def close(self) -> None:
-        """Write what is held, make it last, and let go of the file. Raises as write(); the file is closed then too."""
+        """Write what is held, make it last, and let go of the file. The file is closed in any case.
+
+        Raises as write(), and JournalError where another program changed the file meanwhile.
+        """
         with self._lock:
             if self._file < 0:
                 return
@@ -133,9 +136,22 @@ class JournalWriter:
                 if self._held:
                     self._write(self._held)
                 os.fsync(self._file)
+                if not self._failure:
+                    self._check_unchanged()
             finally:
                 os.close(self._file)
                 self._file = -1
+
+    def _check_unchanged(self) -> None:
+        """Raises JournalError if the file is not what was written: cut, replaced, removed, or with other lines."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            size = 0
+        else:
+            size = found.st_size if found.st_ino == os.fstat(self._file).st_ino else -1
+        if size != self._end:
+            raise JournalError(f"another program changed the journal {self.path} while it was written")
 
 
 # The start of every response line; most bytes of a journal are in lines that begin like this.

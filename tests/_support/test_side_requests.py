@@ -10,12 +10,13 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 import trustme
 
-from pytest_modeleval._support.side_requests import SideRequestError, http_get, http_post
+from pytest_modeleval._support.side_requests import HttpReply, SideRequestError, http_get, http_post
 
 OK = b"HTTP/1.1 200 OK\r\n"
 
@@ -81,6 +82,22 @@ def test_status_headers_and_body_come_back_whatever_the_status() -> None:
     assert (reply.status, reply.headers["x-kind"], reply.json(), reply.is_truncated) == (404, "a", [1, 2], False)
     assert server.requests[0].startswith(b"GET /v1/models?x=1 HTTP/1.1\r\n")
     assert b"Authorization: Bearer sk-1\r\n" in server.requests[0]
+
+
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [
+        (b'["\\ud800", "\\ud83d\\ude00"]', ["?", "\U0001f600"]),
+        (b'{"\\udfff": NaN}', {"?": None}),
+        (b"[" * 100_000, None),
+        (b"1" * 5_000, None),
+    ],
+)
+def test_odd_json_can_be_written_to_a_file_or_is_none(body: bytes, value: Any) -> None:
+    """Halves of surrogate pairs become question marks; what Python cannot read is no JSON."""
+    read = HttpReply(200, {}, body).json()
+    assert json.loads(json.dumps(read).replace("NaN", "null")) == value
+    assert json.dumps(read, ensure_ascii=False).encode() is not None
 
 
 def test_a_mapping_is_posted_as_json() -> None:

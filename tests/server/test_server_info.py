@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -133,6 +134,8 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )
+# Above 64 bits too, which no JSON file of a run holds.
+JSON = JSON | st.integers(min_value=2**60, max_value=2**70)
 KEYS = sorted(
     {*SGLANG_MODEL, *SGLANG_SERVER, "default_generation_settings", "chat_template", "total_slots", "meta", "id"}
 )
@@ -149,3 +152,4 @@ def test_any_answer_gives_facts(first: dict[str, Any], second: dict[str, Any]) -
         assert isinstance(facts, ServerFacts)
         assert len(facts.identity) == 64
         assert facts.context_tokens is None or facts.context_tokens > 0
+        assert orjson.dumps(facts.as_json())

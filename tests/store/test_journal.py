@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -168,6 +169,28 @@ def test_a_journal_that_cannot_be_written_says_so_at_its_end() -> None:
     writer = JournalWriter(Path("/dev/full"))
     writer.hold({"type": "grade"})
     with pytest.raises(JournalError, match="No space left"):
+        writer.close()
+    writer.close()
+
+
+@pytest.mark.parametrize("change", ["cut", "replace", "append", "remove"])
+def test_a_journal_that_another_program_changed_is_an_error_at_its_end(tmp_path: Path, change: str) -> None:
+    """What was scored from memory is no longer on disk, or other lines are: the run must not call itself complete."""
+    path, other = tmp_path / "journal.jsonl", tmp_path / "other"
+    writer = JournalWriter(path)
+    writer.write({"type": "grade"})
+    if change == "cut":
+        os.truncate(path, 5)
+    elif change == "replace":
+        other.write_bytes(path.read_bytes())
+        other.replace(path)
+    elif change == "append":
+        with path.open("ab") as file:
+            file.write(b"{}\n")
+    else:
+        path.unlink()
+    writer.write({"type": "grade"})
+    with pytest.raises(JournalError, match="another program changed"):
         writer.close()
     writer.close()
 

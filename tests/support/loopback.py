@@ -90,6 +90,8 @@ class LoopbackServer:
     ) -> None:
         # Path -> what SGLang tells there; a server with any says that it is one.
         self.info = info or {}
+        # Further fields of each model in /v1/models.
+        self.card: dict[str, Any] = {}
         self.script = script
         self.models = models
         self.key = key
@@ -157,7 +159,10 @@ class LoopbackServer:
             return True
         if path.endswith("/models"):
             owner = {"owned_by": "sglang"} if self.info else {}
-            listed = {"object": "list", "data": [{"id": name, "object": "model", **owner} for name in self.models]}
+            listed = {
+                "object": "list",
+                "data": [{"id": name, "object": "model", **owner, **self.card} for name in self.models],
+            }
             await _send(writer, 200, json.dumps(listed).encode())
             return True
         if path.endswith("/embeddings"):
