@@ -7,6 +7,7 @@ import base64
 import json
 import os
 import pickle
+import tracemalloc
 import zlib
 from typing import Any
 
@@ -19,7 +20,14 @@ from pytest_modeleval.graders.code.extraction import RULES, Asked, last_block
 from pytest_modeleval.graders.code.fences import blocks
 from pytest_modeleval.graders.code.grader import RULE_MATTERS, code_grader
 from pytest_modeleval.graders.code.grader_pool import GraderPool
-from pytest_modeleval.graders.code.output_comparison import close_output, same_output, same_value, shown
+from pytest_modeleval.graders.code.output_comparison import (
+    close_output,
+    may_be_same_value,
+    read_value,
+    same_output,
+    same_value,
+    shown,
+)
 from pytest_modeleval.graders.code.problem import Case, Problem
 from pytest_modeleval.records import Grade, Kind, Response, Sample
 from pytest_modeleval.sandbox import Limits, SandboxUnavailable
@@ -271,3 +279,31 @@ def test_outputs_with_a_common_start_are_compared_as_without(
 
     is_same = found.strip() == expected.strip() or values(found) == values(expected)
     assert same_output(found, expected) == is_same
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ("1 " * 2_000_000, "1 " * 1_999_999),
+        ("1 " * 2_000_000, "1 " * 1_999_999 + "2"),
+    ],
+    ids=["more numbers", "another number"],
+)
+def test_megabytes_of_output_are_compared_in_little_memory(found: str, expected: str) -> None:
+    """No list of all parts is made: 4 MB of them would take 100."""
+    tracemalloc.start()
+    try:
+        assert not same_output(found, expected)
+        assert not close_output(found, expected)
+        assert tracemalloc.get_traced_memory()[1] < 30_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_returned_megabytes_that_cannot_be_the_value_are_not_parsed() -> None:
+    """The parser in C stops all threads for a second; what is long and may be right is read by another."""
+    many = b"[" + b"1," * 1_000_000 + b"1]"
+    assert not may_be_same_value(many, "[1]")
+    assert not may_be_same_value(many, "[" + "1" * 3_000_000 + "]")
+    assert may_be_same_value(many, many.decode())
+    assert read_value(many) == [1] * 1_000_001
