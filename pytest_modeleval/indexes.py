@@ -39,12 +39,12 @@ class Index:
             raise DeclarationError(f"index {self.name!r}: expected a name of letters, digits, '_', '.', '+' and '-'")
         if not isinstance(self.weights, Mapping) or not 2 <= len(self.weights) <= _MOST_PARTS:
             raise DeclarationError(f"index {self.name}: expected weights of 2 to {_MOST_PARTS} benchmarks")
-        for part, weight in self.weights.items():
-            if not isinstance(part, str) or not _is_weight(weight):
-                raise DeclarationError(
-                    f"index {self.name}: expected the name of a benchmark and a positive weight, found {part!r}: "
-                    f"{weight!r}"
-                )
+        wrong = next((part for part in self.weights.items() if not _is_part(*part)), None)
+        if wrong is not None:
+            raise DeclarationError(
+                f"index {self.name}: expected the name of a benchmark and a positive weight, found {wrong[0]!r}: "
+                f"{wrong[1]!r}"
+            )
         if not isinstance(self.least, int) or self.least < 1:
             raise DeclarationError(f"index {self.name}: least: expected a whole number of at least 1")
 
@@ -64,8 +64,8 @@ def is_index(entry: Any) -> bool:
     return True
 
 
-def _is_weight(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0.0 < value < math.inf
+def _is_part(name: Any, weight: Any) -> bool:
+    return isinstance(name, str) and type(weight) in (int, float) and 0.0 < weight < math.inf
 
 
 # The ten parts of the index of Artificial Analysis, as the card of MiniMax-M2 reports them (MiniMax-AI/MiniMax-M2,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
-from math import sqrt
+from math import hypot
 
 from pytest_modeleval.gates.number_text import signed_points
 from pytest_modeleval.results import Baseline
@@ -18,13 +18,15 @@ def index_lines(sides: Sequence[Baseline], letters: Sequence[str]) -> Iterator[s
     """
     stated = [{found.name: found for found in side.facts.get("indexes") or ()} for side in sides]
     for name in dict.fromkeys(name for found in stated for name in found):
-        yield ""
-        yield f"index {name}"
-        scores = {letter: found[name] for letter, found in zip(letters, stated, strict=True) if name in found}
-        for letter, score in scores.items():
-            yield f"  {letter}  {_score_text(score)}"
-        for (one, first), (other, second) in combinations(scores.items(), 2):
-            yield f"  {one} to {other}: {_difference_text(first, second)}"
+        yield from ("", f"index {name}")
+        yield from _lines({letter: side[name] for letter, side in zip(letters, stated, strict=True) if name in side})
+
+
+def _lines(scores: Mapping[str, IndexScore]) -> Iterator[str]:
+    for letter, score in scores.items():
+        yield f"  {letter}  {_score_text(score)}"
+    for (one, first), (other, second) in combinations(scores.items(), 2):
+        yield f"  {one} to {other}: {_difference_text(first, second)}"
 
 
 def _score_text(found: IndexScore) -> str:
@@ -52,11 +54,15 @@ def unpaired_interval(first: IndexScore, second: IndexScore) -> tuple[float, flo
     Distances squared and added (Zou & Donner 2008, Statistics in Medicine 27:1693), as if the runs were independent.
     Runs on the same questions agree more than that, so that it is too wide rather than too narrow.
     """
-    if first.score is None or first.low is None or first.high is None:
+    one, other = _distances(first), _distances(second)
+    if one is None or other is None:
         return None
-    if second.score is None or second.low is None or second.high is None:
+    change = (second.score or 0.0) - (first.score or 0.0)
+    return max(-1.0, change - hypot(other[0], one[1])), min(1.0, change + hypot(other[1], one[0]))
+
+
+def _distances(found: IndexScore) -> tuple[float, float] | None:
+    """From the score down and up to the ends of its interval."""
+    if found.score is None or found.low is None or found.high is None:
         return None
-    change = second.score - first.score
-    below = sqrt((second.score - second.low) ** 2 + (first.high - first.score) ** 2)
-    above = sqrt((second.high - second.score) ** 2 + (first.score - first.low) ** 2)
-    return max(-1.0, change - below), min(1.0, change + above)
+    return found.score - found.low, found.high - found.score

@@ -77,9 +77,13 @@ def compare_measures(sides: Sequence[Baseline]) -> tuple[ComparedMeasure, ...]:
     for benchmark, measures in _declared(sides).items():
         outcomes = [group.get(benchmark, []) for group in grouped]
         for subset in _scopes(outcomes):
-            inside = [[outcome for outcome in side if subset in ("", outcome.key.subset)] for side in outcomes]
+            inside = [_of_subset(side, subset) for side in outcomes]
             found += [_compared(sides, benchmark, subset, measure, inside) for measure in measures]
     return _adjusted(found)
+
+
+def _of_subset(outcomes: Sequence[Outcome], subset: str) -> list[Outcome]:
+    return [outcome for outcome in outcomes if subset in ("", outcome.key.subset)]
 
 
 def _declared(sides: Sequence[Baseline]) -> dict[str, Sequence[Measure]]:
@@ -123,16 +127,19 @@ def _difference(first: int, second: int, measure: Measure, one: Recorded, other:
     if not shared:
         return None
     pairs = paired_values(measure, then, now)
-    if pairs is not None:
-        # Pairs count drops of what is better, from 0 to 1.
-        width = ((1.0 if measure.high is None else measure.high) - measure.low) * (
-            1.0 if measure.is_higher_better else -1.0
-        )
-        change, low, high, p = mean_change(pairs)
-        ends = sorted(width * end for end in (low, high) if end is not None)
-        low, high = ends if len(ends) == 2 else (None, None)
-        return MeasureDifference(first, second, len(shared), width * change, low, high, p, p)
-    return _resampled(first, second, measure, then, now)
+    if pairs is None:
+        return _resampled(first, second, measure, then, now)
+    change, low, high, p = mean_change(pairs)
+    width = _signed_width(measure)
+    # Where lower is better, the ends change places.
+    low, high = sorted((width * low, width * high)) if low is not None and high is not None else (None, None)
+    return MeasureDifference(first, second, len(shared), width * change, low, high, p, p)
+
+
+def _signed_width(measure: Measure) -> float:
+    """What one unit of `paired_values`, from 0 to 1 and higher is better, is in the measure's own range."""
+    width = (measure.high or 0.0) - measure.low
+    return width if measure.is_higher_better else -width
 
 
 def _resampled(first: int, second: int, measure: Measure, then: Recorded, now: Recorded) -> MeasureDifference | None:
@@ -175,27 +182,38 @@ def _places(found: Sequence[ComparedMeasure]) -> list[tuple[int, int]]:
 def measure_lines(compared: Sequence[ComparedMeasure], letters: Sequence[str], *, alpha: float = 0.05) -> Iterator[str]:
     """The lines: of each measure its figure in every side, then a sentence for each difference."""
     for entry in compared:
-        measure = entry.measure
-        direction = "higher is better" if measure.is_higher_better else "lower is better"
         yield ""
-        yield " ".join(part for part in (entry.benchmark, entry.subset, measure.name, f"({direction})") if part)
+        yield _heading(entry)
         for letter, figure in zip(letters, entry.figures, strict=True):
-            yield f"  {letter}  {_value(figure.value, measure)}  n={figure.num}"
+            yield f"  {letter}  {_value(figure.value, entry.measure)}  n={figure.num}"
         yield from (f"  {obstacle}" for obstacle in entry.obstacles)
         for found in entry.differences:
-            yield f"  {letters[found.first]} to {letters[found.second]}: {_sentence(found, measure, alpha)}"
+            yield f"  {letters[found.first]} to {letters[found.second]}: {_sentence(found, entry.measure, alpha)}"
+
+
+def _heading(entry: ComparedMeasure) -> str:
+    direction = "higher is better" if entry.measure.is_higher_better else "lower is better"
+    return " ".join(part for part in (entry.benchmark, entry.subset, entry.measure.name, f"({direction})") if part)
 
 
 def _sentence(found: MeasureDifference, measure: Measure, alpha: float) -> str:
-    interval = ""
-    if found.low is not None and found.high is not None:
-        interval = f" (95 % {_signed(found.low, measure)} to {_signed(found.high, measure)})"
-    is_better = (found.change > 0) == measure.is_higher_better
-    what = ("better" if is_better else "worse") if found.adjusted_p <= alpha else "a tie: nothing here tells them apart"
     return (
-        f"{_signed(found.change, measure)}{interval}, {what}, on {found.n} questions; p {p_text(found.p)}, after Holm "
-        f"over the measures {p_text(found.adjusted_p)} (two-sided)."
+        f"{_signed(found.change, measure)}{_interval(found, measure)}, {_direction(found, measure, alpha)}, on "
+        f"{found.n} questions; p {p_text(found.p)}, after Holm over the measures {p_text(found.adjusted_p)} "
+        "(two-sided)."
     )
+
+
+def _interval(found: MeasureDifference, measure: Measure) -> str:
+    if found.low is None or found.high is None:
+        return ""
+    return f" (95 % {_signed(found.low, measure)} to {_signed(found.high, measure)})"
+
+
+def _direction(found: MeasureDifference, measure: Measure, alpha: float) -> str:
+    if found.adjusted_p > alpha:
+        return "a tie: nothing here tells them apart"
+    return "better" if (found.change > 0) == measure.is_higher_better else "worse"
 
 
 def _value(value: float | None, measure: Measure) -> str:

@@ -28,6 +28,7 @@ from pytest_modeleval._support.schema import Problem, Rule, choice, list_of, req
 from pytest_modeleval.errors import SettingsError
 from pytest_modeleval.gates.gate import Gate, GateFile, GateKind, Side
 from pytest_modeleval.gates.kinds import KINDS
+from pytest_modeleval.gates.measured_aggregate import NO_AGGREGATE_TEST, has_aggregate_test
 from pytest_modeleval.gates.rules import COMMON, LEVEL
 from pytest_modeleval.metrics import Measure
 
@@ -128,6 +129,8 @@ def _measure_mistake(gate: Gate, measure: Measure) -> str:
     side = KINDS[gate.kind].side
     if side is Side.SHOWN and not measure.is_higher_better:
         return f"{name} is better the lower it is; a judge gate takes a figure that is better the higher it is"
+    if gate.aggregate and gate.is_confident and not has_aggregate_test(measure):
+        return f"{name}: {NO_AGGREGATE_TEST.format(method=measure.method)}"
     if side is Side.BELOW and not measure.is_higher_better:
         return f"{name} is better the lower it is; use a ceiling (of {gate.limit:g})"
     if side is Side.ABOVE and measure.is_higher_better:
@@ -250,8 +253,6 @@ def _contradictions(entry: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Keys of a gate of any kind that exclude each other: (key, message)."""
     if entry.get("subset") and entry.get("aggregate"):
         yield "aggregate", "expected a subset or an aggregate, found both"
-    if entry.get("measure") and entry.get("aggregate"):
-        yield "aggregate", "a measure is judged over a subset or all questions, not an aggregate"
     if entry.get("test") == "point" and "detect" in entry:
         yield "detect", 'detect: a bare comparison (test = "point") cannot say what it would find'
 

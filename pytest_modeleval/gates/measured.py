@@ -2,14 +2,15 @@
 
 Every test holds its level at any number of questions. Against a limit: the claim "the ratio is at least c" is the claim
 that the mean of k - c n is at least 0, which the tests of a mean judge; the same holds for an F whose two rates share
-their k, and for a quantile, which is a share of items. Against a baseline: the paired test of question values where the
+their k, and for a quantile, which is a share of items. Over an aggregate the mean is one of
+the subsets' means. Against a baseline: the paired test of question values where the
 figure is a weighted mean of them, else a permutation test: if nothing changed, the two recordings of a question may be
 swapped (Good 2005, "Permutation, Parametric and Bootstrap Tests of Hypotheses", section 3.2).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 
@@ -20,6 +21,14 @@ from pytest_modeleval.gates.exact_tests import Floats
 from pytest_modeleval.gates.gate import Gate, Side
 from pytest_modeleval.gates.kinds import KINDS
 from pytest_modeleval.gates.mean_test import measure_mean
+from pytest_modeleval.gates.measured_aggregate import (
+    NO_AGGREGATE_TEST,
+    aggregate_figure,
+    aggregate_shares,
+    has_aggregate_test,
+    shares_of_lines,
+    weights_of_questions,
+)
 from pytest_modeleval.gates.measurement import Measurement, cannot_judge
 from pytest_modeleval.gates.paired_test import paired_test
 from pytest_modeleval.gates.permutation import permutation_test
@@ -44,9 +53,7 @@ def measure_figure(scope: Scope) -> Measurement:
     gate, measure = scope.gate, scope.measure
     if measure is None:
         return cannot_judge(gate, f"{gate.scope}: this run declares no such measure")
-    if gate.aggregate:
-        return cannot_judge(gate, f"{gate.scope}: a measure is judged over a subset or all questions, not an aggregate")
-    figure = figure_of(measure, scope.now)
+    figure = _figure(scope, measure, scope.now)
     if figure.value is None:
         return cannot_judge(gate, f"{gate.scope}: no question recorded {measure.name}, or its denominator is 0")
     found = (
@@ -65,20 +72,38 @@ def measure_figure(scope: Scope) -> Measurement:
     )
 
 
+def _figure(scope: Scope, measure: Measure, outcomes: Iterable[Outcome]) -> Figure:
+    if scope.gate.aggregate:
+        return aggregate_figure(measure, scope.declared, scope.gate.aggregate, outcomes)
+    return figure_of(measure, outcomes)
+
+
+def _of_parts(scope: Scope, recorded: Recorded) -> tuple[Recorded, dict[str, float] | None]:
+    """The questions of the gate's aggregate and the weight of each subset; all and None without an aggregate."""
+    if not scope.gate.aggregate:
+        return recorded, None
+    shares = aggregate_shares(scope.gate, scope.declared, recorded) or {}
+    return {key: found for key, found in recorded.items() if key[0] in shares}, shares
+
+
 def _against_limit(scope: Scope, measure: Measure, figure: Figure) -> Measurement:
     gate, value = scope.gate, figure.value or 0.0
     is_floor = KINDS[gate.kind].side is Side.BELOW
     beyond = gate.limit - value if is_floor else value - gate.limit
     if not gate.is_confident:
         return Measurement(gate=gate, n=figure.num, is_beyond=beyond > _ROUNDING)
-    made = _as_mean(measure, recorded_questions(measure, scope.now), gate.limit, is_floor=is_floor)
-    if made is None:
+    recorded, shares = _of_parts(scope, recorded_questions(measure, scope.now))
+    made = _as_mean(measure, recorded, gate.limit, is_floor=is_floor)
+    if made is None or (shares is not None and not has_aggregate_test(measure)):
         return cannot_judge(
             gate,
             f"{gate.scope}: no test of this figure ({measure.method}) against a fixed limit holds alpha; compare bare "
             'numbers with test = "point", or use a regression gate',
         )
-    found = measure_mean(gate, made.values, made.limit, is_floor=made.is_floor)
+    if shares is not None and measure.method == "ratio":
+        sizes = {key: n for key, (_, n) in (_sums(measure, recorded) or {}).items()}
+        shares = shares_of_lines(recorded, sizes, shares)
+    found = measure_mean(gate, made.values, made.limit, is_floor=made.is_floor, shares=shares)
     return replace(found, is_beyond=beyond > _ROUNDING)
 
 
@@ -174,8 +199,12 @@ def _against_baseline(scope: Scope, measure: Measure) -> Measurement:
             f"{gate.scope}: {baseline.label} holds no value of it for these questions; bless a new baseline with "
             "--eval-bless FILE",
         )
-    pairs = paired_values(measure, then, now)
-    before = figure_of(measure, [outcome for outcome in scope.then if _key(outcome) in then]).value
+    then, shares = _of_parts(scope, then)
+    if not then:
+        return cannot_judge(gate, f"{gate.scope}: not all of its parts can be compared; run its missing parts")
+    now = {key: now[key] for key in then}
+    pairs = paired_values(measure, then, now, shares)
+    before = _figure(scope, measure, [outcome for outcome in scope.then if _key(outcome) in then]).value
     found = Measurement(gate=gate, n=len(then), before=before, against=f"{baseline.label} ({baseline.made_utc[:10]})")
     if pairs is not None:
         p, detectable = paired_test(pairs, gate.limit)
@@ -188,6 +217,8 @@ def _against_baseline(scope: Scope, measure: Measure) -> Measurement:
 def _by_permutation(found: Measurement, measure: Measure, then: Recorded, now: Recorded, before: float) -> Measurement:
     """What the permutation test sees, for figures that are no mean over questions."""
     gate = found.gate
+    if gate.aggregate:
+        return cannot_judge(gate, f"{gate.scope}: {NO_AGGREGATE_TEST.format(method=measure.method)}")
     if gate.limit > 0.0:
         return cannot_judge(gate, f"{gate.scope}: a figure of this kind ({measure.method}) has no test with a margin")
     p, detectable = permutation_test(measure, then, now, before)
@@ -198,14 +229,22 @@ def _key(outcome: Outcome) -> Question:
     return outcome.key.subset, outcome.key.sample
 
 
-def paired_values(measure: Measure, then: Recorded, now: Recorded) -> Pairs | None:
-    """The figure as a weighted mean of question values on both sides; None where it is none."""
+def paired_values(
+    measure: Measure, then: Recorded, now: Recorded, shares: Mapping[str, float] | None = None
+) -> Pairs | None:
+    """The figure as a weighted mean of question values on both sides; None where it is none.
+
+    shares: subset -> weight, for the weighted mean of its figures in the subsets.
+    """
     keys = tuple(sorted(then))
     found = _weighed_values(measure, then, now, keys)
     if found is None:
         return None
     before, after, sizes = found
-    weights = sizes / float(sizes.mean())
+    if shares is None:
+        weights = sizes / float(sizes.mean())
+    else:
+        weights = weights_of_questions(keys, dict(zip(keys, sizes.tolist(), strict=True)), shares)
     if not measure.is_higher_better:
         before, after = 1.0 - before, 1.0 - after
     counts = [[len(side[key].repeats) for key in keys] for side in (then, now)]

@@ -234,7 +234,6 @@ def test_mistakes_are_named_before_the_first_request() -> None:
         'kind = "floor"\nfloor = 7.5',
         'kind = "ceiling"\nceiling = 0.5',
         'kind = "ceiling"\nmeasure = "wait"\nof = "latency_s"\nceiling = 3',
-        'kind = "floor"\nmeasure = "steps"\naggregate = "OVERALL"\nfloor = 0.5',
     ):
         with pytest.raises(SettingsError):
             parse_gates(f'[[gate]]\nbenchmark = "b"\n{wrong}')
