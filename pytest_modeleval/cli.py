@@ -1,4 +1,4 @@
-"""`modeleval`: what is done with finished runs, outside of pytest. compare, merge, noise, plan.
+"""`modeleval`: what is done with finished runs, outside of pytest. show, compare, merge, noise, plan.
 
 Sides are run folders or baseline files, in any mix.
 """
@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from pytest_modeleval.commands import show
 from pytest_modeleval.errors import RunFolderError, UserError
 from pytest_modeleval.reports.text_layout import visible
 
 if TYPE_CHECKING:
     from pytest_modeleval.results import Baseline
-    from pytest_modeleval.store.contents import Contents
 
 USAGE_STATUS, INTERNAL_STATUS = 4, 3
 
@@ -118,6 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     plan.add_argument("--samples", type=int, default=None, metavar="N", help="samples there are, to plan repeats")
     plan.set_defaults(run=_plan)
 
+    show.add_command(commands)
     _add_authors_commands(commands)
     return parser
 
@@ -136,7 +137,9 @@ def _compare(given: argparse.Namespace) -> list[str]:
 
     if len(given.sides) < 2:
         raise RunFolderError("modeleval compare: expected at least two run folders or baselines, found one")
-    sides = [_side(path) for path in given.sides]
+    from pytest_modeleval.runs.sides import read_side  # noqa: PLC0415
+
+    sides = [read_side(path) for path in given.sides]
     text = comparison_text(sides, compare(sides), compare_measures(sides), most_flips=given.flips)
     return [*_damage(sides), *text]
 
@@ -161,8 +164,9 @@ def _merge(given: argparse.Namespace) -> tuple[list[str], int]:
 
 def _noise(given: argparse.Namespace) -> list[str]:
     from pytest_modeleval.gates.noise import noise_levels, noise_text  # noqa: PLC0415
+    from pytest_modeleval.runs.sides import read_side  # noqa: PLC0415
 
-    sides = [_side(path) for path in given.sides]
+    sides = [read_side(path) for path in given.sides]
     first = sides[0]
     for other in sides[1:]:
         if found := _describe_difference(first, other):
@@ -205,49 +209,6 @@ def _plan(given: argparse.Namespace) -> list[str]:
 def _damage(sides: Sequence[Baseline]) -> list[str]:
     """A warning for each side with damaged lines, which are not used."""
     return [f"warning: {note}" for note in (side.facts.get("damage") for side in sides) if note]
-
-
-def _side(path: Path) -> Baseline:
-    """A run folder, or a baseline file."""
-    from pytest_modeleval.evaluation.identity import identities_of  # noqa: PLC0415
-    from pytest_modeleval.evaluation.index_scores import index_scores, stored_indexes  # noqa: PLC0415
-    from pytest_modeleval.evaluation.summary import merge_plans, require_plans, summarize  # noqa: PLC0415
-    from pytest_modeleval.results import Baseline  # noqa: PLC0415
-    from pytest_modeleval.store.baseline import read_baseline  # noqa: PLC0415
-    from pytest_modeleval.store.journal import JournalReader  # noqa: PLC0415
-    from pytest_modeleval.store.run_file import load_run  # noqa: PLC0415
-
-    if path.exists() and not path.is_dir():
-        return read_baseline(path)
-    if not path.is_dir():
-        raise RunFolderError(f"expected a run folder (with run.json) or a baseline file, found {path}")
-    run = load_run(path)
-    contents = JournalReader(path, has_responses=False).refresh()
-    require_plans(contents, path)
-    plans = merge_plans(contents.plans)
-    indexes = index_scores(stored_indexes(run), summarize(plans, contents.outcomes))
-    return Baseline(
-        label=str(path),
-        model=str(run.get("model")),
-        made_utc=str(run.get("started") or ""),
-        identities=identities_of(plans, contents.outcomes),
-        metrics={plan.benchmark: plan.metric for plan in plans},
-        outcomes=contents.outcomes,
-        facts={
-            "ungraded": _count_ungraded(contents),
-            "damage": contents.damage_note(),
-            "indexes": indexes,
-            "measures": {plan.benchmark: plan.measures for plan in plans},
-        },
-    )
-
-
-def _count_ungraded(contents: Contents) -> int:
-    """How many planned items have no verdict and were not stopped early."""
-    from pytest_modeleval.evaluation.summary import merge_plans  # noqa: PLC0415
-
-    planned = (contents.outcomes.get(key) for plan in merge_plans(contents.plans) for key in plan.item_keys())
-    return sum(1 for outcome in planned if outcome is None or not (outcome.kind.is_verdict or outcome.is_stopped_early))
 
 
 if __name__ == "__main__":

@@ -27,11 +27,14 @@ def start(config: pytest.Config) -> None:
         _start_worker(config, settings)
         return
     from pytest_modeleval.pytest_plugin.mass_failures import MassFailures  # noqa: PLC0415
+    from pytest_modeleval.pytest_plugin.reply_sections import VERBOSITY, VerboseReplies  # noqa: PLC0415
     from pytest_modeleval.pytest_plugin.run_controller import RunController  # noqa: PLC0415
 
     controller = RunController(config, settings)
     config.pluginmanager.register(MassFailures(), "modeleval-mass-failures")
     config.pluginmanager.register(controller, "modeleval-run-controller")
+    if config.get_verbosity() >= VERBOSITY:
+        config.pluginmanager.register(VerboseReplies(config), "modeleval-verbose-replies")
     if is_distributed(config):
         from pytest_modeleval.distributed.controller import Controller  # noqa: PLC0415 - only where xdist runs
         from pytest_modeleval.fast_path.fast_path import FastPath  # noqa: PLC0415
@@ -66,7 +69,7 @@ def _start_process(config: pytest.Config, settings: Settings, process: Process, 
     fast_path = FastPath(config, is_on=settings.is_fast_path)
 
     def start_items(context: RunContext) -> None:
-        items = ItemPlugin(context)
+        items = ItemPlugin(context, verbosity=config.get_verbosity())
         register(items, "modeleval-items")
         fast_path.start(context, items)
 

@@ -20,6 +20,7 @@ from pytest_modeleval.pytest_plugin.item_reports import (
     report_of_verdict,
     shape_report,
 )
+from pytest_modeleval.pytest_plugin.reply_sections import ReplySections
 from pytest_modeleval.pytest_plugin.skipped_by_gate import SkippedByGate, while_needed
 from pytest_modeleval.pytest_plugin.termination import TERMINATED, is_ctrl_c
 from pytest_modeleval.records import Outcome
@@ -29,12 +30,13 @@ from pytest_modeleval.store.journal import JournalError
 class ItemPlugin:
     """Runs the engine in parallel with the items, and gives each its result."""
 
-    def __init__(self, context: RunContext) -> None:
+    def __init__(self, context: RunContext, *, verbosity: int = 0) -> None:
         self._context = context
         self._is_stopping = False
         """The run was stopped: only single items run, which have their answers."""
         self._is_broken = False
         """The journal cannot be written."""
+        self._sections = ReplySections(is_strict=context.settings.is_strict, verbosity=verbosity)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, Any, Any]:
@@ -86,7 +88,7 @@ class ItemPlugin:
         outcome = self._judge(item, call)
         report = yield
         if outcome is not None:
-            shape_report(report, outcome, is_strict=self._context.settings.is_strict)
+            self._shape(report, item, outcome)
         return report
 
     def fetch(self, item: SampleItem) -> None:
@@ -111,7 +113,7 @@ class ItemPlugin:
         else:
             report = report_of_verdict(item, call)
         if outcome is not None:
-            shape_report(report, outcome, is_strict=self._context.settings.is_strict)
+            self._shape(report, item, outcome)
         return report
 
     def _grade_arrived(self, session: pytest.Session, stop: BaseException | None = None) -> None:
@@ -121,6 +123,10 @@ class ItemPlugin:
         if stop is not None and is_ctrl_c(stop):
             self._context.reporter.print_line(STOPPING)
         grade_arrived(self._context, session)
+
+    def _shape(self, report: pytest.TestReport, item: SampleItem, outcome: Outcome) -> None:
+        shape_report(report, outcome, is_strict=self._context.settings.is_strict)
+        self._sections.add(report, item, outcome)
 
     def _wait_for(self, item: SampleItem) -> Callable[[], ItemResult]:
         """Called in the item's setup, where pytest reports what it raises."""

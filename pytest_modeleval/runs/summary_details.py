@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_modeleval.records import Kind
+from pytest_modeleval.reports.worst_subsets import lost_kinds
 from pytest_modeleval.results import RunSummary
 from pytest_modeleval.runs.opened_run import shown_path
 from pytest_modeleval.runs.report_files import REPORT_FILE
@@ -22,14 +22,8 @@ def places(summary: RunSummary, folder: RunFolder) -> list[tuple[str, str]]:
     found = [("run folder", path)]
     if (folder.path / REPORT_FILE).exists():
         found.append(("report", f"{path}/{REPORT_FILE}"))
-    kinds = dict.fromkeys(Kind, 0)
-    for entry in summary.benchmarks:
-        for score in entry.subsets:
-            for kind, count in score.counts.items():
-                kinds[kind] += count
-    lost = [kind.value for kind in (Kind.WRONG, Kind.NO_ANSWER, Kind.TRUNCATED) if kinds[kind]]
-    if lost:
-        found.append(("show the lost ones", f"pytest --eval-rescore={path} --eval-only {','.join(lost)} -v"))
+    if lost := lost_kinds(summary):
+        found.append(("show the wrong ones", f"modeleval show {path} --kind {','.join(lost)}"))
     if not summary.is_complete:
         found.append(("go on", "run the same command again: nothing that was answered is asked twice"))
     return found

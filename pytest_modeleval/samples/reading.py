@@ -48,7 +48,7 @@ class SampleReader:
         if self._are_lines_read:
             self._lines.refresh()
 
-    def keys(self) -> Iterator[ItemKey]:
+    def item_keys(self) -> Iterator[ItemKey]:
         """Every item, in the order of the plan; then those that have an outcome and are in no plan."""
         planned, repeats = _planned(self.contents)
         for (benchmark, subset), ids in planned.items():
@@ -61,13 +61,13 @@ class SampleReader:
                 yield key
 
     def index(self) -> Iterator[SampleRecord]:
-        """Every item without requests and replies, in the order of `keys`."""
+        """Every item without requests and replies, in the order of `item_keys`."""
         _, repeats = _planned(self.contents)
-        for key in self.keys():
+        for key in self.item_keys():
             yield _brief(key, self.contents.outcomes.get(key), has_repeats=repeats.get(key.benchmark, 1) > 1)
 
     def read(self, keys: Collection[ItemKey] | None = None) -> Iterator[SampleRecord]:
-        """The items of `keys` (None: all), whole, in the order of `keys()`; one at a time is in memory."""
+        """The items of `keys` (None: all), whole, in the order of `item_keys`; one at a time is in memory."""
         for brief in self.index():
             if keys is None or brief.key in keys:
                 yield self.complete(brief)

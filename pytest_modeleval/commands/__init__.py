@@ -1,0 +1,1 @@
+"""Commands of `modeleval` that read a finished run: one module for each."""
