@@ -25,6 +25,8 @@ _LONG_LINE = 2**16
 # Rows of a Parquet file that are decoded at once; fewer where rows are large.
 _BATCH_ROWS = 1024
 _BATCH_BYTES = 8 * 2**20
+# Characters; documents of a long prompt stand in one field.
+_CSV_FIELD = 16 * 1024 * 1024
 _READ_BYTES = 2**20
 
 
@@ -207,6 +209,7 @@ def _csv_records(path: Path, file: str) -> Iterator[tuple[int, dict[str, Any]]]:
     with _opened(path, file) as raw:
         # newline="": line ends inside quotes belong to the field.
         text = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
+        csv.field_size_limit(max(csv.field_size_limit(), _CSV_FIELD))
         reader = csv.reader(text, delimiter=_delimiter(path), strict=True)
         try:
             names = next(reader, [])

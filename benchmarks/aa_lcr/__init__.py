@@ -1,0 +1,1 @@
+"""The benchmark aa_lcr, described in card.md."""

@@ -1,0 +1,1 @@
+"""The benchmark mbpp, described in card.md."""
