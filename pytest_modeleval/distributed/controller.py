@@ -122,7 +122,7 @@ class Controller:
             "spare": str(opened.spare) if opened.spare is not None else None,
             "invocation": opened.run.folder.invocation,
             "in_flight": opened.share(number),
-            "is_watched": opened.run.server_status is not None,
+            "watched": list(opened.run.role_status),
             "earlier": str(self._earlier) if self._earlier is not None else None,
             "order_seed": opened.run.order_seed,
             "has_paths": self._config.args_source is pytest.Config.ArgsSource.ARGS,

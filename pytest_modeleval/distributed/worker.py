@@ -116,16 +116,19 @@ class WorkerProcess:
 
     def open(self) -> RunShare:
         connection = Connection.from_json(self._input["connection"])
-        is_watched = self._input["is_watched"]
         return RunShare(
             connection=connection,
             reader=JournalReader(self._folder, rescoring=self._invocation),
             invocation=self._invocation,
             journal_path=self._folder / f"journal-{self._name}.jsonl",
             in_flight=int(self._input["in_flight"]),
-            server_status=ServerStatusReader(len(connection.model.urls), self._folder) if is_watched else None,
+            role_status={role: self._status_of(role, connection) for role in self._input["watched"]},
             order_seed=self._input["order_seed"],
         )
+
+    def _status_of(self, role: str, connection: Connection) -> ServerStatusReader:
+        model = connection.roles[role].model if role else connection.model
+        return ServerStatusReader(len(model.urls), self._folder, role=role)
 
     def open_new_folder(self, mistake: OtherExperiment) -> RunShare:
         if self._input["spare"] is None:

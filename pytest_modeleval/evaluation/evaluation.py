@@ -36,6 +36,8 @@ class RoleShare:
     facts: RoleFacts
     key: str | None = None
     """The API key, kept in memory only."""
+    monitor: ServerMonitor | None = None
+    """Watches its servers, where the run started them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -322,6 +324,7 @@ class Evaluation:
             on_failure=self._site.record_failure,
             check_reply=server.check_reply,
             abort=client.abort if model.kind == SGLANG else None,
+            monitor=options.roles[server.role].monitor,
         )
 
 

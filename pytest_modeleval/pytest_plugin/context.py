@@ -67,8 +67,8 @@ class RunShare:
     """The journal that this process writes."""
     in_flight: int
     """Requests at once in this process."""
-    server_status: ServerMonitor | None
-    """The state of the servers, if the run watches them."""
+    role_status: Mapping[str, ServerMonitor]
+    """Role, "" for the model under test -> the state of its servers, where the run watches them."""
     order_seed: int | None
     """The seed of the order of asking; None for the order of the data."""
 

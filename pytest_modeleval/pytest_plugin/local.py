@@ -93,7 +93,7 @@ def _share(run: OpenedRun) -> RunShare:
         invocation=run.folder.invocation,
         journal_path=run.folder.path / JOURNAL_FILE,
         in_flight=run.connection.in_flight,
-        server_status=run.server_status,
+        role_status=run.role_status,
         order_seed=run.order_seed,
     )
 

@@ -220,12 +220,14 @@ def _evaluation(share: RunShare, settings: Settings, client: Any) -> Evaluation:
         key=settings.key,
         transport=HttpxTransport(client) if client is not None else None,
         can_abort=model.kind == "sglang",
-        monitor=share.server_status,
+        monitor=share.role_status.get(""),
         is_offline=settings.rescore_dir is not None,
         repeats=settings.most_repeats,
         invocation=share.invocation,
         roles={
-            role: RoleShare(facts, settings.roles[role].key if role in settings.roles else None)
+            role: RoleShare(
+                facts, settings.roles[role].key if role in settings.roles else None, share.role_status.get(role)
+            )
             for role, facts in share.connection.roles.items()
         },
         system=system_prompt(settings),

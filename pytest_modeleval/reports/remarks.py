@@ -156,11 +156,17 @@ def _server(summary: RunSummary) -> Iterator[Remark]:
 
 
 def _restarts(summary: RunSummary) -> Iterator[Remark]:
-    restarts = summary.facts.get("restarts") or []
-    if restarts:
+    by_role: dict[str, list[Mapping[str, Any]]] = {}
+    for entry in summary.facts.get("restarts") or []:
+        by_role.setdefault(str(entry.get("role") or ""), []).append(entry)
+    for role, restarts in sorted(by_role.items()):
         reasons = dict.fromkeys(str(entry.get("reason") or "unknown") for entry in restarts)
         times = "once" if len(restarts) == 1 else f"{len(restarts):,} times"
-        yield Remark("server", sentences(f"The server was restarted {times}: {_listed(reasons)}"))
+        yield Remark("server", sentences(f"The {_server_of(role)} was restarted {times}: {_listed(reasons)}"))
+
+
+def _server_of(role: str) -> str:
+    return f"server of the {one_line(role)}" if role else "server"
 
 
 def _most_common_text(causes: Counter[str]) -> str:

@@ -16,6 +16,7 @@ from pytest_modeleval.store.run_file import load_run
 
 if TYPE_CHECKING:
     from pytest_modeleval.server.connect import ServerHandle
+    from pytest_modeleval.server.launched_server import LaunchedServer
     from pytest_modeleval.server.profiles import Profile
 
 DEFAULT_IN_FLIGHT = 64
@@ -41,8 +42,18 @@ class Connection:
     roles: Mapping[str, RoleFacts] = field(default_factory=dict)
     """Role -> the model in it."""
 
-    opened_roles: tuple[ServerHandle, ...] = ()
-    """Servers of the roles that the main process has to close again."""
+    opened_roles: Mapping[str, ServerHandle] = field(default_factory=dict)
+    """Role -> its servers, which the main process has to close again."""
+
+    @property
+    def all_opened(self) -> list[ServerHandle]:
+        """The servers of all models of the run."""
+        return [*([] if self.opened is None else [self.opened]), *self.opened_roles.values()]
+
+    @property
+    def launched(self) -> list[LaunchedServer]:
+        """Every server that the run started."""
+        return [server for handle in self.all_opened for server in handle.launched]
 
     def as_json(self, share: Callable[[int], int] = lambda in_flight: in_flight) -> JsonObject:
         """For the workers of xdist, which connect to what the controller found.

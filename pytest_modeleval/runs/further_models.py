@@ -68,7 +68,7 @@ def connect_roles(
         finally:
             _name_logs(role_dir, log_dir, role)
         if found.opened is not None:
-            connection.opened_roles = (*connection.opened_roles, found.opened)
+            connection.opened_roles = {**connection.opened_roles, role: found.opened}
             for server in found.opened.launched:
                 server.log_file = log_dir / f"{role}-{server.log_file.name}"
         params = effective_params(
@@ -77,13 +77,18 @@ def connect_roles(
         roles[role] = RoleFacts(model=found.model, params=params, in_flight=found.in_flight)
         connection.notes = (*connection.notes, *(f"{role}: {note}" for note in found.notes))
         if role == JUDGE and (why := relation(connection.model, found.model)):
-            if not settings.allows_same_family:
-                raise SettingsError(
-                    f"--judge: expected a judge of another family than the model under test, but {why}; models prefer "
-                    "answers of their own kind. Name another judge, or allow this one with --judge-same-family"
-                )
+            _check_related(why, is_allowed=settings.allows_same_family)
             connection.notes = (*connection.notes, f"{why} (--judge-same-family): its verdicts may favour the model")
     connection.roles = roles
+
+
+def _check_related(why: str, *, is_allowed: bool) -> None:
+    """Raises SettingsError for a judge that is related to the model under test, unless that is allowed."""
+    if not is_allowed:
+        raise SettingsError(
+            f"--judge: expected a judge of another family than the model under test, but {why}; models prefer "
+            "answers of their own kind. Name another judge, or allow this one with --judge-same-family"
+        )
 
 
 def relation(model: ModelFacts, judge: ModelFacts) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,14 +14,14 @@ from pytest_modeleval.runs.connection import Connection, connect, stored_connect
 from pytest_modeleval.runs.further_models import connect_roles
 from pytest_modeleval.runs.resume import OpenedFolder, open_folder, open_new_folder
 from pytest_modeleval.runs.server_logs import delete_logs, keep_logs, log_dir_for, move_logs
-from pytest_modeleval.runs.server_status import RESTARTING, UP, ServerStatus
+from pytest_modeleval.runs.server_status import ServerStatus
+from pytest_modeleval.runs.watched_servers import TESTED, WatchedServers, watch_servers
 from pytest_modeleval.settings import Settings
 from pytest_modeleval.store.journal import utc_now
 from pytest_modeleval.store.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from pytest_modeleval.server.profiles import Profile
-    from pytest_modeleval.server.watch import ServerWatch
 
 
 class StatusWriter(Protocol):
@@ -44,9 +44,18 @@ class OpenedRun:
     settings: Settings
     connection: Connection
     opened_folder: OpenedFolder
-    server_status: ServerStatus | None
-    """The state of the servers that this run started, kept by the watch; None if it started none."""
-    watch: ServerWatch | None
+    watched: dict[str, WatchedServers] = field(default_factory=dict)
+    """Role, TESTED for the model under test -> its servers, where this run started them."""
+
+    @property
+    def server_status(self) -> ServerStatus | None:
+        """The state of the servers of the model under test; None if this run did not start them."""
+        return self.role_status.get(TESTED)
+
+    @property
+    def role_status(self) -> dict[str, ServerStatus]:
+        """Role, TESTED for the model under test -> the state of its servers, where this run started them."""
+        return {role: servers.status for role, servers in self.watched.items()}
 
     @property
     def folder(self) -> RunFolder:
@@ -75,9 +84,11 @@ class OpenedRun:
         """Add facts to this use of the folder in run.json."""
         self.folder.run["invocations"][-1].update(facts)
 
-    def note_restart(self, replica: int, reason: str) -> None:
+    def note_restart(self, role: str, replica: int, reason: str) -> None:
         """Add a restart of a server of ours to this use of the folder. Called from the threads of the watch."""
         entry = {"time": utc_now(), "replica": replica, "reason": redact.diagnostic(reason)}
+        if role != TESTED:
+            entry["role"] = role
         self.folder.run["invocations"][-1].setdefault("restarts", []).append(entry)
 
     def open_new_folder(self, mistake: OtherExperiment, path: Path | None = None) -> None:
@@ -92,27 +103,20 @@ class OpenedRun:
         why = f"{shown_path(left.path)} holds another experiment {mistake.why}"
         self.opened_folder = dataclasses.replace(found, left=why)
         left.close()
-        opened = self.connection.opened
-        if opened is not None and opened.is_ours:
-            move_logs(left.path, self.folder.path, opened.launched)
-        if self.server_status is not None:
-            self.server_status.move(self.folder.path)
+        move_logs(left.path, self.folder.path, self.connection.launched)
+        for servers in self.watched.values():
+            servers.status.move(self.folder.path)
 
     def stop_watching(self) -> None:
         """End the watch over the servers: nothing is asked any more."""
-        if self.watch is not None:
-            self.watch.stop()
-            self.watch = None
-        if self.server_status is not None:
-            self.server_status.remove_files()
+        for servers in self.watched.values():
+            servers.stop()
 
     def close(self) -> None:
         """Stop the servers that this run started, and unlock the folder."""
         self.stop_watching()
-        if self.connection.opened is not None:
-            self.connection.opened.stop()
-        for role in self.connection.opened_roles:
-            role.stop()
+        for handle in self.connection.all_opened:
+            handle.stop()
         self.folder.close()
 
 
@@ -124,7 +128,7 @@ def open_run(settings: Settings, profile: Profile | None, writer: StatusWriter, 
     """
     if settings.rescore_dir is not None:
         connection = stored_connection(settings.rescore_dir, settings)
-        return OpenedRun(settings, connection, open_folder(settings, connection), None, None)
+        return OpenedRun(settings, connection, open_folder(settings, connection))
     logs = log_dir_for(settings, settings.model)
     try:
         connection = connect(
@@ -135,19 +139,17 @@ def open_run(settings: Settings, profile: Profile | None, writer: StatusWriter, 
                 settings, connection, log_dir=logs, report=writer.print_line, show_progress=writer.show_status
             )
             found = open_folder(settings, connection)
-            opened = [connection.opened, *connection.opened_roles]
-            launched = [server for handle in opened if handle is not None for server in handle.launched]
-            keep_logs(logs, found.folder.path, launched)
+            keep_logs(logs, found.folder.path, connection.launched)
         except BaseException:
-            for handle in (connection.opened, *connection.opened_roles):
-                if handle is not None:
-                    handle.stop()
+            for handle in connection.all_opened:
+                handle.stop()
             raise
     finally:
         writer.clear_status()
         delete_logs(logs)
-    run = OpenedRun(settings, connection, found, None, None)
-    _watch_servers(run)
+    run = OpenedRun(settings, connection, found)
+    opened = {TESTED: connection.opened, **connection.opened_roles}
+    run.watched = watch_servers(opened, found.folder.path, on_restart=run.note_restart)
     try:
         _flush_cache(run, writer, has_gates=has_gates)
         for note in connection.notes:
@@ -164,28 +166,6 @@ def shown_path(path: Path) -> str:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
         return str(path)
-
-
-def _watch_servers(run: OpenedRun) -> None:
-    opened = run.connection.opened
-    if opened is None or not opened.is_ours:
-        return
-    from pytest_modeleval.server.watch import ServerWatch  # noqa: PLC0415 - only for servers of ours
-
-    run.server_status = status = ServerStatus(len(opened.launched), run.folder.path)
-
-    def on_down(replica: int, why: str) -> None:
-        status.set(replica, RESTARTING)
-        run.note_restart(replica, why)
-
-    # The watch's threads may not write to the terminal; restarts reach the user through run.json and the summary.
-    run.watch = ServerWatch(
-        opened.launched,
-        on_down=on_down,
-        on_up=lambda replica: status.set(replica, UP),
-        on_abandoned=status.set,
-        activity=status.pulse,
-    )
 
 
 def _flush_cache(run: OpenedRun, writer: StatusWriter, *, has_gates: bool) -> None:

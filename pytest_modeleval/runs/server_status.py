@@ -14,9 +14,10 @@ from pathlib import Path
 
 from pytest_modeleval.runs.polled_file import PolledFile
 
-STATE_FILE = "server-state.json"
-# Touched by workers when a replica sent something; "server-pulse-0" and so on.
-HEARTBEAT_FILE = "server-pulse-"
+# "server-state.json"; of a further model "server-state-judge.json".
+STATE_FILE = "server-state"
+# Touched by workers when a replica sent something: "server-pulse-0", "server-pulse-judge-0" and so on.
+HEARTBEAT_FILE = "server-pulse"
 # A touch is one system call, but the run folder may be on a network file system.
 _TOUCH_EVERY_S = 1.0
 UP, RESTARTING = "up", "restarting"
@@ -28,10 +29,12 @@ class ServerStatus:
     Every change is written to the run folder, where the workers of xdist poll it.
     """
 
-    def __init__(self, replicas: int, folder: Path) -> None:
+    def __init__(self, replicas: int, folder: Path, *, role: str = "") -> None:
+        """role: of the model that they serve; "" for the one under test."""
         self._states = [UP] * replicas
-        self._file = PolledFile(folder / STATE_FILE)
-        self._heartbeats = _heartbeat_files(replicas, folder)
+        self._role = role
+        self._file = PolledFile(state_file(folder, role))
+        self._heartbeats = _heartbeat_files(replicas, folder, role)
         self._beats = [0] * replicas
         self._lock = threading.Lock()
         # A run that was killed while its server was down left its file behind, and workers would believe it.
@@ -63,8 +66,8 @@ class ServerStatus:
         """Write to another run folder from now on."""
         with self._lock:
             self.remove_files()
-            self._file = PolledFile(folder / STATE_FILE)
-            self._heartbeats = _heartbeat_files(len(self._states), folder)
+            self._file = PolledFile(state_file(folder, self._role))
+            self._heartbeats = _heartbeat_files(len(self._states), folder, self._role)
             if any(state != UP for state in self._states):
                 self._file.write(self._states)
 
@@ -79,9 +82,9 @@ class ServerStatus:
 class ServerStatusReader:
     """The state of each replica in a worker: all are UP until the controller writes otherwise."""
 
-    def __init__(self, replicas: int, folder: Path) -> None:
-        self._file = PolledFile(folder / STATE_FILE)
-        self._heartbeats = _heartbeat_files(replicas, folder)
+    def __init__(self, replicas: int, folder: Path, *, role: str = "") -> None:
+        self._file = PolledFile(state_file(folder, role))
+        self._heartbeats = _heartbeat_files(replicas, folder, role)
         self._touched_s = [-_TOUCH_EVERY_S] * replicas
         self._states: Sequence[str] = (UP,) * replicas
 
@@ -101,5 +104,14 @@ class ServerStatusReader:
                 self._heartbeats[replica].touch()
 
 
-def _heartbeat_files(replicas: int, folder: Path) -> list[Path]:
-    return [folder / f"{HEARTBEAT_FILE}{replica}" for replica in range(replicas)]
+def state_file(folder: Path, role: str = "") -> Path:
+    """Where the states of the servers of a model are, while one is down."""
+    return folder / f"{_named(STATE_FILE, role)}.json"
+
+
+def _heartbeat_files(replicas: int, folder: Path, role: str) -> list[Path]:
+    return [folder / f"{_named(HEARTBEAT_FILE, role)}-{replica}" for replica in range(replicas)]
+
+
+def _named(stem: str, role: str) -> str:
+    return f"{stem}-{role}" if role else stem

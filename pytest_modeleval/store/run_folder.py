@@ -23,7 +23,7 @@ from pytest_modeleval.store.run_file import RUN_FILE, load_run, read_run
 RUNS = "modeleval-runs"
 _LOCK_FILE = "run.lock"
 _DRAFT = re.compile(
-    r"\.(?:run|summary|journal|report|stopped-early|server-state|stop-workers|(?:batches|counts)-\w+)"
+    r"\.(?:run|summary|journal|report|stopped-early|server-state(?:-\w+)?|stop-workers|(?:batches|counts)-\w+)"
     r"\.\w+\.[0-9]+(?:\.[0-9a-f]{8})?\.tmp"
 )
 PACKAGES = (

@@ -11,6 +11,7 @@ import pytest
 
 from pytest_modeleval.store.journal import journal_lines
 from tests.support.loopback import Act, Answer, Drop, LoopbackServer
+from tests.support.serve_judge import truthful
 from tests.support.suites import Suite, kill_group
 from tests.support.waiting import until
 
@@ -39,14 +40,6 @@ def test_quiz(grade):
     assert grade, grade.explanation
 """
 KEY = "judge-secret-0123456789"
-
-
-def truthful(body: dict[str, Any], attempt: int) -> Act:
-    """Yes where the answer between the fences names the letter that the prompt asks about."""
-    prompt = str(body["messages"][-1]["content"])
-    letter = prompt.partition("is it ")[2][:1]
-    said = prompt.partition("ANSWER: ")[2][:1]
-    return Answer(text=f"I looked.\nVERDICT: {'yes' if letter == said else 'no'}")
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ import pytest
 from pytest_modeleval.errors import SettingsError
 from pytest_modeleval.gates import parse_gates
 from pytest_modeleval.runs.judge_records import read_records
-from tests.runs.test_judge import judge, judged, truthful, write
+from tests.runs.test_judge import judge, judged, write
 from tests.support.loopback import Act, Answer, LoopbackServer
+from tests.support.serve_judge import truthful
 from tests.support.suites import Suite
 
 __all__ = ["judge"]
