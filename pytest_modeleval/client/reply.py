@@ -212,14 +212,23 @@ def _finish_reason(reply: Mapping[str, Any]) -> str | None:
 
 
 def _read_usage(usage: Mapping[str, Any]) -> dict[str, int]:
-    counts = {name: read_count(usage[name]) for name in _COUNTS if name in usage}
+    counts: dict[str, int] = {}
+    for name in _COUNTS:
+        if name in usage:
+            _enter(counts, name, usage)
     details = usage.get("completion_tokens_details")
     if isinstance(details, dict) and not counts.get("reasoning_tokens"):
-        counts["reasoning_tokens"] = read_count(details.get("reasoning_tokens"))
+        _enter(counts, "reasoning_tokens", details)
     details = usage.get("prompt_tokens_details")
     if isinstance(details, dict):
-        counts["cached_tokens"] = read_count(details.get("cached_tokens"))
-    return {name: count for name, count in counts.items() if count is not None}
+        _enter(counts, "cached_tokens", details)
+    return counts
+
+
+def _enter(counts: dict[str, int], name: str, details: Mapping[str, Any]) -> None:
+    count = read_count(details.get(name))
+    if count is not None:
+        counts[name] = count
 
 
 def _check_size(content: str, reasoning: str, calls: list[dict[str, str]]) -> None:

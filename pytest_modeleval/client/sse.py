@@ -87,27 +87,40 @@ class EventReader:
         if not self._is_begun:
             self._begin(lines)
         for line in lines:
+            if not line:
+                if self._partial or self._is_error:
+                    self._check_end()
+                continue
             payload = line[5:].strip() if line.startswith(b"data:") else _payload(line)
-            if payload is not None:
-                if not self._partial and not self._is_error and len(payload) < COUNT_FROM_BYTES:
-                    # Without the checks of parse_object, for the thousands of events of a stream.
-                    try:
-                        loaded = loads(payload)
-                    except JSONDecodeError:
-                        loaded = None
-                    if type(loaded) is dict:
-                        events.append(loaded)
-                        continue
-                event = self._event(payload)
-                if event is not None:
-                    events.append(event)
-                if self.is_done:
-                    break
-            elif not line.strip():
-                self._check_end()
-            elif line.startswith(b"event:"):
-                self._is_error = line[6:].strip().lower() in (b"error", b"exception", b"fail", b"failure")
+            if payload is None:
+                self._read_other(line)
+                continue
+            event = self._plain_event(payload) or self._event(payload)
+            if event is not None:
+                events.append(event)
+            if self.is_done:
+                break
         return events
+
+    def _plain_event(self, payload: bytes) -> JsonObject | None:
+        """A small object that stands alone, as the thousands of events of a stream do; None for every other payload.
+
+        Without the checks of parse_object.
+        """
+        if not payload.startswith(b"{") or self._partial or self._is_error or len(payload) >= COUNT_FROM_BYTES:
+            return None
+        try:
+            loaded = loads(payload)
+        except JSONDecodeError:
+            return None
+        return loaded if type(loaded) is dict else None
+
+    def _read_other(self, line: bytes) -> None:
+        """A line that has no data."""
+        if not line.strip():
+            self._check_end()
+        elif line.startswith(b"event:"):
+            self._is_error = line[6:].strip().lower() in (b"error", b"exception", b"fail", b"failure")
 
     def _begin(self, lines: list[bytes]) -> None:
         if lines:

@@ -17,6 +17,8 @@ from pytest_modeleval.client.reply import MAX_TEXT_CHARS, choice_index, make_rep
 from pytest_modeleval.records import JsonObject
 
 _TEXT = (str, type(None))
+# Fields of a choice that may hold its text instead of a delta.
+_OTHER_SHAPES = frozenset({"message", "text", "content"})
 
 
 class StreamAccumulator:
@@ -136,6 +138,9 @@ class StreamAccumulator:
             if isinstance(delta, str):
                 return {"content": delta}
             return {**delta, "content": delta["text"]} if "text" in delta else delta
+        if type(delta) is dict and _OTHER_SHAPES.isdisjoint(choice):
+            # The last event of most servers.
+            return delta
         message: Mapping[str, Any] = choice.get("message") or {"content": choice.get("text", choice.get("content"))}
         if not self._size:
             return message

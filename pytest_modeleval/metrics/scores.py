@@ -151,6 +151,10 @@ def _bounds(
             # Votes that are not in may decide either way.
             right += 1.0
             continue
+        if not missing:
+            value = question_value(question, metric) or 0.0
+            wrong, right = wrong + value, right + value
+            continue
         wrong += question_value(Answers([*question.credits, *([0.0] * missing)], texts=question.texts), metric) or 0.0
         right += question_value(Answers([*question.credits, *([1.0] * missing)], texts=question.texts), metric) or 0.0
     return wrong / planned_samples, (right + planned_samples - known) / planned_samples

@@ -68,17 +68,18 @@ def views(folder: Path, contents: Contents, with_content: Set[ItemKey]) -> Itera
     """
     reader = SampleReader(folder, contents)
     for brief in reader.index():
-        if brief.key in contents.outcomes:
-            is_whole = brief.kind is not Kind.RIGHT and brief.key in with_content
-            yield _view(reader.complete(brief) if is_whole else brief)
+        key = brief.key
+        if key in contents.outcomes:
+            is_whole = brief.kind is not Kind.RIGHT and key in with_content
+            yield _view(key, reader.complete(brief) if is_whole else brief)
 
 
-def _view(record: SampleRecord) -> SampleView:
+def _view(key: ItemKey, record: SampleRecord) -> SampleView:
     from pytest_modeleval.reports.page_data import SampleView  # noqa: PLC0415
 
     reply = record.reply or Response("")
     return SampleView(
-        key=record.key,
+        key=key,
         kind=record.kind,
         value=record.value,
         answer=record.answer,

@@ -121,17 +121,15 @@ def _planned(contents: Contents) -> tuple[dict[tuple[str, str], dict[str, None]]
 
 
 def _brief(key: ItemKey, outcome: Outcome | None, *, has_repeats: bool) -> SampleRecord:
-    blank = SampleRecord(
+    name = item_id(key.sample, key.repeat, has_repeats=has_repeats)
+    if outcome is None:
+        return SampleRecord(benchmark=key.benchmark, subset=key.subset, sample=key.sample, repeat=key.repeat, id=name)
+    return SampleRecord(
         benchmark=key.benchmark,
         subset=key.subset,
         sample=key.sample,
         repeat=key.repeat,
-        id=item_id(key.sample, key.repeat, has_repeats=has_repeats),
-    )
-    if outcome is None:
-        return blank
-    return replace(
-        blank,
+        id=name,
         kind=outcome.kind,
         value=outcome.value,
         measures=outcome.measures,

@@ -97,7 +97,8 @@ class Contents:
 
     def log_of(self, benchmark: str) -> RequestLog:
         """The requests of a benchmark, to be added to."""
-        return self.requests.setdefault(benchmark, RequestLog())
+        log = self.requests.get(benchmark)
+        return log if log is not None else self.requests.setdefault(benchmark, RequestLog())
 
     def enter(self, outcome: Outcome, rank: OutcomeRank) -> None:
         """Keep an outcome unless a later one is known: the journals of several processes are read one after another."""

@@ -39,9 +39,12 @@ class RequestLog:
         """Count a reply. attempts: how many its request took."""
         self.count += 1
         self.repeated += isinstance(attempts, int) and attempts > 1
-        used = {name: count for name, count in (reply.get("usage") or {}).items() if isinstance(count, int)}
-        self.tokens.update({name: used[name] for name in TOKEN_COUNTS if name in used})
-        self._add_times(reply.get("first_token_s"), reply.get("total_s"), used.get("completion_tokens"))
+        usage = reply.get("usage") or {}
+        for name in TOKEN_COUNTS:
+            if isinstance(count := usage.get(name), int):
+                self.tokens[name] += count
+        made = usage.get("completion_tokens")
+        self._add_times(reply.get("first_token_s"), reply.get("total_s"), made if isinstance(made, int) else None)
 
     def _add_times(self, first_token_s: float | None, total_s: float | None, made: int | None) -> None:
         if first_token_s is not None:
