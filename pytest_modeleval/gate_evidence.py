@@ -33,7 +33,7 @@ class GateEvidence:
     """The command that compares baseline and run; "" without a baseline."""
 
     show: str = ""
-    """For gates without a baseline: the command that shows the samples that are not right."""
+    """The command that shows the replies: of the newly wrong, or without a baseline of all that are not right."""
 
     note: str = ""
     """Why answers are missing; "" if they are not."""

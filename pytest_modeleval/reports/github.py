@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from html import escape
 
 from pytest_modeleval.reports.columns import NAME_COLUMNS, SCORE, SCORE_COLUMNS, Column, RowT
+from pytest_modeleval.reports.evidence_markdown import evidence_blocks
 from pytest_modeleval.reports.folding import folded_rows
 from pytest_modeleval.reports.remarks import remarks
 from pytest_modeleval.reports.request_rows import REQUEST_COLUMNS
@@ -30,6 +31,7 @@ def step_summary(summary: RunSummary) -> str:
     blocks = [f"## {_text(summary.model)}: {state} run"]
     if summary.gates:
         blocks.append("\n".join(_gate(gate) for gate in summary.gates))
+        blocks += [block for gate in summary.gates for block in evidence_blocks(gate, _text)]
     folded = folded_rows(summary)
     if folded.rows:
         blocks.append(_table(folded.rows))

@@ -5,12 +5,13 @@ from __future__ import annotations
 from html import escape
 
 from pytest_modeleval.reports.columns import ITEM_COLUMNS, SCORE, SCORE_COLUMNS, Column
+from pytest_modeleval.reports.evidence_text import evidence_lines
 from pytest_modeleval.reports.page_data import CHART_WIDTH, Chart, axis_ticks, chart
 from pytest_modeleval.reports.remarks import remarks
 from pytest_modeleval.reports.table import gate_text
 from pytest_modeleval.reports.table_rows import ScoreRow, counts_sentence, score_rows
 from pytest_modeleval.reports.text_layout import counted, one_line
-from pytest_modeleval.results import CANNOT_JUDGE, FAILED, PASSED, RunSummary
+from pytest_modeleval.results import CANNOT_JUDGE, FAILED, PASSED, GateVerdict, RunSummary
 
 # The chart of the interval stands between the score and the interval.
 _CHART_AT = SCORE_COLUMNS.index(SCORE) + 1
@@ -37,11 +38,7 @@ _STYLE = (
 
 def html_summary(summary: RunSummary) -> list[str]:
     """For the prefix of pytest_html_results_summary: gates, the table of scores, counts and remarks."""
-    gates = [
-        f'<p class="modeleval gate" style="color:{_COLORS.get(gate.verdict, "inherit")}">'
-        f"<b>{_safe(' '.join(gate_text(gate)))}</b></p>"
-        for gate in summary.gates
-    ]
+    gates = [_gate(gate) for gate in summary.gates]
     if not summary.benchmarks:
         return [_STYLE, *gates] if gates else []
     heads = [_head(column) for column in SCORE_COLUMNS]
@@ -55,6 +52,17 @@ def html_summary(summary: RunSummary) -> list[str]:
     )
     said = "".join(f"<li>{_safe(remark.text)}</li>" for remark in remarks(summary))
     return [_STYLE, *gates, table, *([f'<ul class="modeleval">{said}</ul>'] if said else [])]
+
+
+def _gate(gate: GateVerdict) -> str:
+    color = _COLORS.get(gate.verdict, "inherit")
+    text = f'<p class="modeleval gate" style="color:{color}"><b>{_safe(" ".join(gate_text(gate)))}</b></p>'
+    lines = evidence_lines(gate)
+    if not lines:
+        return text
+    is_open = "" if gate.verdict == PASSED else " open"
+    evidence = "\n".join(escape(line) for line in lines)
+    return f'{text}<details class="modeleval"{is_open}><summary>Evidence</summary><pre>{evidence}</pre></details>'
 
 
 def omitted_html(total: int, not_right: int, shown: int, place: str) -> str:

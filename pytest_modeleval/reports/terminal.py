@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from pytest_modeleval.reports.evidence_text import MOST_SHOWN, evidence_lines, listed_gates
 from pytest_modeleval.reports.remarks import Replies
 from pytest_modeleval.reports.request_rows import request_sentences
 from pytest_modeleval.reports.table import gate_text, note_lines, score_table
 from pytest_modeleval.reports.text_layout import wrap
-from pytest_modeleval.results import CANNOT_JUDGE, FAILED, PASSED, RunSummary
+from pytest_modeleval.results import CANNOT_JUDGE, FAILED, PASSED, GateVerdict, RunSummary
 
 # Text, and keyword arguments of TerminalWriter.line: {"red": True, "bold": True}.
 Line = tuple[str, dict[str, bool]]
@@ -40,11 +41,7 @@ def summary_parts(
         _table(summary, width, model_column=model_column, fold=fold),
         _notes(summary, width, replies),
         _requests(summary, width) if has_requests else [],
-        [
-            (line, dict(VERDICT_MARKUP.get(gate.verdict, {})))
-            for gate in summary.gates
-            for line in gate_text(gate, width=width)
-        ],
+        list(_gates(summary.gates, width)),
         _places(places),
     ]
     is_first = True
@@ -71,6 +68,15 @@ def _notes(summary: RunSummary, width: int, replies: Replies | None) -> list[Lin
         is_raw = line.startswith(("  | ", "  : "))
         found.append((line, {"yellow": True} if remark is not None and remark.is_warning and not is_raw else {}))
     return found
+
+
+def _gates(gates: Sequence[GateVerdict], width: int) -> Iterator[Line]:
+    listed = listed_gates(gates)
+    for gate in gates:
+        for line in gate_text(gate, width=width):
+            yield line, dict(VERDICT_MARKUP.get(gate.verdict, {}))
+        for line in evidence_lines(gate, most=MOST_SHOWN if gate.name in listed else 0):
+            yield f"  {line}", {}
 
 
 def _places(places: Sequence[tuple[str, str]]) -> list[Line]:

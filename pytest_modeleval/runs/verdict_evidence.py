@@ -32,6 +32,11 @@ class ComparedFiles:
         """The command that compares them; "" without a baseline."""
         return _command("modeleval", "compare", self.baseline, self.run) if self.baseline is not None else ""
 
+    @property
+    def show(self) -> str:
+        """The command that shows the replies of what is newly wrong; "" without a baseline."""
+        return _command("modeleval", "show", self.run, "--newly-wrong", self.baseline) if self.baseline else ""
+
 
 def verdicts_with_evidence(
     judged: Sequence[Judgement], now: Mapping[ItemKey, Outcome], baseline: Baseline | None, files: ComparedFiles
@@ -45,7 +50,7 @@ def verdicts_with_evidence(
 def _evidence(entry: Judgement, then: ByQuestion, now: ByQuestion, files: ComparedFiles) -> GateEvidence | None:
     if not entry.measurement.against:
         return _of_limit(entry, files.run)
-    return _of_comparison(entry, then, now, files.compare)
+    return _of_comparison(entry, then, now, files)
 
 
 def _of_limit(entry: Judgement, run: Path) -> GateEvidence | None:
@@ -55,14 +60,16 @@ def _of_limit(entry: Judgement, run: Path) -> GateEvidence | None:
     return GateEvidence(show=show) if show else None
 
 
-def _of_comparison(entry: Judgement, then: ByQuestion, now: ByQuestion, compare: str) -> GateEvidence:
+def _of_comparison(entry: Judgement, then: ByQuestion, now: ByQuestion, files: ComparedFiles) -> GateEvidence:
     found, benchmark = entry.measurement, entry.gate.benchmark
     if found.pairs is None:
-        return GateEvidence(compare=compare)
+        return GateEvidence(compare=files.compare)
     if found.measure is not None:
-        return GateEvidence(*changed_questions(found.pairs, benchmark, then, now, measure=found.measure.name), compare)
+        changed = changed_questions(found.pairs, benchmark, then, now, measure=found.measure.name)
+        return GateEvidence(*changed, files.compare)
     wrong, right = changed_questions(found.pairs, benchmark, then, now)
-    return GateEvidence(wrong, right, compare, note=_note(benchmark, then, now) if wrong or right else "")
+    note = _note(benchmark, then, now) if wrong or right else ""
+    return GateEvidence(wrong, right, files.compare, files.show if wrong else "", note)
 
 
 def _note(benchmark: str, then: ByQuestion, now: ByQuestion) -> str:
@@ -72,8 +79,8 @@ def _note(benchmark: str, then: ByQuestion, now: ByQuestion) -> str:
 def _show_command(gate: Gate, run: Path) -> str:
     """Empty where no kind of sample explains the gate's figure, such as a latency."""
     kinds = "" if gate.measure else _LOST_KINDS.get(gate.of, "")
-    rescore = f"--eval-rescore={shown_path(run)}"
-    return _command("pytest", rescore, "--eval-only", kinds, "-k", gate.benchmark, "-v") if kinds else ""
+    subset = ["--subset", f"{gate.benchmark}={gate.subset}"] if gate.subset else []
+    return _command("modeleval", "show", run, "--kind", kinds, *subset) if kinds else ""
 
 
 def _command(*parts: str | Path) -> str:

@@ -61,7 +61,7 @@ def test_a_regression_gate_names_what_changed() -> None:
     assert (verdict.newly_wrong, verdict.newly_right) == (2, 1)
     assert found.compare == "modeleval compare ci/base.json 'runs/my run'"
     assert not found.note
-    assert not found.show
+    assert found.show == "modeleval show 'runs/my run' --newly-wrong ci/base.json"
 
 
 def test_repeats_are_newly_wrong_where_fewer_are_right() -> None:
@@ -89,7 +89,7 @@ def test_a_floor_names_the_command_that_shows_what_was_lost() -> None:
     failed = judged(outcomes("r"), outcomes("wwr"), FLOOR + "0.9").evidence
     assert failed is not None
     assert (failed.newly_wrong, failed.compare) == ((), "")
-    assert failed.show.startswith("pytest '--eval-rescore=runs/my run' --eval-only wrong,no_answer,truncated -k gsm8k")
+    assert failed.show == "modeleval show 'runs/my run' --kind wrong,no_answer,truncated"
     assert judged(outcomes("r"), outcomes("rrr"), FLOOR + "0.5").evidence is None
 
 
