@@ -1,10 +1,9 @@
-"""The pieces of the report page: which items are shown, charts as coordinates, run facts as rows. Pure, no HTML."""
+"""The pieces of HTML reports: items that pytest-html shows, charts as coordinates, run facts as rows. Pure, no HTML."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -75,37 +74,23 @@ class SampleView:
 
 @dataclass(slots=True)
 class Selection:
-    """The items that the page shows, by (benchmark, subset) in the order they came; and the counts of all.
+    """The items that pytest-html's page shows, by (benchmark, subset) in the order they came; and the counts of all.
 
-    not_right: items that are not right, shown or not. causes: (benchmark, cause) -> how often, over all of those.
+    not_right: items that are not right, shown or not.
     """
 
     groups: dict[tuple[str, str], list[SampleView]] = field(default_factory=dict)
     total: int = 0
     not_right: int = 0
-    causes: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     @property
     def shown(self) -> int:
         """How many items are shown."""
         return sum(len(group) for group in self.groups.values())
 
-    def shown_of(self, kind: Kind) -> int:
-        """How many items of this kind are shown."""
-        return sum(view.kind is kind for group in self.groups.values() for view in group)
-
     def samples_of(self, benchmark: str, subset: str) -> list[SampleView]:
         """The shown items of a subset."""
         return self.groups.get((benchmark, subset), [])
-
-    def anchor(self, benchmark: str, subset: str) -> str:
-        """The id of a subset's group on the page, "" if it has none."""
-        keys = [key for key, group in self.groups.items() if group]
-        return f"group-{keys.index((benchmark, subset))}" if (benchmark, subset) in keys else ""
-
-    def common_causes(self, most: int = 12) -> list[tuple[str, str, int]]:
-        """(benchmark, cause, count), most frequent first."""
-        return [(benchmark, cause, count) for (benchmark, cause), count in self.causes.most_common(most)]
 
 
 def select_samples(samples: Iterable[SampleView], most: int) -> Selection:
@@ -119,7 +104,6 @@ def select_samples(samples: Iterable[SampleView], most: int) -> Selection:
         if view.kind is Kind.RIGHT:
             continue
         chosen.not_right += 1
-        chosen.causes[view.key.benchmark, view.cause or view.kind.label] += 1
         group = chosen.groups.setdefault((view.key.benchmark, view.key.subset), [])
         kept = chosen.shown
         if kept < most:

@@ -8,7 +8,7 @@ from typing import Any
 from pytest_modeleval._support.shorten import shorten_middle
 from pytest_modeleval.samples.message_text import value_text
 
-# Characters of one text from its beginning and its end. The end is where answers stand. 500 items at these sizes make
+# Characters of one text from its beginning and its end. The end is where answers stand. 300 items at these sizes make
 # a page of a few megabytes, which opens at once.
 _HEAD, _TAIL = 2500, 1500
 

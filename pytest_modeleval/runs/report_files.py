@@ -7,38 +7,61 @@ from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_modeleval._support.atomic_file import atomic_write
+from pytest_modeleval._support.atomic_file import atomic_file
 from pytest_modeleval.records import ItemKey, Kind, Response
 from pytest_modeleval.results import RunSummary
+from pytest_modeleval.samples.message_text import call_text
 from pytest_modeleval.samples.reading import SampleReader
 from pytest_modeleval.samples.record import SampleRecord
 from pytest_modeleval.store.contents import Contents
 from pytest_modeleval.store.run_folder import RunFolder
+from pytest_modeleval.store.summary_file import summary_json
 
 # The room of reports is loaded at the end, when there is something to report.
 if TYPE_CHECKING:
     from pytest_modeleval.reports.page_data import SampleView
 
 REPORT_FILE = "report.html"
+SUSPICIOUS_REPLIES = 3
 
 
 def write_report(folder: RunFolder, summary: RunSummary) -> Path:
-    """report.html of the run folder; raw replies are read for the items that it shows, and for no others."""
-    from pytest_modeleval.reports.page import MAX_SHOWN, report_page  # noqa: PLC0415 - jinja2, only at the end
-    from pytest_modeleval.reports.page_data import select_samples  # noqa: PLC0415
+    """report.html of the run folder, with every item; written piece by piece, in bounded memory."""
+    from pytest_modeleval.reports.page.document import page_parts  # noqa: PLC0415 - jinja2, only at the end
 
-    contents = folder.reader.contents
-    chosen = select_samples(views(folder.path, contents, set()), MAX_SHOWN)
-    shown = {view.key for group in chosen.groups.values() for view in group}
-    page = report_page(
+    reader = SampleReader(folder.path, folder.reader.contents)
+    parts = page_parts(
         summary,
+        summary_json=summary_json(summary),
         run=folder.run,
-        samples=views(folder.path, contents, shown),
+        samples=(record.to_json() for record in reader.read()),
         title=page_title(summary, folder.path.name),
+        replies=_suspicious_replies(reader, summary),
     )
     path = folder.path / REPORT_FILE
-    atomic_write(path, page.encode())
+    with atomic_file(path) as draft, draft.open("w", encoding="utf-8", newline="\n") as file:
+        for part in parts:
+            file.write(part)
     return path
+
+
+def _suspicious_replies(reader: SampleReader, summary: RunSummary) -> dict[tuple[str, str], list[str]]:
+    """(benchmark, subset) of each suspicious subset -> the first SUSPICIOUS_REPLIES replies as they came."""
+    wanted: dict[tuple[str, str], list[str]] = {
+        (entry.benchmark, score.subset): []
+        for entry in summary.benchmarks
+        for score in entry.subsets
+        if score.is_suspicious
+    }
+    for brief in reader.index() if wanted else ():
+        found = wanted.get((brief.benchmark, brief.subset))
+        if found is not None and len(found) < SUSPICIOUS_REPLIES and brief.kind.is_verdict:
+            found.append(_raw_reply(reader.complete(brief).reply))
+    return wanted
+
+
+def _raw_reply(reply: Response | None) -> str:
+    return "" if reply is None else "\n".join(filter(None, [reply.content, *map(call_text, reply.tool_calls)]))
 
 
 def page_title(summary: RunSummary, run_name: str) -> str:

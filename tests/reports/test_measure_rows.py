@@ -13,12 +13,12 @@ from pytest_modeleval.metrics.scaled_aggregates import combine_in_scale
 from pytest_modeleval.plan import Plan
 from pytest_modeleval.reports.github import step_summary
 from pytest_modeleval.reports.html_scores import html_summary
-from pytest_modeleval.reports.page import report_page
 from pytest_modeleval.reports.page_data import chart
 from pytest_modeleval.reports.table import score_table
 from pytest_modeleval.reports.table_rows import figure_text, metric_text, score_rows
 from pytest_modeleval.results import SHARE, BenchmarkSummary, MeasureScore, RunSummary, Scale
 from pytest_modeleval.store.summary_file import SCHEMA_FILE, summary_json
+from tests.support.page_cases import report_page
 from tests.support.report_cases import a_score
 
 TOKENS = Scale(0.0, None, is_higher_better=False, unit="tokens")
@@ -49,7 +49,7 @@ def measured() -> RunSummary:
 def test_every_report_shows_unit_range_and_direction() -> None:
     """Terminal, page, pytest-html and GitHub say tokens, seconds and the direction."""
     summary = measured()
-    page = report_page(summary, run={}, samples=[], title="t")
+    page = report_page(summary, run={}).partition('<script type="application/json"')[0]
     reports = ["\n".join(score_table(summary, width=140)), page, "".join(html_summary(summary))]
     for report in [*reports, step_summary(summary).replace("\\", "")]:
         assert "312.4 tokens" in report

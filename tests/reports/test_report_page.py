@@ -1,40 +1,53 @@
-"""The report page as a parsed document: what it holds, what it leaves out, and that nothing in it is active."""
+"""The report page as a parsed document: what it holds, and that nothing in it is active but its own scripts."""
 
 from __future__ import annotations
 
 import base64
 import dataclasses
 import hashlib
+import json
 import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_modeleval.records import ItemKey, Kind, ToolCall
-from pytest_modeleval.reports import page
+from pytest_modeleval.records import ItemKey, Kind
 from pytest_modeleval.reports.columns import Column
-from pytest_modeleval.reports.page import report_page
+from pytest_modeleval.reports.page import assets, document
+from pytest_modeleval.reports.page.packing import SampleIndex, json_line, pack
 from pytest_modeleval.reports.page_data import SampleView, run_sections, select_samples
 from pytest_modeleval.reports.table_rows import ScoreRow
-from pytest_modeleval.reports.text_layout import HIDDEN, visible
+from pytest_modeleval.reports.text_layout import HIDDEN
 from pytest_modeleval.results import AggregateScore, RunSummary
-from tests.support.page_cases import RUN, Document, hostile_answers, hostile_views, many_views
+from tests.support.page_cases import (
+    RUN,
+    Document,
+    embedded,
+    hostile_answers,
+    hostile_samples,
+    many_samples,
+    report_page,
+    unpacked,
+)
 from tests.support.report_cases import clean_summary, full_summary, summaries
 
 ALLOWED = set(
     re.findall(
         r"\w+",
-        "html head meta title style body header h1 h2 h3 h4 p span svg rect line circle text ul li b main section "
-        "article div table thead tbody tr th td details summary dl dt dd fieldset legend label input pre a wbr footer",
+        "html head meta title style body header nav h1 h2 h3 h4 p span svg rect line circle text ul li b main section "
+        "article div table thead tbody tr th td details summary dl dt dd label input button pre a wbr footer script "
+        "noscript dialog kbd",
     )
 )
+ROOT = Path(__file__).parents[2]
 
 
 def test_page_shows_gates_scores_counts_remarks_and_run_facts() -> None:
-    """Everything a reader needs is there, gates before scores before items."""
-    html = report_page(full_summary(), run=RUN, samples=many_views(100), title="iquiz on MiniMax-M2")
+    """Everything that a reader needs of the whole run is there without a script, gates before scores."""
+    html = report_page(full_summary(), samples=many_samples(100), title="iquiz on MiniMax-M2")
     text = Document(html).text
     for said in (
         "iquiz on MiniMax-M2",
@@ -51,9 +64,10 @@ def test_page_shows_gates_scores_counts_remarks_and_run_facts() -> None:
         "iquiz.data.IQ.jsonl",
         "ab" * 32,
         "pytest --model MiniMax-M2",
+        "suspicious",
     ):
         assert said in text, said
-    places = [html.index(f'<section id="{name}">') for name in ("gates", "scores", "notes", "run", "items")]
+    places = [html.index(f'<section id="{name}">') for name in ("gates", "scores", "notes", "run")]
     assert places == sorted(places)
 
 
@@ -63,43 +77,61 @@ def test_every_declared_column_reaches_the_page(monkeypatch: pytest.MonkeyPatch)
         added: Column[ScoreRow] = Column(
             "Extra " + kind, lambda row: f"<{row.num}>", "right", "Added in a test.", lambda row: 7
         )
-        monkeypatch.setattr(page, kind, (*getattr(page, kind), added))
-    html = report_page(full_summary(), run=RUN, samples=[], title="t")
+        monkeypatch.setattr(document, kind, (*getattr(document, kind), added))
+    html = report_page(full_summary())
     assert html.count('title="Added in a test."') == 2
     assert html.count('data-label="Extra SCORE_COLUMNS">7<') == html.count('data-label="extra count_columns">7<') > 1
 
 
 def test_chart_marks_interval_and_score_at_their_places() -> None:
     """0 lies at 10, 1 at 210; a partial aggregate has a dashed line and no mark."""
-    document = Document(report_page(full_summary(), run={}, samples=[], title="t"))
-    dots = [float(attrs["cx"] or 0) for tag, attrs in document.tags if tag == "circle"]
+    page = Document(report_page(full_summary(), run={}))
+    dots = [float(attrs["cx"] or 0) for tag, attrs in page.tags if tag == "circle"]
     assert dots[0] == 10 + 200 * 0.825
     assert len(dots) == 6
-    assert document.count("line", class_="interval") == 6
-    assert document.count("line", class_="bound") == 1
+    assert page.count("line", class_="interval") == 6
+    assert page.count("line", class_="bound") == 1
 
 
-def test_every_item_that_is_not_right_is_shown_or_counted() -> None:
-    """20,000 items: 500 are shown, both subsets have their share, and the page says how many are not shown."""
-    document = Document(report_page(clean_summary(), run={}, samples=many_views(20_000), title="t"))
-    assert document.count("article", class_="item") == 500
-    assert "500 of 4,000 are shown, shared out between the subsets; 3,500 are not shown here" in document.text
-    assert "4,000wrong_letter" in document.text
-    shown = Counter(re.findall(r"\b(IQ|EQ)-\d{5}", document.text))
-    assert shown["EQ"] == 200
-    assert shown["IQ"] == 300
+def test_every_sample_is_in_the_page_and_comes_back_as_it_was() -> None:
+    """Chunks hold all samples in their order; the index says where, and has the light columns."""
+    samples = list(many_samples(500))
+    html = report_page(clean_summary(), samples=samples)
+    (index,) = unpacked(html, "sample-index")
+    found = [sample for number in range(len(index["chunks"])) for sample in unpacked(html, f"chunk-{number}")]
+    assert found == samples
+    assert index["count"] == 500
+    assert index["columns"]["id"] == [sample["id"] for sample in samples]
+    kinds = [index["names"]["kind"][code] for code in index["columns"]["kind"]]
+    assert kinds == [sample["kind"] for sample in samples]
+    assert index["names"]["kind"] == [kind.value for kind in Kind]
+    assert index["columns"]["question"][3] == "Which is larger, 9.8 or 9.11? Number 3."
 
 
-def test_small_run_shows_all_of_them() -> None:
-    """Fewer than the limit: all are shown; none: the page says that all are right."""
-    document = Document(report_page(clean_summary(), run={}, samples=many_views(50), title="t"))
-    assert document.count("article", class_="item") == 10
-    assert "10 of 50 items; all of them are shown." in document.text
-    right = [view for view in many_views(50) if view.kind is Kind.RIGHT]
-    assert (
-        "Every one of the 40 items is right."
-        in Document(report_page(clean_summary(), run={}, samples=right, title="t")).text
-    )
+@given(st.integers(1, 60), st.integers(1, 4000))
+def test_chunks_are_bounded_and_follow_each_other(count: int, most: int) -> None:
+    """A chunk ends as soon as it has its bytes, so that no more than one sample goes beyond them."""
+    index = SampleIndex()
+    chunks = list(pack(many_samples(count), index, chunk_bytes=most))
+    entries = index.to_json()["chunks"]
+    assert [entry["start"] for entry in entries] == [
+        sum(entry["count"] for entry in entries[:number]) for number in range(len(chunks))
+    ]
+    assert sum(entry["count"] for entry in entries) == count
+    assert len({entry["id"] for entry in entries}) == len(chunks)
+
+
+def test_any_value_becomes_a_line_of_json() -> None:
+    """Lone surrogates, NaN, huge integers and deep nesting are written in a form that a browser reads."""
+    deep: list[object] = []
+    for _ in range(5000):
+        deep = [deep]
+    for value in ("\ud800", float("nan"), 2**70, deep, {"x": {"\ud800": float("inf")}, "y": "\ud800"}):
+        line = json_line({"id": "a", "target": value})
+        assert line.endswith(b"\n")
+        assert line.count(b"\n") == 1
+        found = json.loads(line, parse_constant=pytest.fail)
+        assert found["id"] == "a"
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), max_size=200), st.integers(1, 30))
@@ -112,7 +144,7 @@ def test_selection_is_fair_and_bounded(items: list[tuple[int, bool]], most: int)
     chosen = select_samples(views, most)
     wrong = Counter(view.key.subset for view in views if view.kind is Kind.WRONG)
     assert chosen.total == len(views)
-    assert chosen.not_right == sum(wrong.values()) == sum(chosen.causes.values())
+    assert chosen.not_right == sum(wrong.values())
     assert chosen.shown == min(most, chosen.not_right)
     shown = {subset: len(chosen.samples_of("b", subset)) for subset in wrong}
     cut = [shown[subset] for subset in wrong if shown[subset] < wrong[subset]]
@@ -123,144 +155,105 @@ def test_selection_is_fair_and_bounded(items: list[tuple[int, bool]], most: int)
         assert [view.key.sample for view in chosen.samples_of("b", subset)] == names[: shown[subset]]
 
 
-def test_an_item_shows_its_question_in_full_its_target_and_the_functions_offered() -> None:
-    """A question of 2,000 characters is not cut, nor is the target; functions are shown with their parameters."""
-    question = "word " * 399 + "the end?"
-    tool = {
-        "type": "function",
-        "function": {
-            "name": "look_up",
-            "description": "Finds a page.",
-            "parameters": {"type": "object", "properties": {"page": {"type": "string"}, "count": {"type": "integer"}}},
-        },
-    }
-    view = SampleView(
-        key=ItemKey("bfcl_v4", "simple_python", "simple_python_0"),
-        kind=Kind.WRONG,
-        target=[{"look_up": {"page": [str(number) for number in range(200)]}}],
-        request_messages=[{"role": "user", "content": question}],
-        tools=[tool, {"name": "bare"}, ["neither"]],
-    )
-    page = report_page(clean_summary(), run={}, samples=[view], title="t")
-    text = Document(page).text.split("Items that are not right")[1]
-    assert text.count(question) == 2
-    assert '"199"' in text
-    assert "look_up(page, count): Finds a page." in text
-    assert "bare()" in text
-    rule = page.split(".question {")[1].split("}")[0]
-    assert "max-height" not in rule
-
-
-def test_item_shows_question_answers_cause_and_transcript() -> None:
-    """One item with everything, its transcript in a fold."""
-    view = SampleView(
-        has_repeats=True,
-        key=ItemKey("iquiz", "IQ", "IQ-0007", 2),
-        kind=Kind.WRONG,
-        value=0.25,
-        answer="B",
-        cause="wrong_letter",
-        explanation="expected A, found B",
-        target={"letter": "A"},
-        request_messages=[{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Which one?"}],
-        content="It is B.",
-        reasoning="Perhaps B.",
-        tool_calls=[
-            ToolCall("look_up", '{"a": 1}'),
-            {"id": "1", "type": "function", "function": {"name": "wired", "arguments": "{}"}},
-            {"name": "bare", "arguments": "[]", "id": ""},
-            ["neither"],
-        ],
-        finish_reason="stop",
-        tokens=1234,
-        total_s=2.25,
-    )
-    document = Document(report_page(clean_summary(), run={}, samples=[view], title="t"))
-    text = document.text.split("Items that are not right")[1]
-    for said in (
-        "IQ-0007-r2",
-        "wrong",
-        "credit 0.25",
-        "wrong_letter",
-        "Which one?",
-        '{"letter": "A"}',
-        "expected A, found B",
-    ):
-        assert said in text, said
-    for said in (
-        "1,234 tokens",
-        "2.2 s",
-        "finish reason stop",
-        "Be brief.",
-        "Perhaps B.",
-        "It is B.",
-        'look_up({"a": 1})',
-        "wired({})",
-        "bare([])",
-        '["neither"]',
-    ):
-        assert said in text, said
-
-
-def test_long_texts_are_cut_in_the_middle() -> None:
-    """A reply of a megabyte shows its beginning and its end, and how much is left out."""
-    view = SampleView(key=ItemKey("b", "s", "1"), kind=Kind.TRUNCATED, content="start" + "x" * 1_000_000 + "the end")
-    html = report_page(clean_summary(), run={}, samples=[view], title="t")
-    assert "start" in html
-    assert "the end" in html
-    assert "[... 996,012 characters are not shown; the journal has them ...]" in html
-    assert len(html) < 60_000
-
-
 def test_suspicious_subset_shows_raw_replies() -> None:
-    """Those of its shown items."""
-    views = [
-        SampleView(key=ItemKey("bfcl_v4", "simple_javascript", str(n)), kind=Kind.NO_ANSWER, content=f"raw {n}")
-        for n in range(5)
-    ]
-    text = Document(report_page(full_summary(), run={}, samples=views, title="t")).text
-    assert "Its first 3 raw replies: raw 0 raw 1 raw 2" in text
+    """Those that the caller read from the journal."""
+    html = report_page(full_summary(), replies={("bfcl_v4", "simple_javascript"): ["raw 0", "raw 1", "lookup(1)"]})
+    assert "Its first 3 raw replies: raw 0 raw 1 lookup(1)" in Document(html).text
 
 
-def test_policy_allows_only_our_style_sheet() -> None:
-    """The style element's hash is the only thing the policy lets through, and there is no second one."""
-    html = report_page(full_summary(), run=RUN, samples=[], title="t")
+def test_policy_allows_only_our_scripts_and_our_style_sheet() -> None:
+    """Scripts and style by their hashes are all that the policy lets through; a page from disk reaches nothing."""
+    html = report_page(full_summary(), samples=many_samples(10))
     (css,) = re.findall(r"<style>(.*?)</style>", html, re.DOTALL)
-    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
+    scripts = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
+
+    def hash_of(text: str) -> str:
+        return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
     (policy,) = [attrs["content"] for tag, attrs in Document(html).tags if "http-equiv" in attrs]
-    assert policy == f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    assert policy is not None
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    assert rules.pop("script-src").split() == [hash_of(script) for script in scripts]
+    assert rules.pop("style-src") == hash_of(css)
+    assert rules == {
+        "default-src": "'none'",
+        "worker-src": "blob:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "require-trusted-types-for": "'script'",
+        "trusted-types": "dompurify modeleval-worker",
+    }
+    assert assets.policy(is_served=True).count("connect-src 'self'; ") == 1
+
+
+def test_vendored_scripts_are_as_they_were_fetched() -> None:
+    """Every file has its recorded digest, its package, version and licence; no other script lies there."""
+    entries = json.loads((assets.VENDOR / "vendor.json").read_text())
+    for entry in entries:
+        data = (assets.VENDOR / entry["file"]).read_bytes()
+        assert hashlib.sha256(data).hexdigest() == entry["sha256"], entry["file"]
+        assert re.fullmatch(r"\d+\.\d+\.\d+", entry["version"])
+        assert (assets.VENDOR / entry["licence_file"]).stat().st_size > 500
+    assert {file.name for file in assets.VENDOR.glob("*.js")} == {entry["file"] for entry in entries}
+    assert sum(map(len, assets.scripts())) < 800_000
+
+
+def test_no_script_holds_what_would_end_or_open_a_script_element() -> None:
+    """Their text stands inside of script elements as it is."""
+    for script in (*assets.scripts(), assets.worker_script()):
+        assert not re.search(r"<!--|</?script", script, re.IGNORECASE)
+        assert "import {" not in script
+        assert "\nexport " not in script
+
+
+def test_every_text_of_the_page_is_in_the_table_in_both_languages() -> None:
+    """Each key that the scripts and the template name has English and Chinese, with the same places for values."""
+    sources = "".join(file.read_text() for file in sorted(assets.FOLDER.glob("scripts/*.js")))
+    template = (assets.FOLDER / "page.html.j2").read_text()
+    used = set(re.findall(r'\bt\("([^"]+)"', sources)) | set(re.findall(r'data-t(?:-\w+)?="([a-z_.]+)"', template))
+    texts = assets.texts()
+    assert used <= set(texts), used - set(texts)
+    for key, (english, chinese) in texts.items():
+        assert sorted(re.findall(r"\{\d\}", english)) == sorted(re.findall(r"\{\d\}", chinese)), key
+        assert not re.search("[\u4e00-\u9fff]", english), key
+    assert {f"kind.{kind.value}" for kind in Kind} <= set(texts)
+    assert all(texts[f"kind.{kind.value}"][0] == kind.label for kind in Kind)
 
 
 def test_hostile_texts_stay_texts() -> None:
-    """A hundred hostile answers in every field: only our elements, no handler, no address, no hidden character."""
+    """Hostile answers in every field: only our elements, no handler, no address, no hidden character."""
     title = hostile_answers("http://127.0.0.1:9")[11]
     summary = RunSummary(title, True, full_summary().benchmarks, full_summary().gates)
-    views = hostile_views("http://127.0.0.1:9")
-    html = report_page(summary, run={**RUN, title: title}, samples=views, title=title)
-    document = Document(html)
-    assert {tag for tag, _ in document.tags} <= ALLOWED
-    for tag, attrs in document.tags:
+    samples = hostile_samples("http://127.0.0.1:9")
+    html = report_page(summary, run={**RUN, title: title}, samples=samples, title=title)
+    page = Document(html)
+    assert {tag for tag, _ in page.tags} <= ALLOWED
+    for tag, attrs in page.tags:
         assert not any(name.startswith("on") or name in ("src", "style", "action", "srcset") for name in attrs), (
             tag,
             attrs,
         )
         assert (attrs.get("href") or "#").startswith("#")
-    assert not HIDDEN.search(html)
+    assert page.count("script") == len(assets.scripts()) + html.count('<script type="')
+    assert "<" not in embedded(html, "page-meta")
     html.encode("utf-8")
-    for view in views:
-        assert " ".join(visible(view.content).split()) in document.text
+    found = unpacked(html, "chunk-0")
+    assert [sample["explanation"] for sample in found] == [sample["explanation"] for sample in samples]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(summaries(), st.text(max_size=80), st.dictionaries(st.text(max_size=20), st.text(max_size=40), max_size=5))
 def test_any_summary_makes_an_inert_page(summary: RunSummary, text: str, run: dict[str, str]) -> None:
     """Whatever names, reasons and texts hold, the page has only our elements and can be stored."""
-    views = [
-        SampleView(key=ItemKey(text, text, text), kind=kind, content=text, answer=text, target=text) for kind in Kind
+    samples = [
+        {"benchmark": text, "subset": text, "id": text, "kind": kind.value, "target": text, "question": text}
+        for kind in Kind
     ]
-    html = report_page(summary, run=run, samples=views, title=text)
-    assert {tag for tag, _ in Document(html).tags} <= ALLOWED
-    assert not HIDDEN.search(html)
+    html = report_page(summary, run=run, samples=samples, title=text)
+    overview = html.partition('<script type="application/json"')[0]
+    assert {tag for tag, _ in Document(overview).tags} <= ALLOWED
+    assert not HIDDEN.search(overview)
+    assert json.loads(embedded(html, "page-meta"))["summary"]["model"] is not None
     html.encode("utf-8")
 
 
@@ -280,19 +273,7 @@ def test_run_facts_never_show_a_key() -> None:
     (_, rows_of_data), *_ = run_sections({"benchmarks": {str(number): "x" for number in range(500)}})
     assert len(rows_of_data) == 81
     assert rows_of_data[-1] == ("...", "420 more lines in run.json")
-
-
-def test_targets_of_any_shape_can_be_shown() -> None:
-    """Expected answers are any JSON value, and an unsound one does not end the report."""
-    loop: list[object] = []
-    loop.append(loop)
-    views = [
-        SampleView(key=ItemKey("b", "s", str(number)), kind=Kind.WRONG, target=target)
-        for number, target in enumerate((0, False, ["甲"], {"a": None}, loop, float("nan"), object))
-    ]
-    text = Document(report_page(clean_summary(), run={}, samples=views, title="t")).text
-    for said in ("Expected0", "Expectedfalse", 'Expected["甲"]', 'Expected{"a": null}', "a list that cannot be shown"):
-        assert said in text.replace("Expected ", "Expected"), said
+    assert "sk-do-not-show" not in report_page(full_summary())
 
 
 def test_the_first_of_several_repeats_is_named_as_pytest_names_it() -> None:
@@ -302,15 +283,6 @@ def test_the_first_of_several_repeats_is_named_as_pytest_names_it() -> None:
     assert SampleView(key=key, kind=Kind.WRONG).name == "x-1"
 
 
-def test_a_suspicious_subset_shows_the_calls_of_its_replies() -> None:
-    """A reply that holds nothing but a call is not shown as empty."""
-    call = {"function": {"name": "lookup", "arguments": '{"q": 1}'}}
-    views = [SampleView(key=ItemKey("bfcl_v4", "simple_javascript", "1"), kind=Kind.NO_ANSWER, tool_calls=[call])]
-    text = Document(report_page(full_summary(), run={}, samples=views, title="t")).text
-    assert 'Its first raw reply: lookup({"q": 1})' in text
-    assert "(an empty reply)" not in text
-
-
 def test_a_legend_without_a_line_is_left_out() -> None:
     """The dashed line is explained where one is drawn."""
     partial = AggregateScore("OVERALL", 0, None, None, None, is_partial=True)
@@ -318,7 +290,7 @@ def test_a_legend_without_a_line_is_left_out() -> None:
     benchmark = dataclasses.replace(summary.benchmarks[0], aggregates=(partial,))
     for aggregate, is_explained in ((partial, False), (dataclasses.replace(partial, at_least=0.1, at_most=0.4), True)):
         shown = dataclasses.replace(summary, benchmarks=(dataclasses.replace(benchmark, aggregates=(aggregate,)),))
-        text = Document(report_page(shown, run={}, samples=[], title="t")).text
+        text = Document(report_page(shown, run={})).text
         assert ("A dashed line" in text) is is_explained
 
 

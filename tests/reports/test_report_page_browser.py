@@ -1,61 +1,231 @@
-"""The report page in a real browser: a hundred hostile answers run nothing and ask for nothing."""
+"""The report page in a real browser: opened from disk, every view works, and hostile answers run nothing."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from pytest_modeleval.reports.page import report_page
-from tests.support.browsers import Site, has_dialog
-from tests.support.page_cases import RUN, hostile_answers, hostile_views
+import pytest
+
+from tests.support.browsers import Site, chromium, has_dialog
+from tests.support.page_cases import hostile_answers, hostile_samples, many_samples, report_page
 from tests.support.report_cases import full_summary
 from tests.support.waiting import until
 
 
-def test_hundred_hostile_answers_run_nothing(site: Site, browser: Any) -> None:
-    """Every fold opened, every filter clicked: the title stays, no dialog opens, nothing but the page is asked for."""
-    views = hostile_views(site.url)
-    assert len(views) == 100
-    site.page = report_page(full_summary(), run=RUN, samples=views, title="the title")
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Headless Chromium, one for all tests here."""
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Any, tmp_path: Path) -> Iterator[Page]:
+    """A page of 300 samples, opened from disk; no test may leave an error in the console."""
+    evidence = {
+        "newly_wrong": [{"id": "IQ-00005", "old": "A", "new": "B"}, {"id": "IQ-00010", "old": "A", "new": "B"}],
+        "newly_right": [{"id": "IQ-00006", "old": "B", "new": "A"}],
+    }
+    opened = Page(browser, tmp_path / "report.html")
+    opened.write(report_page(full_summary(), samples=many_samples(300), title="the title", evidence=evidence))
+    opened.open()
+    yield opened
+    assert opened.errors() == []
+
+
+class Page:
+    """A report that is open in the browser."""
+
+    def __init__(self, browser: Any, path: Path) -> None:
+        self.browser = browser
+        self.path = path
+
+    def write(self, html: str) -> None:
+        """Store the page."""
+        self.path.write_text(html, encoding="utf-8")
+
+    def open(self, address: str = "") -> None:
+        """Open it from disk, at an address inside of it, and wait until its data is there."""
+        self.browser.get("about:blank")
+        self.errors()
+        self.browser.get(self.path.as_uri() + address)
+        until(lambda: self.js("return document.getElementById('sample-count').textContent.length > 0"))
+
+    def go(self, address: str) -> None:
+        """Follow an address inside of the page."""
+        self.js(f"location.hash = {address!r}")
+
+    def js(self, code: str) -> Any:
+        """Run a line of script, as the browser's own console does."""
+        return self.browser.execute_script(code)
+
+    def texts(self, selector: str) -> list[str]:
+        """The text of every element."""
+        found = self.js(f"return [...document.querySelectorAll({selector!r})].map(node => node.textContent)")
+        return [str(text) for text in found]
+
+    def waits_for(self, selector: str, text: str) -> None:
+        """Wait until the first such element has a text."""
+        until(lambda: text in " ".join(self.texts(selector)))
+
+    def press(self, keys: str) -> None:
+        """Press keys."""
+        from selenium.webdriver import ActionChains
+
+        ActionChains(self.browser).send_keys(keys).perform()
+
+    def errors(self) -> list[str]:
+        """What the console has got since it was last asked."""
+        return [entry["message"] for entry in self.browser.get_log("browser") if "favicon" not in entry["message"]]
+
+
+def test_search_filters_and_sorting_choose_samples(page: Page) -> None:
+    """A word of a reply, one of the thinking, kinds, a range of tokens and a flip; sorted by a column."""
+    page.go("#samples")
+    page.waits_for("#sample-count", "300 of 300")
+    box = page.browser.find_element("id", "search")
+    box.send_keys("reply123")
+    page.waits_for("#sample-count", "1 of 300")
+    assert page.texts(".list-row .c-id") == ["IQ-00123"]
+    page.go("#samples?q=THOUGHT77")
+    page.waits_for(".list-row .c-id", "IQ-00077")
+    page.go("#samples?kind=wrong&sort=-tokens&tokens=20..")
+    wanted = [one for one in many_samples(300) if one["kind"] == "wrong" and one["completion_tokens"] >= 20]
+    page.waits_for("#sample-count", f"{len(wanted)} of 300")
+    shown = [int(text) for text in page.texts(".list-row .c-tokens")]
+    assert shown == sorted(shown, reverse=True)
+    assert set(page.texts(".list-row .c-kind")) == {"wrong"}
+    page.go("#samples?flip=wrong")
+    page.waits_for("#sample-count", "2 of 300")
+    assert page.texts(".list-row .c-id") == ["IQ-00005", "IQ-00010"]
+    page.go("#samples?q=nothing+like+this")
+    page.waits_for("#sample-count", "0 of 300")
+    assert page.js("return !document.getElementById('sample-none').hidden")
+
+
+def test_a_sample_is_opened_by_its_address_and_walked_by_keys(page: Page) -> None:
+    """The address of a sample opens it; j and k walk the chosen ones, r shows the text as it came, Escape closes."""
+    page.open("#samples?kind=wrong&s=iquiz/IQ/IQ-00005")
+    page.waits_for("#sample-title", "IQ-00005")
+    assert "newly wrong" in page.texts("#sample .flip")[0]
+    assert page.texts("#sample .markup strong") == ["Bold"]
+    assert page.js("return document.querySelectorAll('#sample math').length") == 1
+    page.press("j")
+    page.waits_for("#sample-title", "IQ-00010")
+    page.press("r")
+    page.waits_for("#sample .r-reply pre", "**Bold** reply10")
+    page.press("k")
+    page.waits_for("#sample-title", "IQ-00005")
+    assert page.js("return location.hash") == "#samples?kind=wrong&s=iquiz/IQ/IQ-00005"
+    page.press("r")
+    page.waits_for("#sample .markup strong", "Bold")
+    page.press("\ue00c")
+    until(lambda: page.js("return document.getElementById('sample').hidden"))
+
+
+def test_the_exact_request_and_a_command_that_repeats_it(page: Page) -> None:
+    """The body has the messages and parameters as sent; the command quotes it so that a shell changes nothing."""
+    page.open("#samples?s=iquiz/IQ/IQ-00005")
+    page.waits_for("#sample-title", "IQ-00005")
+    page.js("document.querySelectorAll('#sample details').forEach(fold => fold.open = true)")
+    page.waits_for("#sample .p-request", "<<'BODY'")
+    text = page.texts("#sample .p-request")[0]
+    assert '{"model":"m","temperature":0,"messages":[{"role":"user","content":"Which is larger' in text
+    assert "thought5" in page.texts("#sample .r-reply")[0]
+
+
+def test_only_rows_that_can_be_seen_are_elements(page: Page) -> None:
+    """300 samples, and no more rows than the window has room for; scrolling brings the others."""
+    page.go("#samples")
+    page.waits_for("#sample-count", "300 of 300")
+    until(lambda: 10 < len(page.texts(".list-row")) < 60)
+    page.js("document.querySelector('.list-viewport').scrollTop = 1e6")
+    page.waits_for(".list-row .c-id", "IQ-00299")
+    assert len(page.texts(".list-row")) < 60
+
+
+def test_chinese_texts_and_themes_are_switched_in_the_page(page: Page) -> None:
+    """The whole page changes its language; the theme goes from the system's to light to dark."""
+    page.go("#samples")
+    page.waits_for("#sample-count", "300 of 300")
+    page.js("document.querySelector('[data-language-switch]').click()")
+    page.waits_for("nav", "样本")
+    page.waits_for("#sample-count", "300 个样本")
+    assert page.js("return document.documentElement.lang") == "zh-Hans"
+    page.js("document.querySelector('[data-language-switch]').click()")
+    page.waits_for("#sample-count", "300 of 300")
+    for theme in ("light", "dark", "auto"):
+        page.js("document.querySelector('[data-theme-switch]').click()")
+        assert page.js("return document.documentElement.dataset.theme") == theme
+
+
+def test_hostile_answers_run_nothing(site: Site, browser: Any) -> None:
+    """Every sample opened, rendered and raw, every fold too: no dialog, no request, no element but ours, one title."""
+    samples = hostile_samples(site.url)
+    site.page = report_page(full_summary(), samples=samples, title="the title")
     browser.get(f"{site.url}/report.html")
-    assert not has_dialog(browser)
-    opened = browser.execute_script(
-        "const folds = [...document.querySelectorAll('details')]; folds.forEach(fold => fold.open = true);"
-        "document.body.offsetHeight; return folds.length"
-    )
-    assert opened > 100
-    for label in browser.find_elements("css selector", ".filter label"):
-        label.click()
-    assert not has_dialog(browser)
+    opened = Page(browser, Path())
+    until(lambda: opened.js("return document.getElementById('sample-count').textContent.length > 0"))
+    opened.go("#samples")
+    opened.waits_for("#sample-count", f"{len(samples)} of {len(samples)}")
+    before = opened.js("return document.scripts.length")
+    opened.errors()
+    browser.set_script_timeout(120)
+    for turn in range(2):
+        opened.js("document.querySelector('.list-viewport').scrollTop = 0")
+        opened.press("r" if turn else "")
+        browser.execute_async_script(
+            """
+            const done = arguments[1];
+            const wait = (test) => new Promise((resolve) => {
+              const look = () => (test() ? resolve() : setTimeout(look, 2));
+              look();
+            });
+            const count = arguments[0];
+            (async () => {
+              document.querySelector('.list-row a').click();
+              for (let number = 0; number < count; number++) {
+                await wait(() => document.querySelector('#sample .transcript'));
+                for (const fold of document.querySelectorAll('#sample details')) fold.open = true;
+                await new Promise((resolve) => setTimeout(resolve, 5));
+                document.querySelectorAll('#sample .buttons button')[1].click();
+                await new Promise((resolve) => setTimeout(resolve, 5));
+              }
+              done();
+            })();
+            """,
+            30 if turn else len(samples),
+        )
+        assert not has_dialog(browser)
     assert browser.title == "the title"
-    assert browser.execute_script("return document.scripts.length") == 0
-    assert browser.current_url == f"{site.url}/report.html"
+    assert opened.js("return document.scripts.length") == before
+    assert opened.js("return document.querySelectorAll('main img, main iframe, main object, main form').length") == 0
+    assert opened.js("return document.querySelectorAll('#sample a, #sample [style], #sample [onclick]').length") == 0
+    assert opened.errors() == []
     assert set(site.asked) <= {"/report.html", "/favicon.ico"}
+    width = opened.js("return [document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+    assert width[0] <= width[1]
 
 
-def test_filter_shows_one_kind_without_any_script(site: Site, browser: Any) -> None:
-    """Choosing a kind hides all items of other kinds."""
-    site.page = report_page(full_summary(), run=RUN, samples=hostile_views(site.url), title="t")
-    browser.get(f"{site.url}/report.html")
-    browser.find_element("css selector", "label:has(#f-no_answer)").click()
-    shown = browser.execute_script(
-        "return [...document.querySelectorAll('.item')].filter(item => getComputedStyle(item).display !== 'none')"
-        ".map(item => item.classList[1])"
-    )
-    assert shown == ["k-no_answer"] * 50
-
-
-def test_long_words_do_not_widen_the_page_on_a_phone(site: Site, browser: Any) -> None:
-    """At 390 pixels nothing reaches beyond the right edge, whatever the answers hold."""
-    site.page = report_page(full_summary(), run=RUN, samples=hostile_views("http://" + "w" * 300), title="t" * 200)
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride", {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}
-    )
-    browser.get(f"{site.url}/report.html")
-    width = browser.execute_script(
-        "document.querySelectorAll('details').forEach(fold => fold.open = true);"
-        "return document.documentElement.scrollWidth"
-    )
-    assert width <= 390
+def test_long_words_do_not_widen_the_page_on_a_phone(browser: Any, tmp_path: Path) -> None:
+    """At 360 pixels nothing reaches beyond the right edge, in any view, whatever the answers hold."""
+    opened = Page(browser, tmp_path / "report.html")
+    samples = hostile_samples("http://" + "w" * 300)
+    opened.write(report_page(full_summary(), samples=samples, title="t" * 200))
+    size = {"width": 360, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        for address in ("", "#samples", "#benchmarks"):
+            opened.open(address)
+            assert opened.js("return document.documentElement.scrollWidth") <= 360, address
+        opened.go("#samples")
+        opened.js("document.querySelector('.list-row a').click()")
+        until(lambda: opened.js("return document.querySelector('#sample .transcript') !== null"))
+        assert opened.js("return document.documentElement.scrollWidth") <= 360
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_same_answers_do_harm_where_nothing_guards(site: Site, browser: Any) -> None:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import base64
+import json
+import re
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html.parser import HTMLParser
 from typing import Any
 
 from pytest_modeleval.records import ItemKey, Kind
+from pytest_modeleval.reports.page.document import page_parts
 from pytest_modeleval.reports.page_data import SampleView
+from pytest_modeleval.results import RunSummary
+from pytest_modeleval.store.summary_file import summary_json
 
 RUN: dict[str, Any] = {
     "schema": 1,
@@ -56,6 +63,47 @@ def hostile_answers(url: str) -> list[str]:
     return [wrap.replace("{0}", shape).replace("{}", shape) for wrap in wraps for shape in shapes]
 
 
+def hostile_samples(url: str) -> list[dict[str, Any]]:
+    """A sample for each hostile answer, the text in every field that can hold one."""
+    return [
+        {
+            "benchmark": "iquiz",
+            "subset": text if number % 10 == 0 else "IQ",
+            "id": f"{number}{text}",
+            "kind": "wrong" if number % 2 else "no_answer",
+            "value": 0.0,
+            "answer": text,
+            "cause": text,
+            "explanation": text,
+            "target": text,
+            "question": text,
+            "finish_reason": text,
+            "completion_tokens": 10 + number,
+            "measures": {text: 1},
+            "attempts": [{"kind": "server_error", "cause": text, "message": text, "time": text}],
+            "exchanges": [
+                {
+                    "messages": [
+                        {"role": text, "content": [{"type": "text", "text": text}]},
+                        {"role": "tool", "content": text, "tool_call_id": text},
+                        {"role": "user", "content": text},
+                    ],
+                    "tools": [{"function": {"name": text, "description": text, "parameters": {text: text}}}],
+                    "params": {"model": text},
+                    "reply": {
+                        "content": text,
+                        "reasoning": text,
+                        "finish_reason": text,
+                        "tool_calls": [{"name": text, "arguments": text, "id": text}],
+                    },
+                }
+            ],
+            "judgements": [{"role": text, "model": text, "request": text, "reply": text}],
+        }
+        for number, text in enumerate(hostile_answers(url))
+    ]
+
+
 def hostile_views(url: str) -> list[SampleView]:
     """An item for each hostile answer, the text in every field that can hold one."""
     return [
@@ -79,21 +127,59 @@ def hostile_views(url: str) -> list[SampleView]:
     ]
 
 
-def many_views(count: int) -> Iterator[SampleView]:
-    """Items of two subsets, four in five right; the second subset is small."""
+def many_samples(count: int) -> Iterator[dict[str, Any]]:
+    """Samples of two subsets, four in five right; the second subset is small."""
     for number in range(count):
         subset = "EQ" if number % 100 == 0 else "IQ"
         is_right = number % 5 != 0
-        yield SampleView(
-            key=ItemKey("iquiz", subset, f"{subset}-{number:05}"),
-            kind=Kind.RIGHT if is_right else Kind.WRONG,
-            value=1.0 if is_right else 0.0,
-            answer="A" if is_right else "B",
-            cause="" if is_right else "wrong_letter",
-            target="A",
-            request_messages=[{"role": "user", "content": "Which is larger, 9.8 or 9.11?"}],
-            content="B",
-        )
+        yield {
+            "benchmark": "iquiz",
+            "subset": subset,
+            "id": f"{subset}-{number:05}",
+            "kind": "right" if is_right else "wrong",
+            "value": 1.0 if is_right else 0.0,
+            "answer": "A" if is_right else "B",
+            **({} if is_right else {"cause": "wrong_letter"}),
+            "target": "A",
+            "question": f"Answer with a letter.\n\nWhich is larger, 9.8 or 9.11? Number {number}.",
+            "completion_tokens": 5 + number % 40,
+            "total_s": 0.25,
+            "exchanges": [
+                {
+                    "messages": [{"role": "user", "content": f"Which is larger, 9.8 or 9.11? Number {number}."}],
+                    "params": {"model": "m", "temperature": 0},
+                    "reply": {"content": f"**Bold** reply{number} with $x^2$", "reasoning": f"thought{number}"},
+                }
+            ],
+        }
+
+
+def report_page(
+    summary: RunSummary,
+    *,
+    run: Mapping[str, Any] = RUN,
+    samples: Iterable[Mapping[str, Any]] | None = (),
+    title: str = "t",
+    replies: Mapping[tuple[str, str], Sequence[str]] | None = None,
+    evidence: Mapping[str, Any] | None = None,
+) -> str:
+    """The whole page. evidence: that of the first gate."""
+    entry = summary_json(summary)
+    if evidence is not None:
+        entry["gates"][0]["evidence"] = evidence
+    parts = page_parts(summary, summary_json=entry, run=run, samples=samples, title=title, replies=replies)
+    return "".join(parts)
+
+
+def embedded(html: str, name: str) -> str:
+    """The text of a data element."""
+    (found,) = re.findall(rf'<script type="[^"]+" id="{name}">(.*?)</script>', html, re.DOTALL)
+    return str(found)
+
+
+def unpacked(html: str, name: str) -> list[Any]:
+    """The JSON lines of a packed data element."""
+    return [json.loads(line) for line in zlib.decompress(base64.b64decode(embedded(html, name))).splitlines()]
 
 
 class Document(HTMLParser):
@@ -103,16 +189,23 @@ class Document(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.texts: list[str] = []
+        self._is_script = False
         self.feed(html)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Remember an element."""
         self.tags.append((tag, dict(attrs)))
+        self._is_script = tag == "script"
+
+    def handle_endtag(self, tag: str) -> None:
+        """A script ends."""
+        self._is_script = self._is_script and tag != "script"
 
     def handle_data(self, data: str) -> None:
-        """Remember a text."""
-        self.texts.append(data)
+        """Remember a text; a script is none."""
+        if not self._is_script:
+            self.texts.append(data)
 
     @property
     def text(self) -> str:

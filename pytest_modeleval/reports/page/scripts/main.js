@@ -1,0 +1,116 @@
+// Opens the page: views by address, keys, language, theme.
+import { byId, el, remember, remembered, replace } from "./dom.js";
+import { RunData } from "./run_data.js";
+import { parametersOf, SamplesView } from "./samples_view.js";
+import { openSource } from "./source.js";
+import { currentLanguage, setTexts, switchLanguage, t } from "./texts.js";
+
+const VIEWS = ["overview", "benchmarks", "samples"];
+const THEMES = ["auto", "light", "dark"];
+
+function openPage() {
+  const source = openSource();
+  setTexts(source.meta.texts);
+  document.documentElement.classList.add("scripted");
+  const data = new RunData(source);
+  const samples = new SamplesView(data);
+  const page = { data, samples, view: "" };
+  setTheme(remembered("theme") || "auto");
+  for (const button of document.querySelectorAll("[data-theme-switch]")) button.addEventListener("click", nextTheme);
+  for (const button of document.querySelectorAll("[data-language-switch]")) button.addEventListener("click", () => translate(page));
+  for (const button of document.querySelectorAll("[data-help]")) button.addEventListener("click", () => byId("help").showModal());
+  byId("help-close").addEventListener("click", () => byId("help").close());
+  window.addEventListener("hashchange", () => showAddress(page));
+  window.addEventListener("popstate", () => showAddress(page));
+  document.addEventListener("keydown", (event) => pressed(page, event));
+  labelLanguage();
+  showAddress(page);
+  load(page).catch((error) => replace(byId("problem"), el("p", { class: "problem" }, `${t("problem")} ${error.message}`)));
+  return page;
+}
+
+async function load(page) {
+  const { data, samples } = page;
+  const update = async () => {
+    await data.loadIndex();
+    await samples.refresh();
+    await showAddress(page);
+    await data.loadChunks(() => samples.loaded());
+    await samples.loaded();
+  };
+  await update();
+  data.source.onChange(update);
+}
+
+async function showAddress(page) {
+  const address = location.hash || "#overview";
+  const name = address.slice(1).split("?")[0];
+  const view = VIEWS.includes(name) ? name : "overview";
+  if (view !== page.view) {
+    page.view = view;
+    document.documentElement.dataset.view = view;
+    for (const link of document.querySelectorAll("nav [data-view]")) {
+      if (link.dataset.view === view) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    }
+    if (view === name) window.scrollTo(0, 0);
+  }
+  if (view === "samples") await page.samples.show(parametersOf(address));
+}
+
+function translate(page) {
+  switchLanguage();
+  labelLanguage();
+  page.samples.refresh();
+}
+
+function labelLanguage() {
+  for (const button of document.querySelectorAll("[data-language-switch]")) {
+    button.textContent = currentLanguage() === "en" ? "中文" : "English";
+    button.lang = currentLanguage() === "en" ? "zh" : "en";
+  }
+}
+
+function setTheme(theme) {
+  document.documentElement.dataset.theme = theme;
+  for (const button of document.querySelectorAll("[data-theme-switch]")) button.textContent = { auto: "◐", light: "☀", dark: "☾" }[theme];
+}
+
+function nextTheme() {
+  const now = document.documentElement.dataset.theme;
+  const next = THEMES[(THEMES.indexOf(now) + 1) % THEMES.length];
+  remember("theme", next);
+  setTheme(next);
+}
+
+const KEYS = {
+  j: ({ samples }) => samples.step(1),
+  k: ({ samples }) => samples.step(-1),
+  r: ({ samples }) => samples.toggleRaw(),
+  Escape: ({ samples }) => samples.open && samples.close(),
+};
+
+function pressed(page, event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || byId("help").open) return;
+  const isTyping = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
+  if (isTyping) {
+    if (event.key === "Escape") event.target.blur();
+    return;
+  }
+  if (event.key === "?") byId("help").showModal();
+  else if (event.key === "/") enterSamples(page, byId("search"));
+  else if (event.key === "f") enterSamples(page, byId("kind-filter").querySelector("button:not([disabled])"));
+  else if (page.view === "samples" && KEYS[event.key]) KEYS[event.key](page);
+  else return;
+  event.preventDefault();
+}
+
+async function enterSamples(page, field) {
+  if (page.view !== "samples") {
+    history.pushState(null, "", "#samples?");
+    await showAddress(page);
+  }
+  (field?.isConnected ? field : byId("search")).focus();
+}
+
+openPage();

@@ -1,0 +1,152 @@
+// All samples of a run: light columns in this thread, everything else in a worker.
+import { byId } from "./dom.js";
+
+const EMPTY = { count: 0, names: {}, columns: {}, chunks: [] };
+
+export class RunData {
+  constructor(source) {
+    this.source = source;
+    this.summary = source.meta.summary;
+    this.waiting = new Map();
+    this.calls = 0;
+    this.loaded = 0;
+    this.known = [];
+    this.ranks = new Map();
+    this.setIndex(EMPTY);
+    this.worker = new Worker(workerAddress());
+    this.worker.onmessage = (event) => this.settle(event.data);
+  }
+
+  setIndex(index) {
+    this.index = index;
+    this.count = index.count;
+    this.names = index.names;
+    this.columns = index.columns;
+    this.ranks.clear();
+    this.places = null;
+    this.flips = flipsOf(this);
+  }
+
+  async loadIndex() {
+    this.setIndex(await this.source.index());
+  }
+
+  // Give the worker every chunk that it does not have yet; `progress` is called after each.
+  async loadChunks(progress) {
+    for (const [number, chunk] of this.index.chunks.entries()) {
+      if (this.known[number] === chunk.id) continue;
+      const data = await this.source.chunk(number);
+      await this.call({ call: "add", number, start: chunk.start, ...data });
+      this.known[number] = chunk.id;
+      this.loaded = chunk.start + chunk.count;
+      progress();
+    }
+  }
+
+  get isLoaded() {
+    return this.loaded >= this.count;
+  }
+
+  call(message) {
+    return new Promise((resolve, reject) => {
+      const id = this.calls++;
+      this.waiting.set(id, { resolve, reject });
+      this.worker.postMessage({ ...message, id });
+    });
+  }
+
+  settle({ id, result, error }) {
+    const { resolve, reject } = this.waiting.get(id);
+    this.waiting.delete(id);
+    if (error === undefined) resolve(result);
+    else reject(new Error(error));
+  }
+
+  search(words) {
+    return this.call({ call: "search", words });
+  }
+
+  // Everything about one sample; null while its chunk is not there.
+  async record(place) {
+    const number = this.index.chunks.findLastIndex((chunk) => chunk.start <= place);
+    if (number < 0 || this.known[number] === undefined) return null;
+    const line = await this.call({ call: "record", number, row: place - this.index.chunks[number].start });
+    return JSON.parse(line);
+  }
+
+  // The text behind a coded column, or the value itself.
+  value(column, place) {
+    const value = this.columns[column][place];
+    return this.names[column] ? this.names[column][value] : value;
+  }
+
+  // "benchmark/subset/id": how addresses name a sample.
+  key(place) {
+    return [this.value("benchmark", place), this.value("subset", place), this.columns.id[place]]
+      .map((part) => encodeURIComponent(String(part).toWellFormed()))
+      .join("/");
+  }
+
+  placeOf(key) {
+    if (!this.places) {
+      this.places = new Map();
+      for (let place = 0; place < this.count; place++) this.places.set(this.key(place), place);
+    }
+    return this.places.get(key) ?? -1;
+  }
+
+  // The rank of every sample by a column; texts are compared with numbers inside of them as numbers.
+  rank(column) {
+    if (!this.ranks.has(column)) this.ranks.set(column, ranksOf(this, column));
+    return this.ranks.get(column);
+  }
+}
+
+function ranksOf(data, column) {
+  const values = data.columns[column];
+  const collator = new Intl.Collator("en", { numeric: true });
+  const shown = data.names[column] ? values.map((code) => data.names[column][code]) : values;
+  const isKnown = (place) => shown[place] !== null && shown[place] !== undefined && shown[place] !== "";
+  const order = Array.from(values.keys()).filter(isKnown);
+  const isText = order.length > 0 && typeof shown[order[0]] === "string";
+  order.sort((a, b) => (isText ? collator.compare(shown[a], shown[b]) : shown[a] - shown[b]));
+  // What is not known comes last, whichever way the list is sorted: its rank is NaN.
+  const ranks = new Float64Array(values.length).fill(NaN);
+  let rank = 0;
+  order.forEach((place, number) => {
+    if (number && shown[place] !== shown[order[number - 1]]) rank = number;
+    ranks[place] = rank;
+  });
+  return ranks;
+}
+
+// Samples whose answer changed against the baseline that the gates used: place -> {is: "wrong" | "right", old, new}.
+function flipsOf(data) {
+  const flips = new Map();
+  const evidence = (data.summary.gates || []).map((gate) => gate.evidence).filter(Boolean);
+  if (!evidence.length || !data.count) return flips;
+  const names = new Map();
+  for (let place = 0; place < data.count; place++) {
+    for (const name of idForms(data, place)) if (!names.has(name)) names.set(name, place);
+  }
+  for (const found of evidence) {
+    for (const [field, is] of [["newly_wrong", "wrong"], ["newly_right", "right"]]) {
+      for (const flip of found[field] || []) {
+        const place = names.get(flip.id);
+        if (place !== undefined) flips.set(place, { is, old: flip.old, new: flip.new });
+      }
+    }
+  }
+  return flips;
+}
+
+function idForms(data, place) {
+  const [benchmark, subset, id] = [data.value("benchmark", place), data.value("subset", place), data.columns.id[place]];
+  return [`${benchmark}[${id}]`, `${benchmark}/${subset}/${id}`, `${benchmark}/${id}`, `${subset}/${id}`, id];
+}
+
+function workerAddress() {
+  const address = URL.createObjectURL(new Blob([byId("worker-code").textContent], { type: "text/javascript" }));
+  if (!window.trustedTypes) return address;
+  return window.trustedTypes.createPolicy("modeleval-worker", { createScriptURL: (url) => url }).createScriptURL(address);
+}
