@@ -24,6 +24,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from ci import simulate_measures
 from pytest_modeleval.gates import power
 from pytest_modeleval.gates.betting import log_growth, log_wealth
 from pytest_modeleval.gates.exact_tests import Floats, Ints, at_least, at_most, bounded_mean, sign_flip_many
@@ -299,6 +300,17 @@ def judge_cells(runs: int, seed: int, only: list[str], sizes: Sequence[int] = SI
         yield from judge_trusted(np.random.default_rng([seed, 8, n]), runs, n)
 
 
+def measured_cells(runs: int, seed: int, only: list[str], sizes: Sequence[int] = SIZES) -> Iterator[Cell]:
+    """Gates over measures in runs where nothing is wrong, each from a seed of its own."""
+    for name, n in itertools.product(simulate_measures.WORLDS, sizes):
+        if only and not any(word in name for word in only):
+            continue
+        rng = np.random.default_rng([seed, zlib.crc32(f"{name} {n}".encode())])
+        p = simulate_measures.WORLDS[name](rng, runs, n)
+        for alpha in ALPHAS:
+            yield Cell(name, n, 0.0, alpha, float(np.mean(p <= alpha)), None, None, runs)
+
+
 def cells(runs: int, seed: int, only: list[str], sizes: Sequence[int] = SIZES) -> Iterator[Cell]:
     """Every cell, each from a seed of its own."""
 
@@ -393,7 +405,7 @@ def main() -> int:
     start = time.monotonic()
     found = []
     chosen = options.runs, options.seed, options.only, options.sizes
-    for cell in itertools.chain(cells(*chosen), judge_cells(*chosen)):
+    for cell in itertools.chain(cells(*chosen), judge_cells(*chosen), measured_cells(*chosen)):
         found.append(cell)
         print(line(cell), flush=True)
     if not options.only or "savings" in options.only:

@@ -77,7 +77,8 @@ def lattice(differences: Sequence[float] | Floats) -> Ints:
     values = np.asarray(differences, dtype=np.float64)
     if not values.size or not np.any(values):
         return np.zeros(values.shape, dtype=np.int64)
-    for denominator in _DENOMINATORS:
+    # Sums of whole numbers that a weight divides, as those of a ratio, are multiples of the smallest one.
+    for denominator in (*_DENOMINATORS, 1.0 / float(np.abs(values[values != 0]).min())):
         scaled = values * denominator
         steps = np.rint(scaled)
         if np.all(np.abs(scaled - steps) <= _WHOLE * denominator) and np.abs(steps).sum() <= _LONGEST_LATTICE:
