@@ -1,0 +1,1 @@
+"""The benchmark scicode, described in card.md."""
