@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pytest_modeleval.advice import Advice
     from pytest_modeleval.declaration import Benchmark, Breakdown, Examples, Model, Subset, benchmark
     from pytest_modeleval.indexes import Index
-    from pytest_modeleval.likelihood_result import Likelihood
+    from pytest_modeleval.likelihood_result import LabelScores, Likelihood
     from pytest_modeleval.page_options import Option
     from pytest_modeleval.records import Grade, Kind, Request, Response, Sample, ToolCall, Usage
 
@@ -25,6 +25,7 @@ __all__ = [
     "Grade",
     "Index",
     "Kind",
+    "LabelScores",
     "Likelihood",
     "Model",
     "Option",
@@ -41,6 +42,7 @@ _ROOMS = {
     **dict.fromkeys(("Benchmark", "Breakdown", "Examples", "Model", "Subset", "benchmark"), "declaration"),
     "Advice": "advice",
     "Index": "indexes",
+    "LabelScores": "likelihood_result",
     "Likelihood": "likelihood_result",
     "Option": "page_options",
 }

@@ -150,6 +150,8 @@ def _detail_lines(entry: Entry, data_dir: Path | None) -> Iterator[str]:
         yield from _field("option", f"{text}. {option.description}".rstrip(". "))
     if declared.needs_likelihood:
         yield from _field("needs", "a server that scores texts: vLLM, SGLang or llama.cpp")
+    if declared.needs_labels:
+        yield from _field("needs", "a server that lists the likely first tokens of a reply (top_logprobs)")
     yield from _field("card", str(entry.card))
     yield ""
     yield from _subset_lines(entry, data_dir)

@@ -20,7 +20,7 @@ from pytest_modeleval.advice import Advice
 from pytest_modeleval.datasets import Dataset, Row
 from pytest_modeleval.declared_functions import checked_request, checked_sample, location_of
 from pytest_modeleval.errors import DeclarationError
-from pytest_modeleval.likelihood_result import Likelihood
+from pytest_modeleval.likelihood_result import LabelScores, Likelihood
 from pytest_modeleval.metrics import Aggregate, Measure, question_metric
 from pytest_modeleval.page_options import Option
 from pytest_modeleval.records import Grade, Request, Response, Sample
@@ -71,6 +71,9 @@ class Model(Protocol):
 
         For benchmarks that declare `needs_likelihood`. Raises Ungraded where the server gives none for one of them.
         """
+
+    async def label_scores(self, request: Request, labels: Sequence[str]) -> LabelScores:
+        """How likely a reply begins with each label; needs `needs_labels`. Raises Ungraded if one is not listed."""
 
     def role(self, name: str) -> Role:
         """The model in a role that the benchmark declares in `roles`, such as "judge"."""
@@ -176,10 +179,11 @@ class Benchmark:
     breakdowns: tuple[Breakdown, ...] = ()
     """Scores by a property of the samples, in rows below each subset."""
     offers_tools: bool = False
-    """Requests offer tools, or describe them where `model.tool_calls` is "text"; which of the two is part of the
-    experiment."""
+    """Requests offer tools, or describe them where `model.tool_calls` is "text"; which is part of the experiment."""
     needs_likelihood: bool = False
     """`solve` uses `model.likelihood`. Where the server cannot score texts, the benchmark is not run."""
+    needs_labels: bool = False
+    """The same for `model.label_scores`, which any chat server with `top_logprobs` can serve."""
     measures: tuple[Measure, ...] = ()
     """What becomes of the values that grades record (`Grade.measures`), each a row with an interval."""
     options: tuple[Option, ...] = ()
@@ -213,6 +217,7 @@ def benchmark(
     breakdowns: Sequence[Breakdown] = (),
     offers_tools: bool = False,
     needs_likelihood: bool = False,
+    needs_labels: bool = False,
     measures: Sequence[Measure] = (),
     options: Sequence[Option] = (),
     examples: Examples | None = None,
@@ -253,6 +258,7 @@ def benchmark(
         breakdowns=tuple(breakdowns),
         offers_tools=offers_tools,
         needs_likelihood=needs_likelihood,
+        needs_labels=needs_labels,
         measures=tuple(measures),
         options=tuple(options),
         examples=examples,

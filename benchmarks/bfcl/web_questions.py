@@ -76,6 +76,7 @@ class _Measured:
         self.tool_calls = model.tool_calls
         self.shared = model.shared
         self.likelihood = model.likelihood
+        self.label_scores = model.label_scores
         self.count_tokens = model.count_tokens
         self.role = model.role
 

@@ -13,13 +13,15 @@ import orjson
 
 from pytest_modeleval.client.body import request_key
 from pytest_modeleval.client.route import Query
+from pytest_modeleval.dispatch.balance import prefix_key
 from pytest_modeleval.errors import DeclarationError, Ungraded
 from pytest_modeleval.evaluation.item_chat import ItemChat, pending_request
 from pytest_modeleval.evaluation.planned_items import PlannedItem
 from pytest_modeleval.evaluation.role_handle import RoleHandle
 from pytest_modeleval.likelihood.backends import find_backend
+from pytest_modeleval.likelihood.labels import label_query, label_scores
 from pytest_modeleval.likelihood.scoring import score_continuations
-from pytest_modeleval.likelihood_result import Likelihood
+from pytest_modeleval.likelihood_result import LabelScores, Likelihood
 from pytest_modeleval.records import ItemKey, JsonObject, Request, Response
 from pytest_modeleval.store.requests import compress_body
 
@@ -129,6 +131,17 @@ class ModelHandle:
             return await self._query(query, prefix)
 
         return await score_continuations(backend, ask, context, continuations, context_tokens=model.context_tokens)
+
+    async def label_scores(self, request: Request, labels: Sequence[str]) -> LabelScores:
+        """The probabilities of labels as the first token of the reply. Raises Ungraded where one is not listed."""
+        runner, plan = self._runner, self._item.plan
+        if not plan.benchmark.needs_labels:
+            raise DeclarationError(
+                f"benchmark {plan.benchmark.name}: model.label_scores needs needs_labels=True in its declaration"
+            )
+        request = with_system(request, runner.system)
+        prefix = prefix_key(request.messages, ()) if len(runner.model.urls) > 1 else None
+        return label_scores(await self._query(label_query(request, runner.model.served, plan.params), prefix), labels)
 
     async def _query(self, query: Query, prefix: int | None) -> JsonObject:
         """The reply to a request that is no chat; the same query has the same reply within the item."""

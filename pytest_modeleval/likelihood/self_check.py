@@ -6,6 +6,9 @@ them by a place makes scores that look like those of a weak model.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from pytest_modeleval.errors import AttemptFailed, ModelEvalError, Ungraded
 from pytest_modeleval.likelihood.backend import Ask, Backend
 from pytest_modeleval.likelihood.scoring import score_continuations
@@ -28,8 +31,15 @@ class NoLikelihoods(ModelEvalError):
 
 async def check_likelihoods(backend: Backend, ask: Ask) -> None:
     """Raises NoLikelihoods, WrongLikelihoods, or AttemptFailed where the server cannot be asked at all."""
-    try:
+    async with refused_as():
         await _check(backend, ask)
+
+
+@asynccontextmanager
+async def refused_as() -> AsyncIterator[None]:
+    """Raises NoLikelihoods or WrongLikelihoods in place of the failures that mean one of them."""
+    try:
+        yield
     except AttemptFailed as failure:
         if failure.cause in _ABSENT:
             raise NoLikelihoods(str(failure)) from failure

@@ -42,8 +42,22 @@ def checked_score(token: int, logprob: object, candidates: Iterable[Candidate]) 
 
     Raises AttemptFailed where the values can be no log-probabilities of one place.
     """
-    top = sorted(((int(other), _logprob(value)) for other, value in candidates), key=lambda entry: -entry[1])
+    top = sorted_candidates((int(other), value) for other, value in candidates)
     own = _logprob(logprob)
+    if own > top[0][1] + _TOP_TOLERANCE:
+        raise bad_response_error(
+            f"token {token} has log-probability {own:.4f}, more than the best one of its place, {top[0][1]:.4f}",
+            "bad_logprobs",
+        )
+    return [token, own, top]
+
+
+def sorted_candidates(candidates: Iterable[tuple[Any, object]]) -> list[list[Any]]:
+    """[[token, logprob], ...] of one place, best first.
+
+    Raises AttemptFailed where there are none, or the values can be no log-probabilities of one place.
+    """
+    top = sorted(([other, _logprob(value)] for other, value in candidates), key=lambda entry: -entry[1])
     if not top:
         raise bad_response_error("the server gave no list of the most likely tokens", "no_logprobs")
     if (mass := sum(math.exp(value) for _, value in top)) > 1 + _ROUNDING:
@@ -52,12 +66,7 @@ def checked_score(token: int, logprob: object, candidates: Iterable[Candidate]) 
             "are no log-probabilities",
             "bad_logprobs",
         )
-    if own > top[0][1] + _TOP_TOLERANCE:
-        raise bad_response_error(
-            f"token {token} has log-probability {own:.4f}, more than the best one of its place, {top[0][1]:.4f}",
-            "bad_logprobs",
-        )
-    return [token, own, [list(entry) for entry in top]]
+    return top
 
 
 def _logprob(value: object) -> float:
@@ -71,7 +80,7 @@ def _logprob(value: object) -> float:
 
 def score_reply(found: Mapping[str, Any], scores: Sequence[list[Any]], *, response_id: object = "") -> JsonObject:
     """The Reply that carries scores. found: the server's answer, for model and usage."""
-    return {**_reply(found, response_id), "scores": list(scores)}
+    return {**plain_reply(found, response_id), "scores": list(scores)}
 
 
 def token_reply(found: Mapping[str, Any]) -> JsonObject:
@@ -80,10 +89,11 @@ def token_reply(found: Mapping[str, Any]) -> JsonObject:
     tokens = found.get("tokens")
     if not isinstance(tokens, list) or not all(type(token) is int and token >= 0 for token in tokens):
         raise bad_response_error("expected a list of token ids in `tokens`, found none", "no_tokens")
-    return {**_reply(found, ""), "tokens": tokens}
+    return {**plain_reply(found), "tokens": tokens}
 
 
-def _reply(found: Mapping[str, Any], response_id: object) -> JsonObject:
+def plain_reply(found: Mapping[str, Any], response_id: object = "") -> JsonObject:
+    """A Reply without text. found: the server's answer, for model and usage."""
     model = found.get("model")
     return make_reply(
         content="",

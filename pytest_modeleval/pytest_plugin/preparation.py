@@ -118,17 +118,30 @@ def _leave_out_unscorable(
     connection: Connection,
 ) -> Sequence[SampleItem]:
     """Deselect what needs likelihoods where the server gives none, and say so; the selected samples that are left."""
-    names = {item.planned.key.benchmark: None for item in selected if item.planned.plan.benchmark.needs_likelihood}
-    if not names or settings.rescore_dir is not None:
+    benchmarks = {item.planned.key.benchmark: item.planned.plan.benchmark for item in selected}
+    texts = [name for name, declared in benchmarks.items() if declared.needs_likelihood]
+    labels = [name for name, declared in benchmarks.items() if declared.needs_labels]
+    if settings.rescore_dir is not None or not (texts or labels):
         return selected
-    from pytest_modeleval.runs.likelihood_check import why_no_likelihoods  # noqa: PLC0415 - few runs need it
+    from pytest_modeleval.runs.likelihood_check import why_no_labels, why_no_likelihoods  # noqa: PLC0415 - few need it
 
-    reason = why_no_likelihoods(connection.model, key=settings.key)
-    if not reason:
-        return selected
-    reporter.print_once(f"not run: {', '.join(names)}: {reason}")
-    _deselect(session, names)
-    return [item for item in selected if item.planned.key.benchmark not in names]
+    reasons = dict.fromkeys(texts, why_no_likelihoods(connection.model, key=settings.key) if texts else "")
+    for name in labels:
+        params = {**benchmarks[name].defaults, **connection.params, **settings.params}
+        reasons[name] = reasons.get(name) or why_no_labels(connection.model, params, key=settings.key)
+    return _leave_out(session, reporter, selected, {name: reason for name, reason in reasons.items() if reason})
+
+
+def _leave_out(
+    session: pytest.Session, reporter: Reporter, selected: Sequence[SampleItem], reasons: Mapping[str, str]
+) -> Sequence[SampleItem]:
+    """Deselect benchmarks, one line for each reason; the selected samples that are left."""
+    for reason in dict.fromkeys(reasons.values()):
+        names = [name for name, own in reasons.items() if own == reason]
+        reporter.print_once(f"not run: {', '.join(names)}: {reason}")
+    if reasons:
+        _deselect(session, reasons)
+    return [item for item in selected if item.planned.key.benchmark not in reasons]
 
 
 def arrange(items: list[pytest.Item], places: Sequence[int] | None) -> list[SampleItem]:

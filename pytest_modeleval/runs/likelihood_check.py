@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -13,11 +14,13 @@ from pytest_modeleval.client.failures import error_text, status_error, too_large
 from pytest_modeleval.client.json_object import parse_object
 from pytest_modeleval.errors import AttemptFailed, ConnectError
 from pytest_modeleval.likelihood.backends import SERVERS, find_backend
+from pytest_modeleval.likelihood.labels import check_labels
 from pytest_modeleval.likelihood.self_check import NoLikelihoods, WrongLikelihoods, check_likelihoods
 from pytest_modeleval.records import JsonObject, Kind
 
 if TYPE_CHECKING:
     from pytest_modeleval.client.route import Query
+    from pytest_modeleval.likelihood.backend import Ask
     from pytest_modeleval.server_facts import ModelFacts
 
 TIMEOUT_S = 180.0
@@ -36,15 +39,28 @@ def why_no_likelihoods(model: ModelFacts, *, key: str | None) -> str:
             "they need log-probabilities of given texts, which this server is not known to offer: use them with "
             f"{SERVERS}"
         )
+    return _check_each(model, key, "log-probabilities of given texts", lambda ask: check_likelihoods(backend, ask))
+
+
+def why_no_labels(model: ModelFacts, params: Mapping[str, Any], *, key: str | None) -> str:
+    """The same for labels in place of texts. params: of the benchmark's requests."""
+    return _check_each(
+        model, key, "the likely first tokens of a reply", lambda ask: check_labels(ask, model.served, params)
+    )
+
+
+def _check_each(
+    model: ModelFacts, key: str | None, what: str, check: Callable[[Ask], Coroutine[Any, Any, None]]
+) -> str:
     for url in model.urls:
 
         async def ask(query: Query, url: str = url) -> JsonObject:
             return retry(lambda: _post(url, query, key), _WAITS_S)
 
         try:
-            asyncio.run(check_likelihoods(backend, ask))
+            asyncio.run(check(ask))
         except NoLikelihoods as absent:
-            return f"they need log-probabilities of given texts, which {model.kind} at {url} does not give: {absent}"
+            return f"they need {what}, which {model.kind} at {url} does not give: {absent}"
         except WrongLikelihoods as wrong:
             raise ConnectError(
                 f"the log-probabilities of {model.kind} at {url} cannot be right: {wrong}. Correct the server or what "

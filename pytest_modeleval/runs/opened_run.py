@@ -48,11 +48,6 @@ class OpenedRun:
     """Role, TESTED for the model under test -> its servers, where this run started them."""
 
     @property
-    def server_status(self) -> ServerStatus | None:
-        """The state of the servers of the model under test; None if this run did not start them."""
-        return self.role_status.get(TESTED)
-
-    @property
     def role_status(self) -> dict[str, ServerStatus]:
         """Role, TESTED for the model under test -> the state of its servers, where this run started them."""
         return {role: servers.status for role, servers in self.watched.items()}

@@ -18,6 +18,8 @@ from benchmarks.truthful_qa import test_truthful_qa as truthful
 from pytest_modeleval import Grade, Likelihood, Sample
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.graders import grade_likelihood
+from pytest_modeleval.likelihood_result import LabelScores
+from pytest_modeleval.records import Request
 from tests.support.samples import declaration, samples_of, shared_data
 from tests.support.wired_model import WiredModel
 
@@ -44,6 +46,10 @@ class Scorer(WiredModel):
         super().__init__()
         self.values = values or {}
         self.scored: list[tuple[str, list[str]]] = []
+
+    async def label_scores(self, request: Request, labels: Sequence[str]) -> LabelScores:
+        """Not asked here."""
+        raise AssertionError(request, labels)
 
     async def likelihood(self, context: str, continuations: Sequence[str]) -> list[Likelihood]:
         """One value for each."""

@@ -17,6 +17,7 @@ from pytest_modeleval import Likelihood
 from pytest_modeleval.datasets import open_manifest, read_rows
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.graders.calls.python_text import parse_call
+from pytest_modeleval.likelihood_result import LabelScores
 from pytest_modeleval.records import Request, Response, Sample, ToolCall
 from pytest_modeleval.roles import Role
 
@@ -123,6 +124,10 @@ class ScriptedModel:
     async def count_tokens(self, text: str) -> int | None:
         """As a server without a tokenizer."""
         return None
+
+    async def label_scores(self, request: Request, labels: Sequence[str]) -> LabelScores:
+        """Not asked here."""
+        raise AssertionError(request, labels)
 
     async def likelihood(self, context: str, continuations: Sequence[str]) -> list[Likelihood]:
         """Not asked here."""

@@ -15,6 +15,7 @@ from benchmarks.wiring import questions
 from pytest_modeleval import Likelihood
 from pytest_modeleval.client.reply import response_from_reply
 from pytest_modeleval.errors import Ungraded
+from pytest_modeleval.likelihood_result import LabelScores
 from pytest_modeleval.records import Kind, Request, Response
 from pytest_modeleval.roles import Role
 
@@ -48,6 +49,10 @@ class WiredModel:
     async def count_tokens(self, text: str) -> int | None:
         """As a server without a tokenizer."""
         return None
+
+    async def label_scores(self, request: Request, labels: Sequence[str]) -> LabelScores:
+        """Not asked here."""
+        raise AssertionError(request, labels)
 
     async def likelihood(self, context: str, continuations: Sequence[str]) -> list[Likelihood]:
         """Not asked here."""

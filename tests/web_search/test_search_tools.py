@@ -17,6 +17,7 @@ from benchmarks.bfcl.subsets import page_subsets
 from pytest_modeleval import Likelihood
 from pytest_modeleval.errors import SettingsError, Ungraded
 from pytest_modeleval.graders.calls import Call
+from pytest_modeleval.likelihood_result import LabelScores
 from pytest_modeleval.records import Kind, Request, Response
 from pytest_modeleval.roles import Role
 from pytest_modeleval.web_search import html_text, html_text_child, recordings
@@ -78,6 +79,10 @@ class Keeping:
     async def count_tokens(self, text: str) -> int | None:
         """As a server without a tokenizer."""
         return None
+
+    async def label_scores(self, request: Request, labels: Sequence[str]) -> LabelScores:
+        """Not asked here."""
+        raise AssertionError(request, labels)
 
     async def likelihood(self, context: str, continuations: Sequence[str]) -> list[Likelihood]:
         """Not asked here."""
