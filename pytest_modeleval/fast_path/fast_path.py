@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pytest_modeleval.fast_path.eligibility import eligibility
-from pytest_modeleval.fast_path.gc_tuning import freeze_gc, relax_gc
+from pytest_modeleval.fast_path.gc_tuning import freeze_gc
 from pytest_modeleval.fast_path.short_protocol import ShortProtocol
 from pytest_modeleval.pytest_plugin.context import RunContext
 from pytest_modeleval.pytest_plugin.item_plugin import ItemPlugin
@@ -68,12 +68,11 @@ class FastPath:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self) -> Generator[None, Any, Any]:
-        """Collect garbage less often while items run."""
+        """Leave what lives to the end to no search for garbage: before the items run, and after them."""
         if not self._is_on:
             return (yield)
         freeze_gc()
-        with relax_gc():
-            result = yield
+        result = yield
         # pytest collects garbage five times at the end, over every report and item.
         freeze_gc()
         return result

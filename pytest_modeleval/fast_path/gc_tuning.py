@@ -1,22 +1,17 @@
 """When Python looks for garbage: not while modules are loaded and items made, never among what lives to the end.
 
 Imports, items, samples and reports come by the hundred thousand and none of them is garbage. Looking through them again
-and again is wasted time: a tenth of the time until the first request.
+and again is wasted time: a tenth of the time until the first request, and a tenth of the time of a sample.
 """
 
 from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
 from typing import Any
 
 import pytest
-
-# Objects made before the youngest ones are looked through (Python: 700). Hundreds of requests under way are no garbage;
-# looking at them again and again, and then at everything, took a tenth of the time of a sample.
-YOUNGEST = 5_000
 
 
 def pause_gc(config: pytest.Config) -> None:
@@ -34,18 +29,6 @@ def freeze_gc() -> None:
     """
     if "PYTEST_CURRENT_TEST" not in os.environ:
         gc.freeze()
-
-
-@contextmanager
-def relax_gc() -> Iterator[None]:
-    """Look for garbage less often while items run."""
-    youngest, *older = gc.get_threshold()
-    if youngest:
-        gc.set_threshold(max(youngest, YOUNGEST), *older)
-    try:
-        yield
-    finally:
-        gc.set_threshold(youngest, *older)
 
 
 class _Collection:
