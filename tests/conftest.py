@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +22,12 @@ if importlib.util.find_spec("hypothesis") is not None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The project's own tests need their packages: one line instead of a traceback for each module."""
+    """The project's own tests need their packages: one line instead of a traceback for each module.
+
+    A shell without job control has its background jobs ignore Ctrl-C, and so would every process that a test starts.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if importlib.util.find_spec("hypothesis") is None and not _is_evaluation(config):
         raise pytest.UsageError(
             "the tests of this project need packages of their own; expected hypothesis, found none: "
