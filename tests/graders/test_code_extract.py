@@ -302,8 +302,8 @@ def test_megabytes_of_output_are_compared_in_little_memory(found: str, expected:
 
 def test_returned_megabytes_that_cannot_be_the_value_are_not_parsed() -> None:
     """The parser in C stops all threads for a second; what is long and may be right is read by another."""
-    many = b"[" + b"1," * 1_000_000 + b"1]"
+    many = b"[" + b"1," * 510_000 + b"1]"
     assert not may_be_same_value(many, "[1]")
-    assert not may_be_same_value(many, "[" + "1" * 3_000_000 + "]")
+    assert not may_be_same_value(many, "[" + "1" * 1_100_000 + "]")
     assert may_be_same_value(many, many.decode())
-    assert read_value(many) == [1] * 1_000_001
+    assert read_value(many) == [1] * 510_001
