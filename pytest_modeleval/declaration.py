@@ -196,6 +196,8 @@ class Benchmark:
     letters follow, and `sample.data["permutation"]` holds for each place the index of the choice that stands there."""
     roles: tuple[str, ...] = ()
     """Further models that it needs, such as "judge" (--judge); without them it is not collected."""
+    excluded: Mapping[str, str] = field(default_factory=dict)
+    """Id -> why no answer to this sample can be graded ("the official checker is random"). It is not asked."""
 
 
 def benchmark(
@@ -223,6 +225,7 @@ def benchmark(
     examples: Examples | None = None,
     shuffle: str = "",
     roles: Sequence[str] = (),
+    excluded: Mapping[str, str] | None = None,
 ) -> Callable[[F], F]:
     """Declare that a test function is a benchmark; each sample becomes one item.
 
@@ -264,6 +267,7 @@ def benchmark(
         examples=examples,
         shuffle=shuffle,
         roles=tuple(roles),
+        excluded=dict(excluded or {}),
     )
 
     def mark(function: F) -> F:

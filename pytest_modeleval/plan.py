@@ -94,6 +94,8 @@ class Plan:
     """Options of the page and their values, defaults included."""
     roles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Role -> the model in it (server_facts.RoleFacts.experiment), of the roles that the benchmark needs."""
+    excluded: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Subset -> id of a sample that is not asked, since no answer to it can be graded -> why."""
 
     @property
     def all_items(self) -> SampleIds:
@@ -135,6 +137,7 @@ class Plan:
             "measures": [dataclasses.asdict(measure) for measure in self.measures],
             "options": dict(self.options),
             "roles": {role: dict(model) for role, model in self.roles.items()},
+            "excluded": {subset: dict(found) for subset, found in self.excluded.items()},
         }
         line.update({name: value for name, value in optional.items() if value})
         if self.whole is not None:
@@ -173,6 +176,7 @@ class Plan:
             system=line.get("system", ""),
             measures=tuple(Measure(**{**entry, "of": tuple(entry["of"])}) for entry in line.get("measures", ())),
             options=line.get("options", {}),
+            excluded=line.get("excluded", {}),
             roles=line.get("roles", {}),
         )._checked()
 
@@ -276,6 +280,7 @@ _RULE = table(
                 is_closed=True,
             )
         ),
+        "excluded": table(entries=table(entries=_NAME)),
         "options": table(entries=Rule("a text, a number or true or false", _is_option_value)),
         "roles": table(
             entries=table(

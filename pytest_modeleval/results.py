@@ -179,6 +179,9 @@ class BenchmarkSummary:
     scale: Scale = SHARE
     """Of the metric."""
 
+    excluded: Mapping[str, str] = field(default_factory=dict)
+    """Sample that was not asked, since no answer to it can be graded -> why; in no count."""
+
 
 @dataclass(frozen=True, slots=True)
 class GateVerdict:

@@ -32,6 +32,8 @@ def to_request(sample: Sample) -> Request:
     sample_id=sample_id,
     request=to_request,
     grade=InstructionGrader(IFEVAL, PROMPT_STRICT),
+    # They ask for "#" and "!", in whose place the official checker draws a letter.
+    excluded=dict.fromkeys(("1122", "1129"), "the official checker is random"),
 )
 def test_ifeval(grade: Grade) -> None:
     assert grade, grade.explanation

@@ -40,6 +40,15 @@ class PlannedBenchmark:
     example_manifests: dict[str, Manifest] = field(default_factory=dict)
     roles: Mapping[str, JsonObject] = field(default_factory=dict)
     """Role -> the model in it, as the plan keeps it."""
+    excluded: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Subset -> id of a sample that is not asked -> why, of the samples that were looked at."""
+
+    def excludes(self, subset: str, sample_id: str) -> bool:
+        """True for a sample that the benchmark excludes, which is noted."""
+        reason = self.benchmark.excluded.get(sample_id)
+        if reason is not None:
+            self.excluded.setdefault(subset, {})[sample_id] = reason
+        return reason is not None
 
     @property
     def dataset(self) -> Dataset:
@@ -177,7 +186,12 @@ def make_plan(
         breakdowns=tuple(_groups(part, benchmark.name, items) for part in benchmark.breakdowns),
         shard=shard,
         whole=all_ids if shard else None,
-        samples={name: sample_limit(planned.manifests[name].rows) for name in all_ids} if sample_limit else None,
+        samples=(
+            {name: sample_limit(planned.manifests[name].rows) - len(planned.excluded.get(name, ())) for name in all_ids}
+            if sample_limit
+            else None
+        ),
+        excluded={name: planned.excluded[name] for name in all_ids if name in planned.excluded},
         tool_calls=planned.tool_calls,
         system=redact.text(system),
         measures=benchmark.measures,

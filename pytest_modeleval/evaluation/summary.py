@@ -208,6 +208,7 @@ def _benchmark(plan: Plan, outcomes: Mapping[ItemKey, Outcome]) -> BenchmarkSumm
         measures=tuple(_measures(plan, by_subset, scores)),
         advice=plan.advice,
         scale=scale,
+        excluded={sample: why for found in plan.excluded.values() for sample, why in found.items()},
     )
 
 

@@ -31,7 +31,7 @@ class Remark:
     """One sentence or two below the table of scores.
 
     topic: "index", "limit", "saved", "shard", "selected", "model", "server", "suspicious", "partial", "ungraded",
-    "truncated", "marks", "causes", "advice", "repeats" or "interval".
+    "excluded", "truncated", "marks", "causes", "advice", "repeats" or "interval".
     is_warning: the score does not mean what it seems to mean. replies: raw replies that belong to the sentence.
     """
 
@@ -62,6 +62,7 @@ def remarks(summary: RunSummary, replies: Replies | None = None) -> list[Remark]
         *_suspicious(summary, replies or {}),
         *_partial(summary),
         *_ungraded(summary),
+        *_excluded(summary),
         *_truncated(summary),
         *_marks(summary),
         *_causes(summary),
@@ -237,6 +238,14 @@ def _ungraded(summary: RunSummary) -> Iterator[Remark]:
     yield from _first_cases(found, "with ungraded items")
     if found and not summary.is_complete:
         yield Remark("ungraded", "The run is incomplete: going on with it asks only for what is missing.")
+
+
+def _excluded(summary: RunSummary) -> Iterator[Remark]:
+    for entry in summary.benchmarks:
+        for reason in dict.fromkeys(entry.excluded.values()):
+            names = [sample for sample, why in entry.excluded.items() if why == reason]
+            text = f"{counted(len(names), 'sample')} excluded, in no count: {one_line(reason)} ({_listed(names)})"
+            yield Remark("excluded", f"{one_line(entry.benchmark)}: {text}.", is_warning=False)
 
 
 def _truncated(summary: RunSummary) -> Iterator[Remark]:

@@ -58,6 +58,7 @@ def _benchmark(entry: BenchmarkSummary) -> JsonObject:
             {"by": part.by, "group": part.group, "metric": part.metric, **_subset(part.score)} for part in entry.parts
         ],
         "measures": [_measure(measure) for measure in entry.measures],
+        **({"excluded": dict(entry.excluded)} if entry.excluded else {}),
         **({} if entry.scale == SHARE else _scale(entry.scale)),
     }
 

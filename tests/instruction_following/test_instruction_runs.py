@@ -22,7 +22,9 @@ PAGES = Path(__file__).resolve().parents[2] / "benchmarks"
 ROW = {"key": 7, "prompt": "Say it.", "instruction_id_list": ["punctuation:no_comma"], "kwargs": [{"num_words": None}]}
 
 
-def replay(suite: Suite, server: LoopbackServer, name: str, file: str, recorded: Sequence[Recorded]) -> Result:
+def replay(
+    suite: Suite, server: LoopbackServer, name: str, file: str, recorded: Sequence[Recorded], *, ungraded: int = 0
+) -> Result:
     """Run a page on the rows that have a recorded reply, which the server gives, some behind thinking."""
     rows = [
         {
@@ -47,7 +49,16 @@ def replay(suite: Suite, server: LoopbackServer, name: str, file: str, recorded:
     server.script = script
     page = PAGES / name / f"test_{name}.py"
     where = ["--rootdir", str(suite.path), "--eval-run", str(suite.run_dir), "--eval-data", str(suite.path / "data")]
-    at = ["-p", "no:cacheprovider", "--model", "test-model", "--model-url", server.url, "--eval-max-ungraded", "6"]
+    at = [
+        "-p",
+        "no:cacheprovider",
+        "--model",
+        "test-model",
+        "--model-url",
+        server.url,
+        "--eval-max-ungraded",
+        str(ungraded),
+    ]
     return suite.command(*at, *where, str(page), env={"MODELEVAL_CACHE": str(cache())})
 
 
@@ -79,13 +90,18 @@ def expected(recorded: Sequence[Recorded]) -> dict[str, float]:
 
 
 def test_ifeval_gives_the_four_figures_of_the_recorded_run(suite: Suite, server: LoopbackServer) -> None:
-    """To 1e-9, over the rows whose official checker is not random; those are counted as ungraded."""
+    """To 1e-9, over the rows whose official checker is not random; those are excluded, and the run is complete."""
     recorded = recorded_ifeval()
     need_word_lists()
     result = replay(suite, server, "ifeval", "train", recorded)
     assert result.status == 0, result.out + result.err
-    assert result.subset("main")["counts"]["grader_error"] == 2
-    assert "the official checker is random" in result.out
+    assert result.subset("main")["counts"]["grader_error"] == 0
+    assert result.subset("main")["planned"] == len(recorded) - 2
+    assert result.summary is not None
+    why = "the official checker is random"
+    assert result.summary["benchmarks"][0]["excluded"] == {"1122": why, "1129": why}
+    assert "selected" not in result.summary["run"]
+    assert f"ifeval: 2 samples excluded, in no count: {why} (1122, 1129)." in " ".join(result.out.split())
     certain = [reply for reply in recorded if reply.key not in ("1122", "1129")]
     assert figures(result) == pytest.approx(expected(certain), abs=1e-9)
 
@@ -94,7 +110,7 @@ def test_ifbench_gives_the_four_figures_of_the_recorded_run(suite: Suite, server
     """To 1e-9, over the rows that need no model of NLTK which is not there."""
     recorded = recorded_ifbench()
     need_word_lists()
-    result = replay(suite, server, "ifbench", "test", recorded)
+    result = replay(suite, server, "ifbench", "test", recorded, ungraded=6)
     assert result.status == 0, result.out + result.err
     judged = [reply for reply in recorded if has_tagger() or "words:start_verb" not in dict(reply.instructions)]
     assert result.subset("main")["counts"]["grader_error"] == len(recorded) - len(judged)
