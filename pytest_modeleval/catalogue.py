@@ -138,7 +138,8 @@ def _detail_lines(entry: Entry, data_dir: Path | None) -> Iterator[str]:
     yield from wrap(entry.subject, _WIDTH)
     yield ""
     yield from _field("licence", entry.licence or "none named: the rows are yours, or made by code")
-    yield from _field("data", ", ".join(_origins(declared)) or "your files below --eval-data=DIR")
+    own = "your files below --eval-data=DIR" if declared.dataset.inline is None else "made by code"
+    yield from _field("data", ", ".join(_origins(declared)) or own)
     if declared.dataset.locals:
         yield from _field("local", ", ".join(f"DIR/{pattern}.jsonl" for pattern in declared.dataset.locals))
     if declared.aggregates:

@@ -191,6 +191,24 @@ def test_ruler_in_a_whole_run(suite: Suite) -> None:
     assert again.status == 0, again.out + again.err
 
 
+class ProxiedModel(EchoModel):
+    """Behind a proxy that passes chats only."""
+
+    def answer(self, path: str, body: dict[str, Any]) -> tuple[int, Any]:
+        return (404, {"error": {"message": "not found"}}) if path == "/tokenize" else super().answer(path, body)
+
+
+def test_a_tokenizer_that_cannot_be_reached_is_none(suite: Suite) -> None:
+    """The length is estimated, each item says so, and no item is lost."""
+    with toy_model("vllm", make=ProxiedModel) as server:
+        server.context = 200_000
+        result = run(suite, server.url, "needle", "--eval-limit=2")
+    assert result.status == 0, result.out + result.err
+    journal = [json.loads(line) for line in (suite.run_dir / "journal.jsonl").read_text().splitlines()]
+    marks = [line["marks"] for line in journal if line["type"] == "grade"]
+    assert marks == [["the prompt's length was estimated: the server offers no tokenizer"]] * 2
+
+
 def test_a_server_that_cuts_prompts_gives_no_score(suite: Suite, server: LoopbackServer) -> None:
     """It counts 7 tokens of each prompt: ungraded, with the reason; needle has a row for each depth."""
     result = run(suite, server.url, "needle", "--eval-option=needle.samples=1", model="test-model")

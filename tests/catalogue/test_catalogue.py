@@ -46,6 +46,8 @@ def test_the_list_and_one_benchmark(capsys: pytest.CaptureFixture[str], tmp_path
     assert "waits: no web search is set" in shown
     assert main(["benchmarks", "hellaswag"]) == 0
     assert "needs       a server that scores texts" in capsys.readouterr().out
+    assert main(["benchmarks", "ruler"]) == 0
+    assert "data        made by code" in capsys.readouterr().out
     assert main(["benchmarks", "gsmk8"]) == 4
     assert "did you mean 'gsm8k'?" in capsys.readouterr().err
 
