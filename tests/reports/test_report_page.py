@@ -204,6 +204,8 @@ def test_no_script_holds_what_would_end_or_open_a_script_element() -> None:
         assert not re.search(r"<!--|</?script", script, re.IGNORECASE)
         assert "import {" not in script
         assert "\nexport " not in script
+    declared = re.findall(r"^(?:async )?(?:function|class|const|let) (\w+)", assets.script(), re.MULTILINE)
+    assert [name for name, count in Counter(declared).items() if count > 1] == []
 
 
 def test_every_text_of_the_page_is_in_the_table_in_both_languages() -> None:
@@ -237,7 +239,8 @@ def test_hostile_texts_stay_texts() -> None:
     assert page.count("script") == len(assets.scripts()) + html.count('<script type="')
     assert "<" not in embedded(html, "page-meta")
     html.encode("utf-8")
-    found = unpacked(html, "chunk-0")
+    (index,) = unpacked(html, "sample-index")
+    found = [sample for number in range(len(index["chunks"])) for sample in unpacked(html, f"chunk-{number}")]
     assert [sample["explanation"] for sample in found] == [sample["explanation"] for sample in samples]
 
 

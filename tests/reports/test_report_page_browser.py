@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pytest_modeleval.gate_evidence import ChangedQuestion, GateEvidence
+from pytest_modeleval.results import RunSummary
 from tests.support.browsers import Site, chromium, has_dialog
 from tests.support.page_cases import hostile_answers, hostile_samples, many_samples, report_page
 from tests.support.report_cases import full_summary
@@ -24,15 +28,23 @@ def browser() -> Iterator[Any]:
 @pytest.fixture
 def page(browser: Any, tmp_path: Path) -> Iterator[Page]:
     """A page of 300 samples, opened from disk; no test may leave an error in the console."""
-    evidence = {
-        "newly_wrong": [{"id": "IQ-00005", "old": "A", "new": "B"}, {"id": "IQ-00010", "old": "A", "new": "B"}],
-        "newly_right": [{"id": "IQ-00006", "old": "B", "new": "A"}],
-    }
     opened = Page(browser, tmp_path / "report.html")
-    opened.write(report_page(full_summary(), samples=many_samples(300), title="the title", evidence=evidence))
+    opened.write(report_page(summary_with_evidence(), samples=many_samples(300), title="the title"))
     opened.open()
     yield opened
     assert opened.errors() == []
+
+
+def summary_with_evidence() -> RunSummary:
+    """Two questions became wrong and one right since the baseline of its first gate."""
+    wrong = tuple(
+        ChangedQuestion("iquiz", "IQ", f"IQ-000{number}", "right 'A'", "wrong 'B'") for number in ("05", "10")
+    )
+    right = (ChangedQuestion("iquiz", "IQ", "IQ-00006", "wrong 'B'", "right 'A'"),)
+    evidence = GateEvidence(wrong, right, compare="modeleval compare base.json run")
+    summary = full_summary()
+    gate = dataclasses.replace(summary.gates[0], evidence=evidence)
+    return dataclasses.replace(summary, gates=(gate, *summary.gates[1:]))
 
 
 class Page:
@@ -136,6 +148,72 @@ def test_the_exact_request_and_a_command_that_repeats_it(page: Page) -> None:
     assert "thought5" in page.texts("#sample .r-reply")[0]
 
 
+def test_two_clicks_lead_from_the_gate_to_what_the_model_said(page: Page) -> None:
+    """A gate names what became wrong; a click on a sample shows its old and new answer and the reply."""
+    assert page.texts("#gates .evidence code") == ["modeleval compare base.json run"]
+    names = page.texts("#gates .evidence details[open] li a")
+    assert names == ["IQ-00005", "IQ-00010"]
+    page.browser.find_element("link text", "IQ-00010").click()
+    page.waits_for("#sample-title", "IQ-00010")
+    assert page.texts("#sample .flip dd") == ["right 'A'", "wrong 'B'"]
+    page.waits_for("#sample .r-reply", "reply10")
+    page.waits_for("#sample-count", "2 of 300")
+
+
+def test_benchmarks_have_sortable_subsets_and_charts_with_their_numbers(page: Page) -> None:
+    """A head sorts the subsets; every chart is drawn, named, and has its numbers; a subset opens its samples."""
+    page.go("#benchmarks")
+    page.waits_for(".benchmark h2", "iquiz")
+    assert page.texts(".benchmark:first-child tbody th[scope=row] a") == ["IQ", "EQ"]
+    page.js("document.querySelector('[data-sort=\"wrong\"]').click()")
+    page.waits_for(".benchmark:first-child tbody tr:first-child", "EQ")
+    captions = page.texts(".benchmark:first-child figcaption")
+    assert captions == ["Scores with 95 % intervals", "Length of replies"]
+    until(lambda: page.js("return [...document.querySelectorAll('canvas')].every(canvas => canvas.width > 100)"))
+    sums = page.js(
+        "return [...document.querySelectorAll('.benchmark:first-child figure')[1].querySelectorAll('tbody td')]"
+        ".reduce((sum, cell) => sum + Number(cell.textContent), 0)"
+    )
+    assert sums == 300
+    page.js("document.querySelector('.benchmark tbody a[href*=\"subset=EQ\"]').click()")
+    page.waits_for("#sample-count", "3 of 300")
+
+
+def test_a_reply_of_a_megabyte_is_shown_in_part_and_whole_on_demand(browser: Any, tmp_path: Path) -> None:
+    """One line of a million characters: its beginning, its end and a button for the rest."""
+    (sample,) = many_samples(1)
+    sample["exchanges"][0]["reply"]["content"] = f"start{'x' * 1_000_000}the end"
+    opened = Page(browser, tmp_path / "report.html")
+    opened.write(report_page(full_summary(), samples=[sample]))
+    opened.open("#samples?s=iquiz/EQ/EQ-00000")
+    opened.waits_for("#sample .r-reply pre", "the end")
+    assert len(opened.texts("#sample .r-reply pre")[0]) < 60_000
+    opened.js("document.querySelector('#sample .more-text').click()")
+    until(lambda: len(opened.texts("#sample .r-reply pre")[0]) == 1_000_012)
+    assert opened.errors() == []
+
+
+def test_no_view_has_a_serious_fault_of_accessibility(page: Page) -> None:
+    """The rules of axe-core, in every view, light and dark; only minor and moderate findings are allowed."""
+    axe = files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+    for theme in ("light", "dark"):
+        page.js(f"document.documentElement.dataset.theme = {theme!r}")
+        for address in ("#overview", "#benchmarks", "#samples?kind=wrong&s=iquiz/IQ/IQ-00005"):
+            page.go(address)
+            if "s=" in address:
+                page.waits_for("#sample .transcript", "reply5")
+            page.js(f"window.axe || (() => {{ {axe} }})()" if page.js("return !window.axe") else "")
+            found = page.browser.execute_async_script(
+                "axe.run({resultTypes: ['violations']}).then(arguments[0], error => arguments[0](String(error)))"
+            )
+            serious = [
+                (entry["id"], [node["html"][:120] for node in entry["nodes"][:3]])
+                for entry in found["violations"]
+                if entry["impact"] in ("serious", "critical")
+            ]
+            assert serious == [], (theme, address)
+
+
 def test_only_rows_that_can_be_seen_are_elements(page: Page) -> None:
     """300 samples, and no more rows than the window has room for; scrolling brings the others."""
     page.go("#samples")
@@ -196,7 +274,7 @@ def test_hostile_answers_run_nothing(site: Site, browser: Any) -> None:
               done();
             })();
             """,
-            30 if turn else len(samples),
+            10 if turn else len(samples),
         )
         assert not has_dialog(browser)
     assert browser.title == "the title"

@@ -52,56 +52,89 @@ _SHAPES = (
     '<details open ontoggle="{script}"><summary>x</summary></details>',
     "<form action='{url}/form'><input autofocus onfocus=\"{script}\"></form>",
     "<base href='{url}/base/'><object data='{url}/object'></object><embed src='{url}/embed'>",
+    # For renderers of Markdown, formulas and code.
+    "[click](javascript:{script}) [data](data:text/html,<script>{script}</script>) <javascript:{script}>",
+    "![x]({url}/md-img) ![y][z]\n\n[z]: {url}/md-ref 'title'\n\n<{url}/auto>",
+    "[a](<javascript:alert(1)>)\n\n[b]: javascript:{script}\n\n[b] [b][] [c](JaVaScRiPt&colon;alert(1))",
+    "$\\href{{javascript:{script}}}{{x}}$ and $$\\url{{{url}/tex}}$$",
+    "\\[\\includegraphics{{{url}/tex-img}} \\htmlStyle{{background:url({url}/x)}}{{y}} \\htmlData{{a=b}}{{z}}\\]",
+    "$\\def\\a{{\\a\\a}}\\a$ $\\rule{{9999em}}{{9999em}}$ $" + "{{" * 300 + "x" + "}}" * 300 + "$",
+    '$<img src=x onerror="{script}">$ $\\text{{</math><script>{script}</script>}}$',
+    '<math><mi xlink:href="javascript:{script}">x</mi><maction actiontype="statusline#{url}/m">y</maction></math>',
+    "<math><mtext><table><mglyph><style><!--</style><img title='--&gt;&lt;img src=1 onerror=alert(1)&gt;'>",
+    '<svg></p><style><a id="</style><img src=1 onerror={script}>"></style></svg>',
+    '<noscript><p title="</noscript><img src=x onerror={script}>"></noscript>',
+    "<template><script>{script}</script></template><slot></slot><portal src='{url}/portal'></portal>",
+    "<form id=page-meta><input name=textContent></form><a id=worker-code href='{url}/clobber'></a><img name=body>",
+    '```html\n<script>{script}</script>\n```\n\n```js"><img src=x onerror={script}>\nx\n```',
+    "`<img src=x onerror={script}>` ``` </code></pre><script>{script}</script>",
+    "| <script>{script}</script> | [x](javascript:alert(1)) |\n|:-:|--:|\n| ![]({url}/td) | `</table>` |",
+    ">" * 300 + " deep\n\n" + "[" * 300 + "]" * 300 + "*" * 300 + "`" * 301,
+    "# {script}\n\n<h1 onclick=alert(1)>h</h1>\n\n---\n***\n1. <li onclick=alert(1)>\n   - [ ] task",
+    "\u2028{script}\u2029//\u2028</script\u2028><script>{script}</script >",
+    "${{document.title='owned'}} `+alert(1)+` ');alert(1);(' \\u003cscript\\u003ealert(1)\\u003c/script\\u003e",
+    "</script ><script/x>{script}</script\t\n><!-- <script> --!><SCRIPT>{script}</SCRIPT>",
+    "<a href='{url}/link' ping='{url}/ping' target=_top>l</a><area href='javascript:alert(1)'>",
+    "\x1b]8;;{url}/osc\x07link\x1b]8;;\x07\x1b[31;1m\x9b2J\x1bP$q\x1b\\\x7f\x85",
+    "\u202eevil\u202c" * 200 + "e" + "\u0301" * 400 + "\u200b\u2060\ufeff\U000e0041" * 50,
+    "W" * 20000 + "<script>{script}</script>" + "\u4e00" * 20000,
 )
 
 
 def hostile_answers(url: str) -> list[str]:
-    """A hundred texts that would run, request or rewrite something if any of them were taken for HTML."""
+    """200 texts that would run, request or rewrite something, or break the layout, if any of them were trusted."""
     script = _SCRIPT.format(url=url)
     shapes = [shape.format(script=script, url=url) for shape in _SHAPES]
+    assert len(shapes) == 50
     wraps = ("{}", "before {} after", "\r\n{}\n", "{0}{0}")
     return [wrap.replace("{0}", shape).replace("{}", shape) for wrap in wraps for shape in shapes]
 
 
 def hostile_samples(url: str) -> list[dict[str, Any]]:
-    """A sample for each hostile answer, the text in every field that can hold one."""
-    return [
-        {
-            "benchmark": "iquiz",
-            "subset": text if number % 10 == 0 else "IQ",
-            "id": f"{number}{text}",
-            "kind": "wrong" if number % 2 else "no_answer",
-            "value": 0.0,
-            "answer": text,
-            "cause": text,
-            "explanation": text,
-            "target": text,
-            "question": text,
+    """50 samples with the 200 hostile answers, four in each: in every field that can hold a text, and as exchanges."""
+    answers = hostile_answers(url)
+    count = len(answers) // 4
+    return [_hostile_sample(number, answers[number::count]) for number in range(count)]
+
+
+def _hostile_sample(number: int, texts: Sequence[str]) -> dict[str, Any]:
+    text = texts[0]
+    return {
+        "benchmark": "iquiz",
+        "subset": texts[1] if number % 10 == 0 else "IQ",
+        "id": f"{number}{text}",
+        "kind": "wrong" if number % 2 else "no_answer",
+        "value": 0.0,
+        "answer": texts[1],
+        "cause": text,
+        "explanation": texts[3],
+        "target": text,
+        "question": texts[2],
+        "finish_reason": text,
+        "completion_tokens": 10 + number,
+        "measures": {text: 1},
+        "attempts": [{"kind": "server_error", "cause": text, "message": text, "time": text}],
+        "exchanges": [_hostile_exchange(each) for each in texts],
+        "judgements": [{"role": text, "model": text, "request": text, "reply": texts[3]}],
+    }
+
+
+def _hostile_exchange(text: str) -> dict[str, Any]:
+    return {
+        "messages": [
+            {"role": text, "content": [{"type": "text", "text": text}]},
+            {"role": "tool", "content": text, "tool_call_id": text},
+            {"role": "__proto__", "content": {"__proto__": {"polluted": text}}, "tool_calls": {"length": 1}},
+        ],
+        "tools": [{"function": {"name": text, "description": text, "parameters": {text: text}}}],
+        "params": {"model": text},
+        "reply": {
+            "content": text,
+            "reasoning": text,
             "finish_reason": text,
-            "completion_tokens": 10 + number,
-            "measures": {text: 1},
-            "attempts": [{"kind": "server_error", "cause": text, "message": text, "time": text}],
-            "exchanges": [
-                {
-                    "messages": [
-                        {"role": text, "content": [{"type": "text", "text": text}]},
-                        {"role": "tool", "content": text, "tool_call_id": text},
-                        {"role": "user", "content": text},
-                    ],
-                    "tools": [{"function": {"name": text, "description": text, "parameters": {text: text}}}],
-                    "params": {"model": text},
-                    "reply": {
-                        "content": text,
-                        "reasoning": text,
-                        "finish_reason": text,
-                        "tool_calls": [{"name": text, "arguments": text, "id": text}],
-                    },
-                }
-            ],
-            "judgements": [{"role": text, "model": text, "request": text, "reply": text}],
-        }
-        for number, text in enumerate(hostile_answers(url))
-    ]
+            "tool_calls": [{"name": text, "arguments": text, "id": text}],
+        },
+    }
 
 
 def hostile_views(url: str) -> list[SampleView]:
@@ -123,7 +156,7 @@ def hostile_views(url: str) -> list[SampleView]:
             tool_calls=[{"function": {"name": text, "arguments": text}}],
             finish_reason=text,
         )
-        for number, text in enumerate(hostile_answers(url))
+        for number, text in enumerate(hostile_answers(url)[:100])
     ]
 
 
@@ -161,12 +194,9 @@ def report_page(
     samples: Iterable[Mapping[str, Any]] | None = (),
     title: str = "t",
     replies: Mapping[tuple[str, str], Sequence[str]] | None = None,
-    evidence: Mapping[str, Any] | None = None,
 ) -> str:
-    """The whole page. evidence: that of the first gate."""
+    """The whole page."""
     entry = summary_json(summary)
-    if evidence is not None:
-        entry["gates"][0]["evidence"] = evidence
     parts = page_parts(summary, summary_json=entry, run=run, samples=samples, title=title, replies=replies)
     return "".join(parts)
 

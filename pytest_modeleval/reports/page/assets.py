@@ -22,6 +22,8 @@ MODULES = (
     "sample_list",
     "transcript",
     "samples_view",
+    "charts",
+    "benchmarks_view",
     "main",
 )
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)

@@ -12,7 +12,9 @@ import base64
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
+from pytest_modeleval.gate_evidence import ChangedQuestion
 from pytest_modeleval.records import Kind
 from pytest_modeleval.reports import transcript
 from pytest_modeleval.reports.columns import COUNT_COLUMNS, NAME_COLUMNS, SCORE, SCORE_COLUMNS, Column, kind_column
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _REPLY_EXCERPT = 1500
+# Of a gate, in each direction, in the overview; the list of samples has all of them.
+_MOST_CHANGES = 10
 # Every value of the document is escaped, so none can hold this.
 _DATA_PLACE = "<!--the data-->"
 
@@ -115,7 +119,8 @@ def _shell(
         csp=assets.policy(is_served=is_served),
         data=Markup(_DATA_PLACE),  # noqa: S704 - a constant
         t={key: texts[0] for key, texts in assets.texts().items()},
-        gates=[(gate.verdict, gate.label, gate.name, sentences(gate.reason)) for gate in summary.gates],
+        gates=[(gate, sentences(gate.reason)) for gate in summary.gates],
+        most_changes=_MOST_CHANGES,
         rows=[(row, chart(row)) for row in rows],
         # The dataset, metric and subset are headings of rows here.
         columns=[column for column in SCORE_COLUMNS if column not in (*NAME_COLUMNS, *COUNT_COLUMNS)],
@@ -151,7 +156,15 @@ def _environment() -> Environment:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_marked
     )
     environment.filters.update(reply=lambda text: transcript.clip(text, _REPLY_EXCERPT, 0), breakable=_breakable)
+    environment.filters["sample_address"] = _sample_address
     return environment
+
+
+def _sample_address(change: ChangedQuestion, flip: str) -> str:
+    """The page's address of a sample among those that changed alike; its script encodes parts in the same way."""
+    parts = (change.benchmark, change.subset, change.id)
+    whole = (part.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for part in parts)
+    return f"#samples?flip={flip}&s=" + "/".join(quote(part, safe="!'()*~") for part in whole)
 
 
 def _marked(value: Any) -> Any:

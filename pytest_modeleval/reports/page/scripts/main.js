@@ -1,4 +1,5 @@
 // Opens the page: views by address, keys, language, theme.
+import { BenchmarksView } from "./benchmarks_view.js";
 import { byId, el, remember, remembered, replace } from "./dom.js";
 import { RunData } from "./run_data.js";
 import { parametersOf, SamplesView } from "./samples_view.js";
@@ -14,14 +15,16 @@ function openPage() {
   document.documentElement.classList.add("scripted");
   const data = new RunData(source);
   const samples = new SamplesView(data);
-  const page = { data, samples, view: "" };
+  const benchmarks = new BenchmarksView(data);
+  const page = { data, samples, benchmarks, view: "" };
   setTheme(remembered("theme") || "auto");
-  for (const button of document.querySelectorAll("[data-theme-switch]")) button.addEventListener("click", nextTheme);
+  for (const button of document.querySelectorAll("[data-theme-switch]")) button.addEventListener("click", () => nextTheme(page));
   for (const button of document.querySelectorAll("[data-language-switch]")) button.addEventListener("click", () => translate(page));
   for (const button of document.querySelectorAll("[data-help]")) button.addEventListener("click", () => byId("help").showModal());
   byId("help-close").addEventListener("click", () => byId("help").close());
-  window.addEventListener("hashchange", () => showAddress(page));
+  // It is sent for a new fragment too.
   window.addEventListener("popstate", () => showAddress(page));
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => redraw(page));
   document.addEventListener("keydown", (event) => pressed(page, event));
   labelLanguage();
   showAddress(page);
@@ -34,6 +37,7 @@ async function load(page) {
   const update = async () => {
     await data.loadIndex();
     await samples.refresh();
+    page.view = "";
     await showAddress(page);
     await data.loadChunks(() => samples.loaded());
     await samples.loaded();
@@ -54,6 +58,7 @@ async function showAddress(page) {
       else link.removeAttribute("aria-current");
     }
     if (view === name) window.scrollTo(0, 0);
+    if (view === "benchmarks") page.benchmarks.draw();
   }
   if (view === "samples") await page.samples.show(parametersOf(address));
 }
@@ -62,6 +67,12 @@ function translate(page) {
   switchLanguage();
   labelLanguage();
   page.samples.refresh();
+  redraw(page);
+}
+
+// Charts have their texts and colours from when they were drawn.
+function redraw(page) {
+  if (page.view === "benchmarks") page.benchmarks.draw();
 }
 
 function labelLanguage() {
@@ -76,11 +87,12 @@ function setTheme(theme) {
   for (const button of document.querySelectorAll("[data-theme-switch]")) button.textContent = { auto: "◐", light: "☀", dark: "☾" }[theme];
 }
 
-function nextTheme() {
+function nextTheme(page) {
   const now = document.documentElement.dataset.theme;
   const next = THEMES[(THEMES.indexOf(now) + 1) % THEMES.length];
   remember("theme", next);
   setTheme(next);
+  redraw(page);
 }
 
 const KEYS = {

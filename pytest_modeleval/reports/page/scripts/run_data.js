@@ -120,29 +120,33 @@ function ranksOf(data, column) {
   return ranks;
 }
 
-// Samples whose answer changed against the baseline that the gates used: place -> {is: "wrong" | "right", old, new}.
+// Samples whose value changed against the baseline that the gates used: place -> {is: "wrong" | "right", old, new}.
 function flipsOf(data) {
   const flips = new Map();
   const evidence = (data.summary.gates || []).map((gate) => gate.evidence).filter(Boolean);
   if (!evidence.length || !data.count) return flips;
   const names = new Map();
   for (let place = 0; place < data.count; place++) {
-    for (const name of idForms(data, place)) if (!names.has(name)) names.set(name, place);
+    for (const name of questionNames(data, place)) names.set(name, [...(names.get(name) || []), place]);
   }
   for (const found of evidence) {
     for (const [field, is] of [["newly_wrong", "wrong"], ["newly_right", "right"]]) {
       for (const flip of found[field] || []) {
-        const place = names.get(flip.id);
-        if (place !== undefined) flips.set(place, { is, old: flip.old, new: flip.new });
+        const name = JSON.stringify([flip.benchmark, flip.subset, flip.id]);
+        for (const place of names.get(name) || []) flips.set(place, { is, old: flip.old, new: flip.new });
       }
     }
   }
   return flips;
 }
 
-function idForms(data, place) {
+// A gate compares questions: all repeats of one (its id ends with -r0, -r1, ...) belong to it.
+function questionNames(data, place) {
   const [benchmark, subset, id] = [data.value("benchmark", place), data.value("subset", place), data.columns.id[place]];
-  return [`${benchmark}[${id}]`, `${benchmark}/${subset}/${id}`, `${benchmark}/${id}`, `${subset}/${id}`, id];
+  const names = [JSON.stringify([benchmark, subset, id])];
+  const repeated = /^(.*)-r\d+$/s.exec(id);
+  if (repeated) names.push(JSON.stringify([benchmark, subset, repeated[1]]));
+  return names;
 }
 
 function workerAddress() {

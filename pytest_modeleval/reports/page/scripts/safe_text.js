@@ -14,6 +14,7 @@ const MOST_FORMULA = 2000;
 const MOST_FORMULAS = 400;
 const MOST_HIGHLIGHTED = 30000;
 const SHOWN_AT_ONCE = 40000;
+const PIECE = 4000;
 const TAGS = "p br strong em s code pre span blockquote ul ol li hr table thead tbody tr th td div del".split(" ");
 
 export function visibleText(text) {
@@ -41,12 +42,25 @@ export function appendText(node, text) {
 // A text as it came, in a box; a long one in its beginning and end, all of it on demand.
 export function rawText(text, label = "") {
   const node = el("pre", { class: "text", dir: "auto", tabindex: "0", role: "group", "aria-label": label || t("text.raw") });
-  if (text.length <= SHOWN_AT_ONCE * 1.5) return appendText(node, text);
+  if (text.length <= SHOWN_AT_ONCE * 1.5) return appendPieces(node, text);
   const left = text.length - SHOWN_AT_ONCE * 1.25;
-  const more = button(t("text.more", left.toLocaleString("en-US")), () => replace(node, visibleText(text)), { class: "more-text" });
-  appendText(node, text.slice(0, SHOWN_AT_ONCE));
-  append(node, "\n", more, "\n");
-  return appendText(node, text.slice(-SHOWN_AT_ONCE / 4));
+  const more = button(t("text.more", left.toLocaleString("en-US")), () => appendPieces(replace(node), text), { class: "more-text" });
+  appendPieces(node, text.slice(0, SHOWN_AT_ONCE));
+  append(node, more);
+  return appendPieces(node, text.slice(-SHOWN_AT_ONCE / 4));
+}
+
+// A long text in blocks of which the browser lays out only those that can be seen; they end with a line where one ends.
+function appendPieces(node, text) {
+  if (text.length <= PIECE) return appendText(node, text);
+  for (let start = 0; start < text.length; ) {
+    const line = text.lastIndexOf("\n", start + PIECE);
+    const hard = start + PIECE;
+    const end = line > start ? line + 1 : hard + /[\ud800-\udbff]/.test(text[hard - 1]);
+    node.append(appendText(el("span", { class: "piece" }), text.slice(start, end).replace(/\n$/, "")));
+    start = end;
+  }
+  return node;
 }
 
 // A text with its Markdown, formulas and code rendered; as it came where that would be too much.

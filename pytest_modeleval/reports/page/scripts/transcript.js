@@ -134,7 +134,7 @@ function messageBlock(message, shown, all) {
     el("h4", {}, el("bdi", {}, shortText(label, 100))),
     message.reasoning_content && folded(t("sample.thinking", whole(String(message.reasoning_content).length)), () => shown(String(message.reasoning_content))),
     text && (role === "tool" ? toolResult(text) : shown(text, label)),
-    (message.tool_calls || []).map(callBlock),
+    listed(message.tool_calls).map(callBlock),
   );
 }
 
@@ -145,7 +145,7 @@ function toolResult(text) {
 
 function calledName(id, messages) {
   for (const message of messages)
-    for (const call of message.tool_calls || []) if (call && call.id === id) return String((call.function || call).name ?? "");
+    for (const call of listed(message.tool_calls)) if (call && call.id === id) return String((call.function || call).name ?? "");
   return "";
 }
 
@@ -159,7 +159,7 @@ function messageText(content) {
 
 function replyBlocks(reply, shown) {
   const thinking = reply.reasoning || "";
-  const calls = reply.tool_calls || [];
+  const calls = listed(reply.tool_calls);
   return el(
     "div",
     { class: "message r-reply" },
@@ -286,6 +286,11 @@ function section(name, ...content) {
 
 function labelled(tag, name, text) {
   return appendText(el(tag, { class: name, dir: "auto" }), text);
+}
+
+// What a message holds has whatever type the server gave it.
+function listed(value) {
+  return Array.isArray(value) ? value : [];
 }
 
 function valueText(value) {
