@@ -254,9 +254,7 @@ def benchmark(
         sample_id=sample_id,
         aggregates=tuple(aggregates),
         defaults=dict(defaults or {}),
-        advice={
-            subset: given if isinstance(given, Advice) else Advice(given) for subset, given in (advice or {}).items()
-        },
+        advice={part: given if isinstance(given, Advice) else Advice(given) for part, given in (advice or {}).items()},
         further_metrics=tuple(further_metrics),
         breakdowns=tuple(breakdowns),
         offers_tools=offers_tools,
@@ -333,9 +331,7 @@ def _check_metrics(name: str, metric: str, further: Sequence[str], measures: Seq
     for measure in measures:
         if measure.name == metric and (measure.low, measure.high) != (0.0, 1.0):
             raise DeclarationError(f"benchmark {name}: metric: expected a measure from 0 to 1, found {metric}")
-    for wanted in (metric, *further):
-        if wanted == metric and wanted in names:
-            continue
+    for wanted in [wanted for wanted in (metric, *further) if wanted != metric or metric not in names]:
         try:
             question_metric(wanted)
         except ValueError as error:
