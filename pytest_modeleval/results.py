@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_modeleval._support.data_frame import data_frame
 from pytest_modeleval.advice import Advice
 from pytest_modeleval.gate_evidence import GateEvidence
 from pytest_modeleval.records import ItemKey, Kind, Outcome
@@ -273,6 +274,28 @@ class RunSummary:
     def ungraded(self) -> int:
         """Items without a verdict, over the run."""
         return sum(score.ungraded for entry in self.benchmarks for score in entry.subsets)
+
+    def to_frame(self) -> Any:
+        """The scores as a pandas.DataFrame: a row for each subset and aggregate. Raises ImportError without pandas."""
+        return data_frame(_frame_rows(self), _FRAME_COLUMNS)
+
+
+_FRAME_COLUMNS: Mapping[str, type] = {
+    **dict.fromkeys(("benchmark", "version", "metric", "subset", "aggregate"), str),
+    **dict.fromkeys(("num", "planned", "repeats"), int),
+    **dict.fromkeys(("score", "low", "high"), float),
+    **dict.fromkeys(map(str, Kind), int),
+}
+
+
+def _frame_rows(summary: RunSummary) -> Iterator[dict[str, Any]]:
+    for entry in summary.benchmarks:
+        scores: tuple[Score | AggregateScore, ...] = (*entry.subsets, *entry.aggregates)
+        for score in scores:
+            # A field that an aggregate lacks is None.
+            found = {name: getattr(entry, name, getattr(score, name, None)) for name in _FRAME_COLUMNS}
+            found["aggregate"] = score.name if isinstance(score, AggregateScore) else None
+            yield found | {str(kind): count for kind, count in getattr(score, "counts", {}).items()}
 
 
 # Of each question, in a baseline: enough that a changed prompt of a benchmark cannot go unseen.

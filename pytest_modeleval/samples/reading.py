@@ -11,12 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pytest_modeleval._support.data_frame import data_frame
 from pytest_modeleval._support.item_id import item_id
 from pytest_modeleval.client.reply import response_from_reply
 from pytest_modeleval.records import ItemKey, JsonObject, Outcome, Response
 from pytest_modeleval.samples.line_index import LineIndex
 from pytest_modeleval.samples.message_text import message_text, question_text
 from pytest_modeleval.samples.record import Exchange, FailedAttempt, Judgement, SampleRecord
+from pytest_modeleval.samples.rows import COLUMNS, rows
 from pytest_modeleval.store.contents import Contents
 from pytest_modeleval.store.journal import JournalReader
 from pytest_modeleval.store.stored_reply import is_reply
@@ -51,12 +53,13 @@ class SampleReader:
     def item_keys(self) -> Iterator[ItemKey]:
         """Every item, in the order of the plan; then those that have an outcome and are in no plan."""
         planned, repeats = _planned(self.contents)
-        for (benchmark, subset), ids in planned.items():
-            for sample in ids:
-                for repeat in range(repeats[benchmark]):
-                    yield ItemKey(benchmark, subset, sample, repeat)
+        for benchmark, subsets in planned.items():
+            for subset, ids in subsets.items():
+                for sample in ids:
+                    for repeat in range(repeats[benchmark]):
+                        yield ItemKey(benchmark, subset, sample, repeat)
         for key in self.contents.outcomes:
-            known = planned.get((key.benchmark, key.subset), {})
+            known = planned.get(key.benchmark, {}).get(key.subset, {})
             if key.sample not in known or key.repeat >= repeats[key.benchmark]:
                 yield key
 
@@ -71,6 +74,10 @@ class SampleReader:
         for brief in self.index():
             if keys is None or brief.key in keys:
                 yield self.complete(brief)
+
+    def to_frame(self) -> Any:
+        """All items as a pandas.DataFrame, one row each (samples.rows.COLUMNS). Raises ImportError without pandas."""
+        return data_frame(rows(self.read()), COLUMNS)
 
     def complete(self, brief: SampleRecord) -> SampleRecord:
         """The whole record of one that `index` gave. The first call reads through the journals."""
@@ -109,14 +116,15 @@ def read_index(folder: Path) -> Iterator[SampleRecord]:
     return SampleReader(folder).index()
 
 
-def _planned(contents: Contents) -> tuple[dict[tuple[str, str], dict[str, None]], dict[str, int]]:
-    """(benchmark, subset) -> its samples, over all plans; and benchmark -> repeats."""
-    planned: dict[tuple[str, str], dict[str, None]] = {}
+def _planned(contents: Contents) -> tuple[dict[str, dict[str, dict[str, None]]], dict[str, int]]:
+    """Benchmark -> subset -> its samples, over all plans; and benchmark -> repeats."""
+    planned: dict[str, dict[str, dict[str, None]]] = {}
     repeats: dict[str, int] = {}
     for plan in contents.plans:
         repeats[plan.benchmark] = max(plan.repeats, repeats.get(plan.benchmark, 1))
+        subsets = planned.setdefault(plan.benchmark, {})
         for subset, ids in plan.items.items():
-            planned.setdefault((plan.benchmark, subset), {}).update(dict.fromkeys(ids))
+            subsets.setdefault(subset, {}).update(dict.fromkeys(ids))
     return planned, repeats
 
 

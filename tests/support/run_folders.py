@@ -89,3 +89,46 @@ def quiz_run(folder: Path, *, wrong: Iterable[int] = (1, 3), **run: Any) -> Path
             grade(key, kind, answer=said[-1], target="A", **fields),
         ]
     return write_run(folder, lines, **run)
+
+
+def varied_run(folder: Path) -> Path:
+    """Everything that an export has to carry: repeats, partial credit, thinking, calls, a conversation, a judge.
+
+    Items without a verdict, with and without a reply, and names that lead out of a folder.
+    """
+    lines = [plan({"a/../b": ["x", "../y"], "plain": ["x", "z"]}, repeats=2), *_odd_items(), *_conversation()]
+    return write_run(folder, lines, model="org/model")
+
+
+def _odd_items() -> Iterable[dict[str, Any]]:
+    yield plan({"none": ["n"]}, benchmark="empty")
+    for index, (subset, sample) in enumerate((("a/../b", "x"), ("a/../b", "../y"), ("plain", "x"))):
+        for repeat in range(2):
+            key = ItemKey("quiz", subset, sample, repeat)
+            kind = Kind.RIGHT if repeat else (Kind.WRONG, Kind.NO_ANSWER, Kind.TRUNCATED)[index]
+            reason = "length" if kind is Kind.TRUNCATED else "stop"
+            yield response(key, "<think>why</think>=cmd|' /C calc'!A0", finish_reason=reason, question=f"Q{index}")
+            yield grade(key, kind, answer="=1+1", target="é\u202e", explanation="-x", measures={"hits": (1, 2)})
+    partial, refused = ItemKey("quiz", "plain", "z"), ItemKey("quiz", "plain", "z", 1)
+    calls = [{"name": "f", "arguments": '{"x": [1]}', "id": "c"}, {"name": "g", "arguments": "no json"}]
+    yield response(partial, "", tool_calls=calls, finish_reason="tool_calls")
+    yield grade(partial, Kind.WRONG, value=0.25, cause="partial")
+    yield {**grade(refused, Kind.SERVER_ERROR, cause="http_400"), "key": ""}
+
+
+def _conversation() -> Iterable[dict[str, Any]]:
+    key = ItemKey("talk", "main", "t")
+    yield plan({"main": ["t", "u"]}, benchmark="talk")
+    first = response(key, "", question="Call it", tool_calls=[{"name": "f", "arguments": "{}", "id": "1"}])
+    call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    added = [
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "1", "content": "7"},
+    ]
+    yield first
+    yield {**response(key, "It is 7"), "key": "second", "after": first["key"], "request": {"messages": added}}
+    yield {**response(key, "VERDICT: right", question="Is it?"), "key": "judged", "role": "judge"}
+    yield {**grade(key, Kind.RIGHT, prompt=""), "key": "second"}
+    other = ItemKey("talk", "main", "u")
+    yield response(other, "It is 8")
+    yield grade(other, Kind.GRADER_ERROR, cause="ValueError", explanation="boom")
