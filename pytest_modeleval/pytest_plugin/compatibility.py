@@ -1,9 +1,17 @@
-"""What other plugins would do to samples, and must not: run them again until they are right, end them as wrong."""
+"""What other plugins would do to samples, and must not, and every private name of theirs that is used.
+
+| name | seen in | without it |
+|---|---|---|
+| `allure_listener.allure_logger.get_test(None)` | allure-pytest 2.16 | its results have nothing of ours |
+| `allure_commons.model2.StatusDetails` | allure-pytest 2.16 | they have no message |
+| `pytest_timeout` as the module of a frame | pytest-timeout 2.4 | a test body that hits the limit is a wrong answer |
+"""
 
 from __future__ import annotations
 
 import traceback
 from collections.abc import Iterable
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -49,6 +57,21 @@ def is_timeout(call: pytest.CallInfo[Any]) -> bool:
     if excinfo is None or not isinstance(excinfo.value, pytest.fail.Exception):
         return False
     return any(frame.f_globals.get("__name__") == "pytest_timeout" for frame, _ in traceback.walk_tb(excinfo.tb))
+
+
+def allure_result(config: pytest.Config) -> Any | None:
+    """The result that allure-pytest makes of the test that runs; None where there is none."""
+    logger = getattr(config.pluginmanager.getplugin("allure_listener"), "allure_logger", None)
+    get_test = getattr(logger, "get_test", None)
+    result = get_test(None) if get_test is not None else None
+    return result if hasattr(result, "status") else None
+
+
+def set_allure_status(result: Any, status: str, message: str) -> None:
+    """Set the status of such a result, and what it says of it; no message for "" (a passed test)."""
+    details = getattr(import_module("allure_commons.model2"), "StatusDetails", None)
+    result.status = status
+    result.statusDetails = details(message=message) if message and details is not None else None
 
 
 def _ini(config: pytest.Config, name: str) -> int:

@@ -30,8 +30,16 @@ from pytest_modeleval.store.journal import JournalError
 class ItemPlugin:
     """Runs the engine in parallel with the items, and gives each its result."""
 
-    def __init__(self, context: RunContext, *, verbosity: int = 0) -> None:
+    def __init__(
+        self,
+        context: RunContext,
+        *,
+        verbosity: int = 0,
+        on_outcome: Callable[[SampleItem, Outcome], None] | None = None,
+    ) -> None:
+        """on_outcome: called with each outcome when other plugins have seen the report that pytest made."""
         self._context = context
+        self._on_outcome = on_outcome
         self._is_stopping = False
         """The run was stopped: only single items run, which have their answers."""
         self._is_broken = False
@@ -78,7 +86,7 @@ class ItemPlugin:
                 self._stop(item.session, error)
             context.reporter.refresh()
 
-    @pytest.hookimpl(wrapper=True)
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
@@ -127,6 +135,8 @@ class ItemPlugin:
     def _shape(self, report: pytest.TestReport, item: SampleItem, outcome: Outcome) -> None:
         shape_report(report, outcome, is_strict=self._context.settings.is_strict)
         self._sections.add(report, item, outcome)
+        if self._on_outcome is not None:
+            self._on_outcome(item, outcome)
 
     def _wait_for(self, item: SampleItem) -> Callable[[], ItemResult]:
         """Called in the item's setup, where pytest reports what it raises."""

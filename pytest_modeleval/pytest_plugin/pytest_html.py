@@ -7,15 +7,18 @@ right; the counts stay those of all.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, MutableSequence, Set
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from pytest_modeleval.pytest_plugin.gate_reports import GATE
 from pytest_modeleval.pytest_plugin.item_reports import ATTRIBUTE
 from pytest_modeleval.records import ItemKey, Kind
-from pytest_modeleval.reports.html_scores import html_summary, omitted_html
+from pytest_modeleval.reports.html_scores import html_summary, omitted_html, report_link
 from pytest_modeleval.reports.page_data import SampleView, select_samples
 from pytest_modeleval.reports.pytest_html_rows import details_html, html_header, html_row
 from pytest_modeleval.results import RunSummary
@@ -31,7 +34,7 @@ class PytestHtmlPage:
     """Hooks of pytest-html. Registered where --html is given, in the main process.
 
     summary(): the finished run's. views(keys): its items, those of `keys` with what was asked and said. place: where
-    all samples are, in words.
+    all samples are, in words. page(): the run's own report, which is linked if it exists.
     """
 
     def __init__(
@@ -39,10 +42,12 @@ class PytestHtmlPage:
         summary: Callable[[], RunSummary | None],
         views: Callable[[set[ItemKey]], Iterable[SampleView]],
         place: Callable[[], str],
+        page: Callable[[], Path],
     ) -> None:
         self._summary = summary
         self._views = views
         self._place = place
+        self._page = page
         self._seen: dict[str, SampleView] = {}
         self._data: Any = None
 
@@ -70,12 +75,13 @@ class PytestHtmlPage:
         html_row(facts, cells, gate=getattr(report, GATE, ""))
 
     @pytest.hookimpl(optionalhook=True)
-    def pytest_html_results_summary(self, prefix: MutableSequence[str]) -> None:
+    def pytest_html_results_summary(self, prefix: MutableSequence[str], session: pytest.Session) -> None:
         """Gates and scores stand first. Afterwards the page is written, so now its rows are chosen."""
         summary = self._summary()
         if summary is None:
             return
         prefix.extend(html_summary(summary))
+        prefix.extend(_link(Path(session.config.getoption("htmlpath")), self._page()))
         rows = self._data.get("tests") if isinstance(self._data, dict) else None
         if not isinstance(rows, MutableMapping):
             # Another pytest-html than the ones we know: the page is complete, and slow if it is long.
@@ -86,6 +92,14 @@ class PytestHtmlPage:
             filter_rows(rows, self._seen, shown)
             prefix.append(omitted_html(len(self._seen), chosen.not_right, chosen.shown, self._place()))
         add_details(rows, self._seen, {view.key: view for view in self._views(shown) if view.key in shown})
+
+
+def _link(here: Path, page: Path) -> list[str]:
+    """A link to the run's own report, relative, so that both can be copied together; nothing where there is none."""
+    if not page.exists():
+        return []
+    target = os.path.relpath(page.absolute(), here.absolute().parent)
+    return [report_link(quote(target.replace(os.sep, "/")), target)]
 
 
 def filter_rows(rows: Rows, seen: Mapping[str, SampleView], shown: Set[ItemKey]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Set
@@ -25,7 +26,7 @@ from pytest_modeleval.runs.exit_status import INCOMPLETE, exit_status
 from pytest_modeleval.runs.gate_runner import GateRunner
 from pytest_modeleval.runs.item_filter import ItemFilter, make_item_filter
 from pytest_modeleval.runs.opened_run import OpenedRun, open_run, shown_path
-from pytest_modeleval.runs.report_files import views, write_for_github, write_report
+from pytest_modeleval.runs.report_files import REPORT_FILE, views, write_for_github, write_report
 from pytest_modeleval.runs.summary_details import places, raw_replies
 from pytest_modeleval.settings import Settings
 from pytest_modeleval.store.journal import JournalError
@@ -61,10 +62,14 @@ class RunController:
         self._stop_reason = ""
         self._gates: tuple[GateVerdict, ...] | None = None
         self._closing_lines: list[tuple[str, dict[str, bool]]] = []
+        self._is_shown = False
+        """The lines of the end are on the terminal."""
         if config.getoption("htmlpath", None):
             from pytest_modeleval.pytest_plugin.pytest_html import PytestHtmlPage  # noqa: PLC0415 - where it writes
 
-            page = PytestHtmlPage(lambda: self._summary, self._views, self._all_samples)
+            page = PytestHtmlPage(
+                lambda: self._summary, self._views, self._all_samples, lambda: self.open().folder.path / REPORT_FILE
+            )
             config.pluginmanager.register(page, "modeleval-html")
         self._termination = TerminationSignal()
         self._termination.install()
@@ -215,30 +220,44 @@ class RunController:
         """Table, notes, gates, places."""
         if self._summary is None or self._run is None:
             return
-        from pytest_modeleval.reports.terminal import summary_parts  # noqa: PLC0415 - only at the end
-
+        self._is_shown = True
         terminalreporter.section("model evaluation")
-        if self._stop_reason:
-            terminalreporter.write_line(f"stopped: {self._stop_reason}", red=True)
-        folder = self._run.folder
-        parts = summary_parts(
-            self._summary,
-            width=max(MIN_WIDTH, config.get_terminal_writer().fullwidth - 1),
-            replies=raw_replies(self._summary, folder.reader.contents),
-            places=places(self._summary, folder),
-            fold="" if config.get_verbosity() > 0 else "with -v or in report.html",
-            has_requests=config.get_verbosity() > 0,
-        )
-        for text, markup in [*parts, *self._closing_lines]:
+        for text, markup in self._closing(self._summary, self._run, config.get_terminal_writer().fullwidth):
             terminalreporter.write_line(text, **markup)
 
     def pytest_unconfigure(self) -> None:
         """Stop the server that we started, unlock the folder, restore the signal handler."""
         if self._run is not None:
+            self._show_without_reporter(self._run)
             self._run.close()
         self._termination.remove()
 
     # Inside
+
+    def _closing(self, summary: RunSummary, run: OpenedRun, width: int) -> Iterator[tuple[str, dict[str, bool]]]:
+        """The lines of the end with their markup. width: of the terminal, in columns."""
+        from pytest_modeleval.reports.terminal import summary_parts  # noqa: PLC0415 - only at the end
+
+        if self._stop_reason:
+            yield f"stopped: {self._stop_reason}", {"red": True}
+        is_verbose = self._config.get_verbosity() > 0
+        yield from summary_parts(
+            summary,
+            width=max(MIN_WIDTH, width - 1),
+            replies=raw_replies(summary, run.folder.reader.contents),
+            places=places(summary, run.folder),
+            fold="" if is_verbose else "with -v or in report.html",
+            has_requests=is_verbose,
+        )
+        yield from self._closing_lines
+
+    def _show_without_reporter(self, run: OpenedRun) -> None:
+        if self._is_shown or self._summary is None:
+            self.terminal.print_at_end([])
+            return
+        width = shutil.get_terminal_size().columns
+        lines = [text for text, _ in self._closing(self._summary, run, width)]
+        self.terminal.print_at_end([" model evaluation ".center(width, "="), *lines])
 
     def _judge_gates(self, run: OpenedRun, session: pytest.Session) -> tuple[GateVerdict, ...]:
         summary = finish.summary_of(run.folder, self._settings, run.connection.model.name)

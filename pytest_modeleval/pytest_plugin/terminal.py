@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+import sys
+from collections.abc import Callable, Generator, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from pytest_modeleval.pytest_private import hide_progress, suppress_filename
 from pytest_modeleval.reports.text_layout import visible
 
 Counters = Callable[[], RequestCounters]
+_MOST_WAITING = 100
 
 
 class Terminal:
@@ -22,6 +24,8 @@ class Terminal:
         self._config = config
         self._status_line = StatusLine(config)
         self._display: Display | None = None
+        # Lines for a terminal that another reporter has: printed at the end, where they cannot spoil what it draws.
+        self._waiting: list[str] = []
 
     def print_line(self, text: str) -> None:
         """Print a line for the user, above whatever is live. Control characters in it are made visible."""
@@ -31,6 +35,20 @@ class Terminal:
         if reporter is not None:
             reporter.ensure_newline()
             reporter.write_line(visible(text))
+        elif len(self._waiting) < _MOST_WAITING:
+            self._waiting.append(visible(text))
+
+    def print_at_end(self, lines: Iterable[str]) -> None:
+        """Print what waits and these lines, where another reporter (pytest-rich, pytest-tap) took pytest's off.
+
+        Nothing with `-p no:terminal`. Standard error where the output is no terminal: it may be read by a program.
+        """
+        if self._reporter is not None or self._config.pluginmanager.is_blocked("terminal"):
+            return
+        stream = sys.stdout if sys.stdout.isatty() else sys.stderr
+        encoding = stream.encoding or "utf-8"
+        for line in [*self._waiting, *lines]:
+            print(line.encode(encoding, "backslashreplace").decode(encoding), file=stream)
 
     def leave_rewritten_line(self) -> None:
         """Begin a line below the one that xdist rewrites on a terminal while its workers start."""

@@ -17,6 +17,7 @@ from pytest_modeleval.results import CANNOT_JUDGE, FAILED, PASSED, GateVerdict, 
 _CHART_AT = SCORE_COLUMNS.index(SCORE) + 1
 _COLORS = {PASSED: "#2a7f4f", FAILED: "#c0392f", CANNOT_JUDGE: "#a86500"}
 _STYLE = (
+    '<meta name="viewport" content="width=device-width, initial-scale=1">'
     "<style>.modeleval{color:#222;font-size:13px}table.modeleval{border-collapse:collapse;margin:8px 0}"
     ".modeleval th,.modeleval td{padding:3px 10px;border-bottom:1px solid #e6e6e6;text-align:left;"
     "overflow-wrap:anywhere}"
@@ -27,6 +28,10 @@ _STYLE = (
     ".modeleval .dot{fill:#2457a6}.modeleval text{font-size:11px;fill:#777;text-anchor:middle}"
     "p.modeleval.gate{border-left:4px solid;padding:4px 10px;margin:6px 0;font-size:14px}"
     "p.modeleval.left{border:1px solid #d8a531;background:#fff7e3;padding:6px 10px;font-size:14px}"
+    # pytest-html is 800 pixels wide at least; on a phone its tables scroll by themselves.
+    "@media(max-width:800px){body{min-width:0}table.modeleval,#results-table,#environment{display:block;"
+    "overflow-x:auto;max-width:100%}.summary__data,.controls,.filters{flex-wrap:wrap}"
+    ".modeleval,.logwrapper,h1,p{overflow-wrap:anywhere}}"
     "details.modeleval{padding:6px 10px}.modeleval summary{cursor:pointer;font-weight:bold}"
     ".modeleval dt{color:#777;margin-top:6px}.modeleval dd{margin:2px 0}"
     ".modeleval pre{white-space:pre-wrap;overflow-wrap:anywhere;max-height:22em;overflow:auto;margin:0;padding:6px 8px;"
@@ -63,6 +68,12 @@ def _gate(gate: GateVerdict) -> str:
     is_open = "" if gate.verdict == PASSED else " open"
     evidence = "\n".join(escape(line) for line in lines)
     return f'{text}<details class="modeleval"{is_open}><summary>Evidence</summary><pre>{evidence}</pre></details>'
+
+
+def report_link(address: str, path: str) -> str:
+    """A link to the run's own report. address: quoted as a URL; path: as it is shown."""
+    text = "every sample, with search, filters and transcripts"
+    return f'<p class="modeleval"><a href="{escape(address)}">{_safe(path)}</a>: {text}</p>'
 
 
 def omitted_html(total: int, not_right: int, shown: int, place: str) -> str:

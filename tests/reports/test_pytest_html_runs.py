@@ -110,7 +110,10 @@ def test_a_long_page_shows_gates_and_wrong_ones_and_says_so(
 def test_hundred_hostile_answers_run_nothing(
     suite: Suite, server: LoopbackServer, site: Site, browser: Any, options: tuple[str, ...]
 ) -> None:
-    """Asked for and answered with, in every fold and opened: no dialog, no request, no other title, no other page."""
+    """Asked for and answered with, in every fold and opened: no dialog, no request, no other title, no other page.
+
+    On a phone, too: nothing is wider than the screen, and the run's own report is linked.
+    """
     answers = hostile_answers(site.url)
     assert len(answers) == 100
     asked = [text.encode("utf-8", "replace").decode() for text in answers]
@@ -140,3 +143,8 @@ def test_hundred_hostile_answers_run_nothing(
     assert browser.execute_script("return document.scripts.length") == 1
     assert browser.current_url.startswith(f"{site.url}/report.html")
     assert set(site.asked) <= {"/favicon.ico", *(path for path in site.asked if path.startswith("/report.html"))}
+    link = browser.find_element("css selector", "p.modeleval a")
+    assert link.get_attribute("href") == f"{site.url}/run/report.html"
+    phone = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+    assert browser.execute_script("return [innerWidth, document.documentElement.scrollWidth]") == [360, 360]

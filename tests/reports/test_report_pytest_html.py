@@ -223,7 +223,7 @@ def test_scores_are_drawn_with_their_intervals() -> None:
 def test_summary_holds_only_our_elements(summary: RunSummary) -> None:
     """Whatever names and reasons hold, they are text."""
     html = "".join(html_summary(summary))
-    allowed = {"style", "p", "b", "strong", "table", "thead", "tbody", "tr", "th", "td", "ul", "li"}
+    allowed = {"meta", "style", "p", "b", "strong", "table", "thead", "tbody", "tr", "th", "td", "ul", "li"}
     allowed |= {"svg", "line", "circle", "text"}
     assert {tag for tag, _ in Document(html).tags} <= allowed
     assert not HIDDEN.search(html)

@@ -159,7 +159,7 @@ def without_plugins(*wanted: str) -> str:
     """PYTEST_ADDOPTS that leaves out the plugins which these projects do not use, but for the wanted ones."""
     unused = (
         *("hypothesispytest", "randomly", "rerunfailures", "timeout", "pytest_cov", "asyncio", "pytest_mock"),
-        *("benchmark", "repeat", "sugar"),
+        *("benchmark", "repeat", "sugar", "allure_pytest", "rich"),
     )
     return " ".join(f"-p no:{name}" for name in unused if name not in wanted)
 
