@@ -203,6 +203,8 @@ def _fields(found: Mapping[str, Any]) -> JsonObject:
 
 def _shallow(value: Any) -> Any:
     """The value, or a note for one that is nested deeper than MAX_DEPTH."""
+    if not isinstance(value, dict | list):
+        return value
     level = [value]
     for _ in range(MAX_DEPTH):
         level = [inner for outer in level for inner in _inside(outer)]

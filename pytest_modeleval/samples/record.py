@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from typing import Any
 
-from pytest_modeleval.records import ItemKey, JsonObject, Kind, MeasureValue, Response, ToolCall
+from pytest_modeleval.records import ItemKey, JsonObject, Kind, MeasureValue, Response, ToolCall, Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +191,7 @@ def _filled(entry: JsonObject) -> JsonObject:
     return {
         name: value
         for name, value in entry.items()
-        if value is not None and value not in ("", [], {}) and (name, value) != ("left_out", 0)
+        if value or (value is not None and name != "left_out" and isinstance(value, int | float))
     }
 
 
@@ -212,7 +212,11 @@ def _exchange(exchange: Exchange) -> JsonObject:
     )
 
 
+_USAGE = tuple(count.name for count in fields(Usage))
+
+
 def _reply(reply: Response) -> JsonObject:
+    usage = reply.usage
     return _filled(
         {
             "content": reply.text,
@@ -221,7 +225,7 @@ def _reply(reply: Response) -> JsonObject:
             "tool_calls": [call_json(call) for call in reply.tool_calls],
             "finish_reason": reply.finish_reason,
             "model": reply.model,
-            **asdict(reply.usage),
+            **{name: getattr(usage, name) for name in _USAGE},
             "first_token_s": reply.first_token_s,
             "total_s": reply.total_s or None,
         }
