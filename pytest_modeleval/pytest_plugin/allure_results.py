@@ -14,6 +14,7 @@ from pytest_modeleval.pytest_plugin.compatibility import allure_result, set_allu
 from pytest_modeleval.pytest_plugin.item_reports import line_of
 from pytest_modeleval.records import Kind, Outcome, Response
 from pytest_modeleval.reports.sample_text import Detail, sample_lines
+from pytest_modeleval.reports.text_layout import one_line
 from pytest_modeleval.samples.record import Exchange, SampleRecord
 
 _ALL = Detail(has_thinking=True)
@@ -33,13 +34,13 @@ def allure_writer(config: pytest.Config, model: str) -> Callable[[SampleItem, Ou
         key = outcome.key
         allure.dynamic.epic(model)
         allure.dynamic.feature(key.benchmark)
-        allure.dynamic.story(key.subset)
+        allure.dynamic.story(_inert(key.subset))
         allure.dynamic.tag(outcome.kind.label)
         # These make the history of a test: without them all samples of a benchmark are retries of one.
         for name, value in (("subset", key.subset), ("sample", key.sample), ("repeat", key.repeat)):
-            allure.dynamic.parameter(name, value)
+            allure.dynamic.parameter(name, _inert(value))
         for name, value in _facts(outcome).items():
-            allure.dynamic.parameter(name, value, excluded=True)
+            allure.dynamic.parameter(name, _inert(value), excluded=True)
         allure.attach(transcript(item, outcome), name="transcript", attachment_type=allure.attachment_type.TEXT)
         set_allure_status(result, status_of(outcome.kind), "" if outcome.kind is Kind.RIGHT else line_of(outcome))
 
@@ -79,6 +80,10 @@ def transcript(item: SampleItem, outcome: Outcome) -> str:
 def _exchange(question: str, last: Response | None) -> Exchange:
     asked = ({"role": "user", "content": question},)
     return Exchange(messages=asked, reply=last) if last is not None else Exchange(messages=asked)
+
+
+def _inert(value: Any) -> Any:
+    return one_line(value) if isinstance(value, str) else value
 
 
 def _facts(outcome: Outcome) -> dict[str, Any]:

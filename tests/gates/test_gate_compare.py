@@ -80,6 +80,20 @@ def test_a_tie_is_said_plainly_and_flips_show_both_answers() -> None:
     assert "\u202e" not in text
 
 
+def test_a_side_without_answers_says_so() -> None:
+    """A baseline of an earlier version shows kinds only, and a line says why; two such sides have nothing to miss."""
+    plain, answered = (
+        outcomes("r" * 40),
+        {key: replace(out, answer="B") for key, out in outcomes("w" + "r" * 39).items()},
+    )
+    sides = [as_baseline(evidence(found), label=name) for name, found in (("old", plain), ("run", answered))]
+    text = "\n".join(comparison_text(sides, compare(sides)))
+    assert "A has no answers; a baseline that is blessed now keeps them" in text
+    assert "main-0000: right -> wrong 'B'" in text
+    silent = [sides[0], as_baseline(evidence(outcomes("w" + "r" * 39)), label="run")]
+    assert "no answers" not in "\n".join(comparison_text(silent, compare(silent)))
+
+
 def test_other_data_is_not_compared_and_other_parameters_are_remarked_upon() -> None:
     """Another version is an obstacle; another temperature is a remark next to the difference."""
     one = as_baseline(evidence(outcomes("r" * 20)), label="one")

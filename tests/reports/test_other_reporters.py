@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 
 from pytest_modeleval.pytest_plugin.compatibility import allure_result
-from tests.support.loopback import Act, LoopbackServer, Refuse
+from pytest_modeleval.reports.text_layout import HIDDEN
+from tests.support.loopback import Act, Answer, LoopbackServer, Refuse
+from tests.support.report_cases import HOSTILE_TEXT
 from tests.support.suites import BENCHMARK, Result, Suite, environment, key_answer, without_plugins
 
 GATES = """
@@ -41,9 +43,15 @@ def require(module: str) -> None:
         pytest.skip(f"{module} is not installed")
 
 
-def third_is_refused(body: dict[str, Any], attempt: int) -> Act:
-    """One sample without a grade."""
-    return Refuse(400) if "Question 3 " in str(body["messages"][-1]["content"]) else key_answer(body, attempt)
+HOSTILE = HOSTILE_TEXT.replace("\ud800", "")
+
+
+def one_refused_one_hostile(body: dict[str, Any], attempt: int) -> Act:
+    """One sample without a grade, and one whose reply drives terminals and reorders text."""
+    asked = str(body["messages"][-1]["content"])
+    if "Question 3 " in asked:
+        return Refuse(400)
+    return Answer(text=f"{HOSTILE}\nANSWER: D") if "Question 0 " in asked else key_answer(body, attempt)
 
 
 @pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["one process", "xdist"])
@@ -56,7 +64,7 @@ def test_allure_has_labels_parameters_status_and_transcript(
     suite.write_benchmark(
         BENCHMARK.replace("    assert grade, grade.explanation", "    pass") + "\ndef test_mine(): pass\n"
     )
-    server.script = third_is_refused
+    server.script = one_refused_one_hostile
     result = run_with(suite, "allure_pytest", server.url, "--alluredir=al", "--eval-max-ungraded=1", *options)
     assert result.status == 0, result.out + result.err
     found = {entry["name"]: entry for entry in map(_loaded, (suite.path / "al").glob("*-result.json"))}
@@ -75,6 +83,9 @@ def test_allure_has_labels_parameters_status_and_transcript(
     text = (suite.path / "al" / attached["source"]).read_text()
     assert text.splitlines()[1] == "quiz part part-0004 wrong: D is named, B is right"
     assert "question\n  Question 4 of part [[D]]\nreply\n  ANSWER: D\n" in text
+    texts = [file.read_text() for file in (suite.path / "al").iterdir()]
+    assert any("<script>document.title" in text for text in texts)
+    assert not any(HIDDEN.search(text) for text in texts)
     assert "epic" not in [label["name"] for label in found["test_mine"]["labels"]]
 
 
