@@ -78,9 +78,9 @@ def _samples(given: argparse.Namespace, finished: Any) -> Iterator[str]:
     selection = select(given, finished)
     total = len(selection.records)
     shown = min(total, given.limit)
-    label = "newly wrong sample" if selection.earlier is not None else "sample"
+    label = "newly wrong sample" if selection.changes is not None else "sample"
     left = f", the first {shown:,} shown; --limit shows more" if shown < total else ""
-    gained = f"; {selection.newly_right:,} newly right" if selection.earlier is not None else ""
+    gained = f"; {selection.changes.gained:,} newly right" if selection.changes is not None else ""
     yield f"{counted(total, label)}{left}{gained}"
     for record in completed(selection, finished, given.limit):
         detail = Detail(is_full=given.full, has_thinking=given.thinking)

@@ -13,7 +13,7 @@ from pytest_modeleval.runs.finish import journal_summary
 from pytest_modeleval.samples.reading import SampleReader
 from pytest_modeleval.store.journal import JournalReader
 from pytest_modeleval.store.run_file import load_run
-from pytest_modeleval.store.summary_file import read_gates
+from pytest_modeleval.store.summary_gates import read_gates
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
-
-import orjson
 
 from pytest_modeleval._support.atomic_file import atomic_write_json
-from pytest_modeleval._support.bounded_file import read_bounded
 from pytest_modeleval.records import JsonObject
 from pytest_modeleval.results import (
     SHARE,
     AggregateScore,
     BenchmarkSummary,
-    GateVerdict,
     MeasureScore,
     RunSummary,
     Scale,
@@ -24,11 +19,6 @@ from pytest_modeleval.results import (
 from pytest_modeleval.run_figures import IndexScore, RequestFigures
 
 SUMMARY_FILE = "summary.json"
-_MOST_BYTES = 64_000_000
-_GATE_TEXTS = ("name", "verdict", "reason", "kind", "measure")
-_GATE_FIGURES = (
-    "score", "low", "high", "n", "p", "adjusted_p", "alpha", "detectable", "newly_wrong", "newly_right",
-)  # fmt: skip
 SCHEMA_FILE = Path(__file__).with_name("summary.schema.json")
 
 
@@ -73,29 +63,6 @@ def write_summary(folder: Path, summary: RunSummary, *, keep_old: bool = False) 
         path.rename(folder / f"summary.{number}.json")
     atomic_write_json(path, summary_json(summary))
     return path
-
-
-def read_gates(folder: Path) -> tuple[GateVerdict, ...]:
-    """The gates of a folder's summary.json; none where it has no usable one."""
-    try:
-        found = orjson.loads(read_bounded(folder / SUMMARY_FILE, _MOST_BYTES, follows_link=False))
-        return tuple(_gate(entry) for entry in found["gates"])
-    except (OSError, orjson.JSONDecodeError, KeyError, TypeError):
-        return ()
-
-
-def _gate(entry: Any) -> GateVerdict:
-    """Raises KeyError or TypeError where a field has another type."""
-    fields: JsonObject = {}
-    for name in _GATE_TEXTS:
-        fields[name] = entry[name] if name in _GATE_TEXTS[:3] else entry.get(name, "")
-        if not isinstance(fields[name], str):
-            raise TypeError
-    for name in _GATE_FIGURES:
-        fields[name] = entry.get(name)
-        if fields[name] is not None and type(fields[name]) not in (int, float):
-            raise TypeError
-    return GateVerdict(**fields)
 
 
 def _subset(score: Score) -> JsonObject:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import orjson
 import pytest
 
 from pytest_modeleval.cli import main
@@ -63,6 +64,23 @@ def test_newly_wrong_samples_stand_with_the_earlier_answer(tmp_path: Path, capsy
     assert text.startswith("1 newly wrong sample; 1 newly right")
     assert "quiz hard hard-2" in text
     assert "before    right, 'A'" in text
+
+
+def test_newly_wrong_samples_of_the_gates_need_no_other_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What summary.json has as evidence of a gate is shown below it, and chooses samples by itself."""
+    run = quiz_run(tmp_path / "run", wrong=[8])
+    assert "name the earlier run or baseline" in shown(capsys, run, "--newly-wrong", status=4)
+    changed = {"benchmark": "quiz", "subset": "hard", "id": "hard-2", "old": "right 'A'", "new": "wrong 'B'"}
+    gate = {"name": "g", "verdict": "failed", "reason": "g: a drop", "kind": "regression", "newly_wrong": 1}
+    gate["evidence"] = {"newly_wrong": [changed], "newly_right": [], "compare": "modeleval compare a b"}
+    (run / "summary.json").write_bytes(orjson.dumps({"gates": [gate]}))
+    assert "hard-2: right 'A' -> wrong 'B'" in shown(capsys, run)
+    text = shown(capsys, run, "--newly-wrong")
+    assert text.startswith("1 newly wrong sample; 0 newly right")
+    assert "before    right 'A'" in text
+    gate["newly_wrong"] = "many"
+    (run / "summary.json").write_bytes(orjson.dumps({"gates": [gate]}))
+    assert "hard-2" not in shown(capsys, run)
 
 
 def test_conversations_judges_and_failed_attempts_are_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
