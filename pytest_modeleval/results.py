@@ -221,7 +221,8 @@ class GateVerdict:
 
     newly_wrong: int | None = None
     newly_right: int | None = None
-    """Questions whose value fell or rose against the baseline."""
+    drop: float | None = None
+    """Questions whose value fell, and rose, against the baseline; the mean fall, a fraction, negative for a rise."""
 
     measure: str = ""
     """The named measure that was judged; "" for none."""

@@ -90,6 +90,7 @@ class Judgement:
             measure=found.measure.name if found.measure is not None else "",
             newly_wrong=found.pairs.losses if found.pairs is not None else None,
             newly_right=found.pairs.gains if found.pairs is not None else None,
+            drop=found.pairs.drop if found.pairs is not None else None,
         )
 
 

@@ -1,4 +1,4 @@
-"""The evidence of a gate as GitHub-flavoured Markdown: a fold with a table and the command to copy."""
+"""Gates as GitHub-flavoured Markdown: a table of all, and for each a fold with its evidence and commands to copy."""
 
 from __future__ import annotations
 
@@ -7,7 +7,25 @@ from collections.abc import Callable, Sequence
 from pytest_modeleval.gate_evidence import ChangedQuestion
 from pytest_modeleval.reports.evidence_text import MOST_SHOWN, commands_of, list_head, question_name
 from pytest_modeleval.reports.text_layout import one_line
-from pytest_modeleval.results import PASSED, GateVerdict
+from pytest_modeleval.results import FAILED, PASSED, GateVerdict
+
+
+def gate_table(gates: Sequence[GateVerdict], escaped: Callable[[str], str]) -> str:
+    """One row for each gate: verdict, figure and change, before the sentences. escaped: as of `evidence_blocks`."""
+    head = [
+        "| Verdict | Gate | Figure | Change | Newly wrong | Newly right |",
+        "| --- | --- | ---: | ---: | ---: | ---: |",
+    ]
+    return "\n".join([*head, *(_gate_row(gate, escaped) for gate in gates)])
+
+
+def _gate_row(gate: GateVerdict, escaped: Callable[[str], str]) -> str:
+    change = f"{-100 * gate.drop:+.1f} points" if gate.drop is not None else "-"
+    figure = f"{gate.score:.4g}" if gate.score is not None else "-"
+    counts = ["-" if count is None else f"{count:,}" for count in (gate.newly_wrong, gate.newly_right)]
+    name = escaped(gate.name)
+    verdict = f"**{escaped(gate.verdict)}**" if gate.verdict == FAILED else escaped(gate.verdict)
+    return f"| {' | '.join([verdict, name, figure, change, *counts])} |"
 
 
 def evidence_blocks(gate: GateVerdict, escaped: Callable[[str], str]) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from html import escape
 
 from pytest_modeleval.reports.columns import NAME_COLUMNS, SCORE, SCORE_COLUMNS, Column, RowT
-from pytest_modeleval.reports.evidence_markdown import evidence_blocks
+from pytest_modeleval.reports.evidence_markdown import evidence_blocks, gate_table
 from pytest_modeleval.reports.folding import folded_rows
 from pytest_modeleval.reports.remarks import remarks
 from pytest_modeleval.reports.request_rows import REQUEST_COLUMNS
@@ -26,11 +26,11 @@ _COMMANDS = {FAILED: "error", CANNOT_JUDGE: "warning"}
 
 
 def step_summary(summary: RunSummary) -> str:
-    """The run as GitHub-flavoured Markdown: gates, table, counts, remarks, requests. Ends with a line break."""
+    """The run as GitHub-flavoured Markdown: gates, scores, counts, remarks, requests. Ends with a line break."""
     state = "complete" if summary.is_complete else "incomplete"
     blocks = [f"## {_text(summary.model)}: {state} run"]
     if summary.gates:
-        blocks.append("\n".join(_gate(gate) for gate in summary.gates))
+        blocks += [gate_table(summary.gates, _text), "\n".join(_gate(gate) for gate in summary.gates)]
         blocks += [block for gate in summary.gates for block in evidence_blocks(gate, _text)]
     folded = folded_rows(summary)
     if folded.rows:

@@ -14,6 +14,8 @@ from pytest_modeleval.records import ItemKey, Outcome
 from pytest_modeleval.results import PASSED, GateVerdict
 from pytest_modeleval.runs.opened_run import shown_path
 
+# Kinds of gates that look at samples of this run and have a fixed limit.
+_LIMITS = ("floor", "ceiling")
 # What a gate looks at -> the kinds of the samples that it lost by.
 _LOST_KINDS = {"score": "wrong,no_answer,truncated", "truncated": "truncated", "no_answer": "no_answer"}
 
@@ -78,7 +80,7 @@ def _note(benchmark: str, then: ByQuestion, now: ByQuestion) -> str:
 
 def _show_command(gate: Gate, run: Path) -> str:
     """Empty where no kind of sample explains the gate's figure, such as a latency."""
-    kinds = "" if gate.measure else _LOST_KINDS.get(gate.of, "")
+    kinds = _LOST_KINDS.get(gate.of, "") if gate.kind in _LIMITS and not gate.measure else ""
     subset = ["--subset", f"{gate.benchmark}={gate.subset}"] if gate.subset else []
     return _command("modeleval", "show", run, "--kind", kinds, *subset) if kinds else ""
 

@@ -58,7 +58,7 @@ def test_a_regression_gate_names_what_changed() -> None:
         ("gsm8k", "main", "main-0002", "right 'A'", "truncated 'B'"),
     ]
     assert [(q.id, q.old, q.new) for q in found.newly_right] == [("main-0003", "wrong 'A'", "right 'B'")]
-    assert (verdict.newly_wrong, verdict.newly_right) == (2, 1)
+    assert (verdict.newly_wrong, verdict.newly_right, verdict.drop) == (2, 1, 0.25)
     assert found.compare == "modeleval compare ci/base.json 'runs/my run'"
     assert not found.note
     assert found.show == "modeleval show 'runs/my run' --newly-wrong ci/base.json"

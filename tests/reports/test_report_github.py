@@ -39,6 +39,7 @@ def test_step_summary_has_gates_and_remarks() -> None:
     """Verdicts stand above the table, what qualifies the scores below it."""
     text = github.step_summary(full_summary())
     assert "- **FAILED** iquiz-floor: iquiz OVERALL 0.7119" in text
+    assert "| **failed** | iquiz-floor | - | - | - | - |\n| passed | no-cuts |" in text
     assert "- **cannot judge** bfcl: bfcl has no baseline; bless a run with --eval-bless." in text
     assert text.index("**FAILED**") < text.index("| Dataset") < text.index("- bfcl\\_v4 OVERALL partial: 1 of 5 groups")
 
@@ -48,7 +49,10 @@ def test_step_summary_has_gates_and_remarks() -> None:
 def test_step_summary_is_one_table_row_for_each_score(summary: RunSummary) -> None:
     """No name breaks a row or adds a cell, and no HTML but the marks that break up links gets through."""
     text = github.step_summary(summary)
+    gates = len(summary.gates) + 2 if summary.gates else 0
     rows = [line for line in text.split("\n") if line.startswith("| ")]
+    assert all(row.replace("\\\\", "").replace("\\|", "").count("|") == 7 for row in rows[:gates])
+    rows = rows[gates:]
     assert len(rows) == (len(score_rows(summary)) + 2 if summary.benchmarks and score_rows(summary) else 0)
     assert all(row.replace("\\\\", "").replace("\\|", "").count("|") == 10 for row in rows)
     assert "<" not in text.replace("<!-- -->", "")
