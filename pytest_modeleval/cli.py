@@ -1,4 +1,4 @@
-"""`modeleval`: what is done with finished runs, outside of pytest. show, export, compare, merge, noise, plan.
+"""`modeleval`: what is done with finished runs, outside of pytest. show, view, export, compare, merge, noise, plan.
 
 Sides are run folders or baseline files, in any mix.
 """
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from pytest_modeleval.commands import export, show
+from pytest_modeleval.commands import export, show, view
 from pytest_modeleval.errors import RunFolderError, UserError
 from pytest_modeleval.reports.text_layout import visible
 
@@ -120,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
 
     show.add_command(commands)
     export.add_command(commands)
+    view.add_command(commands)
     _add_authors_commands(commands)
     return parser
 

@@ -183,6 +183,13 @@ class BenchmarkSummary:
     excluded: Mapping[str, str] = field(default_factory=dict)
     """Sample that was not asked, since no answer to it can be graded -> why; in no count."""
 
+    @property
+    def figure(self) -> AggregateScore | Score | None:
+        """The figure that the benchmark is known by; None where it has none for its whole."""
+        if self.aggregates:
+            return next((found for found in self.aggregates if found.is_official), None)
+        return self.subsets[0] if len(self.subsets) == 1 else None
+
 
 @dataclass(frozen=True, slots=True)
 class GateVerdict:

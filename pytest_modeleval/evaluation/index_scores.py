@@ -47,12 +47,8 @@ def _index_score(index: Index, entries: Mapping[str, BenchmarkSummary]) -> Index
 
 
 def _figure(entry: BenchmarkSummary) -> AggregateScore | Score | None:
-    """The figure that a benchmark is known by; None where it has none for its whole, or no share of success."""
-    if not (entry.scale.is_share and entry.scale.is_higher_better):
-        return None
-    if entry.aggregates:
-        return next((found for found in entry.aggregates if found.is_official), None)
-    return entry.subsets[0] if len(entry.subsets) == 1 else None
+    """The figure that a benchmark is known by; None where it has none, or where it is no share of success."""
+    return entry.figure if entry.scale.is_share and entry.scale.is_higher_better else None
 
 
 def _as_subset(name: str, figure: AggregateScore | Score | None) -> Score:

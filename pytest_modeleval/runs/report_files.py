@@ -36,7 +36,7 @@ def write_report(folder: RunFolder, summary: RunSummary) -> Path:
         run=folder.run,
         samples=(record.to_json() for record in reader.read()),
         title=page_title(summary, folder.path.name),
-        replies=_suspicious_replies(reader, summary),
+        replies=suspicious_replies(reader, summary),
     )
     path = folder.path / REPORT_FILE
     with atomic_file(path) as draft, draft.open("w", encoding="utf-8", newline="\n") as file:
@@ -45,7 +45,7 @@ def write_report(folder: RunFolder, summary: RunSummary) -> Path:
     return path
 
 
-def _suspicious_replies(reader: SampleReader, summary: RunSummary) -> dict[tuple[str, str], list[str]]:
+def suspicious_replies(reader: SampleReader, summary: RunSummary) -> dict[tuple[str, str], list[str]]:
     """(benchmark, subset) of each suspicious subset -> the first SUSPICIOUS_REPLIES replies as they came."""
     wanted: dict[tuple[str, str], list[str]] = {
         (entry.benchmark, score.subset): []

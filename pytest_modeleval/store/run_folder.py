@@ -21,7 +21,7 @@ from pytest_modeleval.store.journal import JournalReader, utc_now
 from pytest_modeleval.store.run_file import RUN_FILE, load_run, read_run
 
 RUNS = "modeleval-runs"
-_LOCK_FILE = "run.lock"
+LOCK_FILE = "run.lock"
 _DRAFT = re.compile(
     r"\.(?:run|summary|journal|report|stopped-early|server-state(?:-\w+)?|stop-workers|(?:batches|counts)-\w+)"
     r"\.\w+\.[0-9]+(?:\.[0-9a-f]{8})?\.tmp"
@@ -101,7 +101,7 @@ def is_usable(path: Path) -> bool:
 
 def is_locked(path: Path) -> bool:
     """Whether a run uses the folder now."""
-    lock_file = path / _LOCK_FILE
+    lock_file = path / LOCK_FILE
     if not lock_file.exists():
         return False
     try:
@@ -167,7 +167,7 @@ def _acquire_lock(path: Path, option: str) -> HeldLock:
         path.mkdir(parents=True, exist_ok=True)
         if path.parent.parent.name == RUNS:
             _keep_out_of_git(path.parent.parent)
-        lock = try_file_lock(path / _LOCK_FILE)
+        lock = try_file_lock(path / LOCK_FILE)
     except OSError as error:
         raise RunFolderError(
             f"cannot write the run folder {path}: {error.strerror}; name another with {option}"
@@ -212,7 +212,7 @@ def git_commit(folder: Path) -> str | None:
 
 def _is_ours(entry: Path) -> bool:
     """True for files that a run leaves before it has a run.json, when it is ended in its first moment."""
-    is_named_so = entry.name == _LOCK_FILE or entry.name.startswith(("journal", "server", ".server-"))
+    is_named_so = entry.name == LOCK_FILE or entry.name.startswith(("journal", "server", ".server-"))
     return is_named_so or _is_draft(entry)
 
 

@@ -1,0 +1,128 @@
+"""The samples of one run in the form that the page fetches: an index and compressed chunks, added to as a run goes on.
+
+Samples of a finished run are in the order of its plan; those of a run under way in the order of their grades, so that
+chunks that were sent stay as they are. Full chunks are in a file of the system's temporary folder, not in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import threading
+import weakref
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from pytest_modeleval.records import ItemKey, JsonObject
+from pytest_modeleval.reports.page.packing import CHUNK_BYTES, SampleIndex, json_line
+from pytest_modeleval.samples.reading import SampleReader
+from pytest_modeleval.samples.record import SampleRecord
+from pytest_modeleval.view.run_folders import signature_of
+
+_LEVEL = 5
+
+
+class RunSamples:
+    """The samples of a run folder. Safe to use from several threads."""
+
+    def __init__(self, folder: Path, *, is_live: bool) -> None:
+        self.is_live = is_live
+        self._began_live = is_live
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._signature = signature_of(folder)
+        self._reader = SampleReader(folder)
+        self._index = SampleIndex()
+        self._taken: set[ItemKey] = set()
+        # Open, and without a name, as long as the object is there.
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115
+        weakref.finalize(self, self._file.close)
+        self._places: list[tuple[int, int]] = []
+        self._chunks: list[JsonObject] = []
+        self._open: list[bytes] = []
+        self._open_bytes = 0
+        self._take_new()
+
+    @property
+    def count(self) -> int:
+        """Samples that were read so far."""
+        return self._index.count
+
+    def index(self, *, is_live: bool) -> bytes:
+        """SampleIndex.to_json with all samples that there are now. is_live: the run is still under way."""
+        with self._lock:
+            self._refresh(is_live=is_live)
+            return json_line({**self._index.to_json(), "chunks": [*self._chunks, *self._open_chunk()]})
+
+    def chunk(self, number: int) -> bytes | None:
+        """The chunk as it was when the index was last made, or fuller; None for a number that there is not."""
+        with self._lock:
+            if 0 <= number < len(self._places):
+                offset, length = self._places[number]
+                self._file.seek(offset)
+                return self._file.read(length)
+            return self._packed() if number == len(self._places) and self._open else None
+
+    def record(self, key: ItemKey) -> SampleRecord | None:
+        """The whole record of an item; None for one that the run does not have."""
+        with self._lock:
+            return next(self._reader.read({key}), None)
+
+    def is_current(self, *, is_live: bool) -> bool:
+        """The samples are those of the folder, in the order that they have when they are read anew."""
+        if is_live or self._began_live:
+            return is_live and self.is_live
+        return self._signature == signature_of(self._folder)
+
+    def _refresh(self, *, is_live: bool) -> None:
+        if not self.is_live:
+            return
+        self._reader.refresh()
+        # A last time after the end: items that were never asked are added too.
+        self.is_live = is_live
+        self._signature = signature_of(self._folder)
+        self._take_new()
+
+    def _take_new(self) -> None:
+        for brief in list(self._briefs()):
+            self._taken.add(brief.key)
+            self._add(self._reader.complete(brief).to_json())
+
+    def _briefs(self) -> Iterator[SampleRecord]:
+        """The items that are not taken yet; of a run under way those that have an outcome."""
+        if self.is_live and len(self._taken) == len(self._reader.contents.outcomes):
+            return
+        found = {brief.key: brief for brief in self._reader.index() if brief.key not in self._taken}
+        if not self.is_live:
+            yield from found.values()
+            return
+        for key in self._reader.contents.outcomes:
+            if key in found:
+                yield found[key]
+
+    def _add(self, sample: JsonObject) -> None:
+        self._index.add(sample)
+        line = json_line(sample)
+        self._open.append(line)
+        self._open_bytes += len(line)
+        if self._open_bytes >= CHUNK_BYTES:
+            self._close_chunk()
+
+    def _close_chunk(self) -> None:
+        packed = self._packed()
+        self._chunks += self._open_chunk()
+        offset = self._file.seek(0, 2)
+        self._file.write(packed)
+        self._places.append((offset, len(packed)))
+        self._open, self._open_bytes = [], 0
+
+    def _packed(self) -> bytes:
+        return zlib.compress(b"".join(self._open), _LEVEL)
+
+    def _open_chunk(self) -> list[JsonObject]:
+        """Where the last chunk begins, in a list; empty where the last chunk is full."""
+        if not self._open:
+            return []
+        digest = hashlib.sha256(b"".join(self._open)).hexdigest()[:16]
+        return [{"id": digest, "start": self._index.count - len(self._open), "count": len(self._open)}]
