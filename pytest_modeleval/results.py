@@ -229,7 +229,7 @@ class GateVerdict:
     newly_wrong: int | None = None
     newly_right: int | None = None
     drop: float | None = None
-    """Questions whose value fell, and rose, against the baseline; the mean fall, a fraction, negative for a rise."""
+    """Questions whose value fell, and rose, against the baseline; the mean fall of shares, negative for a rise."""
 
     measure: str = ""
     """The named measure that was judged; "" for none."""

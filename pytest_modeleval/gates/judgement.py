@@ -73,6 +73,7 @@ class Judgement:
     def as_verdict(self) -> GateVerdict:
         """The verdict as the summary holds it."""
         found = self.measurement
+        is_share = found.measure is None or found.measure.scale.is_share
         return GateVerdict(
             self.gate.name,
             self.verdict,
@@ -86,11 +87,11 @@ class Judgement:
             adjusted_p=self.adjusted_p,
             alpha=self.alpha,
             # In points only where the figure is a share.
-            detectable=self.detectable if found.measure is None or found.measure.scale.is_share else None,
+            detectable=self.detectable if is_share else None,
             measure=found.measure.name if found.measure is not None else "",
             newly_wrong=found.pairs.losses if found.pairs is not None else None,
             newly_right=found.pairs.gains if found.pairs is not None else None,
-            drop=found.pairs.drop if found.pairs is not None else None,
+            drop=found.pairs.drop if found.pairs is not None and is_share else None,
         )
 
 

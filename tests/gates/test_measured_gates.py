@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from pytest_modeleval.gates import (
     EarlyStop,
     Evidence,
     judge,
+    judge_in_detail,
     measure_mistakes,
     obstacles,
     parse_gates,
@@ -32,6 +34,7 @@ from pytest_modeleval.results import (
     GateVerdict,
     RunSummary,
 )
+from pytest_modeleval.runs.verdict_evidence import ComparedFiles, verdicts_with_evidence
 from pytest_modeleval.store.baseline import baseline_json, parse_baseline
 
 STEPS = ratio("steps")
@@ -98,6 +101,28 @@ def alarms(text: str, draw: Callable[[np.random.Generator], list[Recorded]], run
 
 REGRESSION = 'kind = "regression"\nmeasure = "{}"\nalpha = 0.05'
 FLOOR = 'kind = "floor"\nfloor = {}\nmeasure = "{}"\nalpha = 0.05'
+
+
+def test_evidence_shows_the_values_of_the_measure() -> None:
+    """The questions whose values became worse, and those that became better; by permutation only the command."""
+    then: list[Recorded] = [{"steps": (3, 4), "mark": 4.0, "wait": 1.0} for _ in range(20)]
+    now: list[Recorded] = [{"steps": (1, 4), "mark": 7.0, "wait": 9.0}, *then[1:]]
+    shown = {}
+    for name in ("steps", "mark", "wait"):
+        base, run = baseline(then), evidence(now)
+        found = judge_in_detail(parse_gates(f'[[gate]]\nbenchmark = "b"\n{REGRESSION.format(name)}'), run, base)
+        files = ComparedFiles(run=Path("run"), baseline=Path("base.json"))
+        (judged,) = verdicts_with_evidence(found, run.outcomes, base, files)
+        assert judged.evidence is not None
+        assert judged.evidence.compare == "modeleval compare base.json run"
+        sides = (judged.evidence.newly_wrong, judged.evidence.newly_right)
+        shown[name] = [[(question.id, question.old, question.new) for question in side] for side in sides]
+        assert (judged.drop is None) == (name != "steps")
+    assert shown == {
+        "steps": [[("0000", "3 of 4", "1 of 4")], []],
+        "mark": [[], [("0000", "4", "7")]],
+        "wait": [[], []],
+    }
 
 
 @pytest.mark.parametrize("count", [10, 100])
