@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -30,7 +31,13 @@ def print_paged(lines: Iterable[str], *, is_paged: bool = True) -> None:
     environment = {**os.environ, **{name: os.environ.get(name, value) for name, value in _LESS.items()}}
     with subprocess.Popen(command, stdin=subprocess.PIPE, text=True, errors="replace", env=environment) as pager:
         assert pager.stdin is not None
-        _write(lines, pager.stdin)
+        # Ctrl-C belongs to the pager; it is left with q, which closes the pipe.
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            _write(lines, pager.stdin)
+            pager.communicate()
+        finally:
+            signal.signal(signal.SIGINT, before)
 
 
 def _write(lines: Iterable[str], file: IO[str]) -> None:

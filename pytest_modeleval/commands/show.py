@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,7 +68,7 @@ def _overview(given: argparse.Namespace, finished: Any) -> Iterator[str]:
         yield f"warning: {note}"
     lost = ",".join(lost_kinds(finished.summary))
     if lost:
-        yield from ["", f"show the wrong ones: modeleval show {given.folder} --kind {lost}"]
+        yield from ["", f"show the wrong ones: modeleval show {shlex.quote(str(given.folder))} --kind {lost}"]
 
 
 def _samples(given: argparse.Namespace, finished: Any) -> Iterator[str]:

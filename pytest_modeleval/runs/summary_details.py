@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,7 +24,7 @@ def places(summary: RunSummary, folder: RunFolder) -> list[tuple[str, str]]:
     if (folder.path / REPORT_FILE).exists():
         found.append(("report", f"{path}/{REPORT_FILE}"))
     if lost := lost_kinds(summary):
-        found.append(("show the wrong ones", f"modeleval show {path} --kind {','.join(lost)}"))
+        found.append(("show the wrong ones", f"modeleval show {shlex.quote(path)} --kind {','.join(lost)}"))
     if not summary.is_complete:
         found.append(("go on", "run the same command again: nothing that was answered is asked twice"))
     return found

@@ -15,7 +15,7 @@ from pytest_modeleval.store.journal_line import is_intact, read_lines
 
 # Of one item: a conversation of hundreds of turns fits, a folder made to fill the memory does not.
 MAX_LINES = 1_000
-MAX_BYTES = 64 << 20
+MAX_BYTES = 32 << 20
 _WANTED = (b'{"type":"response"', b'{"type":"attempt"')
 
 

@@ -23,6 +23,7 @@ from pytest_modeleval.store.journal import (
     outcome_line,
     read_line,
 )
+from pytest_modeleval.store.journal_line import read_lines
 from pytest_modeleval.store.outcome_codec import brief_outcome_to_json, outcome_from_json
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -204,3 +205,16 @@ def test_a_report_carries_what_gates_need(outcome: Outcome) -> None:
     assert all(getattr(found, name) == getattr(outcome, name) for name in kept)
     assert found.answer is None
     assert found.explanation == ""
+
+
+def test_a_line_that_would_fill_the_memory_is_not_decoded(tmp_path: Path) -> None:
+    """Sixteen megabytes of empty objects are damage; as many brackets inside of a text, or a long plan, are none."""
+    path = tmp_path / "journal.jsonl"
+    texts = orjson.dumps({"type": "plan", "items": [f"main-{number:07}" for number in range(700_000)]})
+    dense, brackets, endless = (
+        b"[" + b"{}," * 3_000_000 + b"0]",
+        b'{"text":"' + b'{},\\"' * 3_000_000,
+        b'"\\' * 5_000_000,
+    )
+    path.write_bytes(b"\n".join([dense, brackets + b'"}', texts, endless, b""]))
+    assert [line is None for _, _, line in read_lines(path, 0)] == [True, False, False, False]
