@@ -13,7 +13,7 @@ from pytest_modeleval._support.data_frame import data_frame
 from pytest_modeleval.advice import Advice
 from pytest_modeleval.gate_evidence import GateEvidence
 from pytest_modeleval.records import ItemKey, Kind, Outcome
-from pytest_modeleval.run_figures import IndexScore, RequestFigures
+from pytest_modeleval.run_figures import IndexScore, RequestFigures, Savings
 
 # The three verdicts of a gate, as summary.json has them.
 PASSED, FAILED, CANNOT_JUDGE = "passed", "failed", "cannot judge"
@@ -242,18 +242,6 @@ class GateVerdict:
         if self.verdict != PASSED or self.detectable is None or self.detectable <= BLIND_ABOVE:
             return self.verdict
         return f"{self.verdict}, blind below {100 * self.detectable:.1f} points"
-
-
-@dataclass(frozen=True, slots=True)
-class Savings:
-    """How much a run has asked that asks no more than its gates need."""
-
-    asked: int
-    of: int
-    """Items (samples x repeats)."""
-
-    because: str
-    """"stopped early" (--eval-stop-early) or "decided" (--eval-repeat-until-decided)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Figures of a run beyond the scores of its benchmarks: its requests, indexes. Standard library only."""
+"""Figures of a run beyond the scores of its benchmarks: requests, indexes, what it spared. Standard library only."""
 
 from __future__ import annotations
 
@@ -102,3 +102,15 @@ class IndexScore:
             f"{name} {known.get(name, '-')}" + (f" x {weight:g}" if weight != 1.0 else "")
             for name, weight in self.weights.items()
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Savings:
+    """How much a run has asked that asks no more than its gates need."""
+
+    asked: int
+    of: int
+    """Items (samples x repeats)."""
+
+    because: str
+    """"stopped early" (--eval-stop-early) or "decided" (--eval-repeat-until-decided)."""

@@ -16,7 +16,8 @@ from pytest_modeleval.metrics.aggregates import with_both_means
 from pytest_modeleval.metrics.scaled_aggregates import combine_in_scale
 from pytest_modeleval.plan import Plan, PlannedBreakdown, SampleIds
 from pytest_modeleval.records import DROPPED, ItemKey, Kind, Outcome
-from pytest_modeleval.results import SHARE, BenchmarkSummary, MeasureScore, PartScore, RunSummary, Savings, Score
+from pytest_modeleval.results import SHARE, BenchmarkSummary, MeasureScore, PartScore, RunSummary, Score
+from pytest_modeleval.run_figures import Savings
 from pytest_modeleval.store.contents import Contents
 
 
@@ -32,8 +33,8 @@ def run_summary(
 ) -> RunSummary:
     """The summary of a run, from the contents of its journals alone.
 
-    may_be_ungraded(count, total): within the user's limit. early_stop: `because` of results.Savings, "" for a run that
-    asks everything. is_chosen_by_result: the samples are those that were not right before (--eval-only, --lf).
+    may_be_ungraded(count, total): within the user's limit. early_stop: `because` of Savings, "" for a run that asks
+    everything. is_chosen_by_result: the samples are those that were not right before (--eval-only, --lf).
     indexes: those that the project declares.
     """
     plans = merge_plans(contents.plans)

@@ -14,7 +14,8 @@ from pytest_modeleval.records import Kind
 from pytest_modeleval.reports.index_text import index_sentence
 from pytest_modeleval.reports.table_rows import score_text, ungraded_of, ungraded_parts, unrecorded_of
 from pytest_modeleval.reports.text_layout import counted, one_line, sentences
-from pytest_modeleval.results import RunSummary, Savings, Score
+from pytest_modeleval.results import RunSummary, Score
+from pytest_modeleval.run_figures import Savings
 
 # (benchmark, subset) -> replies of the model as they came over the wire.
 Replies = Mapping[tuple[str, str], Sequence[str]]

@@ -66,7 +66,7 @@ def journal_summary(
 
 
 def early_stop_label(run: Mapping[str, Any]) -> str:
-    """Why the run of this run.json may ask less than everything, see results.Savings; "" if it may not."""
+    """Why the run of this run.json may ask less than everything, see run_figures.Savings; "" if it may not."""
     if run.get("order_seed") is not None:
         return "stopped early"
     return "decided" if run.get("until_decided") else ""
