@@ -107,7 +107,7 @@ def test_a_long_page_shows_gates_and_wrong_ones_and_says_so(
 
 
 @pytest.mark.parametrize("options", [(), ("--eval-strict", "-n", "2")], ids=["one process", "strict under xdist"])
-def test_hundred_hostile_answers_run_nothing(
+def test_hostile_answers_run_nothing(
     suite: Suite, server: LoopbackServer, site: Site, browser: Any, options: tuple[str, ...]
 ) -> None:
     """Asked for and answered with, in every fold and opened: no dialog, no request, no other title, no other page.
@@ -115,7 +115,7 @@ def test_hundred_hostile_answers_run_nothing(
     On a phone, too: nothing is wider than the screen, and the run's own report is linked.
     """
     answers = hostile_answers(site.url)
-    assert len(answers) == 100
+    assert len(answers) >= 100
     asked = [text.encode("utf-8", "replace").decode() for text in answers]
     suite.write_raw(
         "".join(
@@ -128,7 +128,7 @@ def test_hundred_hostile_answers_run_nothing(
     )
     suite.run(server.url, *OURS, *options)
     site.page, tests = written_page(suite)
-    assert len(folds(tests)) == 100
+    assert len(folds(tests)) == len(answers)
     browser.get(f"{site.url}/report.html")
     assert not has_dialog(browser)
     title = browser.title
@@ -137,7 +137,7 @@ def test_hundred_hostile_answers_run_nothing(
         "const folds = [...document.querySelectorAll('details')]; folds.forEach(fold => fold.open = true);"
         "document.body.offsetHeight; return folds.length"
     )
-    assert opened == 100
+    assert opened == len(answers)
     assert not has_dialog(browser)
     assert browser.title == title == "page.html"
     assert browser.execute_script("return document.scripts.length") == 1
