@@ -244,7 +244,7 @@ def test_hostile_texts_stay_texts() -> None:
     assert [sample["explanation"] for sample in found] == [sample["explanation"] for sample in samples]
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(summaries(), st.text(max_size=80), st.dictionaries(st.text(max_size=20), st.text(max_size=40), max_size=5))
 def test_any_summary_makes_an_inert_page(summary: RunSummary, text: str, run: dict[str, str]) -> None:
     """Whatever names, reasons and texts hold, the page has only our elements and can be stored."""

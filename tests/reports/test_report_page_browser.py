@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import subprocess
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -137,15 +139,28 @@ def test_a_sample_is_opened_by_its_address_and_walked_by_keys(page: Page) -> Non
     until(lambda: page.js("return document.getElementById('sample').hidden"))
 
 
-def test_the_exact_request_and_a_command_that_repeats_it(page: Page) -> None:
-    """The body has the messages and parameters as sent; the command quotes it so that a shell changes nothing."""
-    page.open("#samples?s=iquiz/IQ/IQ-00005")
-    page.waits_for("#sample-title", "IQ-00005")
-    page.js("document.querySelectorAll('#sample details').forEach(fold => fold.open = true)")
-    page.waits_for("#sample .p-request", "<<'BODY'")
-    text = page.texts("#sample .p-request")[0]
-    assert '{"model":"m","temperature":0,"messages":[{"role":"user","content":"Which is larger' in text
-    assert "thought5" in page.texts("#sample .r-reply")[0]
+def test_the_exact_request_and_a_command_that_repeats_it(browser: Any, tmp_path: Path) -> None:
+    """The command, run by a shell, sends the body as it was sent, to the address, and a key only where one is set."""
+    (sample,) = many_samples(1)
+    text = 'it\'s "quoted" $HOME `id` \\\nBODY\n\u202e\u4e2d\U0001f600\x1b'
+    sample["exchanges"][0]["messages"][0]["content"] = text
+    opened = Page(browser, tmp_path / "report.html")
+    url = "http://127.0.0.1:9/it's/v1"
+    opened.write(report_page(full_summary(), samples=[sample], run={"urls": [url]}))
+    opened.open("#samples?s=iquiz/EQ/EQ-00000")
+    opened.waits_for("#sample-title", "EQ-00000")
+    opened.js("document.querySelectorAll('#sample .p-request details').forEach(fold => fold.open = true)")
+    opened.waits_for("#sample .p-request", "<<'BODY'")
+    command = opened.texts("#sample .p-request pre")[-1]
+    assert command.replace("\n", "").isascii()
+    for key in ("", "k 1"):
+        stub = f"curl() {{ printf '%s\\n' \"$@\"; cat; }}\nAPI_KEY='{key}'\n{command}\n"
+        said = subprocess.run(["sh", "-c", stub], capture_output=True, text=True, check=True).stdout.splitlines()
+        assert f"{url}/chat/completions" in said
+        assert (f"Authorization: Bearer {key}" in said) is bool(key)
+        sent = {"model": "m", "temperature": 0, "messages": [{"role": "user", "content": text}]}
+        assert json.loads(said[-1]) == sent
+    assert opened.errors() == []
 
 
 def test_two_clicks_lead_from_the_gate_to_what_the_model_said(page: Page) -> None:

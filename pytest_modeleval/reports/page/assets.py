@@ -69,6 +69,7 @@ def scripts() -> list[str]:
     return [*libraries(), script()]
 
 
+@cache
 def policy(*, is_served: bool) -> str:
     """The content security policy: our scripts and style by their hashes, and nothing else from anywhere.
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -28,7 +29,7 @@ from pytest_modeleval.reports.text_layout import HIDDEN, escape_of, sentences, v
 from pytest_modeleval.results import RunSummary
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
+    from jinja2 import Environment, Template
 
 _REPLY_EXCERPT = 1500
 # Of a gate, in each direction, in the overview; the list of samples has all of them.
@@ -93,10 +94,10 @@ def _inside_script(text: str) -> str:
 
 
 def _curl(run: Mapping[str, Any]) -> dict[str, Any]:
-    """What a command that repeats a request needs: the address. The key is no part of a run."""
+    """For a command that repeats a request: the server's address. A key is no part of a run."""
     urls = run.get("urls")
     url = urls[0] if isinstance(urls, Sequence) and not isinstance(urls, str) and urls else ""
-    return {"url": visible(str(url)), "needs_key": bool(run.get("has_api_key"))}
+    return {"url": visible(str(url))}
 
 
 def _shell(
@@ -109,10 +110,9 @@ def _shell(
 ) -> str:
     from markupsafe import Markup  # noqa: PLC0415 - jinja2 and its kin are needed by this one report only
 
-    template = _environment().from_string((assets.FOLDER / "page.html.j2").read_text(encoding="utf-8"))
     counts = run_counts(summary)
     rows = score_rows(summary)
-    return template.render(
+    return _template().render(
         title=visible(title),
         summary=summary,
         css=Markup(assets.style()),  # noqa: S704 - our own file, not a value
@@ -146,6 +146,11 @@ def _count_columns(rows: Sequence[ScoreRow], counts: Mapping[Kind, int]) -> list
         *((kind_column(kind), f"k-{kind.value}") for kind in shown),
         *((column, f"k-{Kind.NOT_RUN.value}") for column in further),
     ]
+
+
+@cache
+def _template() -> Template:
+    return _environment().from_string((assets.FOLDER / "page.html.j2").read_text(encoding="utf-8"))
 
 
 def _environment() -> Environment:

@@ -250,13 +250,14 @@ function requestBody(found) {
   return { ...exchange.params, messages, ...(tools.length ? { tools } : {}) };
 }
 
-function curlCommand({ url, needs_key: needsKey }, body) {
+// A key is taken from the shell's variable API_KEY where it is set; no run records one.
+function curlCommand({ url }, body) {
   const address = `${url || "http://127.0.0.1:8000/v1"}/chat/completions`;
   // Escapes keep the command readable in any terminal: no character of the model can hide in it.
   const json = JSON.stringify(body).replace(/[^\x20-\x7e]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
-  const key = needsKey ? ' -H "Authorization: Bearer $MODELEVAL_API_KEY"' : "";
+  const key = '${API_KEY:+-H "Authorization: Bearer $API_KEY"}';
   const quoted = `'${address.replaceAll("'", "'\\''")}'`;
-  return `curl -sS ${quoted} -H 'Content-Type: application/json'${key} --data-binary @- <<'BODY'\n${json}\nBODY`;
+  return `curl -sS ${quoted} -H 'Content-Type: application/json' ${key} --data-binary @- <<'BODY'\n${json}\nBODY`;
 }
 
 function copier(text) {
