@@ -18,14 +18,15 @@ from pytest_modeleval.server.connect import open_server
 from pytest_modeleval.server.profiles import load_profile
 from pytest_modeleval.server_facts import ModelFacts
 
-CONTEXT = "Playing violin: A woman in a dress holding a violin addresses an audience. The woman"
-ENDINGS = (" finishes playing and sits back.", " is in the wading pool, unhappily.")
+# llama.cpp has other kernels for 64 and more tokens of a prompt at once, and for one token after 512 and more.
+CONTEXT = "A woman in a dress holding a violin addresses an audience. " * 46 + "The woman"
+ENDINGS = (" sits.", " swims.")
 
 
 @pytest.mark.embedded
 @pytest.mark.skipif(importlib.util.find_spec("xllamacpp") is None, reason="xllamacpp is not installed ([embedded])")
 def test_forced_tokens_have_their_unforced_values(tmp_path: Path) -> None:
-    """Sums equal, to 1e-3 a token, those read from the whole distribution of every place, computed without a cache."""
+    """A token after others one by one has the value that it has in all of a prompt that is read at once, uncached."""
     profile = load_profile("embedded", project_dir=tmp_path)
     with open_server("embedded", profile=profile, urls=(), log_dir=tmp_path, project_dir=tmp_path) as session:
         facts = session.facts
@@ -39,11 +40,13 @@ def test_forced_tokens_have_their_unforced_values(tmp_path: Path) -> None:
 
         found = asyncio.run(score_continuations(backend, ask, CONTEXT, ENDINGS, context_tokens=2048))
         start = len(asyncio.run(backend.tokenize(ask, CONTEXT)))
-        for one, ending in zip(found, ENDINGS, strict=True):
-            tokens = asyncio.run(backend.tokenize(ask, CONTEXT + ending))
-            free = [unforced(facts.urls[0], tokens[:place], tokens[place]) for place in range(start, len(tokens))]
-            assert one.tokens == len(free)
-            assert one.logprob == pytest.approx(sum(free), abs=1e-3 * len(free))
+        tokens = asyncio.run(backend.tokenize(ask, CONTEXT + ENDINGS[0]))
+        scores = asyncio.run(backend.score(ask, tokens, start))
+        free = unforced(facts.urls[0], tokens[:-1], tokens[-1])
+    assert start > 512
+    assert found[0].tokens == len(scores) > 1
+    assert found[0].logprob == pytest.approx(sum(score.logprob for score in scores), abs=1e-6)
+    assert scores[-1].logprob == pytest.approx(free, abs=1e-6)
     assert found[0].logprob > found[1].logprob
 
 
