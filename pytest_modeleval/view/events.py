@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 # How often the sizes of the journals are looked at.
-LOOK_S = 0.2
+LOOK_S = 0.1
 # A page reads an index of all samples at each change: for each sample of a run this much longer between two of them.
 SAMPLE_S = 1 / 40_000
 # Proxies and browsers close a connection that says nothing for long.

@@ -20,6 +20,8 @@ from pytest_modeleval.samples.reading import SampleReader
 from pytest_modeleval.samples.record import SampleRecord
 from pytest_modeleval.view.run_folders import signature_of
 
+# The last chunk of a run under way is fetched again at every change.
+_LIVE_CHUNK_BYTES = 1 << 17
 _LEVEL = 5
 
 
@@ -106,7 +108,7 @@ class RunSamples:
         line = json_line(sample)
         self._open.append(line)
         self._open_bytes += len(line)
-        if self._open_bytes >= CHUNK_BYTES:
+        if self._open_bytes >= (_LIVE_CHUNK_BYTES if self.is_live else CHUNK_BYTES):
             self._close_chunk()
 
     def _close_chunk(self) -> None:

@@ -11,10 +11,13 @@ from pytest_modeleval.view.app import make_app
 
 # Connections at the same time; further ones are answered with 503.
 _MOST_CONNECTIONS = 128
+_LAST_PORT = 65_535
 
 
 def open_socket(host: str, port: int) -> socket.socket:
     """Listen on an address. Raises SettingsError where that is not possible."""
+    if not 0 <= port <= _LAST_PORT:
+        raise SettingsError(f"modeleval view: --port: expected 0 to {_LAST_PORT}, found {port}")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family)
@@ -23,8 +26,6 @@ def open_socket(host: str, port: int) -> socket.socket:
             f"modeleval view: cannot listen on {host}, port {port}: {error.strerror}; name another with --port, or 0 "
             "for a free one"
         ) from error
-    except OverflowError:
-        raise SettingsError(f"modeleval view: --port: expected 0 to 65535, found {port}") from None
 
 
 def address(host: str, port: int, token: str) -> str:

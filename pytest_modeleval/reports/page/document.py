@@ -117,6 +117,7 @@ def _shell(
         summary=summary,
         css=Markup(assets.style()),  # noqa: S704 - our own file, not a value
         csp=assets.policy(is_served=is_served),
+        is_served=is_served,
         data=Markup(_DATA_PLACE),  # noqa: S704 - a constant
         t={key: texts[0] for key, texts in assets.texts().items()},
         gates=[(gate, sentences(gate.reason)) for gate in summary.gates],

@@ -1,6 +1,6 @@
 // Two or more runs side by side: scores and paired differences, the questions that changed, their answers.
 import { append, byId, el, replace, whole } from "./dom.js";
-import { openPage, read, report } from "./run_list.js";
+import { openPage, read, report } from "./frame.js";
 import { renderedText, shortText } from "./safe_text.js";
 import { t } from "./texts.js";
 

@@ -1,9 +1,10 @@
 // The list of runs: one row for each benchmark of a run; search, sort, choice of runs to compare, runs under way.
-import { append, button, byId, el, remember, remembered, replace, whole } from "./dom.js";
+import { append, button, byId, el, replace, whole } from "./dom.js";
+import { openPage, read, report } from "./frame.js";
 import { shortText } from "./safe_text.js";
-import { currentLanguage, setTexts, switchLanguage, t } from "./texts.js";
+import { t } from "./texts.js";
+import { drawTrend, seriesOf } from "./trend.js";
 
-const THEMES = ["auto", "light", "dark"];
 const STEP = 300;
 const TYPING_MS = 120;
 // Between two readings of the list while runs are still being read.
@@ -29,9 +30,10 @@ class RunListView {
     this.shown = STEP;
     this.search = el("input", { type: "search", id: "run-search", autocomplete: "off", spellcheck: "false", on: { input: () => this.typed() } });
     this.compare = button("", () => location.assign(this.compareAddress()), { id: "compare-runs" });
+    this.trend = el("div", { id: "trend" });
     this.table = el("div", { class: "wide", id: "runs", tabindex: "0", role: "group" });
     this.note = el("p", { class: "quiet", role: "status" });
-    replace(byId("content"), el("div", { class: "toolbar", role: "search" }, this.search, this.compare), this.note, this.table);
+    replace(byId("content"), el("div", { class: "toolbar", role: "search" }, this.search, this.compare), this.trend, this.note, this.table);
     this.readAddress();
     window.addEventListener("popstate", () => {
       this.readAddress();
@@ -43,10 +45,12 @@ class RunListView {
     const given = new URLSearchParams(location.hash.slice(1));
     this.search.value = given.get("q") || "";
     this.sort = given.get("sort") || "-started";
+    this.trendOf = given.get("trend") || "";
   }
 
   writeAddress() {
-    history.replaceState(null, "", `#${new URLSearchParams({ q: this.search.value, sort: this.sort })}`);
+    const now = { q: this.search.value, sort: this.sort, trend: this.trendOf };
+    history.replaceState(null, "", `#${new URLSearchParams(Object.entries(now).filter(([, value]) => value))}`);
     this.draw();
   }
 
@@ -108,6 +112,8 @@ class RunListView {
     const rows = this.rows();
     replace(this.note, [this.pending && t("runs.pending", whole(this.pending)), this.isCut && t("runs.cut"), !rows.length && !this.pending && t("runs.none")].filter(Boolean).join(" "));
     this.drawCompare();
+    this.series = seriesOf(this.runs);
+    this.drawTrend();
     const focused = document.activeElement?.dataset?.focus;
     const body = rows.slice(0, this.shown).map((row) => this.row(row));
     replace(this.table, el("table", { class: "runs" }, this.head(), el("tbody", {}, body)));
@@ -124,6 +130,26 @@ class RunListView {
   compareAddress() {
     const chosen = this.runs.filter((run) => this.chosen.has(run.key)).sort((a, b) => (a.started < b.started ? -1 : 1));
     return `/compare?${chosen.map((run) => `run=${run.key}`).join("&")}`;
+  }
+
+  // The chart of one figure over the runs of a model; drawn anew only where its points changed.
+  drawTrend() {
+    const points = this.series.get(this.trendOf) || [];
+    const state = JSON.stringify([points.map(({ run, found }) => [run.key, found.score]), document.documentElement.dataset.theme, document.documentElement.lang]);
+    if (state === this.drawnTrend) return;
+    this.drawnTrend = state;
+    replace(this.trend, points.length > 1 && drawTrend(points, () => this.showTrend("")));
+  }
+
+  showTrend(name) {
+    this.trendOf = name;
+    this.writeAddress();
+  }
+
+  trendButton(run, found) {
+    const name = trendName(run, found);
+    if (!found || (this.series.get(name) || []).length < 2) return null;
+    return button("↗", () => this.showTrend(name), { class: "trend-button", "aria-label": `${t("runs.column.trend")}: ${shortText(`${benchmarkName(found)}, ${run.model}`, 120)}`, title: t("runs.column.trend") });
   }
 
   drawCompare() {
@@ -154,7 +180,7 @@ class RunListView {
       cell("benchmark", shortText(benchmarkName(found), 80)),
       cell("score", scoreText(found, found?.score)),
       cell("interval", intervalText(found)),
-      cell("change", this.change(found)),
+      cell("change", this.change(found), " ", this.trendButton(run, found)),
       cell("items", itemsText(run, found)),
       cell("gates", gatesText(run)),
       cell("started", (run.started || "").slice(0, 16).replace("T", " ")),
@@ -193,6 +219,10 @@ class RunListView {
     const text = found.share ? `${signed(value * 100, 1)}` : signed(value, 4);
     return el("span", { class: value ? (isBetter ? "up" : "down") : null, title: t("runs.change_hint") }, text);
   }
+}
+
+function trendName(run, found) {
+  return found ? JSON.stringify([run.model, found.name, found.subset]) : "";
 }
 
 function benchmarkName(found) {
@@ -245,44 +275,6 @@ function sorted(rows, sort) {
   });
 }
 
-export async function read(path) {
-  const answer = await fetch(path, { credentials: "same-origin" });
-  const found = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(found.error || `${path}: ${answer.status}`);
-  return found;
-}
-
-export function report(error) {
-  replace(byId("problem"), el("p", { class: "problem" }, shortText(String(error.message), 500)));
-}
-
-// Texts, theme and language; `redraw` after each change of them.
-export async function openPage(redraw) {
-  setTexts(await read("/assets/texts.json"));
-  const setTheme = (theme) => {
-    document.documentElement.dataset.theme = theme;
-    for (const node of document.querySelectorAll("[data-theme-switch]")) node.textContent = { auto: "◐", light: "☀", dark: "☾" }[theme];
-  };
-  const label = () => {
-    for (const node of document.querySelectorAll("[data-language-switch]")) node.textContent = currentLanguage() === "en" ? "中文" : "English";
-  };
-  for (const node of document.querySelectorAll("[data-theme-switch]"))
-    node.addEventListener("click", () => {
-      const next = THEMES[(THEMES.indexOf(document.documentElement.dataset.theme) + 1) % THEMES.length];
-      remember("theme", next);
-      setTheme(next);
-      redraw();
-    });
-  for (const node of document.querySelectorAll("[data-language-switch]"))
-    node.addEventListener("click", () => {
-      switchLanguage();
-      label();
-      redraw();
-    });
-  setTheme(remembered("theme") || "auto");
-  label();
-}
-
 async function openList() {
   const view = new RunListView();
   await openPage(() => view.draw());
@@ -291,4 +283,4 @@ async function openList() {
   new EventSource("/api/events").addEventListener("change", update);
 }
 
-if (document.querySelector('script[src="/assets/run_list.js"]')) openList().catch(report);
+openList().catch(report);

@@ -1,0 +1,133 @@
+"""What a run costs more while somebody looks at it with `modeleval view`, and how far the page is behind.
+
+    python ci/live_cost.py [--samples 2000] [--pairs 3] [--delay 0.25]
+
+A run against a scripted server on loopback, alone and with the command and headless Chromium at its list of samples, in
+turn. Prints the CPU seconds of the run's process and their ratio; and the delay of the page: how long ago the first
+grade was made that the page does not count yet, looked up several times a second from the journal's own times. Needs
+chromium and chromedriver.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
+
+from bench_reports import Used, measured, reply, write_project  # noqa: E402
+
+from tests.support.browsers import chromium  # noqa: E402
+from tests.support.loopback import Answer, loopback  # noqa: E402
+
+_COUNT = "return document.getElementById('sample-count')?.textContent || ''"
+_LOOK_S = 0.1
+
+
+def script(delay_s: float, body: dict[str, Any], _: int) -> Answer:
+    """A reply after a while."""
+    found = reply(body, 1)
+    return Answer(text=found.text, tokens=found.tokens, delay_s=delay_s)
+
+
+def run(folder: Path, name: str, delay_s: float) -> Used:
+    """The run."""
+    with loopback(partial(script, delay_s)) as server:
+        at = ("--model", "test-model", "--model-url", server.url, "--eval-data", "data", "--eval-run", f"runs/{name}")
+        return measured(
+            folder, "-m", "pytest", "-p", "no:cacheprovider", "-q", *at, "--eval-in-flight=16", "test_quiz.py"
+        )
+
+
+def watched(folder: Path, name: str, delay_s: float) -> tuple[Used, list[float]]:
+    """The run with a page at it; and the delays of the page in seconds."""
+    delays: list[float] = []
+    over = threading.Event()
+    command = [sys.executable, "-m", "pytest_modeleval.cli", "view", str(folder / "runs"), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=folder) as server, chromium() as browser:
+        try:
+            assert server.stdout is not None
+            found = re.search(r"http://\S+/", server.stdout.readline())
+            assert found is not None
+            looking = threading.Thread(
+                target=look, args=(browser, found.group(), folder / "runs" / name, over.is_set, delays)
+            )
+            looking.start()
+            used = run(folder, name, delay_s)
+            over.set()
+            looking.join()
+        finally:
+            server.terminate()
+    return used, delays
+
+
+def look(browser: Any, url: str, folder: Path, is_over: Callable[[], bool], delays: list[float]) -> None:
+    """Open the run as soon as it is in the list, and compare the page with the journal until the run is over."""
+    journal = folder / "journal.jsonl"
+    while not is_over() and not (journal.exists() and b'"grade"' in journal.read_bytes()):
+        time.sleep(_LOOK_S)
+    browser.get(url)
+    keys = "return fetch('/api/runs').then(r => r.json()).then(j => j.runs.filter(r => r.live).map(r => r.key))"
+    (key,) = browser.execute_script(keys)
+    browser.get(f"{url}runs/{key}/#samples")
+    while not is_over() and not browser.execute_script(_COUNT):
+        time.sleep(_LOOK_S)
+    while not is_over():
+        shown = re.search(r"of ([\d,]+)", browser.execute_script(_COUNT))
+        now = time.time()
+        count = int(shown[1].replace(",", "")) if shown else 0
+        times = grade_times(journal)
+        delays.append(max(0.0, now - times[count]) if count < len(times) else 0.0)
+        time.sleep(_LOOK_S)
+
+
+def grade_times(journal: Path) -> list[float]:
+    """When each grade was made, in the order of the journal; a line that is being written is left out."""
+    lines = journal.read_bytes().splitlines()
+    grades = (line for line in lines if line.startswith(b'{"type":"grade"') and line.endswith(b"}"))
+    return [datetime.fromisoformat(json.loads(line)["time"]).timestamp() for line in grades]
+
+
+def delay_text(ordered: list[float]) -> str:
+    """Quantiles of the delays."""
+    p95 = ordered[int(0.95 * (len(ordered) - 1))]
+    median = statistics.median(ordered)
+    return f"page behind: median {median:.2f} s, p95 {p95:.2f} s, most {ordered[-1]:.2f} s, {len(ordered)} looks"
+
+
+def main() -> None:
+    """Measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--samples", type=int, default=2_000)
+    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--delay", type=float, default=0.25, metavar="S", help="seconds until a reply (0.25)")
+    given = parser.parse_args()
+    ratios = []
+    with tempfile.TemporaryDirectory(prefix="live-cost-") as name:
+        folder = Path(name)
+        write_project(folder, given.samples)
+        for pair in range(given.pairs):
+            alone = run(folder, f"alone-{pair}", given.delay)
+            with_page, delays = watched(folder, f"watched-{pair}", given.delay)
+            ratios.append(with_page.cpu_s / alone.cpu_s)
+            print(f"alone    {alone}\nwatched  {with_page}  ratio {ratios[-1]:.3f}")
+            if delays:
+                print(delay_text(sorted(delays)))
+    print(f"CPU of the run, watched to alone: {statistics.median(ratios):.3f} (median of {len(ratios)})")
+
+
+if __name__ == "__main__":
+    main()

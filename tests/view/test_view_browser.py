@@ -1,0 +1,130 @@
+"""`modeleval view` in a real browser: from the list to a run, a sample, a comparison, and a run under way."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_modeleval.records import ItemKey, Kind
+from pytest_modeleval.store.journal import JournalWriter
+from tests.support.browsers import chromium
+from tests.support.run_folders import RUN, grade, plan, quiz_run, response, write_run
+from tests.support.waiting import until
+
+LATER = {"started": "2026-11-28T08:00:00.000Z", "finished": "2026-11-28T08:10:00.000Z"}
+LIVE: dict[str, Any] = {"finished": None, "complete": False, "started": "2026-11-29T08:00:00.000Z"}
+
+
+class Viewer:
+    """A browser at a `modeleval view` that runs as a user starts it."""
+
+    def __init__(self, browser: Any, url: str) -> None:
+        self.browser = browser
+        self.url = url
+
+    def open(self, path: str) -> None:
+        """Open an address of the server."""
+        self.browser.get(self.url + path)
+
+    def js(self, code: str) -> Any:
+        """Run a line of script, as the browser's own console does."""
+        return self.browser.execute_script(code)
+
+    def text(self, selector: str) -> str:
+        """The text of all such elements."""
+        return str(
+            self.js(f"return [...document.querySelectorAll({selector!r})].map(node => node.textContent).join('|')")
+        )
+
+    def waits_for(self, selector: str, text: str) -> None:
+        """Wait until an element has a text."""
+        until(lambda: text in self.text(selector))
+
+    def click(self, selector: str) -> None:
+        """Click on the first such element."""
+        self.js(f"document.querySelector({selector!r}).click()")
+
+    def errors(self) -> list[str]:
+        """What the console has got since it was last asked."""
+        return [entry["message"] for entry in self.browser.get_log("browser") if entry["level"] == "SEVERE"]
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    """Two runs to compare, one of hostile names, and one under way."""
+    folder = tmp_path / "runs"
+    quiz_run(folder / "one", wrong=[1, 3])
+    quiz_run(folder / "two", wrong=[1, 2, 7], **LATER)
+    quiz_run(folder / "<img src=x onerror=document.title='owned'>", model="<script>document.title='owned'</script>")
+    write_run(folder / "live", [plan({"easy": [f"easy-{n}" for n in range(3)]})], **LIVE)
+    return folder
+
+
+@pytest.fixture
+def viewer(runs: Path) -> Iterator[Viewer]:
+    """The command on a free port, and the browser."""
+    pytest.importorskip("starlette", reason="starlette (the extra view) is not installed")
+    pytest.importorskip("uvicorn", reason="uvicorn (the extra view) is not installed")
+    command = [sys.executable, "-m", "pytest_modeleval.cli", "view", str(runs), "--port", "0"]
+    with chromium() as browser, subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            found = re.search(r"http://127\.0\.0\.1:\d+/", server.stdout.readline())
+            assert found is not None
+            yield Viewer(browser, found.group())
+        finally:
+            server.terminate()
+
+
+def test_from_the_list_to_a_run_a_sample_a_comparison_and_a_run_under_way(viewer: Viewer, runs: Path) -> None:
+    """Every view opens with no error in the console; the page of a run under way shows a new sample by itself."""
+    viewer.open("")
+    viewer.waits_for("table.runs", "two")
+    assert "4 runs below" in viewer.text("#sub")
+    assert "under way" in viewer.text("tr.live")
+    viewer.open("#q=hard+two")
+    viewer.waits_for("#runs tbody", "two")
+    viewer.click("td.change button")
+    viewer.waits_for("#trend figcaption", "quiz hard on test-model")
+    until(lambda: bool(viewer.js("return document.querySelector('#trend canvas').width > 100")))
+    viewer.open("#q=quiz")
+    for name in ("one", "two"):
+        viewer.js(
+            "[...document.querySelectorAll('#runs tr')].find(row => row.querySelector('td.name')?.textContent.trim() "
+            f"=== {name!r}).querySelector('input').click()"
+        )
+    viewer.waits_for("#compare-runs", "Compare 2 runs")
+    viewer.click("#compare-runs")
+    viewer.waits_for("#scores", "quiz hard")
+    viewer.waits_for(".changes", "easy/easy-2")
+    viewer.click(".changes tbody a")
+    viewer.waits_for("#answers", "Q easy-2")
+    assert "ANSWER: A" in viewer.text(".side:nth-child(1)")
+    assert "ANSWER: B" in viewer.text(".side:nth-child(2)")
+    viewer.click(".side:nth-child(2) p:last-child a")
+    viewer.waits_for("#sample", "Q easy-2")
+    assert viewer.errors() == []
+
+    viewer.open("")
+    viewer.waits_for("tr.live", "live")
+    viewer.click("tr.live td.name a")
+    until(lambda: viewer.js("return location.pathname.startsWith('/runs/')") is True)
+    viewer.js("location.hash = 'samples'")
+    viewer.waits_for("#sample-count", "0 of 0")
+    writer = JournalWriter(runs / "live" / "journal.jsonl")
+    item = ItemKey("quiz", "easy", "easy-1")
+    writer.write(response(item, "ANSWER: A"))
+    writer.write(grade(item, Kind.RIGHT))
+    viewer.waits_for("#sample-count", "1 of 1")
+    writer.close()
+    (runs / "live" / "run.json").write_text(json.dumps({**RUN, **LIVE, "finished": "2026-11-29T09:00:00.000Z"}))
+    viewer.waits_for("#sample-count", "3 of 3")
+    assert viewer.js("return document.title") != "owned"
+    assert viewer.errors() == []
