@@ -83,8 +83,15 @@ def viewer(runs: Path) -> Iterator[Viewer]:
             server.terminate()
 
 
+def answer(writer: JournalWriter, sample: str) -> None:
+    """Write a reply and its grade, as a run does."""
+    item = ItemKey("quiz", "easy", sample)
+    writer.write(response(item, "ANSWER: A"))
+    writer.write(grade(item, Kind.RIGHT))
+
+
 def test_from_the_list_to_a_run_a_sample_a_comparison_and_a_run_under_way(viewer: Viewer, runs: Path) -> None:
-    """Every view opens with no error in the console; the page of a run under way shows a new sample by itself."""
+    """Every view opens with no error in the console; a run under way shows new samples and leaves the open one."""
     viewer.open("")
     viewer.waits_for("table.runs", "two")
     assert "4 runs below" in viewer.text("#sub")
@@ -119,10 +126,14 @@ def test_from_the_list_to_a_run_a_sample_a_comparison_and_a_run_under_way(viewer
     viewer.js("location.hash = 'samples'")
     viewer.waits_for("#sample-count", "0 of 0")
     writer = JournalWriter(runs / "live" / "journal.jsonl")
-    item = ItemKey("quiz", "easy", "easy-1")
-    writer.write(response(item, "ANSWER: A"))
-    writer.write(grade(item, Kind.RIGHT))
+    answer(writer, "easy-1")
     viewer.waits_for("#sample-count", "1 of 1")
+    viewer.js("location.hash = 'samples?s=quiz/easy/easy-1'")
+    viewer.waits_for("#sample", "Q easy-1")
+    viewer.js("document.querySelector('#sample').firstElementChild.dataset.same = 'yes'")
+    answer(writer, "easy-0")
+    viewer.waits_for("#sample-count", "2 of 2")
+    assert viewer.js("return document.querySelector('#sample').firstElementChild.dataset.same") == "yes"
     writer.close()
     (runs / "live" / "run.json").write_text(json.dumps({**RUN, **LIVE, "finished": "2026-11-29T09:00:00.000Z"}))
     viewer.waits_for("#sample-count", "3 of 3")

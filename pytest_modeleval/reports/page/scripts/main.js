@@ -28,22 +28,43 @@ function openPage() {
   document.addEventListener("keydown", (event) => pressed(page, event));
   labelLanguage();
   showAddress(page);
-  load(page).catch((error) => replace(byId("problem"), el("p", { class: "problem" }, `${t("problem")} ${error.message}`)));
+  load(page).catch(showProblem);
   return page;
 }
 
 async function load(page) {
   const { data, samples } = page;
-  const update = async () => {
-    await data.loadIndex();
-    await samples.refresh();
-    page.view = "";
-    await showAddress(page);
-    await data.loadChunks(() => samples.loaded());
-    await samples.loaded();
-  };
-  await update();
-  data.source.onChange(update);
+  await data.loadIndex();
+  await samples.refresh();
+  page.view = "";
+  await showAddress(page);
+  await data.loadChunks(() => samples.loaded());
+  await samples.loaded();
+  data.source.onChange(() => grow(page).catch(showProblem));
+}
+
+// A run under way has new samples: the list grows, and an open sample stays as it is. One reading at a time; samples
+// that come meanwhile lead to one more.
+async function grow(page) {
+  page.isStale = true;
+  if (page.isGrowing) return;
+  page.isGrowing = true;
+  try {
+    while (page.isStale) {
+      page.isStale = false;
+      await page.data.loadIndex();
+      await page.samples.grown();
+      redraw(page);
+      await page.data.loadChunks(() => {});
+      await page.samples.loaded();
+    }
+  } finally {
+    page.isGrowing = false;
+  }
+}
+
+function showProblem(error) {
+  replace(byId("problem"), el("p", { class: "problem" }, `${t("problem")} ${error.message}`));
 }
 
 async function showAddress(page) {

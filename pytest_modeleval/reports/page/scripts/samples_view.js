@@ -90,6 +90,12 @@ export class SamplesView {
     this.drawProgress();
   }
 
+  // There are more samples than before.
+  async grown() {
+    this.drawFilters();
+    await this.apply();
+  }
+
   async refresh() {
     this.drawColumnChoice();
     this.drawFilters();
