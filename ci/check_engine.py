@@ -2,8 +2,9 @@
 
 python ci/check_engine.py vllm|sglang WORK [CHECK ...]
 
-WORK: the folder of ci/real_engine, with venv/ and SmolLM2-135M-Instruct/. CHECK: only these (scores, restart,
-interrupt, kill). Ends with status 1 if an expectation is not met; logs and run folders stay in WORK/runs.
+WORK: the folder of ci/real_engine, with venv/ and SmolLM2-135M-Instruct/. CHECK: only these (scores,
+likelihood, restart, interrupt, kill). Ends with status 1 if an expectation is not met; logs and run folders stay in
+WORK/runs.
 """
 
 from __future__ import annotations
@@ -85,6 +86,17 @@ FLASHINFER_DISABLE_VERSION_CHECK = "1"
 }
 # Subsets of wiring that depend on the wiring alone; the model is too small for tool calls. SGLang keeps no seeds.
 SURE = ("stop", "max_tokens", "finish_reason", "usage", "reasoning", "streaming")
+# Measures of scoring_page.py as transformers computes them from the same weights in float32, and how far the engines,
+# which compute in bfloat16, may be off.
+KNOWN = {
+    "tokens": (5.0, 0.0),
+    "word": (-0.261, 0.15),
+    "other_word": (-2.745, 0.25),
+    "sentence": (-12.318, 0.8),
+    "sentence_tokens": (10.0, 0.0),
+    "a": (0.232, 0.06),
+    "b": (0.150, 0.06),
+}
 LIMIT_S = 1800
 
 
@@ -181,14 +193,19 @@ def is_gone(run: Run, limit_s: float = 20.0) -> bool:
     return True
 
 
+def whole(run: Run, status: int) -> Iterator[tuple[str, bool]]:
+    """The run ended well, and nothing is missing."""
+    yield f"exit status 0, found {status}", status == 0
+    yield "the run is complete", bool(run.summary().get("complete"))
+
+
 def check_scores(engine: str, work: Path) -> Iterator[tuple[str, bool]]:
     """Wiring, gsm8k and BFCL on a launched engine: complete, and the wiring is right."""
     run = Run(engine, work, "scores")
     selected = "wiring or gsm8k or (bfcl_v4 and simple_python)"
     status = run.finish(run.start("-k", selected, "--eval-limit", "10"))
+    yield from whole(run, status)
     summary = run.summary()
-    yield f"exit status 0, found {status}", status == 0
-    yield "the run is complete", bool(summary.get("complete"))
     names = [entry["benchmark"] for entry in summary.get("benchmarks", [])]
     yield f"three benchmarks, found {names}", {"wiring", "gsm8k", "bfcl_v4"} <= set(names)
     for entry in summary.get("benchmarks", []):
@@ -198,6 +215,30 @@ def check_scores(engine: str, work: Path) -> Iterator[tuple[str, bool]]:
                 yield f"wiring {subset['subset']} is 1.0, found {subset['score']}", subset["score"] == 1.0
     output = (run.folder / "output.txt").read_text(errors="replace")
     yield "no advice that schemas are not enforced", "schemas are not enforced" not in output
+    yield "no process is left", is_gone(run)
+
+
+def check_likelihood(engine: str, work: Path) -> Iterator[tuple[str, bool]]:
+    """Log-probabilities, labels and token counts of a launched engine: those that the weights give."""
+    run = Run(engine, work, "likelihood")
+    shutil.copy(Path(__file__).with_name("scoring_page.py"), run.folder / "test_known.py")
+    selected = "known or (hellaswag and not mcq) or arc_likelihood or (needle and 1024-0000)"
+    begun = time.monotonic()
+    status = run.finish(run.start("-k", selected, "--eval-limit", "20", "--eval-option", "needle.lengths=1k"))
+    print(f"     {time.monotonic() - begun:.0f} s with the start of the engine")
+    yield from whole(run, status)
+    found = {entry["benchmark"]: entry for entry in run.summary().get("benchmarks", [])}
+    for name, expected in {"known_texts": 1, "known_labels": 1, "hellaswag": 20, "arc_likelihood": 40}.items():
+        count = sum(subset["num"] for subset in found.get(name, {}).get("subsets", []))
+        yield f"{name}: {expected} graded, found {count}", count == expected
+    values = {m["name"]: m["score"] for entry in found.values() for m in entry["measures"]}
+    for name, (expected, tolerance) in KNOWN.items():
+        value = values.get(name)
+        is_near = value is not None and abs(value - expected) <= tolerance
+        yield f"{name} is {expected} within {tolerance}, found {value}", is_near
+    # 1024 tokens less 128 for the answer, and the chat template, which the fit does not count.
+    tokens = values.get("prompt_tokens") or 0.0
+    yield f"needle asks with 860 to 960 tokens, found {tokens}", 860 <= tokens <= 960
     yield "no process is left", is_gone(run)
 
 
@@ -247,7 +288,13 @@ def check_kill(engine: str, work: Path) -> Iterator[tuple[str, bool]]:
     yield f"no answer was asked for twice: {kept} kept, {run.answers()} in all", run.answers() == 8
 
 
-CHECKS = {"scores": check_scores, "restart": check_restart, "interrupt": check_interrupt, "kill": check_kill}
+CHECKS = {
+    "scores": check_scores,
+    "likelihood": check_likelihood,
+    "restart": check_restart,
+    "interrupt": check_interrupt,
+    "kill": check_kill,
+}
 
 
 def main(engine: str, work: str, *names: str) -> int:

@@ -31,6 +31,8 @@ _CONTEXT_WORDS = (
     # vLLM 0.32 and SGLang 0.5.23, for max_tokens beyond the context.
     "max_model_len",
     "model supports at most",
+    # vLLM 0.32, for a prompt that fills the context: it lowers max_tokens to what is left.
+    "max_tokens must be at least 1, got 0",
 )
 _LENGTH = frozenset(
     {

@@ -2,7 +2,8 @@
 
 Requests: /tokenize {model, prompt, add_special_tokens}; /generate {input_ids, return_logprob, logprob_start_len}, whose
 meta_info has input_token_logprobs [[logprob, id, text], ...] from logprob_start_len on, the first one null. Only the
-places from there on are computed, and the prefix before them may come from the cache.
+places from there on are computed, and the prefix before them may come from the cache. A prompt has at most the context
+less 7 tokens (0.5.23); a longer one is refused with status 400.
 """
 
 from __future__ import annotations

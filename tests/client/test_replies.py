@@ -151,6 +151,8 @@ def test_errors_that_would_come_again_are_not_retried(fields: dict[str, Any], ca
         "max_tokens=100000 cannot be greater than max_model_len=4096. Please request fewer output tokens.",
         "max_completion_tokens is too large: 100000.This model supports at most 4096 completion tokens",
         "The input (6031 tokens) is longer than the model's context length (4096 tokens).",
+        "max_tokens must be at least 1, got 0. (parameter=max_tokens, value=0)",
+        "Input length (4090 tokens) exceeds the maximum allowed length (4090 tokens). Use a shorter input.",
     ],
 )
 def test_refusals_for_the_context_have_their_cause(text: str) -> None:
