@@ -189,8 +189,8 @@ def main() -> None:
     try:
         pages = {
             "many.html": samples(given.samples, given.bytes),
-            "long.html": samples(100, 200_000),
-            "reply.html": samples(1, 2_000_000),
+            "long.html": samples(100, 265_000),
+            "reply.html": samples(1, 4_000_000),
         }
         for name, made in pages.items():
             written(folder / name, made)

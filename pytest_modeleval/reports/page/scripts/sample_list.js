@@ -13,7 +13,7 @@ export const COLUMNS = {
   kind: [6.5, 0, false, (data, place) => kindLabel(data.value("kind", place))],
   benchmark: [7, 1, false, (data, place) => data.value("benchmark", place)],
   subset: [6, 1, false, (data, place) => data.value("subset", place)],
-  id: [8, 2, false, (data, place) => data.columns.id[place]],
+  id: [9, 4, false, (data, place) => data.columns.id[place]],
   question: [9, 5, false, (data, place) => data.columns.question[place]],
   answer: [5, 2, false, (data, place) => data.columns.answer[place] ?? ""],
   target: [5, 2, false, (data, place) => data.columns.target[place] ?? ""],
@@ -138,7 +138,7 @@ export class SampleList {
     const shown = shortText(String(text(this.data, place)), 160);
     const attributes = { class: `cell c-${name}${isNumber ? " num" : ""}`, role: "cell" };
     if (name !== "id") return el("div", attributes, shown);
-    const link = el("a", { href: `#samples?s=${this.data.key(place)}`, "data-place": place, on: { click: this.opener(place) } }, shown);
+    const link = el("a", { href: `#samples?s=${this.data.key(place)}`, "data-place": place, title: shown, on: { click: this.opener(place) } }, shown);
     return el("div", attributes, link);
   }
 
