@@ -94,7 +94,7 @@ def test_from_the_list_to_a_run_a_sample_a_comparison_and_a_run_under_way(viewer
     """Every view opens with no error in the console; a run under way shows new samples and leaves the open one."""
     viewer.open("")
     viewer.waits_for("table.runs", "two")
-    assert "4 runs below" in viewer.text("#sub")
+    assert ": 4" in viewer.text("#sub")
     assert "under way" in viewer.text("tr.live")
     viewer.open("#q=hard+two")
     viewer.waits_for("#runs tbody", "two")
