@@ -6,7 +6,6 @@ import dataclasses
 import json
 import subprocess
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import pytest
 
 from pytest_modeleval.gate_evidence import ChangedQuestion, GateEvidence
 from pytest_modeleval.results import RunSummary
-from tests.support.browsers import Site, chromium, has_dialog
+from tests.support.browsers import Site, chromium, has_dialog, serious_faults
 from tests.support.page_cases import hostile_answers, hostile_samples, many_samples, report_page
 from tests.support.report_cases import full_summary
 from tests.support.waiting import until
@@ -210,23 +209,13 @@ def test_a_reply_of_a_megabyte_is_shown_in_part_and_whole_on_demand(browser: Any
 
 def test_no_view_has_a_serious_fault_of_accessibility(page: Page) -> None:
     """The rules of axe-core, in every view, light and dark; only minor and moderate findings are allowed."""
-    axe = files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8")
     for theme in ("light", "dark"):
         page.js(f"document.documentElement.dataset.theme = {theme!r}")
         for address in ("#overview", "#benchmarks", "#samples?kind=wrong&s=iquiz/IQ/IQ-00005"):
             page.go(address)
             if "s=" in address:
                 page.waits_for("#sample .transcript", "reply5")
-            page.js(f"window.axe || (() => {{ {axe} }})()" if page.js("return !window.axe") else "")
-            found = page.browser.execute_async_script(
-                "axe.run({resultTypes: ['violations']}).then(arguments[0], error => arguments[0](String(error)))"
-            )
-            serious = [
-                (entry["id"], [node["html"][:120] for node in entry["nodes"][:3]])
-                for entry in found["violations"]
-                if entry["impact"] in ("serious", "critical")
-            ]
-            assert serious == [], (theme, address)
+            assert serious_faults(page.browser) == [], (theme, address)
 
 
 def test_only_rows_that_can_be_seen_are_elements(page: Page) -> None:

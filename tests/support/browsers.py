@@ -6,6 +6,7 @@ import contextlib
 import shutil
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
 from threading import Thread
 from typing import Any
 
@@ -69,6 +70,21 @@ def chromium() -> Iterator[Any]:
         yield running
     finally:
         running.quit()
+
+
+def serious_faults(browser: Any) -> list[tuple[str, list[str]]]:
+    """What axe-core finds on the page and calls serious or critical: (rule, the first elements)."""
+    source = files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+    if browser.execute_script("return !window.axe"):
+        browser.execute_script(source)
+    found = browser.execute_async_script(
+        "axe.run({resultTypes: ['violations']}).then(arguments[0], error => arguments[0](String(error)))"
+    )
+    return [
+        (entry["id"], [node["html"][:120] for node in entry["nodes"][:3]])
+        for entry in found["violations"]
+        if entry["impact"] in ("serious", "critical")
+    ]
 
 
 def has_dialog(browser: Any) -> bool:

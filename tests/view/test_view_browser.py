@@ -14,7 +14,7 @@ import pytest
 
 from pytest_modeleval.records import ItemKey, Kind
 from pytest_modeleval.store.journal import JournalWriter
-from tests.support.browsers import chromium
+from tests.support.browsers import chromium, serious_faults
 from tests.support.run_folders import RUN, grade, plan, quiz_run, response, write_run
 from tests.support.waiting import until
 
@@ -134,8 +134,44 @@ def test_from_the_list_to_a_run_a_sample_a_comparison_and_a_run_under_way(viewer
     answer(writer, "easy-0")
     viewer.waits_for("#sample-count", "2 of 2")
     assert viewer.js("return document.querySelector('#sample').firstElementChild.dataset.same") == "yes"
+    viewer.js("location.hash = 'overview'")
+    viewer.waits_for(".old-note", "2 more samples since these figures were computed.")
+    viewer.click(".old-note button")
+    until(lambda: viewer.js("return document.querySelector('.old-note')") is None)
+    viewer.waits_for("table", "2")
+    viewer.js("location.hash = 'samples'")
+    viewer.waits_for("#sample-count", "2 of 2")
     writer.close()
     (runs / "live" / "run.json").write_text(json.dumps({**RUN, **LIVE, "finished": "2026-11-29T09:00:00.000Z"}))
     viewer.waits_for("#sample-count", "3 of 3")
     assert viewer.js("return document.title") != "owned"
+    assert viewer.errors() == []
+
+
+def test_list_and_comparison_are_accessible_fit_a_phone_and_speak_chinese(viewer: Viewer) -> None:
+    """No serious finding of axe-core, light and dark; 360 pixels are wide enough; the switch changes the language."""
+    viewer.open("api/runs")
+    keys = [
+        run["key"]
+        for run in json.loads(viewer.js("return document.body.innerText"))["runs"]
+        if run["name"] in ("one", "two")
+    ]
+    for address, ready in (("", "table.runs"), (f"compare?run={keys[0]}&run={keys[1]}", "#scores")):
+        viewer.open(address)
+        viewer.waits_for(ready, "quiz")
+        for theme in ("light", "dark"):
+            viewer.js(f"document.documentElement.dataset.theme = {theme!r}")
+            assert serious_faults(viewer.browser) == [], (address, theme)
+        before = viewer.text("main")
+        assert viewer.js("return document.querySelector('[data-language-switch]').offsetWidth") > 0
+        viewer.click("[data-language-switch]")
+        until(lambda before=before: viewer.text("main") != before)
+        viewer.click("[data-language-switch]")
+        viewer.waits_for("main", "quiz")
+        viewer.browser.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": 360, "height": 800, "deviceScaleFactor": 1, "mobile": True},
+        )
+        assert viewer.js("return document.documentElement.scrollWidth") <= 360, address
+        viewer.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     assert viewer.errors() == []

@@ -1,6 +1,6 @@
 // Opens the page: views by address, keys, language, theme.
 import { BenchmarksView } from "./benchmarks_view.js";
-import { byId, el, remember, remembered, replace } from "./dom.js";
+import { byId, button, el, remember, remembered, replace, whole } from "./dom.js";
 import { RunData } from "./run_data.js";
 import { parametersOf, SamplesView } from "./samples_view.js";
 import { openSource } from "./source.js";
@@ -35,6 +35,7 @@ function openPage() {
 async function load(page) {
   const { data, samples } = page;
   await data.loadIndex();
+  page.drawnCount = data.count;
   await samples.refresh();
   page.view = "";
   await showAddress(page);
@@ -54,6 +55,7 @@ async function grow(page) {
       page.isStale = false;
       await page.data.loadIndex();
       await page.samples.grown();
+      sayOld(page);
       redraw(page);
       await page.data.loadChunks(() => {});
       await page.samples.loaded();
@@ -61,6 +63,14 @@ async function grow(page) {
   } finally {
     page.isGrowing = false;
   }
+}
+
+// The overview is made by the server: it has the figures of the moment at which the page was opened.
+function sayOld(page) {
+  if (page.data.count <= page.drawnCount) return;
+  const more = whole(page.data.count - page.drawnCount);
+  page.oldNote ||= document.querySelector(".v-overview").insertBefore(el("p", { class: "old-note" }), document.querySelector(".v-overview").firstChild);
+  replace(page.oldNote, t("overview.old", more), " ", button(t("overview.reload"), () => location.reload()));
 }
 
 function showProblem(error) {
