@@ -10,12 +10,14 @@ from pathlib import Path
 from pytest_modeleval.gate_evidence import GateEvidence
 from pytest_modeleval.gates import Baseline, Gate, Judgement
 from pytest_modeleval.gates.changes import NO_ANSWERS, ByQuestion, by_question, changed_questions, lacks_answers
+from pytest_modeleval.gates.gate import Side
+from pytest_modeleval.gates.kinds import KINDS
 from pytest_modeleval.records import ItemKey, Outcome
 from pytest_modeleval.results import PASSED, GateVerdict
 from pytest_modeleval.runs.opened_run import shown_path
 
-# Kinds of gates that look at samples of this run and have a fixed limit.
-_LIMITS = ("floor", "ceiling")
+# What gates with a fixed limit look for; samples of this run explain their figures.
+_LIMITS = (Side.BELOW, Side.ABOVE)
 # What a gate looks at -> the kinds of the samples that it lost by.
 _LOST_KINDS = {"score": "wrong,no_answer,truncated", "truncated": "truncated", "no_answer": "no_answer"}
 
@@ -80,7 +82,7 @@ def _note(benchmark: str, then: ByQuestion, now: ByQuestion) -> str:
 
 def _show_command(gate: Gate, run: Path) -> str:
     """Empty where no kind of sample explains the gate's figure, such as a latency."""
-    kinds = _LOST_KINDS.get(gate.of, "") if gate.kind in _LIMITS and not gate.measure else ""
+    kinds = _LOST_KINDS.get(gate.of, "") if KINDS[gate.kind].side in _LIMITS and not gate.measure else ""
     subset = ["--subset", f"{gate.benchmark}={gate.subset}"] if gate.subset else []
     return _command("modeleval", "show", run, "--kind", kinds, *subset) if kinds else ""
 

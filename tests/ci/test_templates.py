@@ -177,8 +177,8 @@ def test_commands_bless_pass_and_turn_red_for_a_regression(suite: Suite, server:
         assert len(lines) == 1
         assert lines[0].startswith("::error title=gate failed%3A quiz regression::quiz")
         page = (suite.path / "step.md").read_text()
-        assert page.index("**FAILED**") < page.index("| Dataset")
-        assert page.count("| Dataset") == 1
+        assert page.index("**FAILED**") < page.index("| Dataset | Metric")
+        assert page.count("| Dataset | Metric") == 1
 
 
 @pytest.mark.parametrize("file", [GITHUB, JENKINS], ids=["github", "jenkins"])

@@ -23,7 +23,8 @@ REFUSALS: dict[str, dict[str, tuple[str, bool] | None]] = {
     "too-long-stream": dict.fromkeys(ENGINES, ("context_exceeded", False)),
     # SGLang answers with status 200 and repeats the wrong name: see server.identify.
     "wrong-model": {"vllm": ("http_404", False), "sglang": None},
-    "max-tokens-0": {"vllm": ("http_400", False), "sglang": None},
+    # vLLM has one sentence for max_tokens=0 and for a prompt that fills its context.
+    "max-tokens-0": {"vllm": ("context_exceeded", False), "sglang": None},
     "n2-temperature0": {"vllm": ("http_400", False), "sglang": None},
     "tools-empty": {"vllm": ("http_400", False), "sglang": None},
     "null-content": dict.fromkeys(ENGINES, ("http_400", False)),

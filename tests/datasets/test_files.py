@@ -161,7 +161,7 @@ def test_csv_line_numbers_count_line_ends_inside_fields(tmp_path: Path) -> None:
         (b"", "distinct column names"),
         (b'q,a\n"never closed,2\n', "in f.csv, line 2; correct the quoting"),
         (b"q,a\n1,\xff\n", "expected UTF-8, found byte 0xff"),
-        (b"q,a\n1," + b"x" * 200_000 + b"\n", "or save the file as JSONL"),
+        (b"q,a\n1," + b"x" * ((16 << 20) + 1) + b"\n", "or save the file as JSONL"),
     ],
 )
 def test_csv_that_is_no_table_is_told_with_its_line(tmp_path: Path, content: bytes, told: str) -> None:

@@ -27,6 +27,9 @@ MOST_ROWS = 120  # enough for a gate to judge
 NOT_RUN = {
     "pytest test_capitals.py": "run with its page by tests/benchmarks/test_writing_a_benchmark.py",
     "pytest --model MiniMax-M2 -k aime25 --model-set": "launches a server on GPUs",
+    "pytest test_school.py": "run with its page by tests/benchmarks/test_writing_a_benchmark.py",
+    "pytest --model MiniMax-M2 --judge Qwen3-235B": "needs a second server and rows that are not shipped",
+    "modeleval view": "serves until it is stopped; run by tests/view and tests/commands/test_view.py",
     "pytest --model Qwen3-235B -k judge_check": "needs labelled pairs; see tests/benchmarks/test_judge_check.py",
     "pytest --model MiniMax-M2 -k simple_qa --judge": "needs a second server; see test_judge.py",
 }
