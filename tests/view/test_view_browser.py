@@ -47,6 +47,10 @@ class Viewer:
         """Wait until an element has a text."""
         until(lambda: text in self.text(selector))
 
+    def changes(self, selector: str, before: str) -> None:
+        """Wait until the text of the elements is another one."""
+        until(lambda: self.text(selector) != before)
+
     def click(self, selector: str) -> None:
         """Click on the first such element."""
         self.js(f"document.querySelector({selector!r}).click()")
@@ -165,7 +169,7 @@ def test_list_and_comparison_are_accessible_fit_a_phone_and_speak_chinese(viewer
         before = viewer.text("main")
         assert viewer.js("return document.querySelector('[data-language-switch]').offsetWidth") > 0
         viewer.click("[data-language-switch]")
-        until(lambda before=before: viewer.text("main") != before)
+        viewer.changes("main", before)
         viewer.click("[data-language-switch]")
         viewer.waits_for("main", "quiz")
         viewer.browser.execute_cdp_cmd(
