@@ -54,6 +54,10 @@ class CollectionPlugin:
         )
         self._siblings = InstalledSiblings(shipped_folder())
         self._index = PageIndex(shipped_folder(), settings.keyword)
+        # A printed id of a shipped benchmark is an argument too.
+        self._enters_environment = not process.has_paths or any(
+            Path(arg).is_relative_to(shipped_folder()) for arg in config.args
+        )
         # All selected samples; more than this process runs where it is one shard of several.
         self._selected: list[SampleItem] = []
         self._is_shown = False
@@ -64,6 +68,8 @@ class CollectionPlugin:
         `pytest --model NAME` then works in any folder: it does not run a project's unit tests. A model of an ini file
         or a variable never replaces them. Pages of shipped benchmarks that -k cannot select are left out unread.
         """
+        if self._enters_environment and self._siblings.leads_there(collection_path):
+            return False
         if not self._process.has_paths and (collection_path in self._siblings or self._leave_out(collection_path)):
             return True
         if (
