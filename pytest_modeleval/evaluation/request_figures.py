@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterable, Mapping
 
 from pytest_modeleval.run_figures import Quantiles, RequestFigures
@@ -31,12 +32,8 @@ def _figures(benchmark: str, log: RequestLog) -> RequestFigures:
 
 def quantiles(values: Iterable[float]) -> Quantiles | None:
     """The median and the 95th percentile, linear between two values as numpy has it; None without values."""
-    ordered = sorted(values)
-    return Quantiles(_quantile(ordered, 0.5), _quantile(ordered, 0.95)) if ordered else None
-
-
-def _quantile(ordered: list[float], q: float) -> float:
-    place = q * (len(ordered) - 1)
-    below = int(place)
-    above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (place - below) * (ordered[above] - ordered[below])
+    found = list(values)
+    if len(found) < 2:
+        return Quantiles(found[0], found[0]) if found else None
+    cuts = statistics.quantiles(found, n=20, method="inclusive")
+    return Quantiles(cuts[9], cuts[18])

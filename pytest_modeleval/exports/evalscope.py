@@ -71,9 +71,8 @@ def report_json(entry: BenchmarkSummary, model: str) -> JsonObject:
 
 def _overall(entry: BenchmarkSummary, scored: Sequence[Score]) -> float:
     """The figure that the benchmark is known by, where it is complete; else the mean over samples."""
-    official = next((score.score for score in entry.aggregates if score.is_official), None)
-    if official is not None:
-        return official
+    if entry.figure is not None and entry.figure.score is not None:
+        return entry.figure.score
     num = sum(score.num for score in scored)
     return sum((score.score or 0.0) * score.num for score in scored) / num if num else 0.0
 

@@ -11,6 +11,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,6 @@ def write_inspect(
 
 
 def _by_benchmark(records: Iterable[SampleRecord]) -> Iterator[tuple[str, Iterator[SampleRecord]]]:
-    from itertools import groupby  # noqa: PLC0415
-
     return groupby(records, key=lambda record: record.benchmark)
 
 

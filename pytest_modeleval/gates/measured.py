@@ -2,10 +2,10 @@
 
 Every test holds its level at any number of questions. Against a limit: the claim "the ratio is at least c" is the claim
 that the mean of k - c n is at least 0, which the tests of a mean judge; the same holds for an F whose two rates share
-their k, and for a quantile, which is a share of items. Over an aggregate the mean is one of
-the subsets' means. Against a baseline: the paired test of question values where the
-figure is a weighted mean of them, else a permutation test: if nothing changed, the two recordings of a question may be
-swapped (Good 2005, "Permutation, Parametric and Bootstrap Tests of Hypotheses", section 3.2).
+their k, and for a quantile, which is a share of items. Over an aggregate the mean is one of the subsets' means. Against
+a baseline: the paired test of question values where the figure is a weighted mean of them, else a permutation test: if
+nothing changed, the two recordings of a question may be swapped (Good 2005, "Permutation, Parametric and Bootstrap
+Tests of Hypotheses", section 3.2).
 """
 
 from __future__ import annotations

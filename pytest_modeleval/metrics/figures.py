@@ -51,11 +51,12 @@ def figure_of(measure: Measure, outcomes: Iterable[Outcome]) -> Figure:
     """
     found = list(outcomes)
     figure = _figure(measure, found)
-    change = _most_change(measure, found)
+    disagreement = doubt(found)
+    change = _most_change(measure, found) if disagreement else 0.0
     if not change:
         return figure
     high = math.inf if measure.high is None else measure.high
-    interval = widened(figure.interval, figure.value, doubt=doubt(found), change=change, low=measure.low, high=high)
+    interval = widened(figure.interval, figure.value, doubt=disagreement, change=change, low=measure.low, high=high)
     return replace(figure, interval=interval)
 
 

@@ -26,8 +26,8 @@ from pytest_modeleval.runs.exit_status import INCOMPLETE, exit_status
 from pytest_modeleval.runs.gate_runner import GateRunner
 from pytest_modeleval.runs.item_filter import ItemFilter, make_item_filter
 from pytest_modeleval.runs.opened_run import OpenedRun, open_run, shown_path
-from pytest_modeleval.runs.report_files import REPORT_FILE, views, write_for_github, write_report
-from pytest_modeleval.runs.summary_details import places, raw_replies
+from pytest_modeleval.runs.report_files import REPORT_FILE, raw_replies, views, write_for_github, write_report
+from pytest_modeleval.runs.summary_details import places
 from pytest_modeleval.settings import Settings
 from pytest_modeleval.store.journal import JournalError
 from pytest_modeleval.store.outcome_codec import KINDS

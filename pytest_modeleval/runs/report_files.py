@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_modeleval._support.atomic_file import atomic_file
 from pytest_modeleval.records import ItemKey, Kind, Response
@@ -14,6 +14,7 @@ from pytest_modeleval.samples.message_text import call_text
 from pytest_modeleval.samples.reading import SampleReader
 from pytest_modeleval.samples.record import SampleRecord
 from pytest_modeleval.store.contents import Contents
+from pytest_modeleval.store.journal import read_line
 from pytest_modeleval.store.run_folder import RunFolder
 from pytest_modeleval.store.summary_file import summary_json
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from pytest_modeleval.reports.page_data import SampleView
 
 REPORT_FILE = "report.html"
-SUSPICIOUS_REPLIES = 3
+RAW_REPLIES = 3
 
 
 def write_report(folder: RunFolder, summary: RunSummary) -> Path:
@@ -36,7 +37,7 @@ def write_report(folder: RunFolder, summary: RunSummary) -> Path:
         run=folder.run,
         samples=(record.to_json() for record in reader.read()),
         title=page_title(summary, folder.path.name),
-        replies=suspicious_replies(reader, summary),
+        replies=raw_replies(summary, folder.reader.contents),
     )
     path = folder.path / REPORT_FILE
     with atomic_file(path) as draft, draft.open("w", encoding="utf-8", newline="\n") as file:
@@ -45,23 +46,24 @@ def write_report(folder: RunFolder, summary: RunSummary) -> Path:
     return path
 
 
-def suspicious_replies(reader: SampleReader, summary: RunSummary) -> dict[tuple[str, str], list[str]]:
-    """(benchmark, subset) of each suspicious subset -> the first SUSPICIOUS_REPLIES replies as they came."""
+def raw_replies(summary: RunSummary, contents: Contents) -> dict[tuple[str, str], list[str]]:
+    """(benchmark, subset) of each suspicious subset -> the first RAW_REPLIES graded replies as the server sent them."""
     wanted: dict[tuple[str, str], list[str]] = {
         (entry.benchmark, score.subset): []
         for entry in summary.benchmarks
         for score in entry.subsets
         if score.is_suspicious
     }
-    for brief in reader.index() if wanted else ():
-        found = wanted.get((brief.benchmark, brief.subset))
-        if found is not None and len(found) < SUSPICIOUS_REPLIES and brief.kind.is_verdict:
-            found.append(_raw_reply(reader.complete(brief).reply))
+    for key, outcome in contents.outcomes.items() if wanted else ():
+        found = wanted.get((key.benchmark, key.subset))
+        line = contents.responses.get(outcome.request_key)
+        if found is not None and line is not None and len(found) < RAW_REPLIES and outcome.kind.is_verdict:
+            found.append(_reply_text(read_line(line).get("reply") or {}))
     return wanted
 
 
-def _raw_reply(reply: Response | None) -> str:
-    return "" if reply is None else "\n".join(filter(None, [reply.content, *map(call_text, reply.tool_calls)]))
+def _reply_text(reply: Mapping[str, Any]) -> str:
+    return "\n".join(filter(None, [reply.get("content"), *map(call_text, reply.get("tool_calls") or ())]))
 
 
 def page_title(summary: RunSummary, run_name: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from pytest_modeleval.reports.page import assets
 from pytest_modeleval.reports.page.document import page_parts
 from pytest_modeleval.runs.finished_run import open_run
-from pytest_modeleval.runs.report_files import page_title, suspicious_replies
+from pytest_modeleval.runs.report_files import page_title, raw_replies
 from pytest_modeleval.store.summary_file import summary_json
 
 
@@ -20,7 +20,7 @@ def run_page(folder: Path, *, is_live: bool) -> tuple[bytes, str]:
         run=opened.run,
         samples=None,
         title=page_title(opened.summary, folder.name),
-        replies=suspicious_replies(opened.samples, opened.summary),
+        replies=raw_replies(opened.summary, opened.samples.contents),
         is_live=is_live,
     )
     return "".join(parts).encode(), f"{assets.policy(is_served=True)}; frame-ancestors 'none'"

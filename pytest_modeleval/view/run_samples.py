@@ -15,14 +15,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pytest_modeleval.records import ItemKey, JsonObject
-from pytest_modeleval.reports.page.packing import CHUNK_BYTES, SampleIndex, json_line
+from pytest_modeleval.reports.page.packing import CHUNK_BYTES, LEVEL, SampleIndex, json_line
 from pytest_modeleval.samples.reading import SampleReader
 from pytest_modeleval.samples.record import SampleRecord
 from pytest_modeleval.view.run_folders import signature_of
 
 # The last chunk of a run under way is fetched again at every change.
 _LIVE_CHUNK_BYTES = 1 << 17
-_LEVEL = 5
 
 
 class RunSamples:
@@ -120,7 +119,7 @@ class RunSamples:
         self._open, self._open_bytes = [], 0
 
     def _packed(self) -> bytes:
-        return zlib.compress(b"".join(self._open), _LEVEL)
+        return zlib.compress(b"".join(self._open), LEVEL)
 
     def _open_chunk(self) -> list[JsonObject]:
         """Where the last chunk begins, in a list; empty where the last chunk is full."""

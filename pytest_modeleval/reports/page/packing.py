@@ -16,7 +16,7 @@ from typing import Any
 from pytest_modeleval.records import JsonObject, Kind
 
 CHUNK_BYTES = 1 << 20
-_LEVEL = 5
+LEVEL = 5
 _SHOWN = 120
 # Characters of a question that are kept to find the common beginning of a subset's prompts.
 _QUESTION = 700
@@ -75,7 +75,7 @@ class SampleIndex:
 
     def packed(self) -> bytes:
         """The same, compressed as a chunk is."""
-        return zlib.compress(json_line(self.to_json()), _LEVEL)
+        return zlib.compress(json_line(self.to_json()), LEVEL)
 
     def _questions(self) -> list[str]:
         """Beginnings of the questions, without the instructions that all prompts of a subset begin with."""
@@ -90,7 +90,7 @@ class SampleIndex:
 
 def pack(samples: Iterable[Mapping[str, Any]], index: SampleIndex, chunk_bytes: int = CHUNK_BYTES) -> Iterator[bytes]:
     """The chunks of samples (SampleRecord.to_json); the index is filled as they are taken. One chunk is in memory."""
-    packer, size, count, parts = zlib.compressobj(_LEVEL), 0, 0, []
+    packer, size, count, parts = zlib.compressobj(LEVEL), 0, 0, []
     for sample in samples:
         index.add(sample)
         line = json_line(sample)
@@ -99,7 +99,7 @@ def pack(samples: Iterable[Mapping[str, Any]], index: SampleIndex, chunk_bytes: 
         count += 1
         if size >= chunk_bytes:
             yield _finished(packer, parts, index, count)
-            packer, size, count, parts = zlib.compressobj(_LEVEL), 0, 0, []
+            packer, size, count, parts = zlib.compressobj(LEVEL), 0, 0, []
     if count:
         yield _finished(packer, parts, index, count)
 
