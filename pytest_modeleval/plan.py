@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +35,9 @@ MAX_ITEMS = 10_000_000
 
 # A subset's samples: subset -> ids of its samples, each once, in the order of asking.
 SampleIds = Mapping[str, Sequence[str]]
+
+# Benchmark -> its declared measures.
+DeclaredMeasures = Mapping[str, Sequence[Measure]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +137,7 @@ class Plan:
             "shard": self.shard,
             "tool_calls": self.tool_calls,
             "system": self.system,
-            "measures": [dataclasses.asdict(measure) for measure in self.measures],
+            "measures": declared_to_json(self.measures),
             "options": dict(self.options),
             "roles": {role: dict(model) for role, model in self.roles.items()},
             "excluded": {subset: dict(found) for subset, found in self.excluded.items()},
@@ -174,7 +177,7 @@ class Plan:
             samples=line.get("samples"),
             tool_calls=line.get("tool_calls", ""),
             system=line.get("system", ""),
-            measures=tuple(Measure(**{**entry, "of": tuple(entry["of"])}) for entry in line.get("measures", ())),
+            measures=declared_from_json(line.get("measures", ())),
             options=line.get("options", {}),
             excluded=line.get("excluded", {}),
             roles=line.get("roles", {}),
@@ -189,6 +192,16 @@ class Plan:
             score_subset("", (), 0, metric=metric, measures=self.measures)
         combine(self.aggregates, (), [part.name for part in self.subsets if not part.is_optional])
         return self
+
+
+def declared_to_json(measures: Iterable[Measure]) -> list[JsonObject]:
+    """Declared measures as JSON."""
+    return [{**dataclasses.asdict(measure), "of": list(measure.of)} for measure in measures]
+
+
+def declared_from_json(entries: Iterable[Mapping[str, Any]]) -> tuple[Measure, ...]:
+    """The reverse of `declared_to_json`, of entries that MEASURES_RULE allows. Raises ValueError for a wrong one."""
+    return tuple(Measure(**{**entry, "of": tuple(entry["of"])}) for entry in entries)
 
 
 def _is_option_value(value: Any) -> bool:
@@ -216,6 +229,22 @@ _NAME = Rule("a text", lambda value: isinstance(value, str))
 _NAMES = list_of(_NAME)
 _IDS = table(entries=_NAMES)
 _SHARE_OR_WEIGHT = number(0.0, math.inf)
+# What `declared_to_json` gives.
+MEASURES_RULE = list_of(
+    table(
+        {
+            "name": required(_NAME),
+            "method": required(choice(*METHODS)),
+            "of": required(_NAMES),
+            "is_higher_better": required(BOOLEAN),
+            "low": required(number(-math.inf, math.inf)),
+            "high": optional(number(-math.inf, math.inf)),
+            "q": required(number(0.0, 1.0)),
+            "unit": _NAME,
+        },
+        is_closed=True,
+    )
+)
 _RULE = table(
     {
         "benchmark": required(_NAME),
@@ -265,21 +294,7 @@ _RULE = table(
         "samples": table(entries=whole_number(0, MAX_ITEMS)),
         "tool_calls": choice("native", "text"),
         "system": _NAME,
-        "measures": list_of(
-            table(
-                {
-                    "name": required(_NAME),
-                    "method": required(choice(*METHODS)),
-                    "of": required(_NAMES),
-                    "is_higher_better": required(BOOLEAN),
-                    "low": required(number(-math.inf, math.inf)),
-                    "high": optional(number(-math.inf, math.inf)),
-                    "q": required(number(0.0, 1.0)),
-                    "unit": _NAME,
-                },
-                is_closed=True,
-            )
-        ),
+        "measures": MEASURES_RULE,
         "excluded": table(entries=table(entries=_NAME)),
         "options": table(entries=Rule("a text, a number or true or false", _is_option_value)),
         "roles": table(

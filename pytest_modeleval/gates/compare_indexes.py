@@ -1,8 +1,9 @@
-"""Indexes over benchmarks of several runs, side by side, as lines of text."""
+"""Indexes over benchmarks of several results, side by side. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from math import hypot
 
@@ -11,22 +12,72 @@ from pytest_modeleval.results import Baseline
 from pytest_modeleval.run_figures import IndexScore
 
 
-def index_lines(sides: Sequence[Baseline], letters: Sequence[str]) -> Iterator[str]:
-    """Each index that a run states: its score in every run, and the difference of every two that are comparable.
+@dataclass(frozen=True, slots=True)
+class IndexDifference:
+    """An index of two sides that both state it."""
 
-    letters: the names of the sides. A baseline file holds no index.
+    first: int
+    second: int
+    """The places of the two sides."""
+
+    change: float | None
+    """Second minus first; None where the two are not comparable."""
+
+    low: float | None = None
+    high: float | None = None
+    """The 95 % interval of the change, without pairing of the questions; None where it does not exist."""
+
+    obstacle: str = ""
+    """Why there is no change."""
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedIndex:
+    """One index."""
+
+    name: str
+
+    scores: tuple[IndexScore | None, ...]
+    """Of each side; None where it does not state the index."""
+
+    differences: tuple[IndexDifference, ...]
+
+
+def compare_indexes(sides: Sequence[Baseline]) -> tuple[ComparedIndex, ...]:
+    """Each index that a side states (facts "indexes"): its scores, and the difference of every two that state it.
+
+    Baseline files of earlier versions state none.
     """
     stated = [{found.name: found for found in side.facts.get("indexes") or ()} for side in sides]
-    for name in dict.fromkeys(name for found in stated for name in found):
-        yield from ("", f"index {name}")
-        yield from _lines({letter: side[name] for letter, side in zip(letters, stated, strict=True) if name in side})
+    names = dict.fromkeys(name for found in stated for name in found)
+    return tuple(_compared(name, [side.get(name) for side in stated]) for name in names)
 
 
-def _lines(scores: Mapping[str, IndexScore]) -> Iterator[str]:
-    for letter, score in scores.items():
-        yield f"  {letter}  {_score_text(score)}"
-    for (one, first), (other, second) in combinations(scores.items(), 2):
-        yield f"  {one} to {other}: {_difference_text(first, second)}"
+def _compared(name: str, scores: Sequence[IndexScore | None]) -> ComparedIndex:
+    known = [(place, score) for place, score in enumerate(scores) if score is not None]
+    pairs = combinations(known, 2)
+    return ComparedIndex(name, tuple(scores), tuple(_difference(*one, *other) for one, other in pairs))
+
+
+def _difference(first: int, one: IndexScore, second: int, other: IndexScore) -> IndexDifference:
+    if one.score is None or other.score is None:
+        return IndexDifference(first, second, None, obstacle="no difference while a part is missing")
+    if one.identity != other.identity:
+        obstacle = f"not comparable: the parts differ ({one.identity} there, {other.identity} here)"
+        return IndexDifference(first, second, None, obstacle=obstacle)
+    low, high = unpaired_interval(one, other) or (None, None)
+    return IndexDifference(first, second, other.score - one.score, low, high)
+
+
+def index_lines(compared: Sequence[ComparedIndex], letters: Sequence[str]) -> Iterator[str]:
+    """The comparison of indexes as lines of text. letters: the names of the sides."""
+    for index in compared:
+        yield from ("", f"index {index.name}")
+        for letter, score in zip(letters, index.scores, strict=True):
+            if score is not None:
+                yield f"  {letter}  {_score_text(score)}"
+        for found in index.differences:
+            yield f"  {letters[found.first]} to {letters[found.second]}: {index_difference_text(found)}"
 
 
 def _score_text(found: IndexScore) -> str:
@@ -35,17 +86,15 @@ def _score_text(found: IndexScore) -> str:
     return f"{found.score:.4f}  {found.identity}"
 
 
-def _difference_text(first: IndexScore, second: IndexScore) -> str:
-    if first.score is None or second.score is None:
-        return "no difference while a part is missing"
-    if first.identity != second.identity:
-        return f"not comparable: the parts differ ({first.identity} there, {second.identity} here)"
-    change = second.score - first.score
-    interval = unpaired_interval(first, second)
-    if interval is None:
-        return f"{signed_points(change)} points"
-    low, high = (signed_points(end) for end in interval)
-    return f"{signed_points(change)} points (95 % {low} to {high}, without pairing of the questions: rather too wide)"
+def index_difference_text(found: IndexDifference) -> str:
+    """The change with its interval, or why there is none."""
+    if found.change is None:
+        return found.obstacle
+    if found.low is None or found.high is None:
+        return f"{signed_points(found.change)} points"
+    low, high = signed_points(found.low), signed_points(found.high)
+    interval = f"95 % {low} to {high}, without pairing of the questions: rather too wide"
+    return f"{signed_points(found.change)} points ({interval})"
 
 
 def unpaired_interval(first: IndexScore, second: IndexScore) -> tuple[float, float] | None:

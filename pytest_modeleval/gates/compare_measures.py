@@ -69,8 +69,8 @@ class ComparedMeasure:
 def compare_measures(sides: Sequence[Baseline]) -> tuple[ComparedMeasure, ...]:
     """Every measure that one of the sides declares (facts "measures": benchmark -> measures), over all questions.
 
-    A benchmark of several subsets is compared in each of them too. Baseline files declare none, and are compared by
-    the declaration of another side.
+    A benchmark of several subsets is compared in each of them too. A side that declares none, such as a baseline file
+    of an earlier version, is compared by the declaration of another side.
     """
     grouped = [by_benchmark(side.outcomes) for side in sides]
     found: list[ComparedMeasure] = []
@@ -188,7 +188,8 @@ def measure_lines(compared: Sequence[ComparedMeasure], letters: Sequence[str], *
             yield f"  {letter}  {_value(figure.value, entry.measure)}  n={figure.num}"
         yield from (f"  {obstacle}" for obstacle in entry.obstacles)
         for found in entry.differences:
-            yield f"  {letters[found.first]} to {letters[found.second]}: {_sentence(found, entry.measure, alpha)}"
+            text = change_text(found, entry.measure, alpha=alpha)
+            yield f"  {letters[found.first]} to {letters[found.second]}: {text}"
 
 
 def _heading(entry: ComparedMeasure) -> str:
@@ -196,7 +197,8 @@ def _heading(entry: ComparedMeasure) -> str:
     return " ".join(part for part in (entry.benchmark, entry.subset, entry.measure.name, f"({direction})") if part)
 
 
-def _sentence(found: MeasureDifference, measure: Measure, alpha: float) -> str:
+def change_text(found: MeasureDifference, measure: Measure, *, alpha: float = 0.05) -> str:
+    """The change with its interval in the measure's own range, and whether it is better, worse or a tie."""
     return (
         f"{_signed(found.change, measure)}{_interval(found, measure)}, {_direction(found, measure, alpha)}, on "
         f"{found.n} questions; p {p_text(found.p)}, after Holm over the measures {p_text(found.adjusted_p)} "

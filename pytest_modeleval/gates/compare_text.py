@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pytest_modeleval._support.shorten import printable
 from pytest_modeleval.gates.changes import ByQuestion, by_question, lacks_answers, result_text
 from pytest_modeleval.gates.compare import ComparedScope, Difference
-from pytest_modeleval.gates.compare_indexes import index_lines
+from pytest_modeleval.gates.compare_indexes import compare_indexes, index_lines
 from pytest_modeleval.gates.compare_measures import ComparedMeasure, measure_lines
 from pytest_modeleval.gates.number_text import p_text, points, signed_points
 from pytest_modeleval.records import sample_name
@@ -52,7 +52,7 @@ def comparison_text(
                 yield from _flip_lines(scope.benchmark, found, questions, most_flips)
     letters = [letter(number) for number in range(len(sides))]
     yield from measure_lines(measures, letters, alpha=_ALPHA)
-    yield from index_lines(sides, letters)
+    yield from index_lines(compare_indexes(sides), letters)
 
 
 def letter(number: int) -> str:

@@ -7,8 +7,6 @@ answers, shortened. A baseline is written only when asked for (--eval-bless) and
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -18,20 +16,9 @@ import orjson
 
 from pytest_modeleval._support.atomic_file import atomic_write_json
 from pytest_modeleval._support.bounded_file import read_bounded
-from pytest_modeleval._support.schema import (
-    TABLE,
-    TEXT,
-    Rule,
-    list_of,
-    matching,
-    number,
-    optional,
-    required,
-    table,
-    validate,
-    whole_number,
-)
+from pytest_modeleval._support.schema import validate
 from pytest_modeleval.errors import SettingsError
+from pytest_modeleval.plan import DeclaredMeasures
 from pytest_modeleval.records import ItemKey, JsonObject, Kind, Outcome
 from pytest_modeleval.results import PROMPT_DIGITS, Baseline, BenchmarkSummary, ExperimentIdentity, RunSummary
 from pytest_modeleval.store.baseline_ids import id_ranges, ids_of
@@ -44,73 +31,23 @@ from pytest_modeleval.store.baseline_lines import (
     votes,
     votes_json,
 )
-from pytest_modeleval.store.baseline_measures import check_metric, measure_names, recorded_json, recorded_measures
+from pytest_modeleval.store.baseline_measures import (
+    check_metric,
+    declared_json,
+    declared_measures,
+    measure_names,
+    recorded_json,
+    recorded_measures,
+)
+from pytest_modeleval.store.baseline_rule import BASELINE_RULE, LETTERS, MOST_OUTCOMES, MOST_REPEATS, NOTHING, SCHEMA
+from pytest_modeleval.store.index_json import index_json, indexes_from_json
 
-SCHEMA = 1
+# Facts of a side that are computed from a run folder: what a file states under these names is not taken for them.
+_COMPUTED_FACTS = ("damage", "indexes", "measures", "ungraded")
 _MOST_BYTES = 100_000_000
-_LETTERS = {Kind.RIGHT: "r", Kind.WRONG: "w", Kind.NO_ANSWER: "n", Kind.TRUNCATED: "t"}
-_KINDS = {letter: kind for kind, letter in _LETTERS.items()}
-_NOTHING = "."
-
-# Bounds of what a file may make us hold in memory, far above what any run has.
-_MOST_OUTCOMES = 2_000_000
-_MOST_REPEATS = 1_000
 # Faults that are counted; the first is named.
 _MOST_COUNTED = 1_000
-_ANY_TEXT = Rule("a text", lambda value: isinstance(value, str))
-_SHARE = number(0.0, 1.0)
-_FIGURE = number(-math.inf, math.inf)
-_SAMPLE = Rule(
-    'a sample id, or {"id": ...}',
-    lambda value: isinstance(value, str) or (isinstance(value, dict) and isinstance(value.get("id"), str)),
-)
-_REPEATS = Rule(
-    f"a list of at most {_MOST_REPEATS:,} texts, one for each repeat",
-    lambda value: isinstance(value, list) and len(value) <= _MOST_REPEATS,
-    entries=matching(f"[{''.join(_KINDS)}{re.escape(_NOTHING)}]*", "a letter for each sample: r, w, n, t or a dot"),
-)
-_SUBSET = table(
-    {
-        "subset": required(TEXT),
-        "num": whole_number(0, _MOST_OUTCOMES),
-        "score": optional(_FIGURE),
-        "low": optional(_FIGURE),
-        "high": optional(_FIGURE),
-        "samples": required(list_of(_SAMPLE)),
-        "outcomes": required(_REPEATS),
-        "partial": table(entries=_SHARE),
-        "measures": TABLE,
-        "prompts": _ANY_TEXT,
-        "votes": list_of(list_of(optional(whole_number(0, _MOST_REPEATS)))),
-        "answers": list_of(_ANY_TEXT),
-    },
-    is_closed=False,
-)
-_BENCHMARK = table(
-    {
-        "benchmark": required(TEXT),
-        "version": required(_ANY_TEXT),
-        "metric": required(TEXT),
-        "measures": list_of(TEXT),
-        "data_sha256": required(_ANY_TEXT),
-        "prompt_sha256": required(_ANY_TEXT),
-        "params": required(TABLE),
-        "flip_rate": optional(_SHARE),
-        "subsets": required(list_of(_SUBSET)),
-    },
-    is_closed=False,
-)
-# Keys that are not listed are left to later versions.
-BASELINE_RULE = table(
-    {
-        "schema": required(Rule(f"{SCHEMA}", lambda value: value == SCHEMA and not isinstance(value, bool))),
-        "model": required(_ANY_TEXT),
-        "made_utc": required(_ANY_TEXT),
-        "facts": TABLE,
-        "benchmarks": required(list_of(_BENCHMARK)),
-    },
-    is_closed=False,
-)
+_KINDS = {letter: kind for kind, letter in LETTERS.items()}
 
 
 class BaselineSource(Protocol):
@@ -128,6 +65,10 @@ class BaselineSource(Protocol):
     def identities(self) -> Mapping[str, ExperimentIdentity]:
         """How each benchmark was asked."""
 
+    @property
+    def measures(self) -> DeclaredMeasures:
+        """The measures that each benchmark declares."""
+
 
 def baseline_json(
     results: BaselineSource,
@@ -142,8 +83,8 @@ def baseline_json(
     provenance for people, without keys. Raises SettingsError for more repeats than a baseline may have.
     """
     repeats = max((key.repeat for key in results.outcomes), default=0) + 1
-    if repeats > _MOST_REPEATS:
-        raise SettingsError(f"--eval-bless: expected at most {_MOST_REPEATS:,} repeats, found {repeats:,}")
+    if repeats > MOST_REPEATS:
+        raise SettingsError(f"--eval-bless: expected at most {MOST_REPEATS:,} repeats, found {repeats:,}")
     flips = flip_rates or {}
     by_subset: dict[tuple[str, str], list[Outcome]] = {}
     for key, outcome in results.outcomes.items():
@@ -154,9 +95,15 @@ def baseline_json(
         "made_utc": made_utc,
         "facts": dict(facts or {}),
         "benchmarks": [
-            _benchmark_json(entry, results.identities.get(entry.benchmark), flips.get(entry.benchmark), by_subset)
+            {
+                **_benchmark_json(
+                    entry, results.identities.get(entry.benchmark), flips.get(entry.benchmark), by_subset
+                ),
+                **declared_json(results.measures.get(entry.benchmark, ())),
+            }
             for entry in results.summary.benchmarks
         ],
+        **({"indexes": list(map(index_json, results.summary.indexes))} if results.summary.indexes else {}),
     }
 
 
@@ -214,8 +161,8 @@ def parse_baseline(content: Any, label: str) -> Baseline:
             if not outcomes.keys().isdisjoint(found):
                 raise ValueError(f"{name}: expected every subset once, found {part['subset']} twice")
             outcomes.update(found)
-            if len(outcomes) > _MOST_OUTCOMES:
-                raise ValueError(f"expected at most {_MOST_OUTCOMES:,} outcomes, found more")
+            if len(outcomes) > MOST_OUTCOMES:
+                raise ValueError(f"expected at most {MOST_OUTCOMES:,} outcomes, found more")
             prompts.update(_prompts(part, samples))
         identities[name] = ExperimentIdentity(
             name, entry["version"], entry["data_sha256"], entry["prompt_sha256"], entry["params"], prompts
@@ -232,8 +179,18 @@ def parse_baseline(content: Any, label: str) -> Baseline:
             for entry in content["benchmarks"]
             if entry.get("flip_rate") is not None
         },
-        facts=content.get("facts", {}),
+        facts=_facts(content),
     )
+
+
+def _facts(content: Mapping[str, Any]) -> JsonObject:
+    """The facts of the file, with indexes and declared measures as a run folder's side has them."""
+    stated = {name: value for name, value in content.get("facts", {}).items() if name not in _COMPUTED_FACTS}
+    computed = {
+        "indexes": indexes_from_json(content.get("indexes", ())),
+        "measures": declared_measures(content["benchmarks"]),
+    }
+    return {**stated, **{name: value for name, value in computed.items() if value}}
 
 
 def _benchmark_json(
@@ -277,9 +234,9 @@ def _outcomes_json(
     samples = sorted({outcome.key.sample for outcome in outcomes})
     place = {sample: number for number, sample in enumerate(samples)}
     repeats = max((outcome.key.repeat for outcome in outcomes), default=-1) + 1
-    letters = [[_NOTHING] * len(samples) for _ in range(repeats)]
+    letters = [[NOTHING] * len(samples) for _ in range(repeats)]
     for outcome in outcomes:
-        letters[outcome.key.repeat][place[outcome.key.sample]] = _LETTERS.get(outcome.kind, _NOTHING)
+        letters[outcome.key.repeat][place[outcome.key.sample]] = LETTERS.get(outcome.kind, NOTHING)
     partial = partial_credits(outcomes)
     made: JsonObject = {"samples": list(id_ranges(samples)), "outcomes": ["".join(row) for row in letters]}
     if partial:
@@ -319,7 +276,7 @@ def _outcomes(benchmark: str, part: Mapping[str, Any], samples: Sequence[str]) -
         if len(row) != len(samples):
             raise ValueError(f"{benchmark} {subset}: expected {len(samples)} outcomes, found {len(row)}")
         for sample, letter in zip(samples, row, strict=True):
-            if letter == _NOTHING:
+            if letter == NOTHING:
                 continue
             kind = _KINDS[letter]
             value = float(credits_left.pop(f"{repeat}:{sample}", kind is Kind.RIGHT))

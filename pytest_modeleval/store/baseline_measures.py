@@ -1,11 +1,13 @@
-"""Recorded measures in a baseline file: name -> one list for each repeat, in the order of the samples."""
+"""Measures in a baseline file: declared ones, and recorded values: name -> one list for each repeat."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from pytest_modeleval.metrics import Measure
+from pytest_modeleval.plan import declared_from_json, declared_to_json
 from pytest_modeleval.records import JsonObject, MeasureValue, Outcome
 from pytest_modeleval.results import BenchmarkSummary
 from pytest_modeleval.store.outcome_codec import measures_from_json
@@ -31,6 +33,17 @@ def check_metric(entry: Mapping[str, Any]) -> None:
         for key in ("score", "low", "high"):
             if part.get(key) is not None and not 0.0 <= part[key] <= 1.0:
                 raise ValueError(f"{name}: {key}: expected a number from 0 to 1, found {part[key]!r}")
+
+
+def declared_json(measures: Sequence[Measure]) -> JsonObject:
+    """{"declared_measures": ...}, or nothing for a benchmark that declares none."""
+    return {"declared_measures": declared_to_json(measures)} if measures else {}
+
+
+def declared_measures(benchmarks: Iterable[Mapping[str, Any]]) -> dict[str, tuple[Measure, ...]]:
+    """Benchmark -> its declared measures, of those that declare any; files of earlier versions hold none."""
+    found = {entry["benchmark"]: entry.get("declared_measures") for entry in benchmarks}
+    return {benchmark: declared_from_json(entries) for benchmark, entries in found.items() if entries}
 
 
 def recorded_json(outcomes: Sequence[Outcome], place: Mapping[str, int], repeats: int) -> JsonObject:

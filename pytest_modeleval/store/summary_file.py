@@ -16,7 +16,8 @@ from pytest_modeleval.results import (
     Scale,
     Score,
 )
-from pytest_modeleval.run_figures import IndexScore, RequestFigures
+from pytest_modeleval.run_figures import RequestFigures
+from pytest_modeleval.store.index_json import index_json
 
 SUMMARY_FILE = "summary.json"
 SCHEMA_FILE = Path(__file__).with_name("summary.schema.json")
@@ -32,7 +33,7 @@ def summary_json(summary: RunSummary) -> JsonObject:
         "gates": [dataclasses.asdict(gate) for gate in summary.gates],
         "run": dict(summary.facts),
         **({"requests": [_requests(found) for found in summary.requests]} if summary.requests else {}),
-        **({"indexes": [_index(found) for found in summary.indexes]} if summary.indexes else {}),
+        **({"indexes": [index_json(found) for found in summary.indexes]} if summary.indexes else {}),
         **({"saved": dataclasses.asdict(summary.saved)} if summary.saved is not None else {}),
     }
 
@@ -97,22 +98,6 @@ def _measure(measure: MeasureScore) -> JsonObject:
         "low": score.low,
         "high": score.high,
         "interval": score.method,
-    }
-
-
-def _index(found: IndexScore) -> JsonObject:
-    return {
-        "name": found.name,
-        "identity": found.identity,
-        "score": found.score,
-        "low": found.low,
-        "high": found.high,
-        "partial": found.score is None,
-        "at_least": found.at_least,
-        "at_most": found.at_most,
-        "missing": list(found.missing),
-        "weights": dict(found.weights),
-        "parts": [dataclasses.asdict(part) for part in found.parts],
     }
 
 

@@ -13,8 +13,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pytest_modeleval.errors import SettingsError
-from pytest_modeleval.gates.evidence import question_values
+from pytest_modeleval.evaluation.index_scores import index_scores
+from pytest_modeleval.gates.compare import compare
+from pytest_modeleval.gates.compare_measures import compare_measures
+from pytest_modeleval.gates.compare_text import comparison_text
+from pytest_modeleval.gates.evidence import Evidence, question_values
 from pytest_modeleval.gates.noise import flip_rates
+from pytest_modeleval.indexes import Index
+from pytest_modeleval.metrics import mean, ratio
 from pytest_modeleval.records import ItemKey, Kind, Outcome
 from pytest_modeleval.store.baseline import baseline_json, parse_baseline, read_baseline, write_baseline
 from tests.support.gate_worlds import evidence, outcomes
@@ -167,11 +173,44 @@ def test_damage_is_reported_with_the_next_step(tmp_path: Path, change: object, w
     assert words in str(error.value)
 
 
+def measured_run(steps: int = 2) -> Evidence:
+    """A run whose benchmark declares a measure, which is part of an index; a second part is not in the run."""
+    found = {
+        key: replace(outcome, measures={"steps": (steps, 2), "took": 3.5}) for key, outcome in outcomes("rwr").items()
+    }
+    run = evidence(found)
+    measures = (ratio("steps"), mean("took", is_higher_better=False, high=None, unit="s"))
+    indexes = index_scores(
+        [Index("one", {"gsm8k": 2, "other": 1}), Index("two", {"gsm8k": 1, "aime": 1})], run.summary.benchmarks
+    )
+    return replace(run, measures={"gsm8k": measures}, summary=replace(run.summary, indexes=indexes))
+
+
+def test_two_files_are_compared_with_measures_and_indexes() -> None:
+    """Declared measures and indexes come back as they were; what a file states under such names is not taken."""
+    runs = [measured_run(), measured_run(steps=1)]
+    sides = [
+        parse_baseline(json.loads(json.dumps(baseline_json(run, made_utc="", facts={"ungraded": "<3", "x": 1}))), "b")
+        for run in runs
+    ]
+    for side, run in zip(sides, runs, strict=True):
+        assert side.facts == {"x": 1, "measures": run.measures, "indexes": run.summary.indexes}
+    text = "\n".join(comparison_text(sides, compare(sides), compare_measures(sides)))
+    assert "gsm8k main steps (higher is better)\n  A  1.0000  n=3\n  B  0.5000  n=3\n  A to B: -0.5000 (95 %" in text
+    assert "gsm8k main took (lower is better)\n  A  3.5 s  n=3" in text
+    assert "index one\n  A  partial, from " in text
+    assert text.endswith("A to B: no difference while a part is missing")
+    content = baseline_json(runs[0], made_utc="")
+    content["benchmarks"][0]["declared_measures"][0].update(low=2.0)
+    with pytest.raises(ValueError, match="expected low < high"):
+        parse_baseline(content, "b")
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_a_value_of_any_other_type_is_reported(data: st.DataObject) -> None:
     """Whatever stands in place of any part of the file, reading it raises ValueError or gives a baseline."""
-    content = baseline_json(evidence(outcomes("rwr")), made_utc="", flip_rates={"gsm8k": 0.1})
+    content = baseline_json(measured_run(), made_utc="", flip_rates={"gsm8k": 0.1})
     place: object = content
     while True:
         keys = list(place) if isinstance(place, dict) else list(range(len(place)))  # type: ignore[arg-type]
