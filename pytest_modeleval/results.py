@@ -14,6 +14,7 @@ from pytest_modeleval.advice import Advice
 from pytest_modeleval.gate_evidence import GateEvidence
 from pytest_modeleval.records import ItemKey, Kind, Outcome
 from pytest_modeleval.run_figures import IndexScore, RequestFigures, Savings
+from pytest_modeleval.stress.point import PointResult
 
 # The three verdicts of a gate, as summary.json has them.
 PASSED, FAILED, CANNOT_JUDGE = "passed", "failed", "cannot judge"
@@ -182,6 +183,9 @@ class BenchmarkSummary:
 
     excluded: Mapping[str, str] = field(default_factory=dict)
     """Sample that was not asked, since no answer to it can be graded -> why; in no count."""
+
+    points: tuple[PointResult, ...] = ()
+    """What a stress test measured, a result for each operating point."""
 
     @property
     def figure(self) -> AggregateScore | Score | None:
