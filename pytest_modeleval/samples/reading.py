@@ -26,6 +26,12 @@ from pytest_modeleval.store.stored_reply import is_reply
 # JSON that is nested deeper is shown as a note: encoders and templates have a limit of their own.
 MAX_DEPTH = 100
 _BODY_PARTS = ("messages", "tools")
+# Fields that a record has in common with its outcome; those of the reply are read from the journal where it has none.
+_REPLY_FIELDS = ("finish_reason", "completion_tokens", "total_s")
+_OUTCOME_FIELDS = (
+    "kind", "value", "measures", "marks", "answer", "target", "cause", "explanation", *_REPLY_FIELDS,
+)  # fmt: skip
+_NESTED = frozenset({dict, list})
 
 
 class SampleReader:
@@ -65,15 +71,15 @@ class SampleReader:
 
     def index(self) -> Iterator[SampleRecord]:
         """Every item without requests and replies, in the order of `item_keys`."""
-        _, repeats = _planned(self.contents)
-        for key in self.item_keys():
-            yield _brief(key, self.contents.outcomes.get(key), has_repeats=repeats.get(key.benchmark, 1) > 1)
+        for _, fields in self._brief_fields():
+            yield SampleRecord(**fields)
 
     def read(self, keys: Collection[ItemKey] | None = None) -> Iterator[SampleRecord]:
         """The items of `keys` (None: all), whole, in the order of `item_keys`; one at a time is in memory."""
-        for brief in self.index():
-            if keys is None or brief.key in keys:
-                yield self.complete(brief)
+        with self._lines.held_open():
+            for key, fields in self._brief_fields():
+                if keys is None or key in keys:
+                    yield SampleRecord(**{**fields, **self._further_fields(key, fields)})
 
     def to_frame(self) -> Any:
         """All items as a pandas.DataFrame, one row each (samples.rows.COLUMNS). Raises ImportError without pandas."""
@@ -81,29 +87,39 @@ class SampleReader:
 
     def complete(self, brief: SampleRecord) -> SampleRecord:
         """The whole record of one that `index` gave. The first call reads through the journals."""
+        found = {name: getattr(brief, name) for name in _REPLY_FIELDS}
+        return replace(brief, **self._further_fields(brief.key, found))
+
+    def _brief_fields(self) -> Iterator[tuple[ItemKey, JsonObject]]:
+        _, repeats = _planned(self.contents)
+        for key in self.item_keys():
+            has_repeats = repeats.get(key.benchmark, 1) > 1
+            yield key, _brief(key, self.contents.outcomes.get(key), has_repeats=has_repeats)
+
+    def _further_fields(self, key: ItemKey, brief: Mapping[str, Any]) -> JsonObject:
+        """The fields of a record that are read from the journals. brief: the others, of which _REPLY_FIELDS count."""
         if not self._are_lines_read:
             self._lines.refresh()
             self._are_lines_read = True
-        outcome = self.contents.outcomes.get(brief.key)
-        entries, left_out = self._lines.entries(brief.key)
+        outcome = self.contents.outcomes.get(key)
+        entries, left_out = self._lines.entries(key)
         exchanges = _exchanges(_asked(entries, outcome))
         last = exchanges[-1].reply if exchanges else Response("")
-        return replace(
-            brief,
-            question=_question(exchanges),
-            model=last.model or None,
-            finish_reason=_known(brief.finish_reason, last.finish_reason),
-            prompt_tokens=last.usage.prompt_tokens,
-            completion_tokens=_known(brief.completion_tokens, last.usage.completion_tokens),
-            reasoning_tokens=last.usage.reasoning_tokens,
-            cached_tokens=last.usage.cached_tokens,
-            first_token_s=last.first_token_s,
-            total_s=_known(brief.total_s, last.total_s or None),
-            attempts=tuple(_attempt(entry) for entry in entries if entry.get("type") == "attempt"),
-            exchanges=exchanges,
-            judgements=tuple(_judgements(entries)),
-            left_out=left_out,
-        )
+        return {
+            "question": _question(exchanges),
+            "model": last.model or None,
+            "finish_reason": _known(brief.get("finish_reason"), last.finish_reason),
+            "prompt_tokens": last.usage.prompt_tokens,
+            "completion_tokens": _known(brief.get("completion_tokens"), last.usage.completion_tokens),
+            "reasoning_tokens": last.usage.reasoning_tokens,
+            "cached_tokens": last.usage.cached_tokens,
+            "first_token_s": last.first_token_s,
+            "total_s": _known(brief.get("total_s"), last.total_s or None),
+            "attempts": tuple(_attempt(entry) for entry in entries if entry.get("type") == "attempt"),
+            "exchanges": exchanges,
+            "judgements": tuple(_judgements(entries)),
+            "left_out": left_out,
+        }
 
 
 def read_samples(folder: Path, *, keys: Collection[ItemKey] | None = None) -> Iterator[SampleRecord]:
@@ -128,28 +144,18 @@ def _planned(contents: Contents) -> tuple[dict[str, dict[str, dict[str, None]]],
     return planned, repeats
 
 
-def _brief(key: ItemKey, outcome: Outcome | None, *, has_repeats: bool) -> SampleRecord:
-    name = item_id(key.sample, key.repeat, has_repeats=has_repeats)
-    if outcome is None:
-        return SampleRecord(benchmark=key.benchmark, subset=key.subset, sample=key.sample, repeat=key.repeat, id=name)
-    return SampleRecord(
-        benchmark=key.benchmark,
-        subset=key.subset,
-        sample=key.sample,
-        repeat=key.repeat,
-        id=name,
-        kind=outcome.kind,
-        value=outcome.value,
-        measures=outcome.measures,
-        marks=outcome.marks,
-        answer=outcome.answer,
-        target=outcome.target,
-        cause=outcome.cause,
-        explanation=outcome.explanation,
-        finish_reason=outcome.finish_reason,
-        completion_tokens=outcome.completion_tokens,
-        total_s=outcome.total_s,
-    )
+def _brief(key: ItemKey, outcome: Outcome | None, *, has_repeats: bool) -> JsonObject:
+    """The fields of a record that need no journal."""
+    fields: JsonObject = {
+        "benchmark": key.benchmark,
+        "subset": key.subset,
+        "sample": key.sample,
+        "repeat": key.repeat,
+        "id": item_id(key.sample, key.repeat, has_repeats=has_repeats),
+    }
+    if outcome is not None:
+        fields.update((name, getattr(outcome, name)) for name in _OUTCOME_FIELDS)
+    return fields
 
 
 def _known(value: Any, other: Any) -> Any:
@@ -198,7 +204,7 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _fields(found: Mapping[str, Any]) -> JsonObject:
-    return {name: _shallow(value) for name, value in found.items()}
+    return {name: _shallow(value) if type(value) in _NESTED else value for name, value in found.items()}
 
 
 def _shallow(value: Any) -> Any:

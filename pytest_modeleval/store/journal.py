@@ -11,13 +11,14 @@ response, under which a resumed run finds it again, is `client.body.request_key`
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 
@@ -294,9 +295,11 @@ def _count(value: Any) -> int:
     return value
 
 
-def read_line(at: JournalOffset) -> JsonObject:
-    """The entry of a line. Raises JournalError where the file has changed since it was read."""
-    with at.path.open("rb") as file:
+def read_line(at: JournalOffset, file: BinaryIO | None = None) -> JsonObject:
+    """The entry of a line. Raises JournalError where the file has changed since it was read. file: it, opened."""
+    with contextlib.ExitStack() as stack:
+        if file is None:
+            file = stack.enter_context(at.path.open("rb"))
         data = os.pread(file.fileno(), at.length, at.offset)
     if len(data) != at.length or not is_intact(data):
         raise JournalError(f"{at.path}: the journal was changed by another program while the run used it")
