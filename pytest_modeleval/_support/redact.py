@@ -10,6 +10,8 @@ Two kinds of rule, for two kinds of text:
   are for commands, information pages, errors and logs, never for what is graded.
 
 The memory of secrets belongs to the process: text from outside enters in many places, and each has to know all of them.
+The rules are applied to replies in `client/chat.py`, to stored requests in `store/requests.py`, to run.json and command
+lines in `runs/resume.py`.
 """
 
 from __future__ import annotations

@@ -101,7 +101,7 @@ def request_key(hashed: Hash, *, repeat: int, occurrence: int, identity: str) ->
     """The journal key: sha256 (64 hex digits) of body, repeat, occurrence and the identity of the model.
 
     hashed: hashlib.sha256(body); not modified. occurrence: how often the item sent the same body before, from 0 (a
-    check may send it twice on purpose).
+    check may send it twice on purpose). identity: `ServerFacts.identity` in server_facts.py.
     """
     digest = hashed.copy()
     digest.update(f"\x00{repeat}\x00{occurrence}\x00{identity}".encode())

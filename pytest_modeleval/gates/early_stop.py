@@ -1,5 +1,7 @@
 """Stop asking as soon as every gate's verdict is certain. Pure: outcomes go in, what is still needed comes out.
 
+--eval-stop-early and --eval-repeat-until-decided leave out items by it (`runs/item_filter.py`).
+
 Samples are taken into account in the planned order, a seeded random one, never in the order of arrival: quick answers
 come first and are not like slow ones. Each gate keeps two bettors (see betting.py): one against the gate's claim,
 whose anytime p-value fails the gate, and one against the opposite, which passes it. Where neither wins, all samples

@@ -1,4 +1,4 @@
-"""The kinds of gates there are. A new kind is a module of its own, a row here, and its paragraph in docs/gates.md."""
+"""The kinds of gates there are. What a new kind needs: docs/architecture.md, "Where to change what"."""
 
 from __future__ import annotations
 

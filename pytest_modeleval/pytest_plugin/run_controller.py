@@ -22,7 +22,7 @@ from pytest_modeleval.reports.text_layout import counted, visible
 from pytest_modeleval.results import GateVerdict, RunSummary
 from pytest_modeleval.runs import finish
 from pytest_modeleval.runs.connection import find_profile
-from pytest_modeleval.runs.exit_status import INCOMPLETE, exit_status
+from pytest_modeleval.runs.exit_status import exit_status, status_without_run
 from pytest_modeleval.runs.gate_runner import GateRunner
 from pytest_modeleval.runs.item_filter import ItemFilter, make_item_filter
 from pytest_modeleval.runs.opened_run import OpenedRun, open_run, shown_path
@@ -192,9 +192,11 @@ class RunController:
 
     def _end_without_run(self, session: pytest.Session) -> None:
         asked = self._settings.gates_file or self._settings.bless_file
-        if asked is not None and session.exitstatus == pytest.ExitCode.OK and not self._settings.is_collect_only:
+        is_asked = asked is not None and not self._settings.is_collect_only
+        status = status_without_run(int(session.exitstatus), has_gates_or_blessing=is_asked)
+        if asked is not None and status != session.exitstatus:
             self.terminal.print_line(f"{shown_path(asked)}: nothing was evaluated, so nothing can be judged")
-            session.exitstatus = INCOMPLETE
+            session.exitstatus = status
 
     def _end(self, session: pytest.Session, run: OpenedRun) -> None:
         stock = int(session.exitstatus)
@@ -295,7 +297,8 @@ class RunController:
             stock,
             has_plan=summary is None or bool(summary.benchmarks),
             ordinary_failures=self._ordinary_failures,
-            is_complete=is_complete and not self._gate_runner.has_refused,
+            is_complete=is_complete,
+            has_refused_blessing=self._gate_runner.has_refused,
             gates=self._gate_runner.binding(summary.gates) if summary is not None else (),
             was_stopped=bool(self._stop_reason),
         )

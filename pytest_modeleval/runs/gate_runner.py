@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_modeleval.errors import SettingsError
-from pytest_modeleval.evaluation.identity import identities_of
+from pytest_modeleval.evaluation.experiment_identity import identities_of
 from pytest_modeleval.evaluation.summary import merge_plans, parts_text, selected_parts, summarize
 from pytest_modeleval.metrics import Aggregate, Measure, with_parts
 from pytest_modeleval.plan import Plan

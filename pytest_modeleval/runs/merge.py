@@ -123,7 +123,8 @@ def _finished(
         0,
         has_plan=True,
         ordinary_failures=0,
-        is_complete=summary.is_complete and not gate_runner.has_refused,
+        is_complete=summary.is_complete,
+        has_refused_blessing=gate_runner.has_refused,
         gates=gate_runner.binding(summary.gates),
         was_stopped=False,
     )

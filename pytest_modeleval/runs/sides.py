@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_modeleval.errors import RunFolderError
-from pytest_modeleval.evaluation.identity import identities_of
+from pytest_modeleval.evaluation.experiment_identity import identities_of
 from pytest_modeleval.evaluation.index_scores import index_scores, stored_indexes
 from pytest_modeleval.evaluation.summary import merge_plans, require_plans, summarize
 from pytest_modeleval.results import Baseline

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_modeleval.errors import RunFolderError
-from pytest_modeleval.evaluation.identity import identities_of
+from pytest_modeleval.evaluation.experiment_identity import identities_of
 from pytest_modeleval.evaluation.summary import merge_plans, require_plans
 from pytest_modeleval.experiment import why_incomparable
 from pytest_modeleval.records import JsonObject
