@@ -1,0 +1,151 @@
+"""The measures of a point are what a plain reading of their definitions gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from pytest_modeleval.stress.columns import Columns
+from pytest_modeleval.stress.loads import Load
+from pytest_modeleval.stress.measures import measure_point
+from pytest_modeleval.stress.point import PointResult
+from pytest_modeleval.stress.slo import Slo
+from pytest_modeleval.stress.timing import STEADY, WARM_UP, Arrival, Timing
+from tests.stress.support import points
+
+CLOSED = Load(concurrency=2)
+few = settings(max_examples=25)
+
+
+def measure(timings: Sequence[Timing], load: Load = CLOSED, slo: Slo | None = None) -> PointResult:
+    """The result with two blocks."""
+    return measure_point("chat@c2", "chat", load, timings, slo=slo, blocks=2)
+
+
+def measured(timings: Sequence[Timing]) -> list[Timing]:
+    """Those that latencies are made of."""
+    return [timing for timing in timings if timing.is_complete and timing.phase == STEADY]
+
+
+def tokens_apart(timing: Timing) -> list[float]:
+    """The inter-token intervals, one for each token."""
+    arrivals = [arrival for arrival in timing.arrivals if arrival.tokens]
+    return [
+        (later.at_s - earlier.at_s) / later.tokens for earlier, later in pairwise(arrivals) for _ in range(later.tokens)
+    ]
+
+
+@few
+@given(points())
+def test_latencies_are_means_over_steady_complete_requests(timings: Sequence[Timing]) -> None:
+    """Of the time to the first token, of the whole and of the inter-token intervals, each token counted once."""
+    figures = measure(timings).figures
+    expected = {
+        "ttft_mean": [t.first_s - t.sent_s for t in measured(timings) if t.first_s is not None],
+        "e2e_mean": [t.ended_s - t.sent_s for t in measured(timings)],
+        "itl_mean": [gap for timing in measured(timings) for gap in tokens_apart(timing)],
+        "response_mean": [t.ended_s - t.scheduled_s for t in measured(timings) if t.scheduled_s is not None],
+    }
+    for name, values in expected.items():
+        assert (name in figures) == bool(values)
+        if values:
+            assert figures[name].value == pytest.approx(np.mean(values))
+            assert figures[name].num == len(values)
+
+
+@few
+@given(points())
+def test_quantiles_of_intervals_count_every_token(timings: Sequence[Timing]) -> None:
+    """The weighted quantile is numpy's of the intervals written out, one for each token."""
+    values = [gap for timing in measured(timings) for gap in tokens_apart(timing)]
+    series = Columns.read(timings, None).intervals()
+    assert series.num == len(values)
+    for q in (0.0, 0.1, 0.5, 0.9, 1.0) if values else ():
+        assert series.quantile(q) == pytest.approx(np.quantile(values, q))
+
+
+@few
+@given(points())
+def test_counts_hold_every_request(timings: Sequence[Timing]) -> None:
+    """Sent, complete, failures and warm-up count all requests; the order of reading does not matter."""
+    result = measure(timings)
+    assert result.sent == len(timings) == result.complete + sum(result.failures.values())
+    assert result.warm_up == sum(timing.phase == WARM_UP for timing in timings)
+    again = measure(list(reversed(timings)))
+    assert again.figures.keys() == result.figures.keys()
+    assert PointResult.from_json(result.to_json()) == result
+
+
+@few
+@given(points())
+def test_goodput_is_a_share_of_the_requests_sent(timings: Sequence[Timing]) -> None:
+    """A failed request is sent and not good."""
+    slo = Slo.parse("ttft=1s e2e=3s")
+    figure = measure(timings, slo=slo).figures.get("goodput")
+    steady = [timing for timing in timings if timing.phase == STEADY]
+    assert (figure is None) == (not steady)
+    if figure is not None:
+        assert figure.num == len(steady)
+        assert figure.value == pytest.approx(sum(map(slo.is_good, steady)) / len(steady))
+
+
+@few
+@given(points())
+def test_throughput_counts_what_arrived_in_the_window(timings: Sequence[Timing]) -> None:
+    """Tokens of complete requests between the first steady sending and the first response after the last sending."""
+    result = measure(timings)
+    figure = result.figures["output_tok_s"]
+    if figure.value is None:
+        return
+    last = max(timing.sent_s for timing in timings)
+    start = min(timing.sent_s for timing in timings if timing.phase == STEADY)
+    end = min(timing.ended_s for timing in timings if timing.ended_s > last)
+    arrived = [
+        arrival.tokens if timing.arrivals else 0
+        for timing in timings
+        if timing.is_complete
+        for arrival in timing.arrivals
+        if start < arrival.at_s <= end
+    ]
+    assert figure.value == pytest.approx(sum(arrived) / (end - start))
+    assert result.steady_s == pytest.approx(end - start)
+
+
+@few
+@given(points())
+def test_the_timeline_adds_up_to_the_point(timings: Sequence[Timing]) -> None:
+    """Requests in flight, tokens and responses over all stretches are those of the requests."""
+    result = measure(timings)
+    if not result.timeline:
+        return
+    assert len(result.timeline) <= 201
+    at = [instant.at_s for instant in result.timeline]
+    length = at[1] - at[0] if len(at) > 1 else None
+    if length is not None:
+        busy = sum(timing.ended_s - timing.sent_s for timing in timings)
+        assert sum(instant.in_flight for instant in result.timeline) * length == pytest.approx(busy, rel=1e-4)
+        ended = sum(instant.requests_per_s for instant in result.timeline) * length
+        assert ended == pytest.approx(len(timings), rel=1e-4)
+
+
+def test_a_chunk_of_tokens_is_shared_out() -> None:
+    """Eight tokens in each of three arrivals 0.8 s apart: 0.1 s a token, by intervals and by time per token."""
+    arrivals = tuple(Arrival(0.5 + 0.8 * number, 8) for number in range(3))
+    timing = Timing(number=0, sent_s=0, first_s=0.5, ended_s=2.2, arrivals=arrivals, completion_tokens=24)
+    figures = measure([timing]).figures
+    assert figures["itl_mean"].value == pytest.approx(0.1)
+    assert figures["itl_mean"].num == 16
+    assert figures["tpot_mean"].value == pytest.approx(0.1)
+
+
+def test_a_percentile_that_the_number_cannot_carry_is_missing() -> None:
+    """It says how many requests it would take."""
+    many = [Timing(number=n, sent_s=n, first_s=n + 0.1 + n % 7 / 100, ended_s=n + 0.5) for n in range(120)]
+    figures = measure(many).figures
+    assert figures["ttft_p99"].value is None
+    assert figures["ttft_p99"].missing == "the 99th percentile needs 299 requests, found 120"
+    assert figures["ttft_p95"].value is not None
