@@ -11,6 +11,7 @@ from html import escape
 from pytest_modeleval.reports.columns import NAME_COLUMNS, SCORE, SCORE_COLUMNS, Column, RowT
 from pytest_modeleval.reports.evidence_markdown import evidence_blocks, gate_table
 from pytest_modeleval.reports.folding import folded_rows
+from pytest_modeleval.reports.point_text import point_table
 from pytest_modeleval.reports.remarks import remarks
 from pytest_modeleval.reports.request_rows import REQUEST_COLUMNS
 from pytest_modeleval.reports.table_rows import ScoreRow, counts_sentence, score_rows
@@ -26,7 +27,7 @@ _COMMANDS = {FAILED: "error", CANNOT_JUDGE: "warning"}
 
 
 def step_summary(summary: RunSummary) -> str:
-    """The run as GitHub-flavoured Markdown: gates, scores, counts, remarks, requests. Ends with a line break."""
+    """The run as Markdown of GitHub: gates, scores, counts, points, remarks, requests. Ends with a line break."""
     state = "complete" if summary.is_complete else "incomplete"
     blocks = [f"## {_text(summary.model)}: {state} run"]
     if summary.gates:
@@ -38,6 +39,9 @@ def step_summary(summary: RunSummary) -> str:
         if folded.left:
             blocks += ["<details><summary>All subsets</summary>", _table(score_rows(summary)), "</details>"]
         blocks.append(_text(counts_sentence(summary)))
+    points = [point for entry in summary.benchmarks for point in entry.points]
+    if points:
+        blocks.append(point_table(points, _text))
     said = [f"- {_text(remark.text)}" for remark in remarks(summary)]
     if said:
         blocks.append("\n".join(said))

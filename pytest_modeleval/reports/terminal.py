@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pytest_modeleval.reports.evidence_text import MOST_SHOWN, evidence_lines, listed_gates
+from pytest_modeleval.reports.point_text import point_lines
 from pytest_modeleval.reports.remarks import Replies
 from pytest_modeleval.reports.request_rows import request_sentences
 from pytest_modeleval.reports.table import gate_text, note_lines, score_table
@@ -30,15 +31,18 @@ def summary_parts(
     fold: str = "",
     has_requests: bool = False,
 ) -> Iterator[Line]:
-    """Table, counts and notes, requests, gates, places, with an empty line between. Nothing without benchmarks.
+    """Table, operating points, counts and notes, requests, gates, places, with an empty line between.
+
+    Nothing without benchmarks.
 
     width: columns. replies: raw replies of suspicious subsets, up to three are shown.
     places: (what, where) pairs for the end, such as ("report", path) or ("show the wrong ones", command); never
     broken or shortened, so that they can be copied. fold: as of `score_table`. has_requests: show times
-    and tokens of the requests.
+    and tokens of the requests, and all figures of operating points.
     """
     blocks = [
         _table(summary, width, model_column=model_column, fold=fold),
+        _points(summary, width, has_all=has_requests),
         _notes(summary, width, replies),
         _requests(summary, width) if has_requests else [],
         list(_gates(summary.gates, width)),
@@ -56,6 +60,11 @@ def _table(summary: RunSummary, width: int, *, model_column: bool, fold: str) ->
     lines = score_table(summary, width=width, model_column=model_column, fold=fold)
     # Header and rules are light, rows are plain: the figures are what is read.
     return [(line, {"bold": True} if "Dataset" in line and "Metric" in line else {}) for line in lines]
+
+
+def _points(summary: RunSummary, width: int, *, has_all: bool) -> list[Line]:
+    points = [point for entry in summary.benchmarks for point in entry.points]
+    return [(line, {}) for line in point_lines(points, width=width, has_all=has_all)]
 
 
 def _requests(summary: RunSummary, width: int) -> list[Line]:

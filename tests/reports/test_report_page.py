@@ -39,7 +39,7 @@ ALLOWED = set(
         r"\w+",
         "html head meta title style body header nav h1 h2 h3 h4 p span svg rect line circle text ul li b main section "
         "article div table thead tbody tr th td details summary dl dt dd label input button pre a wbr footer script "
-        "noscript dialog kbd",
+        "noscript dialog kbd figure figcaption desc g polyline",
     )
 )
 ROOT = Path(__file__).parents[2]

@@ -15,6 +15,7 @@ from pytest_modeleval.gate_evidence import ChangedQuestion, GateEvidence
 from pytest_modeleval.results import RunSummary
 from tests.support.browsers import Site, chromium, has_dialog, serious_faults
 from tests.support.page_cases import hostile_answers, hostile_samples, many_samples, report_page
+from tests.support.point_cases import a_point
 from tests.support.report_cases import full_summary
 from tests.support.waiting import until
 
@@ -37,7 +38,7 @@ def page(browser: Any, tmp_path: Path) -> Iterator[Page]:
 
 
 def summary_with_evidence() -> RunSummary:
-    """Two questions became wrong and one right since the baseline of its first gate."""
+    """Two questions became wrong and one right since the baseline of its first gate; and operating points."""
     wrong = tuple(
         ChangedQuestion("iquiz", "IQ", f"IQ-000{number}", "right 'A'", "wrong 'B'") for number in ("05", "10")
     )
@@ -45,7 +46,17 @@ def summary_with_evidence() -> RunSummary:
     evidence = GateEvidence(wrong, right, compare="modeleval compare base.json run")
     summary = full_summary()
     gate = dataclasses.replace(summary.gates[0], evidence=evidence)
-    return dataclasses.replace(summary, gates=(gate, *summary.gates[1:]))
+    return dataclasses.replace(with_points(summary), gates=(gate, *summary.gates[1:]))
+
+
+def with_points(summary: RunSummary) -> RunSummary:
+    """The summary with a sweep of three points and one that cannot be judged."""
+    points = (
+        *(a_point(f"c{busy}", busy=busy) for busy in (1, 16, 64)),
+        a_point("c99", busy=99, unjudged="slow client"),
+    )
+    first, *others = summary.benchmarks
+    return dataclasses.replace(summary, benchmarks=(dataclasses.replace(first, points=points), *others))
 
 
 class Page:
@@ -295,7 +306,7 @@ def test_long_words_do_not_widen_the_page_on_a_phone(browser: Any, tmp_path: Pat
     """At 360 pixels nothing reaches beyond the right edge, in any view, whatever the answers hold."""
     opened = Page(browser, tmp_path / "report.html")
     samples = hostile_samples("http://" + "w" * 300)
-    opened.write(report_page(full_summary(), samples=samples, title="t" * 200))
+    opened.write(report_page(with_points(full_summary()), samples=samples, title="t" * 200))
     size = {"width": 360, "height": 800, "deviceScaleFactor": 1, "mobile": True}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     try:

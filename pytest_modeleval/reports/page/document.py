@@ -22,6 +22,8 @@ from pytest_modeleval.reports.columns import COUNT_COLUMNS, NAME_COLUMNS, SCORE,
 from pytest_modeleval.reports.page import assets
 from pytest_modeleval.reports.page.packing import SampleIndex, json_line, pack
 from pytest_modeleval.reports.page_data import axis_ticks, chart, count_bar, run_sections
+from pytest_modeleval.reports.point_plots import workload_plots
+from pytest_modeleval.reports.point_rows import figure_rows, ordered, point_sentence
 from pytest_modeleval.reports.remarks import remarks
 from pytest_modeleval.reports.request_rows import REQUEST_COLUMNS
 from pytest_modeleval.reports.table_rows import ScoreRow, counts_sentence, run_counts, score_rows
@@ -112,6 +114,7 @@ def _shell(
 
     counts = run_counts(summary)
     rows = score_rows(summary)
+    points = [point for entry in summary.benchmarks for point in entry.points]
     return _template().render(
         title=visible(title),
         summary=summary,
@@ -133,6 +136,8 @@ def _shell(
         counts_sentence=counts_sentence(summary),
         remarks=remarks(summary, replies),
         request_columns=REQUEST_COLUMNS[1:],
+        point_plots=workload_plots(points),
+        point_tables=[(point, point_sentence(point), figure_rows(point, has_all=True)) for point in ordered(points)],
         sections=run_sections(run),
     )
 
@@ -155,11 +160,16 @@ def _template() -> Template:
 
 
 def _environment() -> Environment:
-    from jinja2 import Environment, StrictUndefined  # noqa: PLC0415 - see _shell
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - see _shell
 
     # finalize sees every printed value before it is escaped: no value can be forgotten in the template.
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_marked
+        loader=FileSystemLoader(assets.FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_marked,
     )
     environment.filters.update(reply=lambda text: transcript.clip(text, _REPLY_EXCERPT, 0), breakable=_breakable)
     environment.filters["sample_address"] = _sample_address
