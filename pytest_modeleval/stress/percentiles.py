@@ -67,7 +67,7 @@ def _budgets(missed: float, *, lowest: float, highest: float) -> tuple[float, fl
 
 
 def _binomial(number: int, q: float) -> tuple[int, Floats]:
-    """The chances of a binomial variable, from the first count that matters on; what is left out is below 1e-20."""
+    """The chances of a binomial variable, from the first count that matters on; all others together are below 1e-20."""
     middle, spread = number * q, 10 * sqrt(number * q * (1 - q)) + 10
     first, last = max(0, floor(middle - spread)), min(number, ceil(middle + spread))
     start = lgamma(number + 1) - lgamma(first + 1) - lgamma(number - first + 1)

@@ -33,6 +33,12 @@ def test_an_objective_is_read_from_its_text(slo: Slo) -> None:
     assert read.bounds() == pytest.approx(slo.bounds())
 
 
+def test_an_objective_has_bounds_in_seconds() -> None:
+    """Whatever unit they were written in."""
+    slo = Slo.parse("ttft=1s,ttft_answer=2s tpot=50ms e2e<=3500us")
+    assert (slo.ttft_s, slo.ttft_answer_s, slo.tpot_s, slo.e2e_s) == pytest.approx((1, 2, 0.05, 0.0035))
+
+
 @pytest.mark.parametrize(
     "text", ["", "ttft", "ttft=1", "ttft=-1s", "ttft=0s", "speed=1s", "ttft=1s ttft=2s", "tpot=1h"]
 )
