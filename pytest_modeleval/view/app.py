@@ -7,6 +7,7 @@
     /api/compare?run=KEY&run=KEY   comparison.comparison_json
     /runs/KEY/                     the page of a run, which reads
     /runs/KEY/data/...             its data (`reports/page/__init__.py`)
+    /runs/KEY/question?benchmark=  RunSamples.repeats of a question (subset=, sample=)
     /runs/KEY/sample?benchmark=    SampleRecord.to_json of one item (subset=, sample=, repeat=)
     /assets/NAME                   scripts and styles
 
@@ -27,7 +28,7 @@ from pytest_modeleval.store.run_file import load_run
 from pytest_modeleval.view import assets
 from pytest_modeleval.view.comparison import MOST_SIDES, comparison_json
 from pytest_modeleval.view.events import SAMPLE_S, Streams
-from pytest_modeleval.view.recent import Recent
+from pytest_modeleval.view.recent import Locks, Recent
 from pytest_modeleval.view.run_folders import is_running, signature_of
 from pytest_modeleval.view.run_list import RunList
 from pytest_modeleval.view.run_page import run_page
@@ -49,6 +50,7 @@ class RunViewer:
         self.runs = RunList(root)
         self.streams = Streams()
         self._lock = threading.Lock()
+        self._reading = Locks()
         self._open: Recent[Path, RunSamples] = Recent(_MOST_OPEN)
 
     def folder(self, request: Request) -> Path:
@@ -64,11 +66,15 @@ class RunViewer:
 
     def samples(self, folder: Path, *, is_fresh: bool = False) -> RunSamples:
         """The samples of a run, read once. is_fresh: read again where the run has ended or changed since."""
-        with self._lock:
-            known = self._open.get(folder)
+        # A large run takes seconds: meanwhile other runs are answered.
+        with self._reading.of(folder):
+            with self._lock:
+                known = self._open.get(folder)
             if known is not None and not (is_fresh and not known.is_current(is_live=is_live(folder))):
                 return known
-            return self._open.put(folder, RunSamples(folder, is_live=is_live(folder)))
+            made = RunSamples(folder, is_live=is_live(folder))
+            with self._lock:
+                return self._open.put(folder, made)
 
 
 class UnknownRun(RunFolderError):
@@ -94,6 +100,7 @@ def make_app(root: Path) -> Starlette:
         "/api/events": partial(_list_events, viewer),
         "/api/compare": partial(_compare, viewer),
         "/runs/{key}/": partial(_run, viewer),
+        "/runs/{key}/question": partial(_question, viewer),
         "/runs/{key}/sample": partial(_sample, viewer),
         "/runs/{key}/data/index.json": partial(_index, viewer),
         "/runs/{key}/data/chunks/{number:int}": partial(_chunk, viewer),
@@ -172,11 +179,19 @@ def _chunk(viewer: RunViewer, request: Request) -> Response:
     return _bytes(found, "application/octet-stream") if found is not None else _not_found()
 
 
+def _question(viewer: RunViewer, request: Request) -> Response:
+    found = viewer.samples(viewer.folder(request), is_fresh=True).repeats(*_names(request))
+    return _json({"repeats": found}) if found else _not_found()
+
+
+def _names(request: Request) -> tuple[str, str, str]:
+    benchmark, subset, sample = (request.query_params.get(name, "") for name in ("benchmark", "subset", "sample"))
+    return benchmark, subset, sample
+
+
 def _sample(viewer: RunViewer, request: Request) -> Response:
-    asked = request.query_params
-    repeat = asked.get("repeat", "0")
-    benchmark, subset, sample = (asked.get(name, "") for name in ("benchmark", "subset", "sample"))
-    key = ItemKey(benchmark, subset, sample, int(repeat) if repeat.isdecimal() and len(repeat) < 6 else 0)
+    repeat = request.query_params.get("repeat", "0")
+    key = ItemKey(*_names(request), int(repeat) if repeat.isdecimal() and len(repeat) < 6 else 0)
     found = viewer.samples(viewer.folder(request), is_fresh=True).record(key)
     return _json(found.to_json()) if found is not None else _not_found()
 

@@ -1,9 +1,11 @@
-"""A small mapping that forgets what was not used for longest."""
+"""A small mapping that forgets what was not used for longest, and a lock for each folder."""
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Hashable
+from pathlib import Path
 from typing import Generic, TypeVar
 
 KeyT = TypeVar("KeyT", bound=Hashable)
@@ -37,3 +39,16 @@ class Recent(Generic[KeyT, ValueT]):
 
     def __len__(self) -> int:
         return len(self._values)
+
+
+class Locks:
+    """A lock for each folder: what is slow for one keeps no other waiting. A lock that is forgotten only costs work."""
+
+    def __init__(self, most: int = 1_000) -> None:
+        self._lock = threading.Lock()
+        self._locks: Recent[Path, threading.Lock] = Recent(most)
+
+    def of(self, folder: Path) -> threading.Lock:
+        """The lock of a folder."""
+        with self._lock:
+            return self._locks.get(folder) or self._locks.put(folder, threading.Lock())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pytest_modeleval.records import JsonObject
 from pytest_modeleval.store.journal import JournalReader
-from pytest_modeleval.view.recent import Recent
+from pytest_modeleval.view.recent import Locks, Recent
 from pytest_modeleval.view.run_folders import MOST_RUNS, FoundRuns, Signature, find_runs, is_inside, signature_of
 from pytest_modeleval.view.run_row import RunRow, entries_with_changes, read_row
 
@@ -26,6 +26,7 @@ class RunList:
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
         self._lock = threading.Lock()
+        self._reading = Locks()
         self._found = FoundRuns({}, is_cut=False)
         self._searched_s = float("-inf")
         self._rows: Recent[Path, tuple[Signature, RunRow]] = Recent(MOST_RUNS)
@@ -57,15 +58,17 @@ class RunList:
         for key, path in found.paths.items():
             row, is_current = self._known(path)
             if not is_current and (not has_read or time.monotonic() < deadline):
-                row, has_read = self._read(path), True
-            if row is None:
-                pending += 1
-            else:
+                read = self._read(path)
+                row, is_current = read or row, read is not None
+                has_read = has_read or is_current
+            pending += not is_current
+            if row is not None:
                 rows[key] = row
         entries = entries_with_changes(list(rows.items()))
         names = {key: self.name(path) for key, path in found.paths.items()}
         runs = [{**entry, "name": names[entry["key"]]} for entry in entries]
-        return {"schema": 1, "root": str(self.root), "runs": runs, "pending": pending, "cut": found.is_cut}
+        counts = {"count": len(found.paths), "pending": pending, "cut": found.is_cut}
+        return {"schema": 1, "root": str(self.root), "runs": runs, **counts}
 
     def live_state(self) -> object:
         """Differs from an earlier one where a run was added or one under way has grown."""
@@ -87,15 +90,23 @@ class RunList:
         signature, row = known
         return row, not row.is_live and signature == signature_of(path)
 
-    def _read(self, path: Path) -> RunRow:
-        with self._lock:
+    def _read(self, path: Path) -> RunRow | None:
+        """The row as it is now; None while another request reads it."""
+        reading = self._reading.of(path)
+        if not reading.acquire(blocking=False):
+            return None
+        try:
             signature = signature_of(path)
             row = read_row(path, self._reader(path))
-            self._rows.put(path, (signature, row))
-            if not row.is_live:
-                self._readers.drop(path)
+            with self._lock:
+                self._rows.put(path, (signature, row))
+                if not row.is_live:
+                    self._readers.drop(path)
             return row
+        finally:
+            reading.release()
 
     def _reader(self, path: Path) -> JournalReader:
-        known = self._readers.get(path)
-        return known or self._readers.put(path, JournalReader(path, has_responses=False))
+        with self._lock:
+            known = self._readers.get(path)
+            return known or self._readers.put(path, JournalReader(path, has_responses=False))

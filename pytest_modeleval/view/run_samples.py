@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from pytest_modeleval._support.shorten import shorten
 from pytest_modeleval.records import ItemKey, JsonObject
 from pytest_modeleval.reports.page.packing import CHUNK_BYTES, LEVEL, SampleIndex, json_line
 from pytest_modeleval.samples.reading import SampleReader
@@ -22,6 +23,9 @@ from pytest_modeleval.view.run_folders import signature_of
 
 # The last chunk of a run under way is fetched again at every change.
 _LIVE_CHUNK_BYTES = 1 << 17
+# Of a question: repeats that are named, and characters of the answer of each.
+_MOST_REPEATS = 1_000
+_MOST_ANSWER = 200
 
 
 class RunSamples:
@@ -69,6 +73,19 @@ class RunSamples:
         """The whole record of an item; None for one that the run does not have."""
         with self._lock:
             return next(self._reader.read({key}), None)
+
+    def repeats(self, benchmark: str, subset: str, sample: str) -> list[JsonObject]:
+        """Every repeat of a question in few words: "repeat", "kind" and "answer". Empty without the question."""
+        with self._lock:
+            found = [
+                brief
+                for brief in self._reader.index()
+                if (brief.benchmark, brief.subset, brief.sample) == (benchmark, subset, sample)
+            ]
+        return [
+            {"repeat": brief.repeat, "kind": brief.kind, "answer": shorten(brief.answer or "", _MOST_ANSWER)}
+            for brief in found[:_MOST_REPEATS]
+        ]
 
     def is_current(self, *, is_live: bool) -> bool:
         """The samples are those of the folder, in the order that they have when they are read anew."""

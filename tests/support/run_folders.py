@@ -8,7 +8,9 @@ from typing import Any
 
 import orjson
 
-from pytest_modeleval.plan import Plan, PlannedSubset
+from pytest_modeleval.indexes import Index
+from pytest_modeleval.metrics import mean, ratio
+from pytest_modeleval.plan import Plan, PlannedSubset, declared_to_json
 from pytest_modeleval.records import ItemKey, Kind, Outcome
 from pytest_modeleval.store.journal import outcome_line
 from pytest_modeleval.store.journal_line import encode_line
@@ -89,6 +91,20 @@ def quiz_run(folder: Path, *, wrong: Iterable[int] = (1, 3), **run: Any) -> Path
             grade(key, kind, answer=said[-1], target="A", **fields),
         ]
     return write_run(folder, lines, **run)
+
+
+def repeated_run(folder: Path, steps: int, *, wrong: int, **run: Any) -> Path:
+    """Three questions asked three times, of each the first `wrong` repeats wrong; a measure, and half of an index."""
+    made = plan({"main": ["a", "b", "c"]}, benchmark="steps", repeats=3)
+    lines = [{**made, "measures": declared_to_json([ratio("steps"), mean("took", high=None, unit="s")])}]
+    for sample in "abc":
+        for repeat in range(3):
+            key = ItemKey("steps", "main", sample, repeat)
+            kind = Kind.WRONG if repeat < wrong else Kind.RIGHT
+            lines.append(response(key, f"reply {repeat} to {sample}"))
+            lines.append(grade(key, kind, answer=f"answer {repeat}", measures={"steps": (steps, 4), "took": 1.5}))
+    indexes = [Index("ours", {"steps": 1, "other": 1}).as_json()]
+    return write_run(folder, lines, indexes=indexes, **run)
 
 
 def varied_run(folder: Path) -> Path:

@@ -12,10 +12,13 @@ from typing import Any
 
 import pytest
 
+from pytest_modeleval.metrics import mean
+from pytest_modeleval.plan import declared_to_json
 from pytest_modeleval.records import ItemKey, Kind
 from pytest_modeleval.store.journal import JournalWriter
-from tests.support.browsers import chromium, serious_faults
-from tests.support.run_folders import RUN, grade, plan, quiz_run, response, write_run
+from tests.support.browsers import chromium, has_dialog, serious_faults
+from tests.support.page_cases import hostile_answers
+from tests.support.run_folders import RUN, grade, plan, quiz_run, repeated_run, response, write_run
 from tests.support.waiting import until
 
 LATER = {"started": "2026-11-28T08:00:00.000Z", "finished": "2026-11-28T08:10:00.000Z"}
@@ -55,23 +58,55 @@ class Viewer:
         """Click on the first such element."""
         self.js(f"document.querySelector({selector!r}).click()")
 
+    def key(self, name: str) -> str:
+        """The key of a run of the list."""
+        read = "return fetch('/api/runs').then(answer => answer.json())"
+        until(lambda: self.js(read)["pending"] == 0)
+        return next(str(run["key"]) for run in self.js(read)["runs"] if run["name"] == name)
+
+    def compare(self, *names: str) -> None:
+        """Open the comparison of runs."""
+        self.open("")
+        self.open("compare?" + "&".join(f"run={self.key(name)}" for name in names))
+
     def errors(self) -> list[str]:
         """What the console has got since it was last asked."""
         return [entry["message"] for entry in self.browser.get_log("browser") if entry["level"] == "SEVERE"]
 
 
-@pytest.fixture
-def runs(tmp_path: Path) -> Path:
-    """Two runs to compare, one of hostile names, and one under way."""
-    folder = tmp_path / "runs"
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two runs to compare, two with repeats, two of hostile answers, one of hostile names, and one under way."""
+    folder = tmp_path_factory.mktemp("view") / "runs"
     quiz_run(folder / "one", wrong=[1, 3])
     quiz_run(folder / "two", wrong=[1, 2, 7], **LATER)
     quiz_run(folder / "<img src=x onerror=document.title='owned'>", model="<script>document.title='owned'</script>")
+    repeated_run(folder / "before", 4, wrong=0)
+    repeated_run(folder / "after", 3, wrong=2, **LATER)
+    for name, kind in (("then", Kind.RIGHT), ("now", Kind.WRONG)):
+        hostile_run(folder / "hostile" / name, kind)
     write_run(folder / "live", [plan({"easy": [f"easy-{n}" for n in range(3)]})], **LIVE)
     return folder
 
 
-@pytest.fixture
+def hostile_run(folder: Path, kind: Kind) -> None:
+    """The 200 hostile answers as 50 questions; names of benchmark, subsets, samples, measures and models too."""
+    answers = [text.replace("\ud800", "") for text in hostile_answers("http://127.0.0.1:9")]
+    names = [f"{number}{text[:300]}" for number, text in enumerate(answers[:50])]
+    benchmark = answers[1][:300]
+    made = plan({answers[0]: names[:5], "plain": names[5:]}, benchmark=benchmark)
+    lines = [{**made, "measures": declared_to_json([mean(answers[2], unit=answers[3])])}]
+    for number, name in enumerate(names):
+        key = ItemKey(benchmark, answers[0] if number < 5 else "plain", name)
+        said = answers[number::50]
+        calls = [{"name": said[1], "arguments": said[2], "id": said[3]}]
+        lines.append(response(key, said[0], question=said[2], reasoning=said[3], model=said[1], tool_calls=calls))
+        more = {"answer": said[1], "target": said[2], "cause": said[3], "explanation": said[3]}
+        lines.append(grade(key, kind, measures={answers[2]: number / 50}, **more))
+    write_run(folder, lines, model=answers[4][:300])
+
+
+@pytest.fixture(scope="module")
 def viewer(runs: Path) -> Iterator[Viewer]:
     """The command on a free port, and the browser."""
     pytest.importorskip("starlette", reason="starlette (the extra view) is not installed")
@@ -98,7 +133,7 @@ def test_from_the_list_to_a_run_a_sample_a_comparison_and_a_run_under_way(viewer
     """Every view opens with no error in the console; a run under way shows new samples and leaves the open one."""
     viewer.open("")
     viewer.waits_for("table.runs", "two")
-    assert ": 4" in viewer.text("#sub")
+    assert ": 8" in viewer.text("#sub")
     assert "under way" in viewer.text("tr.live")
     viewer.open("#q=hard+two")
     viewer.waits_for("#runs tbody", "two")
@@ -154,13 +189,9 @@ def test_from_the_list_to_a_run_a_sample_a_comparison_and_a_run_under_way(viewer
 
 def test_list_and_comparison_are_accessible_fit_a_phone_and_speak_chinese(viewer: Viewer) -> None:
     """No serious finding of axe-core, light and dark; 360 pixels are wide enough; the switch changes the language."""
-    viewer.open("api/runs")
-    keys = [
-        run["key"]
-        for run in json.loads(viewer.js("return document.body.innerText"))["runs"]
-        if run["name"] in ("one", "two")
-    ]
-    for address, ready in (("", "table.runs"), (f"compare?run={keys[0]}&run={keys[1]}", "#scores")):
+    viewer.open("")
+    compared = f"compare?run={viewer.key('one')}&run={viewer.key('two')}"
+    for address, ready in (("", "table.runs"), (compared, "#scores")):
         viewer.open(address)
         viewer.waits_for(ready, "quiz")
         for theme in ("light", "dark"):
@@ -178,4 +209,89 @@ def test_list_and_comparison_are_accessible_fit_a_phone_and_speak_chinese(viewer
         )
         assert viewer.js("return document.documentElement.scrollWidth") <= 360, address
         viewer.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert viewer.errors() == []
+
+
+def test_a_comparison_shows_measures_indexes_and_all_repeats(viewer: Viewer) -> None:
+    """Figures with their differences; each repeat of a side is a fold, and the first that is not right is open."""
+    viewer.compare("before", "after")
+    viewer.waits_for("#measures", "steps main steps ↑")
+    assert "1.0000|0.7500|−0.2500" in viewer.text("#measures tbody tr:first-child td:not(:first-child)")
+    assert "1.5 s" in viewer.text("#measures tbody")
+    assert "0.5000–1.0000" in viewer.text("#indexes tbody tr:first-child")
+    viewer.click(".changes tbody a")
+    viewer.waits_for("#answers", "Q a")
+    assert viewer.text(".side:nth-child(2) .repeat summary") == "r0 wrong answer 0|r1 wrong answer 1|r2 right answer 2"
+    assert "1 of 3 right" in viewer.text(".side:nth-child(2) h3")
+    assert "reply 0 to a" in viewer.text(".side:nth-child(2) .repeat[open]")
+    viewer.js("document.querySelector('.side:nth-child(2) .repeat:last-child').open = true")
+    viewer.waits_for(".side:nth-child(2) .repeat:last-child", "reply 2 to a")
+    assert viewer.errors() == []
+
+
+def test_hostile_answers_run_nothing_in_a_comparison(viewer: Viewer) -> None:
+    """Every changed question found by its number, opened with all folds: no script, no request, no wide page."""
+    viewer.compare("hostile/then", "hostile/now")
+    viewer.waits_for("[data-is=wrong]", "newly wrong 50")
+    viewer.js("document.querySelector('#change-search').value = '49'")
+    viewer.js("document.querySelector('#change-search').dispatchEvent(new Event('input'))")
+    viewer.waits_for("[data-is=wrong]", "newly wrong 1")
+    viewer.js("document.querySelector('#change-search').value = ''")
+    viewer.js("document.querySelector('#change-search').dispatchEvent(new Event('input'))")
+    viewer.waits_for("[data-is=wrong]", "newly wrong 50")
+    before = viewer.js("return document.scripts.length")
+    for width in (1200, 360):
+        size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 600}
+        viewer.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        viewer.browser.set_script_timeout(120)
+        wide = viewer.browser.execute_async_script(
+            """
+            const done = arguments[2];
+            const answers = document.getElementById('answers');
+            (async () => {
+              const wide = [];
+              for (const link of [...document.querySelectorAll('.changes tbody a')].slice(0, arguments[0])) {
+                answers.replaceChildren();
+                link.click();
+                while (!answers.querySelector('.side')) await new Promise((resolve) => setTimeout(resolve, 2));
+                for (const fold of answers.querySelectorAll('details')) fold.open = true;
+                if (document.documentElement.scrollWidth > arguments[1]) wide.push(link.textContent.slice(0, 40));
+              }
+              done(wide);
+            })();
+            """,
+            50 if width > 1000 else 10,
+            width,
+        )
+        assert wide == []
+    viewer.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert not has_dialog(viewer.browser)
+    assert viewer.browser.title == "Comparison"
+    assert viewer.js("return document.scripts.length") == before
+    bad = "main img, main iframe, main object, main form, main script, main style, main [style], main [onclick]"
+    assert viewer.js(f"return [...document.querySelectorAll({bad!r})].map((node) => node.outerHTML)") == []
+    addresses = viewer.js("return [...document.querySelectorAll('a')].map((link) => link.getAttribute('href')[0])")
+    assert set(addresses) <= {"/", "#"}
+    asked = viewer.js("return performance.getEntriesByType('resource').map((entry) => entry.name)")
+    assert all(address.startswith(viewer.url) or address.startswith("data:") for address in asked)
+    assert viewer.errors() == []
+
+
+def test_a_long_list_of_changes_is_drawn_in_steps_and_walked_by_keys(viewer: Viewer, runs: Path) -> None:
+    """200 rows at once, more on demand; the key j goes on where the drawn ones end."""
+    ids = [f"q{number:04}" for number in range(450)]
+    for name, kind in (("long-then", Kind.RIGHT), ("long-now", Kind.WRONG)):
+        graded = [grade(ItemKey("long", "main", sample), kind, answer="A") for sample in ids]
+        write_run(runs / name, [plan({"main": ids}, benchmark="long"), *graded])
+    viewer.open("")
+    until(lambda: "long-now" in str(viewer.js("return fetch('/api/runs').then(answer => answer.text())")))
+    viewer.compare("long-then", "long-now")
+    viewer.waits_for("#changes", "200 of 450 shown")
+    count = "return document.querySelectorAll('#changes tbody tr').length"
+    viewer.click("#changes tbody tr:nth-child(200) a")
+    viewer.js("document.dispatchEvent(new KeyboardEvent('keydown', {key: 'j', bubbles: true}))")
+    until(lambda: "q0200" in str(viewer.js("return location.hash")))
+    assert viewer.js(count) == 400
+    viewer.click("#changes p button:last-child")
+    assert viewer.js(count) == 450
     assert viewer.errors() == []

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +16,13 @@ import pytest
 
 from pytest_modeleval.records import ItemKey, Kind
 from pytest_modeleval.store.journal import JournalWriter
-from pytest_modeleval.view import run_folders, run_list
+from pytest_modeleval.view import app, run_folders, run_list
 from pytest_modeleval.view.recent import Recent
 from pytest_modeleval.view.run_folders import find_runs, is_inside, is_running
 from pytest_modeleval.view.run_list import RunList
-from tests.support.run_folders import RUN, grade, plan, quiz_run, response, write_run
+from pytest_modeleval.view.run_row import read_row
+from pytest_modeleval.view.run_samples import RunSamples
+from tests.support.run_folders import RUN, grade, plan, quiz_run, repeated_run, response, write_run
 
 LATER = {"started": "2026-11-28T08:00:00.000Z", "finished": "2026-11-28T08:10:00.000Z"}
 LIVE = {"finished": None, "complete": False, "started": "2026-11-29T08:00:00.000Z"}
@@ -43,7 +48,9 @@ def served(runs: Path) -> Iterator[Any]:
 
 def keys_of(served: Any) -> dict[str, str]:
     """Name of each run -> its key."""
-    return {run["name"]: run["key"] for run in served.get("/api/runs").json()["runs"]}
+    while (found := served.get("/api/runs").json())["pending"]:
+        continue
+    return {run["name"]: run["key"] for run in found["runs"]}
 
 
 def samples_of(served: Any, key: str) -> list[dict[str, Any]]:
@@ -170,6 +177,65 @@ def test_a_comparison_has_differences_and_the_answers_of_both_sides(served: Any)
     }
     alone = served.get(f"/api/compare?run={keys['m/one']}")
     assert (alone.status_code, "found 1" in alone.json()["error"]) == (409, True)
+
+
+def test_a_comparison_has_measures_indexes_and_every_repeat(served: Any, runs: Path) -> None:
+    """Figures and differences in the measure's own range, the bounds of a partial index, and the repeats of a side."""
+    repeated_run(runs / "before", 4, wrong=0)
+    repeated_run(runs / "after", 3, wrong=2, **LATER)
+    keys = keys_of(served)
+    found = served.get(f"/api/compare?run={keys['before']}&run={keys['after']}").json()
+    steps, took = found["measures"]
+    assert (steps["name"], steps["subset"], steps["share"], steps["unit"]) == ("steps", "main", True, "")
+    assert steps["figures"] == [{"value": 1.0, "n": 3}, {"value": 0.75, "n": 3}]
+    (difference,) = steps["differences"]
+    assert (difference["change"], difference["n"]) == (pytest.approx(-0.25), 3)
+    assert difference["sentence"].startswith("A to B: -0.2500 (95 %")
+    assert (took["unit"], took["share"], took["differences"][0]["change"]) == ("s", False, 0.0)
+    (index,) = found["indexes"]
+    assert (index["name"], [score["at_least"] for score in index["scores"]]) == ("ours", [0.5, pytest.approx(1 / 6)])
+    assert (index["scores"][0]["score"], index["scores"][0]["missing"]) == (None, ["other"])
+    assert index["differences"][0]["change"] is None
+    assert [change["results"] for change in found["changes"]] == [["3 of 3 right", "1 of 3 right"]] * 3
+    assert found["left_out"] == 0
+    question = f"/runs/{keys['after']}/question?benchmark=steps&subset=main&sample=b"
+    assert served.get(question).json()["repeats"] == [
+        {"repeat": repeat, "kind": "wrong" if repeat < 2 else "right", "answer": f"answer {repeat}"}
+        for repeat in range(3)
+    ]
+    assert served.get(question + "x").status_code == 404
+
+
+def test_other_pages_are_answered_while_a_large_run_is_read(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its page and its row may take long: other runs open, keys are known, and the list says that one is pending."""
+    begun, may_end = threading.Event(), threading.Event()
+    large = runs / "m" / "one"
+
+    def slowly(read: Any, folder: Path, *given: Any, **more: Any) -> Any:
+        if folder == large:
+            begun.set()
+            assert may_end.wait(30)
+        return read(folder, *given, **more)
+
+    monkeypatch.setattr(app, "RunSamples", partial(slowly, RunSamples))
+    monkeypatch.setattr(run_list, "read_row", partial(slowly, read_row))
+    viewer = app.RunViewer(runs)
+    with ThreadPoolExecutor(1) as pool:
+        page = pool.submit(lambda: viewer.samples(large).count)
+        assert begun.wait(30)
+        assert viewer.samples(runs / "deep" / "er" / "two").count == 12
+        may_end.set()
+        assert page.result(30) == 12
+        begun.clear()
+        may_end.clear()
+        row = pool.submit(viewer.runs.to_json)
+        assert begun.wait(30)
+        found = viewer.runs.to_json(read_s=0)
+        assert [run["name"] for run in found["runs"]] == ["deep/er/two"]
+        assert (found["count"], found["pending"]) == (2, 1)
+        assert all(map(viewer.runs.path, viewer.runs.search().paths))
+        may_end.set()
+        assert len(row.result(30)["runs"]) == 2
 
 
 def test_a_run_under_way_grows_in_the_order_of_its_grades(served: Any, runs: Path) -> None:

@@ -1,17 +1,25 @@
 // Two or more runs side by side: scores and paired differences, the questions that changed, their answers.
-import { append, byId, el, replace, whole } from "./dom.js";
+import { append, byId, button, el, replace, whole } from "./dom.js";
+import { answersOf } from "./comparison_answers.js";
+import { indexTable, measureTable, scoreTable } from "./comparison_tables.js";
 import { openPage, read, report } from "./frame.js";
-import { renderedText, shortText } from "./safe_text.js";
+import { shortText } from "./safe_text.js";
 import { t } from "./texts.js";
 
-const MOST_ROWS = 500;
+// Rows that are drawn at once, and that each "more" adds.
+const STEP = 200;
+const TYPING_MS = 120;
 
 class ComparisonView {
   constructor(found) {
     this.found = found;
     this.is = "wrong";
     this.benchmark = "";
+    this.words = [];
+    this.shown = STEP;
     this.current = "";
+    this.search = el("input", { type: "search", id: "change-search", autocomplete: "off", spellcheck: "false", on: { input: () => this.typed() } });
+    for (const change of found.changes) change.text = [change.subset, change.sample, ...change.results].join(" ").toLowerCase();
     this.answers = el("section", { id: "answers", "aria-live": "polite" });
     window.addEventListener("popstate", () => this.showAddress());
     document.addEventListener("keydown", (event) => this.pressed(event));
@@ -20,49 +28,22 @@ class ComparisonView {
   draw() {
     byId("title").textContent = document.title = t("compare.title");
     replace(byId("sub"), el("a", { href: "/" }, t("compare.back")));
-    const { sides, warnings } = this.found;
+    const { sides, warnings, measures, indexes } = this.found;
+    this.search.placeholder = t("compare.search");
+    this.search.setAttribute("aria-label", t("compare.search"));
+    const section = (name, node) => el("section", {}, el("h2", {}, t(`compare.${name}`)), node);
     replace(
       byId("content"),
       el("ul", { class: "plain", id: "sides" }, sides.map((side) => el("li", {}, el("b", {}, side.letter), " ", el("a", { href: `/runs/${side.key}/` }, shortText(side.name, 200)), el("span", { class: "quiet" }, ` ${shortText(side.model, 80)}, ${side.started.slice(0, 16).replace("T", " ")}`)))),
       warnings.map((text) => el("p", { class: "problem" }, shortText(text, 500))),
-      el("section", {}, el("h2", {}, t("compare.scores")), this.scoreTable()),
-      el("section", {}, el("h2", {}, t("compare.changed")), this.filters(), (this.list = el("div", { class: "wide changes", tabindex: "0" }))),
+      section("scores", scoreTable(this.found)),
+      measures.length > 0 && section("measures", measureTable(this.found)),
+      indexes.length > 0 && section("indexes", indexTable(this.found)),
+      section("changed", [this.filters(), (this.list = el("div", { class: "wide changes", id: "changes", tabindex: "0", role: "group", "aria-label": t("compare.changed") }))]),
       this.answers,
     );
     this.drawChanges();
     this.showAddress();
-  }
-
-  scoreTable() {
-    const { sides, scopes } = this.found;
-    const head = [el("th", { scope: "col" }), sides.map((side) => el("th", { scope: "col", class: "num" }, side.letter)), ["change", "wrong", "right", "p"].map((name) => el("th", { scope: "col", class: "num" }, t(`compare.${name}`)))];
-    const rows = scopes.flatMap((scope) => this.scopeRows(scope));
-    return el("div", { class: "wide", tabindex: "0", role: "group" }, el("table", { class: "runs", id: "scores" }, el("thead", {}, el("tr", {}, head)), el("tbody", {}, rows)));
-  }
-
-  scopeRows(scope) {
-    const label = `${scope.benchmark} ${scope.subset}`.trim();
-    const scores = scope.scores.map((score) => el("td", { class: "num" }, score === null ? "" : score.toFixed(4)));
-    const empty = scope.scores.map(() => el("td", {}));
-    const differences = scope.differences.length ? scope.differences : [null];
-    const rows = differences.map((found, number) =>
-      el("tr", { title: found ? shortText(found.sentence, 600) : null }, el("td", { class: "name" }, number ? "" : shortText(label, 120)), number ? empty : scores, this.differenceCells(found)),
-    );
-    const notes = scope.notes.map((note) => el("tr", {}, el("td", { class: "quiet", colspan: scope.scores.length + 5 }, shortText(note, 600))));
-    return [...rows, ...notes];
-  }
-
-  differenceCells(found) {
-    if (!found) return [1, 2, 3, 4].map(() => el("td", {}));
-    const pair = this.found.sides.length > 2 ? `${this.letter(found.first)}→${this.letter(found.second)} ` : "";
-    const interval = found.low === null ? "" : ` (${points(found.low)} … ${points(found.high)})`;
-    const tone = found.p <= 0.05 ? (found.change < 0 ? "down" : "up") : null;
-    return [
-      el("td", { class: "num" }, pair, el("span", { class: tone }, points(found.change)), interval),
-      el("td", { class: "num" }, whole(found.newly_wrong)),
-      el("td", { class: "num" }, whole(found.newly_right)),
-      el("td", { class: "num" }, found.p < 0.0001 ? "<0.0001" : String(Number(found.p.toPrecision(2)))),
-    ];
   }
 
   letter(number) {
@@ -73,27 +54,51 @@ class ComparisonView {
     const names = [...new Set(this.found.changes.map((change) => change.benchmark))];
     const benchmark = el("select", { "aria-label": t("column.benchmark"), on: { change: () => this.filter({ benchmark: benchmark.value }) } }, el("option", { value: "" }, t("compare.all")));
     for (const name of names) append(benchmark, el("option", { value: name, selected: name === this.benchmark }, shortText(name, 60)));
-    const kinds = ["wrong", "right"].map((is) => el("button", { type: "button", "aria-pressed": String(this.is === is), on: { click: () => this.filter({ is }) } }, `${t(`compare.${is}`)} ${whole(this.count(is))}`));
-    return el("div", { class: "toolbar" }, kinds, names.length > 1 && benchmark);
+    this.kinds = ["wrong", "right"].map((is) => el("button", { type: "button", "data-is": is, on: { click: () => this.filter({ is }) } }));
+    return el("div", { class: "toolbar", role: "search" }, this.kinds, this.search, names.length > 1 && benchmark);
   }
 
   filter(change) {
-    Object.assign(this, change);
-    this.draw();
+    Object.assign(this, change, { shown: STEP });
+    this.drawChanges();
+    this.showAddress();
   }
 
-  count(is) {
-    return this.found.changes.filter((change) => change.is === is && (!this.benchmark || change.benchmark === this.benchmark)).length;
+  typed() {
+    clearTimeout(this.typing);
+    this.typing = setTimeout(() => this.filter({ words: this.search.value.toLowerCase().split(/\s+/).filter(Boolean) }), TYPING_MS);
+  }
+
+  chosen(is) {
+    return this.found.changes.filter((change) => change.is === is && (!this.benchmark || change.benchmark === this.benchmark) && this.words.every((word) => change.text.includes(word)));
   }
 
   drawChanges() {
-    const rows = this.found.changes.filter((change) => change.is === this.is && (!this.benchmark || change.benchmark === this.benchmark));
-    this.rows = rows.slice(0, MOST_ROWS);
-    const { sides } = this.found;
+    for (const node of this.kinds) {
+      node.textContent = `${t(`compare.${node.dataset.is}`)} ${whole(this.chosen(node.dataset.is).length)}`;
+      node.setAttribute("aria-pressed", String(node.dataset.is === this.is));
+    }
+    this.rows = this.chosen(this.is);
+    const { sides, left_out: leftOut } = this.found;
     const head = el("tr", {}, el("th", { scope: "col" }, t("column.id")), sides.map((side) => el("th", { scope: "col" }, side.letter)));
-    const body = this.rows.map((change) => this.changeRow(change));
-    replace(this.list, rows.length ? el("table", { class: "runs" }, el("thead", {}, head), el("tbody", {}, body)) : el("p", { class: "quiet" }, t("compare.none")));
-    if (rows.length > MOST_ROWS) append(this.list, el("p", { class: "quiet" }, t("compare.more", whole(MOST_ROWS), whole(rows.length))));
+    this.body = el("tbody");
+    this.more = el("p");
+    const isSearched = this.words.length || this.benchmark;
+    replace(this.list, this.rows.length ? [el("table", { class: "runs" }, el("thead", {}, head), this.body), this.more] : el("p", { class: "quiet" }, t(isSearched ? "compare.no_match" : "compare.none")));
+    if (leftOut) append(this.list, el("p", { class: "quiet" }, t("compare.left_out", whole(leftOut))));
+    this.addRows();
+  }
+
+  // Draws the rows up to `shown` that are not there yet.
+  addRows() {
+    append(this.body, this.rows.slice(this.body.children.length, this.shown).map((change) => this.changeRow(change)));
+    const left = this.rows.length - this.shown;
+    replace(this.more, left > 0 && [t("compare.more", whole(this.shown), whole(this.rows.length)), " ", button(t("compare.show_more", whole(Math.min(left, STEP))), () => this.showTo(this.shown + STEP)), " ", button(t("compare.show_all"), () => this.showTo(this.rows.length))]);
+  }
+
+  showTo(count) {
+    this.shown = count;
+    this.addRows();
   }
 
   changeRow(change) {
@@ -112,8 +117,9 @@ class ComparisonView {
   pressed(event) {
     if (!["j", "k"].includes(event.key) || event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT)$/.test(event.target.tagName)) return;
     const at = this.rows.findIndex((change) => addressOf(change) === this.current);
-    const next = this.rows[Math.min(this.rows.length - 1, Math.max(0, at + (event.key === "j" ? 1 : -1)))];
-    if (next) this.go(next);
+    const place = Math.min(this.rows.length - 1, Math.max(0, at + (event.key === "j" ? 1 : -1)));
+    if (place >= this.shown) this.showTo(place + STEP);
+    if (this.rows[place]) this.go(this.rows[place]);
     event.preventDefault();
   }
 
@@ -131,45 +137,15 @@ class ComparisonView {
 
   async drawAnswers(given) {
     const turn = (this.turn = (this.turn || 0) + 1);
-    const { sides } = this.found;
-    const records = await Promise.all(sides.map((side) => read(`/runs/${side.key}/sample?${given}`).catch(() => null)));
-    if (turn !== this.turn) return;
-    const known = records.find(Boolean);
-    replace(
-      this.answers,
-      known?.question && [el("h2", {}, t("compare.question")), renderedText(known.question)],
-      known?.target && el("p", {}, el("b", {}, t("compare.target")), " ", shortText(known.target, 2000)),
-      el("div", { class: "sides" }, sides.map((side, number) => this.side(side, records[number]))),
-    );
-  }
-
-  side(side, record) {
-    const head = el("h3", {}, el("span", {}, side.letter), record && el("span", { class: `chip k-${record.kind}` }, t(`kind.${record.kind}`)));
-    if (!record) return el("div", { class: "side" }, head, el("p", { class: "quiet" }, t("compare.missing")));
-    const reply = record.exchanges?.at(-1)?.reply || {};
-    const calls = (reply.tool_calls || []).map((call) => renderedText(`${call.name}(${call.arguments})`));
-    const address = `/runs/${side.key}/#samples?s=${[record.benchmark, record.subset, record.id].map((part) => encodeURIComponent(String(part).toWellFormed())).join("/")}`;
-    return el(
-      "div",
-      { class: "side" },
-      head,
-      record.answer && el("p", {}, el("b", {}, t("compare.answer")), " ", shortText(record.answer, 2000)),
-      record.explanation && el("p", { class: "quiet" }, shortText(record.explanation, 1000)),
-      reply.reasoning && el("details", { class: "fold" }, el("summary", {}, t("compare.thinking", whole(reply.reasoning.length))), renderedText(reply.reasoning)),
-      reply.content && renderedText(reply.content),
-      calls,
-      el("p", {}, el("a", { href: address }, t("compare.open"))),
-    );
+    const made = await answersOf(this.found.sides, given);
+    if (turn === this.turn) replace(this.answers, made);
   }
 }
 
-function addressOf({ benchmark, subset, sample }) {
-  return String(new URLSearchParams({ benchmark, subset, sample, repeat: "0" }));
-}
-
-function points(value) {
-  const text = (value * 100).toFixed(1);
-  return value > 0 ? `+${text}` : text.replace("-", "−");
+// Made once for each: walking a long list by key compares them.
+function addressOf(change) {
+  const { benchmark, subset, sample } = change;
+  return (change.address ||= String(new URLSearchParams({ benchmark, subset, sample })));
 }
 
 async function openComparison() {

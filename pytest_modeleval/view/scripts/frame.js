@@ -8,7 +8,7 @@ const THEMES = ["auto", "light", "dark"];
 export async function read(path) {
   const answer = await fetch(path, { credentials: "same-origin" });
   const found = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(found.error || `${path}: ${answer.status}`);
+  if (!answer.ok) throw Object.assign(new Error(found.error || `${path}: ${answer.status}`), { status: answer.status });
   return found;
 }
 

@@ -85,8 +85,9 @@ class RunListView {
     }
   }
 
-  take({ root, runs, pending, cut }) {
+  take({ root, runs, count, pending, cut }) {
     this.root = root;
+    this.count = count;
     this.runs = runs;
     this.pending = pending;
     this.isCut = cut;
@@ -108,7 +109,7 @@ class RunListView {
     document.title = t("runs.title");
     this.search.placeholder = t("runs.search");
     this.search.setAttribute("aria-label", t("runs.search"));
-    replace(byId("sub"), t("runs.below", whole(this.runs.length + (this.pending || 0)), shortText(this.root || "", 200)));
+    replace(byId("sub"), t("runs.below", whole(this.count || 0), shortText(this.root || "", 200)));
     const rows = this.rows();
     replace(this.note, [this.pending && t("runs.pending", whole(this.pending)), this.isCut && t("runs.cut"), !rows.length && !this.pending && t("runs.none")].filter(Boolean).join(" "));
     this.drawCompare();
