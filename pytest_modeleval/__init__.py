@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_modeleval.advice import Advice
-    from pytest_modeleval.declaration import Benchmark, Breakdown, Examples, Model, Subset, benchmark
+    from pytest_modeleval.declaration import Benchmark, Breakdown, Examples, Subset, benchmark
     from pytest_modeleval.indexes import Index
     from pytest_modeleval.likelihood_result import LabelScores, Likelihood
+    from pytest_modeleval.model_protocol import Model
     from pytest_modeleval.page_options import Option
     from pytest_modeleval.records import Grade, Kind, Request, Response, Sample, ToolCall, Usage
 
@@ -39,11 +40,12 @@ __all__ = [
 ]
 
 _ROOMS = {
-    **dict.fromkeys(("Benchmark", "Breakdown", "Examples", "Model", "Subset", "benchmark"), "declaration"),
+    **dict.fromkeys(("Benchmark", "Breakdown", "Examples", "Subset", "benchmark"), "declaration"),
     "Advice": "advice",
     "Index": "indexes",
     "LabelScores": "likelihood_result",
     "Likelihood": "likelihood_result",
+    "Model": "model_protocol",
     "Option": "page_options",
 }
 

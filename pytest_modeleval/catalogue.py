@@ -153,6 +153,8 @@ def _detail_lines(entry: Entry, data_dir: Path | None) -> Iterator[str]:
         yield from _field("needs", "a server that scores texts: vLLM, SGLang or llama.cpp")
     if declared.needs_labels:
         yield from _field("needs", "a server that lists the likely first tokens of a reply (top_logprobs)")
+    if declared.needs_decisions:
+        yield from _field("needs", "a server with /v1/decisions: SGLang 0.5.23, vLLM 0.33")
     yield from _field("card", str(entry.card))
     yield ""
     yield from _subset_lines(entry, data_dir)

@@ -14,86 +14,23 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from pytest_modeleval.advice import Advice
 from pytest_modeleval.datasets import Dataset, Row
 from pytest_modeleval.declared_functions import checked_request, checked_sample, location_of
 from pytest_modeleval.errors import DeclarationError
-from pytest_modeleval.likelihood_result import LabelScores, Likelihood
 from pytest_modeleval.metrics import Aggregate, Measure, question_metric
+from pytest_modeleval.model_protocol import Model
 from pytest_modeleval.page_options import Option
-from pytest_modeleval.records import Grade, Request, Response, Sample
-from pytest_modeleval.roles import Role, check_roles
+from pytest_modeleval.records import Grade, Request, Sample
+from pytest_modeleval.roles import check_roles
 
 ATTRIBUTE = "pytest_modeleval_benchmark"
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _SUBSET = re.compile(r"[^\[\]\s/\\:]+\Z")
 F = TypeVar("F", bound=Callable[..., Any])
-T = TypeVar("T")
 Grader = Callable[..., Grade | Awaitable[Grade]]
-
-
-class Model(Protocol):
-    """The model, as `solve` sees it."""
-
-    @property
-    def name(self) -> str:
-        """The name that the user gave."""
-
-    @property
-    def context_tokens(self) -> int | None:
-        """The largest number of tokens of prompt and answer together; None if the server does not say."""
-
-    @property
-    def tool_calls(self) -> str:
-        """How to offer tools: "native" (with the request) or "text" (in the prompt).
-
-        From the profile, or from the server's own description. A benchmark that depends on it declares `offers_tools`.
-        """
-
-    @property
-    def prompt_tokens(self) -> int | None:
-        """The largest prompt, in tokens, that leaves room for a whole answer; None if the server does not say."""
-
-    async def ask(self, request: Request) -> Response:
-        """Send one request; limited, retried and journaled as all are. Raises Ungraded if no answer comes."""
-
-    async def count_tokens(self, text: str) -> int | None:
-        """The tokens of a text by the served model's own tokenizer, without a chat template.
-
-        None where the server offers none (vLLM, SGLang and llama.cpp do, at /tokenize). The count is journaled, the
-        text is not. Raises Ungraded where the server fails, and in rescoring where the journal has no count.
-        """
-
-    async def likelihood(self, context: str, continuations: Sequence[str]) -> list[Likelihood]:
-        """How likely each text is after the context, as plain text without a chat template.
-
-        For benchmarks that declare `needs_likelihood`. Raises Ungraded where the server gives none for one of them.
-        """
-
-    async def label_scores(self, request: Request, labels: Sequence[str]) -> LabelScores:
-        """How likely a reply begins with each label; needs `needs_labels`. Raises Ungraded if one is not listed."""
-
-    def role(self, name: str) -> Role:
-        """The model in a role that the benchmark declares in `roles`, such as "judge"."""
-
-    def shared(self, make: Callable[[], T]) -> T:
-        """An object that all samples of the run share, such as processes or a cache; made at its first use.
-
-        make: called once; it also identifies the object, so pass a class or a function of a module. A method `close` of
-        the object is called when asking ends.
-        """
-
-    async def use_tool(
-        self, name: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]], *, is_of_run: bool = False
-    ) -> Any:
-        """The result of a tool such as web search, as JSON values; `run` computes it.
-
-        The result is journaled: a resumed or rescored run reads it and does not call `run`. An exception of `run` is
-        raised here and not journaled. Raises Ungraded in rescoring where the journal has no result.
-        is_of_run: the result depends on name and arguments alone, so that every item of the run gets the same.
-        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +121,8 @@ class Benchmark:
     """`solve` uses `model.likelihood`. Where the server cannot score texts, the benchmark is not run."""
     needs_labels: bool = False
     """The same for `model.label_scores`, which any chat server with `top_logprobs` can serve."""
+    needs_decisions: bool = False
+    """The same for `model.decide`, which servers with /v1/decisions can serve."""
     measures: tuple[Measure, ...] = ()
     """What becomes of the values that grades record (`Grade.measures`), each a row with an interval."""
     options: tuple[Option, ...] = ()
@@ -198,6 +137,11 @@ class Benchmark:
     """Further models that it needs, such as "judge" (--judge); without them it is not collected."""
     excluded: Mapping[str, str] = field(default_factory=dict)
     """Id -> why no answer to this sample can be graded ("the official checker is random"). It is not asked."""
+
+    @property
+    def needs_scores(self) -> bool:
+        """It reads probabilities; its requests generate nothing."""
+        return self.needs_likelihood or self.needs_labels or self.needs_decisions
 
 
 def benchmark(
@@ -220,6 +164,7 @@ def benchmark(
     offers_tools: bool = False,
     needs_likelihood: bool = False,
     needs_labels: bool = False,
+    needs_decisions: bool = False,
     measures: Sequence[Measure] = (),
     options: Sequence[Option] = (),
     examples: Examples | None = None,
@@ -260,6 +205,7 @@ def benchmark(
         offers_tools=offers_tools,
         needs_likelihood=needs_likelihood,
         needs_labels=needs_labels,
+        needs_decisions=needs_decisions,
         measures=tuple(measures),
         options=tuple(options),
         examples=examples,

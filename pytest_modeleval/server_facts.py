@@ -110,7 +110,7 @@ class ModelFacts:
     """The smaller of the server's and the profile's; None if neither is known."""
 
     tool_calls: str = "native"
-    """"native" or "text", see declaration.Model."""
+    """"native" or "text", see model_protocol.Model."""
 
     other_names: tuple[str, ...] = ()
     """Further names of the same model, which replies may carry."""

@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_modeleval.declaration import Model
 from pytest_modeleval.graders.calls import Call, NoCallsFound
 from pytest_modeleval.graders.calls.native import has_call_mark
+from pytest_modeleval.model_protocol import Model
 from pytest_modeleval.records import Response
 
 from .dialect import Dialect

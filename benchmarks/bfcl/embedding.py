@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from pytest_modeleval._support.retry import RetryLater, retry_async
-from pytest_modeleval.declaration import Model
 from pytest_modeleval.errors import DataError, SettingsError, Ungraded
+from pytest_modeleval.model_protocol import Model
 from pytest_modeleval.records import Kind
 
 if TYPE_CHECKING:

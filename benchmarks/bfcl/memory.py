@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pytest_modeleval.declaration import Model
+from pytest_modeleval.model_protocol import Model
 from pytest_modeleval.records import Request, Response, Sample
 
 from .answer_grading import ANSWER_FORM
@@ -123,6 +123,7 @@ class _Seeded:
         self.shared = model.shared
         self.likelihood = model.likelihood
         self.label_scores = model.label_scores
+        self.decide = model.decide
         self.count_tokens = model.count_tokens
         self.role = model.role
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from pytest_modeleval.declaration import Model
 from pytest_modeleval.graders.calls import Call, Language, grade_text_calls, grade_tool_calls
 from pytest_modeleval.graders.calls.python_text import parse_call
+from pytest_modeleval.model_protocol import Model
 from pytest_modeleval.records import Grade, Request, Response, Sample
 from pytest_modeleval.web_search.config import read_web_config
 

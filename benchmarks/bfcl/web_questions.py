@@ -6,7 +6,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from pytest_modeleval.declaration import Model
+from pytest_modeleval.model_protocol import Model
 from pytest_modeleval.records import Request, Response, Sample
 from pytest_modeleval.web_search.config import WebConfig
 from pytest_modeleval.web_search.provider import Provider, provider_error
@@ -77,6 +77,7 @@ class _Measured:
         self.shared = model.shared
         self.likelihood = model.likelihood
         self.label_scores = model.label_scores
+        self.decide = model.decide
         self.count_tokens = model.count_tokens
         self.role = model.role
 

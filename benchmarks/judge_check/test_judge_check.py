@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pytest_modeleval import Breakdown, Grade, Request, Response, Sample, benchmark
 from pytest_modeleval.datasets import Row, local
-from pytest_modeleval.declaration import Model
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.judging import fenced, read_verdict, with_form
 from pytest_modeleval.metrics import mean, ratio
+from pytest_modeleval.model_protocol import Model
 from pytest_modeleval.records import MeasureValue
 
 LABELS = ("FIRST", "SECOND")

@@ -76,3 +76,8 @@ def labelled_choices(row: Row, field: str, key: str) -> tuple[tuple[str, ...], s
     if labels.count(answer := row.text(key)) != 1:
         raise DataError(f"expected one of the labels {labels} in field {key!r}, found {answer!r}, in {row.where}")
     return tuple(map(str, texts)), ascii_uppercase[labels.index(answer)]
+
+
+def by_letter(choices: Iterable[str]) -> dict[str, str]:
+    """Letter -> option, in order from A."""
+    return dict(zip(ascii_uppercase, choices, strict=False))

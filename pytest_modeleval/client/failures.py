@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from pytest_modeleval._support import redact
@@ -83,7 +84,8 @@ def status_error(status: int, text: str, *, retry_after_s: float | None = None) 
         f"the server refused the request with status {status}: {shorten_error(text)}",
         kind=Kind.SERVER_ERROR,
         cause="context_exceeded" if status == 400 and _is_about_context(text) else f"http_{status}",
-        is_retryable=status in RETRYABLE_STATUSES or status >= 500,
+        # 501 says that the server will never do it.
+        is_retryable=status in RETRYABLE_STATUSES or (status >= 500 and status != HTTPStatus.NOT_IMPLEMENTED),
         is_overload=status in OVERLOAD_STATUSES,
         retry_after_s=retry_after_s,
     )

@@ -23,6 +23,8 @@ class Route:
     """The path stands below the server's root, not below /v1."""
     is_streamed: bool = False
     """The answer may come as a stream of chat events, which `read` does not see."""
+    is_strict: bool = False
+    """A field that the endpoint does not know is refused, so that no id of ours is added to the body."""
 
     def url(self, base: str) -> str:
         """The address. base: of the server, with /v1."""

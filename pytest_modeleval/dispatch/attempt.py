@@ -118,7 +118,7 @@ class Attempt:
         state.in_flight.add(self)
         self.started_s = self.last_data_s = self.loop.time()
         body = self.request.body
-        if state.sends_id:
+        if state.sends_id and not self.request.route.is_strict:
             # Every attempt has an id of its own, so the id is no part of what is journaled and hashed.
             body = b'%b,"rid":"%b"}' % (body[:-1], self.request_id.encode())
         self.cancel_exchange = state.client.send(

@@ -19,6 +19,7 @@ from pytest_modeleval.evaluation.item_chat import ItemChat, pending_request
 from pytest_modeleval.evaluation.planned_items import PlannedItem
 from pytest_modeleval.evaluation.role_handle import RoleHandle
 from pytest_modeleval.likelihood.backends import find_backend
+from pytest_modeleval.likelihood.decisions import decision, decision_query
 from pytest_modeleval.likelihood.labels import label_query, label_scores
 from pytest_modeleval.likelihood.scoring import score_continuations
 from pytest_modeleval.likelihood_result import LabelScores, Likelihood
@@ -142,6 +143,17 @@ class ModelHandle:
         request = with_system(request, runner.system)
         prefix = prefix_key(request.messages, ()) if len(runner.model.urls) > 1 else None
         return label_scores(await self._query(label_query(request, runner.model.served, plan.params), prefix), labels)
+
+    async def decide(self, text: str, question: str, options: Mapping[str, str]) -> LabelScores:
+        """The probabilities of options by the server's own prompt. Raises Ungraded where it gives none."""
+        model, plan = self._runner.model, self._item.plan
+        if not plan.benchmark.needs_decisions:
+            raise DeclarationError(
+                f"benchmark {plan.benchmark.name}: model.decide needs needs_decisions=True in its declaration"
+            )
+        prefix = zlib.crc32(text.encode(errors="replace")) if len(model.urls) > 1 else None
+        query = decision_query(model, text, question, options, plan.params)
+        return decision(await self._query(query, prefix), options)
 
     async def _query(self, query: Query, prefix: int | None) -> JsonObject:
         """The reply to a request that is no chat; the same query has the same reply within the item."""

@@ -1,7 +1,7 @@
 """Grades choice questions by the likelihood of their options: the most likely one is the answer.
 
-Two measures, as lm-evaluation-harness 0.4.13 has them: `acc` takes the sum of log-probabilities, `acc_norm` divides it
-by the option's characters (without the blank in front), so that a long option is not at a loss.
+`grade_likelihood` has two measures, as lm-evaluation-harness 0.4.13 has them: `acc` takes the sum of log-probabilities,
+`acc_norm` divides it by the option's characters (without the blank in front), so that a long option is not at a loss.
 Departure: options that are equally likely, most often equal texts, share the credit; there the first one wins.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pytest_modeleval.likelihood_result import Likelihood
+from pytest_modeleval.likelihood_result import LabelScores, Likelihood
 from pytest_modeleval.records import Grade, Sample
 
 
@@ -39,3 +39,30 @@ def _credit(values: Sequence[float], right: int) -> float:
     """1 if the right one is the highest, 1/k if k are equally high, else 0."""
     highest = max(values)
     return 1 / values.count(highest) if values[right] == highest else 0.0
+
+
+LEAST_MASS = 0.05
+"""Below it the model answers with no label at all, and which of them is the least unlikely says little."""
+
+
+def grade_labels(sample: Sample, found: LabelScores) -> Grade:
+    """The most likely label is the answer; `mass`, the probability of all labels together, is a measure.
+
+    sample.target: a label. Raises ValueError if it was not scored. Equal labels share the credit, as above.
+    """
+    target = str(sample.target)
+    if target not in found.probabilities:
+        raise ValueError(f"expected {target!r} among the labels, found {', '.join(found.probabilities)}")
+    measures = {"mass": min(1.0, found.mass)}
+    shown = ", ".join(f"{label} {value:.4f}" for label, value in found.probabilities.items())
+    if found.mass < LEAST_MASS:
+        return Grade.no_answer(cause="low_mass", explanation=f"probabilities: {shown}", measures=measures)
+    values = list(found.probabilities.values())
+    credit = _credit(values, list(found.probabilities).index(target))
+    return Grade.partial(
+        credit,
+        found.best,
+        cause="tie" if 0 < credit < 1 else "less_likely",
+        explanation=f"probabilities: {shown}",
+        measures=measures,
+    )

@@ -10,6 +10,7 @@ import pytest
 from pytest_modeleval.client.body import effective_params
 from pytest_modeleval.client.httpx_transport import HttpxTransport
 from pytest_modeleval.collection.items import SampleItem
+from pytest_modeleval.declaration import Benchmark
 from pytest_modeleval.errors import OtherExperiment, UserError
 from pytest_modeleval.evaluation.evaluation import Evaluation, RoleShare, RunOptions
 from pytest_modeleval.evaluation.planned_items import PlannedBenchmark, load_samples
@@ -119,17 +120,28 @@ def _leave_out_unscorable(
 ) -> Sequence[SampleItem]:
     """Deselect what needs likelihoods where the server gives none, and say so; the selected samples that are left."""
     benchmarks = {item.planned.key.benchmark: item.planned.plan.benchmark for item in selected}
-    texts = [name for name, declared in benchmarks.items() if declared.needs_likelihood]
-    labels = [name for name, declared in benchmarks.items() if declared.needs_labels]
-    if settings.rescore_dir is not None or not (texts or labels):
+    scored = {name: declared for name, declared in benchmarks.items() if declared.needs_scores}
+    if settings.rescore_dir is not None or not scored:
         return selected
-    from pytest_modeleval.runs.likelihood_check import why_no_labels, why_no_likelihoods  # noqa: PLC0415 - few need it
-
-    reasons = dict.fromkeys(texts, why_no_likelihoods(connection.model, key=settings.key) if texts else "")
-    for name in labels:
-        params = {**benchmarks[name].defaults, **connection.params, **settings.params}
-        reasons[name] = reasons.get(name) or why_no_labels(connection.model, params, key=settings.key)
+    reasons = _why_unscorable(scored, settings, connection)
     return _leave_out(session, reporter, selected, {name: reason for name, reason in reasons.items() if reason})
+
+
+def _why_unscorable(benchmarks: Mapping[str, Benchmark], settings: Settings, connection: Connection) -> dict[str, str]:
+    """Benchmark -> why the server cannot give what it needs, "" if it can. Each kind of need is tried on the server."""
+    from pytest_modeleval.runs import likelihood_check as check  # noqa: PLC0415 - few need it
+
+    model, key = connection.model, settings.key
+    texts = [name for name, declared in benchmarks.items() if declared.needs_likelihood]
+    reasons = dict.fromkeys(benchmarks, "")
+    reasons.update(dict.fromkeys(texts, check.why_no_likelihoods(model, key=key) if texts else ""))
+    for name, declared in benchmarks.items():
+        params = {**declared.defaults, **connection.params, **settings.params}
+        if declared.needs_labels:
+            reasons[name] = reasons[name] or check.why_no_labels(model, params, key=key)
+        if declared.needs_decisions:
+            reasons[name] = reasons[name] or check.why_no_decisions(model, params, key=key, system=settings.system)
+    return reasons
 
 
 def _leave_out(

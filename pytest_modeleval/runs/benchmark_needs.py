@@ -25,7 +25,7 @@ def deployment_notes(plans: Sequence[PlannedBenchmark], connection: Connection) 
         )
         for plan in plans
         # Their requests generate nothing.
-        if not (plan.benchmark.needs_likelihood or plan.benchmark.needs_labels)
+        if not plan.benchmark.needs_scores
     ]
     issues = find_issues(model.server, needs, context_tokens=model.context_tokens)
     fatal = [issue.text for issue in issues if issue.is_fatal]

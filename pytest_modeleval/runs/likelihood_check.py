@@ -14,6 +14,7 @@ from pytest_modeleval.client.failures import error_text, status_error, too_large
 from pytest_modeleval.client.json_object import parse_object
 from pytest_modeleval.errors import AttemptFailed, ConnectError
 from pytest_modeleval.likelihood.backends import SERVERS, find_backend
+from pytest_modeleval.likelihood.decisions import check_decisions
 from pytest_modeleval.likelihood.labels import check_labels
 from pytest_modeleval.likelihood.self_check import NoLikelihoods, WrongLikelihoods, check_likelihoods
 from pytest_modeleval.records import JsonObject, Kind
@@ -47,6 +48,14 @@ def why_no_labels(model: ModelFacts, params: Mapping[str, Any], *, key: str | No
     return _check_each(
         model, key, "the likely first tokens of a reply", lambda ask: check_labels(ask, model.served, params)
     )
+
+
+def why_no_decisions(model: ModelFacts, params: Mapping[str, Any], *, key: str | None, system: str) -> str:
+    """The same for options scored by the server's own prompt. system: of --eval-system, which it cannot take."""
+    if system:
+        return "/v1/decisions takes no system prompt; leave out --eval-system"
+    what = "probabilities of options from /v1/decisions (SGLang 0.5.23; vLLM 0.33 for some models)"
+    return _check_each(model, key, what, lambda ask: check_decisions(ask, model, params))
 
 
 def _check_each(

@@ -11,8 +11,8 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from pytest_modeleval.declaration import Model
 from pytest_modeleval.graders.calls import Call
+from pytest_modeleval.model_protocol import Model
 from pytest_modeleval.web_search.html_text import MODES, text_of_html
 from pytest_modeleval.web_search.provider import Hit, Page, Provider, sanitise
 

@@ -6,20 +6,22 @@ import asyncio
 import dataclasses
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from benchmarks.arc_decisions import test_arc_decisions as decisions
+from benchmarks.arc_letters import test_arc_letters as letters
 from benchmarks.arc_likelihood import test_arc_likelihood as arc
 from benchmarks.hellaswag import test_hellaswag as hellaswag
 from benchmarks.truthful_qa import test_truthful_qa as truthful
 from pytest_modeleval import Grade, Likelihood, Sample
 from pytest_modeleval.errors import DataError
-from pytest_modeleval.graders import grade_likelihood
+from pytest_modeleval.graders import grade_labels, grade_likelihood
 from pytest_modeleval.likelihood_result import LabelScores
-from pytest_modeleval.records import Request
+from pytest_modeleval.records import Kind, Request
 from tests.support.samples import declaration, samples_of, shared_data
 from tests.support.wired_model import WiredModel
 
@@ -171,3 +173,50 @@ def test_real_rows_can_be_scored(
         assert 2 <= len(texts) <= most
         assert all(text.startswith(" ") and text.strip() for text in texts)
         assert "[" not in context or folder != "hellaswag"
+
+
+class Letters(WiredModel):
+    """Gives each letter the probability that the test says, whatever the form."""
+
+    def __init__(self, *values: float) -> None:
+        super().__init__()
+        self.values = values
+        self.texts: list[str] = []
+
+    async def label_scores(self, request: Request, labels: Sequence[str]) -> LabelScores:
+        """By the first token of a reply."""
+        self.texts.append(str(request.messages[-1]["content"]))
+        return LabelScores(dict(zip(labels, self.values, strict=True)))
+
+    async def decide(self, text: str, question: str, options: Mapping[str, str]) -> LabelScores:
+        """By the server's prompt."""
+        self.texts.append(f"{text} {question} {dict(options)}")
+        return LabelScores(dict(zip(options, self.values, strict=True)))
+
+
+@pytest.mark.parametrize(
+    ("function", "asked"),
+    [
+        (letters.test_arc_letters, "What melts?\n\nA. ice\nB. air\n\nReply with the letter of the right option alone."),
+        (decisions.test_arc_decisions, "What melts? Which option is right? {'A': 'ice', 'B': 'air'}"),
+    ],
+)
+def test_arc_takes_the_most_likely_letter(tmp_path: Path, function: Any, asked: str) -> None:
+    """Right, wrong, half for a tie, and no answer where none of the letters is likely; `mass` in each."""
+    sample = made(function, SCIENCE, tmp_path)
+    solve = declaration(function).solve
+    assert solve is not None
+    grades = []
+    for values in ((0.1, 0.6), (0.6, 0.1), (0.3, 0.3), (0.01, 0.03)):
+        model = Letters(*values)
+        grades.append(grade_labels(sample, asyncio.run(cast("Coroutine[Any, Any, LabelScores]", solve(sample, model)))))
+        assert model.texts == [asked]
+    assert [(grade.value, grade.kind) for grade in grades[1:]] == [
+        (0.0, Kind.WRONG),
+        (0.5, grades[2].kind),
+        (0.0, Kind.NO_ANSWER),
+    ]
+    assert (grades[0].value, grades[3].cause) == (1.0, "low_mass")
+    assert [dict(grade.measures or {})["mass"] for grade in grades] == pytest.approx([0.7, 0.7, 0.6, 0.04])
+    with pytest.raises(ValueError, match="expected 'B' among the labels"):
+        grade_labels(sample, LabelScores({"A": 0.5, "C": 0.5}))

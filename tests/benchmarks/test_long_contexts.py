@@ -17,8 +17,8 @@ from benchmarks.long_texts.fitting import LongReply
 from benchmarks.needle import test_needle as needle
 from benchmarks.ruler import test_ruler as ruler
 from benchmarks.ruler.rows import ANSWER_TOKENS, CHARS_PER_TOKEN, NEEDLE_ANSWER_TOKENS, TASKS, rows
-from pytest_modeleval.declaration import Model
 from pytest_modeleval.errors import SettingsError, Ungraded
+from pytest_modeleval.model_protocol import Model
 from pytest_modeleval.records import Kind, Response, Sample, Usage
 from tests.support import likelihood_server as toy
 from tests.support.likelihood_server import ToyModel, toy_model

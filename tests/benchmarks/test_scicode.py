@@ -11,8 +11,8 @@ import pytest
 
 from benchmarks.scicode.test_scicode import GIVEN, grade, solve, to_sample
 from pytest_modeleval.datasets import Row
-from pytest_modeleval.declaration import Model
 from pytest_modeleval.graders.code.problem import ProgramGraderError
+from pytest_modeleval.model_protocol import Model
 from pytest_modeleval.records import Response
 from tests.benchmarks.test_long_contexts import PAGES
 from tests.support.loopback import LoopbackServer

@@ -9,8 +9,10 @@ import pytest
 
 from pytest_modeleval.errors import AttemptFailed
 from pytest_modeleval.likelihood.backends import find_backend
+from pytest_modeleval.likelihood.decisions import decision, decision_query
 from pytest_modeleval.likelihood.labels import label_query, label_scores
 from pytest_modeleval.records import JsonObject, Request
+from pytest_modeleval.server_facts import ModelFacts, ServerFacts
 
 if TYPE_CHECKING:
     from pytest_modeleval.client.route import Query
@@ -111,3 +113,19 @@ def test_recorded_labels_are_read(extra: JsonObject) -> None:
     found = label_scores(query.route.read({"id": "c", "choices": [choice], "usage": USAGE}), ["A", "B"])
     assert found.best == "A"
     assert found.probabilities == pytest.approx({"A": 0.2305, "B": 0.1584}, abs=1e-4)
+
+
+def test_a_recorded_decision_is_read() -> None:
+    """SGLang 0.5.23: shares among the options times the mass of their letters."""
+    facts = ServerFacts(model="SmolLM2-135M-Instruct", kind="sglang", urls=("http://localhost/v1",))
+    model = ModelFacts(name="m", server=facts, identity="")
+    shares = {"Paris": 0.5156, "banana": 0.4844}
+    answer = {"type": "choice", "probabilities": shares, "label_mass": 0.2317, "choice": "Paris"}
+    found = {"object": "decisions", "prompt_format_version": 1, "answers": {"q": answer}, "usage": USAGE}
+    query = decision_query(model, "Which is a city?", "Which?", dict.fromkeys(shares, ""), {"temperature": 0.5})
+    assert set(query.body) == {"model", "input", "questions", "prompt_format_version"}
+    scores = decision(query.route.read(found), shares)
+    assert scores.probabilities == pytest.approx({"Paris": 0.1195, "banana": 0.1122}, abs=1e-4)
+    assert scores.mass == pytest.approx(0.2317)
+    with pytest.raises(AttemptFailed, match="other options than were sent"):
+        query.route.read(found | {"answers": {"q": answer | {"probabilities": {"banana": 0.5, "Paris": 0.5}}}})

@@ -84,6 +84,10 @@ class Keeping:
         """Not asked here."""
         raise AssertionError(request, labels)
 
+    async def decide(self, text: str, question: str, options: Mapping[str, str]) -> LabelScores:
+        """Not asked here."""
+        raise AssertionError(text, question, options)
+
     async def likelihood(self, context: str, continuations: Sequence[str]) -> list[Likelihood]:
         """Not asked here."""
         raise AssertionError(context, continuations)

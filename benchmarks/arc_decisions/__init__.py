@@ -1,0 +1,1 @@
+"""The benchmark arc_decisions, described in card.md."""

@@ -1,0 +1,1 @@
+"""The benchmark arc_letters, described in card.md."""

@@ -1,0 +1,81 @@
+"""The model as `solve` sees it: what a benchmark may ask."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+from pytest_modeleval.likelihood_result import LabelScores, Likelihood
+from pytest_modeleval.records import Request, Response
+from pytest_modeleval.roles import Role
+
+T = TypeVar("T")
+
+
+class Model(Protocol):
+    """The model, as `solve` sees it."""
+
+    @property
+    def name(self) -> str:
+        """The name that the user gave."""
+
+    @property
+    def context_tokens(self) -> int | None:
+        """The largest number of tokens of prompt and answer together; None if the server does not say."""
+
+    @property
+    def tool_calls(self) -> str:
+        """How to offer tools: "native" (with the request) or "text" (in the prompt).
+
+        From the profile, or from the server's own description. A benchmark that depends on it declares `offers_tools`.
+        """
+
+    @property
+    def prompt_tokens(self) -> int | None:
+        """The largest prompt, in tokens, that leaves room for a whole answer; None if the server does not say."""
+
+    async def ask(self, request: Request) -> Response:
+        """Send one request; limited, retried and journaled as all are. Raises Ungraded if no answer comes."""
+
+    async def count_tokens(self, text: str) -> int | None:
+        """The tokens of a text by the served model's own tokenizer, without a chat template.
+
+        None where the server offers none (vLLM, SGLang and llama.cpp do, at /tokenize). The count is journaled, the
+        text is not. Raises Ungraded where the server fails, and in rescoring where the journal has no count.
+        """
+
+    async def likelihood(self, context: str, continuations: Sequence[str]) -> list[Likelihood]:
+        """How likely each text is after the context, as plain text without a chat template.
+
+        For benchmarks that declare `needs_likelihood`. Raises Ungraded where the server gives none for one of them.
+        """
+
+    async def label_scores(self, request: Request, labels: Sequence[str]) -> LabelScores:
+        """How likely a reply begins with each label; needs `needs_labels`. Raises Ungraded if one is not listed."""
+
+    async def decide(self, text: str, question: str, options: Mapping[str, str]) -> LabelScores:
+        """How likely each option is as the answer to a question about a text, by the server's own prompt.
+
+        options: name -> description, "" for none; two or more. For benchmarks that declare `needs_decisions`. Raises
+        Ungraded where the server gives no probabilities.
+        """
+
+    def role(self, name: str) -> Role:
+        """The model in a role that the benchmark declares in `roles`, such as "judge"."""
+
+    def shared(self, make: Callable[[], T]) -> T:
+        """An object that all samples of the run share, such as processes or a cache; made at its first use.
+
+        make: called once; it also identifies the object, so pass a class or a function of a module. A method `close` of
+        the object is called when asking ends.
+        """
+
+    async def use_tool(
+        self, name: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]], *, is_of_run: bool = False
+    ) -> Any:
+        """The result of a tool such as web search, as JSON values; `run` computes it.
+
+        The result is journaled: a resumed or rescored run reads it and does not call `run`. An exception of `run` is
+        raised here and not journaled. Raises Ungraded in rescoring where the journal has no result.
+        is_of_run: the result depends on name and arguments alone, so that every item of the run gets the same.
+        """
