@@ -2,13 +2,15 @@
 
 pytest-html has no paging: the page draws every row when it is opened, about a millisecond each, so that one of 14,000
 rows takes half a minute. Larger runs therefore keep the gates, tests that are none of ours, and samples that are not
-right; the counts stay those of all.
+right; the counts stay those of all. What pytest-html counts and shows as expected failures is called by its kind.
 """
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, MutableSequence, Set
+from html import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,11 +23,14 @@ from pytest_modeleval.records import ItemKey, Kind
 from pytest_modeleval.reports.html_scores import html_summary, omitted_html, report_link
 from pytest_modeleval.reports.page_data import SampleView, select_samples
 from pytest_modeleval.reports.pytest_html_rows import details_html, html_header, html_row
+from pytest_modeleval.reports.text_layout import counted
 from pytest_modeleval.results import RunSummary
 
 # Samples up to which every one has its row, and those that are not right which a larger run shows.
 MOST_ROWS = 2000
 MOST_SHOWN = 300
+
+_XFAILED = "xfailed"
 
 Rows = MutableMapping[str, list[dict[str, Any]]]
 
@@ -49,16 +54,20 @@ class PytestHtmlPage:
         self._place = place
         self._page = page
         self._seen: dict[str, SampleView] = {}
+        # Samples that pytest reports as expected failures.
+        self._lost: Counter[Kind] = Counter()
         self._data: Any = None
+        self._outcomes: Any = None
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_report_title(self, report: Any) -> None:
         """Keep what the page is made of: rows are taken out of it, and transcripts put into it, at the end."""
         self._data = getattr(report, "data", None)
+        self._outcomes = getattr(report, "outcomes", None)
         collapsed = self._data.get("renderCollapsed") if isinstance(self._data, dict) else None
         if collapsed == ["passed"]:
             # pytest-html's own default leaves every wrong answer open, and a page of them is no list any more.
-            collapsed.append("xfailed")
+            collapsed.append(_XFAILED)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_header(self, cells: MutableSequence[str]) -> None:
@@ -71,7 +80,8 @@ class PytestHtmlPage:
         facts = getattr(report, ATTRIBUTE, None)
         if facts is not None:
             key = ItemKey(facts["benchmark"], facts["subset"], facts["sample"], facts["repeat"])
-            self._seen[report.nodeid] = SampleView(key=key, kind=Kind(facts["kind"]))
+            view = self._seen[report.nodeid] = SampleView(key=key, kind=Kind(facts["kind"]))
+            self._lost[view.kind] += hasattr(report, "wasxfail")
         html_row(facts, cells, gate=getattr(report, GATE, ""))
 
     @pytest.hookimpl(optionalhook=True)
@@ -86,6 +96,8 @@ class PytestHtmlPage:
         if not isinstance(rows, MutableMapping):
             # Another pytest-html than the ones we know: the page is complete, and slow if it is long.
             return
+        name_losses(self._outcomes, self._lost)
+        name_results(rows, self._seen)
         chosen = select_samples(self._seen.values(), MOST_SHOWN)
         shown = {view.key for group in chosen.groups.values() for view in group}
         if len(self._seen) > MOST_ROWS:
@@ -100,6 +112,30 @@ def _link(here: Path, page: Path) -> list[str]:
         return []
     target = os.path.relpath(page.absolute(), here.absolute().parent)
     return [report_link(quote(target.replace(os.sep, "/")), target)]
+
+
+def name_losses(outcomes: Any, lost: Mapping[Kind, int]) -> None:
+    """In the counts of a page, call samples that are not right by their kinds, and no longer "Expected failures".
+
+    outcomes: pytest-html's, of which the label and value of "xfailed" are known. lost: samples that were counted there.
+    """
+    entry = outcomes.get(_XFAILED) if isinstance(outcomes, Mapping) else None
+    words = [f"{count:,} {kind.label}" for kind, count in lost.items() if count]
+    if not isinstance(entry, MutableMapping) or not words:
+        return
+    others = int(entry.get("value") or 0) - sum(lost.values())
+    if others > 0:
+        words.append(counted(others, "expected failure"))
+    entry["label"] = words[0].partition(" ")[2] if len(words) == 1 else f"not right: {', '.join(words)}"
+
+
+def name_results(rows: Rows, seen: Mapping[str, SampleView]) -> None:
+    """Call the result of a sample that is not right by its kind. pytest-html sorts and filters by another field."""
+    for nodeid, view in seen.items():
+        for entry in rows.get(nodeid, ()):
+            cells = entry.get("resultsTableRow")
+            if cells and str(entry.get("result", "")).lower() == _XFAILED:
+                cells[0] = cells[0].replace(entry["result"], escape(view.kind.label))
 
 
 def filter_rows(rows: Rows, seen: Mapping[str, SampleView], shown: Set[ItemKey]) -> None:
@@ -117,6 +153,6 @@ def add_details(rows: Rows, seen: Mapping[str, SampleView], views: Mapping[ItemK
             continue
         entry = entries[-1]
         # A row that is collapsed is a fold itself; where it starts open, the transcript does not.
-        fold = details_html(view, is_open=str(entry.get("result", "")).lower() == "xfailed")
+        fold = details_html(view, is_open=str(entry.get("result", "")).lower() == _XFAILED)
         extra = {"name": "transcript", "format_type": "html", "content": fold, "mime_type": None, "extension": None}
         entry["extras"] = [*(entry.get("extras") or ()), extra]

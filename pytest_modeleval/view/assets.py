@@ -10,7 +10,7 @@ from pytest_modeleval.reports.page import assets as page_assets
 
 FOLDER = Path(__file__).parent
 # Modules of report.html that these pages import, and ours.
-_SHARED = ("dom", "texts", "safe_text", "charts")
+_SHARED = ("dom", "printing", "texts", "safe_text", "charts")
 _OWN = ("frame", "trend", "run_list", "comparison", "comparison_tables", "comparison_answers")
 PAGES = {"list": "run_list", "compare": "comparison"}
 

@@ -103,7 +103,8 @@ def test_a_long_page_shows_gates_and_wrong_ones_and_says_so(
     assert "48 samples are more than this page could draw" in text
     assert "6 of the 12 samples that are not right" in text
     assert "36 right ones are left out; all are in the journal of run." in text
-    assert re.search(r"37 Passed, .*12 Expected failures", text), text[:1500]
+    assert re.search(r"37 Passed, .*12 wrong, 0 Unexpected passes", text), text[:1500]
+    assert {tests[nodeid][0]["resultsTableRow"][0] for nodeid in samples} == {'<td class="col-result">wrong</td>'}
 
 
 @pytest.mark.parametrize("options", [(), ("--eval-strict", "-n", "2")], ids=["one process", "strict under xdist"])

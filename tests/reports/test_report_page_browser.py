@@ -6,6 +6,7 @@ import dataclasses
 import json
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -252,6 +253,42 @@ def test_chinese_texts_and_themes_are_switched_in_the_page(page: Page) -> None:
     for theme in ("light", "dark", "auto"):
         page.js("document.querySelector('[data-theme-switch]').click()")
         assert page.js("return document.documentElement.dataset.theme") == theme
+
+
+def test_paper_is_white_and_holds_what_the_screen_scrolls(page: Page) -> None:
+    """Printed from the dark theme: light colours, charts too; no scroll box at the width of A4; the list's rows."""
+    page.js("document.documentElement.dataset.theme = 'dark'")
+    page.go("#benchmarks")
+    page.waits_for(".benchmark h2", "iquiz")
+    page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    size = {"width": 718, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
+    page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        paper = "return getComputedStyle(document.body).backgroundColor"
+        assert page.js(paper) == "rgb(251, 251, 249)"
+        page.js("window.dispatchEvent(new Event('beforeprint'))")
+        assert page.js("return getComputedStyle(document.documentElement).getPropertyValue('--ink')") == "#1c1e21"
+        for address in ("#benchmarks", "#overview", "#samples", "#samples?s=iquiz/IQ/IQ-00005"):
+            page.go(address)
+            view = address[1:].split("?")[0]
+            until(partial(page.js, f"return document.documentElement.dataset.view === '{view}'"))
+            wide = (
+                "return [...document.querySelectorAll('.wide, .list-viewport, html')]"
+                ".filter(node => node.scrollWidth > node.clientWidth).map(node => node.className)"
+            )
+            assert page.js(wide) == [], address
+            assert page.js("return document.querySelector('nav').offsetHeight") == 0
+        page.waits_for("#sample .transcript", "reply5")
+        page.go("#samples")
+        until(lambda: page.js("return document.getElementById('sample').hidden"))
+        assert len(page.texts(".list-row")) == 300
+        assert page.js("return document.querySelector('.list-viewport').clientHeight") > 300 * 12
+        page.js("window.dispatchEvent(new Event('afterprint'))")
+        assert page.js("return document.documentElement.dataset.theme") == "dark"
+        assert len(page.texts(".list-row")) < 300
+    finally:
+        page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 
 def test_hostile_answers_run_nothing(site: Site, browser: Any) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from pytest_modeleval.pytest_plugin.pytest_html import name_losses
 from pytest_modeleval.records import Kind
 from pytest_modeleval.reports.html_scores import html_summary, omitted_html
 from pytest_modeleval.reports.pytest_html_rows import details_html, html_header, html_row
@@ -227,3 +228,16 @@ def test_summary_holds_only_our_elements(summary: RunSummary) -> None:
     allowed |= {"svg", "line", "circle", "text"}
     assert {tag for tag, _ in Document(html).tags} <= allowed
     assert not HIDDEN.search(html)
+
+
+def test_counts_call_samples_by_their_kinds() -> None:
+    """One kind by its name, several in a list, other expected failures apart; an unknown form stays as it is."""
+    entry = {"label": "Expected failures", "value": 1_200}
+    name_losses({"xfailed": entry}, {Kind.WRONG: 1_200, Kind.TRUNCATED: 0})
+    assert entry == {"label": "wrong", "value": 1_200}
+    name_losses({"xfailed": entry}, {Kind.WRONG: 1_190, Kind.NO_ANSWER: 9})
+    assert entry["label"] == "not right: 1,190 wrong, 9 no answer, 1 expected failure"
+    for unknown in (None, {}, {"xfailed": 7}):
+        name_losses(unknown, {Kind.WRONG: 1})
+    name_losses({"xfailed": entry}, {})
+    assert entry["label"].startswith("not right")

@@ -208,6 +208,19 @@ def test_list_and_comparison_are_accessible_fit_a_phone_and_speak_chinese(viewer
             {"width": 360, "height": 800, "deviceScaleFactor": 1, "mobile": True},
         )
         assert viewer.js("return document.documentElement.scrollWidth") <= 360, address
+        # On paper, from the dark theme: light colours, and nothing that would be scrolled.
+        viewer.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+        size = {"width": 718, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
+        viewer.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        assert viewer.js("return getComputedStyle(document.body).backgroundColor") == "rgb(251, 251, 249)"
+        scrolled = (
+            "return [...document.querySelectorAll('.wide, html')]"
+            ".filter(node => node.scrollWidth > node.clientWidth || node.scrollHeight > node.clientHeight + 2)"
+            ".map(node => node.tagName + node.className)"
+        )
+        assert set(viewer.js(scrolled)) <= {"HTML"}, address
+        assert viewer.js("return document.documentElement.scrollWidth") <= 718
+        viewer.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
         viewer.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     assert viewer.errors() == []
 

@@ -14,6 +14,7 @@ VENDOR = FOLDER / "vendor"
 # In the order of their imports: each module imports names of those before it.
 MODULES = (
     "dom",
+    "printing",
     "texts",
     "source",
     "run_data",

@@ -1,6 +1,7 @@
 // The list of runs: one row for each benchmark of a run; search, sort, choice of runs to compare, runs under way.
 import { append, button, byId, el, replace, whole } from "./dom.js";
 import { openPage, read, report } from "./frame.js";
+import { onPrint } from "./printing.js";
 import { shortText } from "./safe_text.js";
 import { t } from "./texts.js";
 import { drawTrend, seriesOf } from "./trend.js";
@@ -279,6 +280,7 @@ function sorted(rows, sort) {
 async function openList() {
   const view = new RunListView();
   await openPage(() => view.draw());
+  onPrint(() => view.drawTrend());
   const update = () => view.update().catch(report);
   await update();
   new EventSource("/api/events").addEventListener("change", update);

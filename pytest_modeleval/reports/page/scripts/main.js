@@ -1,6 +1,7 @@
 // Opens the page: views by address, keys, language, theme.
 import { BenchmarksView } from "./benchmarks_view.js";
 import { byId, button, el, remember, remembered, replace, whole } from "./dom.js";
+import { onPrint } from "./printing.js";
 import { RunData } from "./run_data.js";
 import { parametersOf, SamplesView } from "./samples_view.js";
 import { openSource } from "./source.js";
@@ -26,6 +27,10 @@ function openPage() {
   window.addEventListener("popstate", () => showAddress(page));
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => redraw(page));
   document.addEventListener("keydown", (event) => pressed(page, event));
+  onPrint((isPrinted) => {
+    samples.list.print(isPrinted);
+    redraw(page);
+  });
   labelLanguage();
   showAddress(page);
   load(page).catch(showProblem);

@@ -6,7 +6,9 @@ import { kindLabel, t } from "./texts.js";
 const ROW = 34;
 const ROW_NARROW = 62;
 const AHEAD = 8;
-const NARROW = window.matchMedia("(max-width: 46rem)");
+const NARROW = window.matchMedia("screen and (max-width: 46rem)");
+// Rows on paper, from the top of the list.
+const MOST_PRINTED = 500;
 
 // name: [least width in rem, share of what is left, is a number, text of a cell]
 export const COLUMNS = {
@@ -107,7 +109,17 @@ export class SampleList {
     return el("div", { class: classes, role: "columnheader", "aria-sort": direction }, choose);
   }
 
+  print(isPrinted) {
+    this.isPrinted = isPrinted;
+    this.draw();
+  }
+
   drawRows() {
+    if (this.isPrinted) {
+      const left = this.places.length - MOST_PRINTED;
+      replace(this.rows, this.places.slice(0, MOST_PRINTED).map((_, number) => this.row(number)), left > 0 && el("p", { class: "quiet" }, t("list.not_printed", whole(left))));
+      return;
+    }
     const top = this.viewport.scrollTop;
     const first = Math.max(0, Math.floor(top / this.rowHeight) - AHEAD);
     const last = Math.min(this.places.length, Math.ceil((top + this.viewport.clientHeight) / this.rowHeight) + AHEAD);
