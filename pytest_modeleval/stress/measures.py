@@ -142,7 +142,8 @@ def share_figures(columns: Columns, blocks: int, *, has_slo: bool) -> dict[str, 
     found = {"completed": share_figure(columns["is_complete"], blocks)}
     found["ended_early"] = share_figure(columns["ended_early"][columns.measured], blocks, is_higher_better=False)
     if has_slo:
-        found["goodput"] = share_figure(columns["is_good"][is_steady], blocks)
+        took = columns["ended"][is_steady] - columns["sent"][is_steady]
+        found["goodput"] = share_figure(columns["is_good"][is_steady], blocks, cause=took)
     known = columns.measured & ~np.isnan(columns["cached_tokens"]) & (columns["prompt_tokens"] > 0)
     if known.any():
         cached, prompts = columns["cached_tokens"][known], columns["prompt_tokens"][known]
@@ -151,11 +152,13 @@ def share_figures(columns: Columns, blocks: int, *, has_slo: bool) -> dict[str, 
     return {name: figure for name, figure in found.items() if figure.num}
 
 
-def share_figure(is_true: Floats, blocks: int, *, is_higher_better: bool = True) -> PointFigure:
+def share_figure(
+    is_true: Floats, blocks: int, *, cause: Floats | None = None, is_higher_better: bool = True
+) -> PointFigure:
     """The figure of a share of requests, in the order of time."""
     series = Series.of_requests(is_true)
     of_blocks = tuple(part.mean() for part in _parts(series, blocks))
-    estimate = percentiles.share(is_true)
+    estimate = percentiles.share(is_true, cause)
     return figure(estimate, series, unit="share", is_higher_better=is_higher_better, blocks=of_blocks)
 
 

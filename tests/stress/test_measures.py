@@ -144,7 +144,8 @@ def test_a_chunk_of_tokens_is_shared_out() -> None:
 
 def test_a_percentile_that_the_number_cannot_carry_is_missing() -> None:
     """It says how many requests it would take."""
-    many = [Timing(number=n, sent_s=n, first_s=n + 0.1 + n % 7 / 100, ended_s=n + 0.5) for n in range(120)]
+    draws = np.random.default_rng(1).random(120).tolist()
+    many = [Timing(number=n, sent_s=n, first_s=n + 0.1 + draw / 10, ended_s=n + 0.5) for n, draw in enumerate(draws)]
     figures = measure(many).figures
     assert figures["ttft_p99"].value is None
     assert figures["ttft_p99"].missing == "the 99th percentile needs 299 requests, found 120"
