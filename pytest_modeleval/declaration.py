@@ -135,6 +135,9 @@ class Benchmark:
     letters follow, and `sample.data["permutation"]` holds for each place the index of the choice that stands there."""
     roles: tuple[str, ...] = ()
     """Further models that it needs, such as "judge" (--judge); without them it is not collected."""
+    is_exclusive: bool = False
+    """It measures the server under load: its items run after those of all other benchmarks, one at a time, and nothing
+    else is asked meanwhile."""
     excluded: Mapping[str, str] = field(default_factory=dict)
     """Id -> why no answer to this sample can be graded ("the official checker is random"). It is not asked."""
 
@@ -170,6 +173,7 @@ def benchmark(
     examples: Examples | None = None,
     shuffle: str = "",
     roles: Sequence[str] = (),
+    is_exclusive: bool = False,
     excluded: Mapping[str, str] | None = None,
 ) -> Callable[[F], F]:
     """Declare that a test function is a benchmark; each sample becomes one item.
@@ -179,13 +183,11 @@ def benchmark(
     """
     _check_declaration(name, dataset=dataset, subsets=subsets, request=request, solve=solve)
     _check_functions(name, sample=sample, request=request, solve=solve, grade=grade, sample_id=sample_id)
-    parts = tuple(part if isinstance(part, Subset) else Subset(part) for part in subsets)
-    _check_subsets(name, parts)
+    parts = _checked_subsets(name, subsets)
     _check_metrics(name, metric, further_metrics, measures)
     _check_examples(name, examples, [option.name for option in options])
     check_roles(name, roles, grade=grade, solve=solve)
-    if shuffle not in ("", "sample", "repeat"):
-        raise DeclarationError(f"benchmark {name}: shuffle: expected 'sample' or 'repeat', found {shuffle!r}")
+    _check_shuffle(name, shuffle)
     declared = Benchmark(
         name=name,
         version=version,
@@ -211,6 +213,7 @@ def benchmark(
         examples=examples,
         shuffle=shuffle,
         roles=tuple(roles),
+        is_exclusive=is_exclusive,
         excluded=dict(excluded or {}),
     )
 
@@ -247,6 +250,11 @@ def _check_declaration(name: object, *, dataset: object, subsets: object, reques
         raise DeclarationError(f"benchmark {name}: expected either request= or solve=, found {found}")
 
 
+def _check_shuffle(name: str, shuffle: str) -> None:
+    if shuffle not in ("", "sample", "repeat"):
+        raise DeclarationError(f"benchmark {name}: shuffle: expected 'sample' or 'repeat', found {shuffle!r}")
+
+
 def _check_functions(name: str, **functions: object) -> None:
     for argument, function in functions.items():
         if function is not None and not callable(function):
@@ -259,8 +267,9 @@ def _check_functions(name: str, **functions: object) -> None:
             )
 
 
-def _check_subsets(name: str, subsets: Sequence[Subset]) -> None:
-    names = [subset.name for subset in subsets]
+def _checked_subsets(name: str, subsets: Sequence[str | Subset]) -> tuple[Subset, ...]:
+    parts = tuple(part if isinstance(part, Subset) else Subset(part) for part in subsets)
+    names = [subset.name for subset in parts]
     for subset in names:
         if not isinstance(subset, str) or not _SUBSET.match(subset):
             raise DeclarationError(
@@ -268,6 +277,7 @@ def _check_subsets(name: str, subsets: Sequence[Subset]) -> None:
             )
     if len(set(names)) != len(names):
         raise DeclarationError(f"benchmark {name}: a subset is named twice in {names}")
+    return parts
 
 
 def _check_metrics(name: str, metric: str, further: Sequence[str], measures: Sequence[Measure]) -> None:

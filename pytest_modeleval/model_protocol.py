@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from pytest_modeleval.likelihood_result import LabelScores, Likelihood
 from pytest_modeleval.records import Request, Response
 from pytest_modeleval.roles import Role
+
+if TYPE_CHECKING:
+    from pytest_modeleval.stress.plan import PointPlan
+    from pytest_modeleval.stress.point import PointResult
 
 T = TypeVar("T")
 
@@ -78,4 +82,16 @@ class Model(Protocol):
         The result is journaled: a resumed or rescored run reads it and does not call `run`. An exception of `run` is
         raised here and not journaled. Raises Ungraded in rescoring where the journal has no result.
         is_of_run: the result depends on name and arguments alone, so that every item of the run gets the same.
+        """
+
+
+@runtime_checkable
+class LoadModel(Protocol):
+    """The model for a benchmark that declares `is_exclusive`: `assert isinstance(model, LoadModel)`."""
+
+    async def run_load(self, plan: PointPlan) -> PointResult:
+        """Measure the server at one operating point.
+
+        The result is journaled: a resumed or rescored run reads it. Raises Ungraded where nothing can be judged: the
+        client was too slow, the server is gone.
         """

@@ -95,6 +95,8 @@ class Plan:
     """Declared measures; one of them may be the metric."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Options of the page and their values, defaults included."""
+    is_exclusive: bool = False
+    """Its items run after all others, one at a time."""
     roles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Role -> the model in it (server_facts.RoleFacts.experiment), of the roles that the benchmark needs."""
     excluded: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -137,6 +139,7 @@ class Plan:
             "shard": self.shard,
             "tool_calls": self.tool_calls,
             "system": self.system,
+            "is_exclusive": self.is_exclusive,
             "measures": declared_to_json(self.measures),
             "options": dict(self.options),
             "roles": {role: dict(model) for role, model in self.roles.items()},
@@ -177,6 +180,7 @@ class Plan:
             samples=line.get("samples"),
             tool_calls=line.get("tool_calls", ""),
             system=line.get("system", ""),
+            is_exclusive=line.get("is_exclusive", False),
             measures=declared_from_json(line.get("measures", ())),
             options=line.get("options", {}),
             excluded=line.get("excluded", {}),
@@ -294,6 +298,7 @@ _RULE = table(
         "samples": table(entries=whole_number(0, MAX_ITEMS)),
         "tool_calls": choice("native", "text"),
         "system": _NAME,
+        "is_exclusive": BOOLEAN,
         "measures": MEASURES_RULE,
         "excluded": table(entries=table(entries=_NAME)),
         "options": table(entries=Rule("a text, a number or true or false", _is_option_value)),

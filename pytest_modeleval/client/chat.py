@@ -39,6 +39,12 @@ _DECIDE_BYTES = 4096
 """By then a body has shown whether it is a stream of events or one JSON object."""
 
 
+def request_headers(key: str | None) -> dict[str, str]:
+    """The header fields that all requests have."""
+    own = {"Authorization": f"Bearer {key}"} if key else {}
+    return {"Content-Type": "application/json", "Accept": "application/json, text/event-stream", **own}
+
+
 class ReplyListener(Protocol):
     """Follows one response. Called in the event loop, as data arrives."""
 
@@ -54,9 +60,7 @@ class ChatClient:
 
     def __init__(self, transport: Transport, *, key: str | None = None) -> None:
         self._transport = transport
-        self._headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
-        if key:
-            self._headers["Authorization"] = f"Bearer {key}"
+        self._headers = request_headers(key)
 
     def send(
         self,

@@ -41,11 +41,12 @@ class Http1Transport:
         done: asyncio.Future[None],
         *,
         request_id: str = "",
+        on_sent: Callable[[], None] | None = None,
     ) -> Callable[[], None]:
         endpoint = self._endpoints.get(url) or self._add_endpoint(url)
         own = f"X-Request-Id: {request_id}\r\n" if request_id else ""
         request = b"%b%bContent-Length: %d\r\n\r\n%b" % (endpoint.head(headers), own.encode("ascii"), len(body), body)
-        exchange = Exchange(endpoint, request, receiver, done)
+        exchange = Exchange(endpoint, request, receiver, done, on_sent)
         connection = endpoint.take_idle(done.get_loop().time())
         if connection is not None:
             connection.start(exchange)

@@ -78,6 +78,8 @@ class Exchange:
     request: bytes
     receiver: Receiver
     done: asyncio.Future[None]
+    on_sent: Callable[[], None] | None = None
+    """Called when the request is handed to the connection."""
     connection: Connection | None = None
     task: asyncio.Task[None] | None = None
     """Opens a connection. None if an idle one was used."""
@@ -139,6 +141,8 @@ class Connection(asyncio.Protocol):
         if not self.is_open or self._transport is None:
             self._lose("it was closed before the request was sent")
             return
+        if exchange.on_sent is not None:
+            exchange.on_sent()
         self._transport.write(exchange.request)
 
     def drop(self) -> None:

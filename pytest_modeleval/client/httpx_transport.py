@@ -47,8 +47,11 @@ class HttpxTransport:
         done: asyncio.Future[None],
         *,
         request_id: str = "",
+        on_sent: Callable[[], None] | None = None,
     ) -> Callable[[], None]:
         own = {"X-Request-Id": request_id} if request_id else {}
+        if on_sent is not None:
+            on_sent()
         task = done.get_loop().create_task(self._exchange(url, body, {**headers, **own}, receiver))
         self._tasks.add(task)
 

@@ -49,10 +49,12 @@ class Transport(Protocol):
         done: asyncio.Future[None],
         *,
         request_id: str = "",
+        on_sent: Callable[[], None] | None = None,
     ) -> Callable[[], None]:
         """Start an exchange and return a function that cancels it. Called in the event loop of `done`.
 
         headers: the same for all requests. request_id: sent as X-Request-Id if not empty; plain ASCII.
+        on_sent: called when the request is handed to an open connection, again where a kept connection was closed.
         done: completed after receiver.on_end; gets AttemptFailed if the connection fails, or what the receiver raised.
         The function that is returned closes the connection, which is how the server learns to stop; it has no effect
         once the exchange is over. Raises AttemptFailed for a request that cannot be sent at all.

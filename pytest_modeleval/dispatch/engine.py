@@ -144,7 +144,7 @@ class Engine:
 
     def _main(self) -> None:
         try:
-            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            with asyncio.Runner(loop_factory=loop_factory()) as runner:
                 runner.run(self._run())
         except asyncio.CancelledError:
             pass
@@ -218,7 +218,8 @@ class Engine:
             self._changed.notify()
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    """Makes uvloop's event loop where uvloop is installed."""
     try:
         import uvloop  # noqa: PLC0415 - absent on some platforms
     except ImportError:

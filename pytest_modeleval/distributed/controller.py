@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from typing import Any
 
 import pytest
 
+from pytest_modeleval._support.item_id import item_id
 from pytest_modeleval.distributed.scheduling import AHEAD, BatchScheduling, worker_count
 from pytest_modeleval.distributed.worker_channel import GRADING, INPUT, MISTAKE, NOTES, STOPPED, WorkerFiles, share_of
 from pytest_modeleval.distributed.xdist_private import poll_between_events, take_last_reports
 from pytest_modeleval.errors import OtherExperiment, UserError
 from pytest_modeleval.evaluation.summary import merge_plans
 from pytest_modeleval.experiment import plan_mismatch
+from pytest_modeleval.plan import Plan
 from pytest_modeleval.pytest_plugin.arrived_answers import STOPPING
 from pytest_modeleval.pytest_plugin.display import REDRAW_S, RequestCounters
 from pytest_modeleval.pytest_plugin.item_reports import ATTRIBUTE
@@ -40,6 +42,8 @@ class DistributedRun:
         """For workers that find another experiment in a folder that was not named; None once the plan stands."""
         self.item_filter: ItemFilter | None = None
         self.has_plan = False
+        self.exclusive_ids: frozenset[str] = frozenset()
+        """See `exclusive_ids`; known with the plan."""
         self.is_asking = False
         """Workers have items; until then xdist rewrites its own line about them."""
 
@@ -86,6 +90,16 @@ class DistributedRun:
         return share_of(worker, in_flight=self.run.connection.in_flight, workers=self.workers)
 
 
+def exclusive_ids(plans: Iterable[Plan]) -> frozenset[str]:
+    """The ends of the node ids of exclusive items, behind the first bracket."""
+    return frozenset(
+        f"{item_id(key.sample, key.repeat, has_repeats=plan.repeats > 1)}]"
+        for plan in plans
+        if plan.is_exclusive
+        for key in plan.item_keys()
+    )
+
+
 class Controller:
     """Plugin object of the main process under xdist."""
 
@@ -125,6 +139,8 @@ class Controller:
             "watched": list(opened.run.role_status),
             "earlier": str(self._earlier) if self._earlier is not None else None,
             "order_seed": opened.run.order_seed,
+            "may_flush_cache": opened.run.may_flush_cache,
+            "workers": opened.workers,
             "has_paths": self._config.args_source is pytest.Config.ArgsSource.ARGS,
         }
 
@@ -146,6 +162,7 @@ class Controller:
             on_batch=opened.send_batch,
             on_stop=opened.send_stop,
             on_mismatch=report_mismatch,
+            is_exclusive=lambda node_id: node_id.partition("[")[2] in opened.exclusive_ids,
         )
 
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
@@ -155,9 +172,11 @@ class Controller:
             return
         opened.settle_folder()
         folder = opened.run.folder
-        totals = {plan.benchmark: len(plan.item_keys()) for plan in merge_plans(folder.reader.refresh().plans)}
+        plans = merge_plans(folder.reader.refresh().plans)
+        totals = {plan.benchmark: len(plan.item_keys()) for plan in plans}
         if totals:
             opened.has_plan = True
+            opened.exclusive_ids = exclusive_ids(plans)
             publish_stopped(folder.path, ())
             opened.item_filter = self._controller.make_filter(
                 on_stopped=lambda stopped: publish_stopped(folder.path, stopped)

@@ -48,11 +48,13 @@ class BatchScheduling:
         on_batch: Callable[[str, Sequence[int]], None],
         on_stop: Callable[[], None],
         on_mismatch: Callable[[str], None],
+        is_exclusive: Callable[[str], bool] = lambda _: False,
     ) -> None:
         """Distribute over `workers` nodes.
 
         in_flight: requests of each. on_batch(worker id, indices): called before a batch is sent. on_stop(): the run was
         stopped while workers hold items. on_mismatch(text): two workers collected different items.
+        is_exclusive(id): nothing else may run while this item does; asked when all nodes have collected.
         """
         self._workers = workers
         self._in_flight = in_flight
@@ -60,6 +62,9 @@ class BatchScheduling:
         self._on_batch = on_batch
         self._on_stop = on_stop
         self._on_mismatch = on_mismatch
+        self._is_exclusive = is_exclusive
+        self._exclusive: list[int] = []
+        """Indices of the exclusive items that no node has. One node gets them when the others have ended."""
         self._held: dict[Any, list[int]] = {}
         """Node -> indices of the items that it was sent and has not completed, in order."""
         self._collections: dict[Any, list[str]] = {}
@@ -80,11 +85,12 @@ class BatchScheduling:
 
     @property
     def tests_finished(self) -> bool:
-        return self.collection_is_completed and not self._pending and all(len(held) < 2 for held in self._held.values())
+        is_handed_out = not self._pending and not self._exclusive
+        return self.collection_is_completed and is_handed_out and all(len(held) < 2 for held in self._held.values())
 
     @property
     def has_pending(self) -> bool:
-        return bool(self._pending) or any(self._held.values())
+        return bool(self._pending or self._exclusive) or any(self._held.values())
 
     def add_node(self, node: Any) -> None:
         self._held[node] = []
@@ -99,6 +105,9 @@ class BatchScheduling:
     def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:
         held = self._held[node]
         held.remove(item_index)
+        if self._exclusive and not held:
+            # The node that waits for the others may go on.
+            self._top_up_all()
         if node.shutting_down and held:
             # xdist ends a node that has items only to stop the run: -x, a dead worker too many.
             self._on_stop()
@@ -106,7 +115,7 @@ class BatchScheduling:
 
     def mark_test_pending(self, item: str) -> None:
         assert self._collection is not None
-        self._pending.insert(0, self._collection.index(item))
+        self._put_back([self._collection.index(item)])
         self._top_up_all()
 
     def remove_pending_tests_from_node(self, node: Any, indices: Sequence[int]) -> None:
@@ -125,7 +134,7 @@ class BatchScheduling:
         self._crashes[suspect] = self._crashes.get(suspect, 0) + 1
         is_blamed = self._crashes[suspect] > 1
         # In front, in their order: neighbours stay together.
-        self._pending[:0] = held[1:] if is_blamed else held
+        self._put_back(held[1:] if is_blamed else held)
         self._top_up_all()
         return self._collection[suspect] if is_blamed else None
 
@@ -137,7 +146,8 @@ class BatchScheduling:
                     self._on_mismatch(_difference(first[1], collection, str(node.gateway.id)))
                     return
             self._collection = first[1]
-            self._pending = list(range(len(self._collection)))
+            places = range(len(self._collection))
+            self._put_back(list(places))
             if not self._collection:
                 return
         self._top_up_all()
@@ -152,7 +162,9 @@ class BatchScheduling:
             return
         held = self._held[node]
         if not self._pending:
-            if len(held) <= 1:
+            if self._exclusive and node is self._last_node():
+                self._send_exclusive(node)
+            elif len(held) <= 1:
                 # A worker runs its last item only when it knows that nothing follows.
                 node.shutdown()
             return
@@ -166,9 +178,29 @@ class BatchScheduling:
         if count:
             batch = self._pending[:count]
             del self._pending[:count]
-            held.extend(batch)
-            self._on_batch(str(node.gateway.id), batch)
-            node.send_runtest_some(batch)
+            self._send(node, batch)
+
+    def _put_back(self, places: Sequence[int]) -> None:
+        """No node has these items."""
+        assert self._collection is not None
+        exclusive = {place for place in places if self._is_exclusive(self._collection[place])}
+        self._exclusive[:0] = [place for place in places if place in exclusive]
+        self._pending[:0] = [place for place in places if place not in exclusive]
+
+    def _last_node(self) -> Any:
+        """The node that gets the exclusive items: the first that goes on; None where all are ending."""
+        return next((node for node in self._held if not node.shutting_down), None)
+
+    def _send_exclusive(self, node: Any) -> None:
+        """Send the exclusive items once no other node has an item."""
+        if not any(held for other, held in self._held.items() if other is not node):
+            batch, self._exclusive = self._exclusive, []
+            self._send(node, batch)
+
+    def _send(self, node: Any, batch: list[int]) -> None:
+        self._held[node].extend(batch)
+        self._on_batch(str(node.gateway.id), batch)
+        node.send_runtest_some(batch)
 
 
 def _difference(expected: Sequence[str], found: Sequence[str], worker: str) -> str:

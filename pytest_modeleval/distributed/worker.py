@@ -25,6 +25,7 @@ from pytest_modeleval.evaluation.evaluation import Evaluation
 from pytest_modeleval.pytest_plugin.context import RunShare
 from pytest_modeleval.runs.connection import Connection
 from pytest_modeleval.runs.item_filter import ItemFilter, StopFlagReader
+from pytest_modeleval.runs.prefix_cache import cache_flusher
 from pytest_modeleval.runs.server_status import ServerStatusReader
 from pytest_modeleval.settings import Settings
 from pytest_modeleval.store.journal import JournalReader
@@ -71,6 +72,11 @@ class WorkerReporter:
         self.stop_reason = self.stop_reason or reason
 
 
+def is_exclusive(item: SampleItem) -> bool:
+    """Nothing else may be asked while this item is."""
+    return item.planned.plan.benchmark.is_exclusive
+
+
 class BatchFeed:
     """The ItemFeed of a worker: the items of the batches that it was sent."""
 
@@ -88,7 +94,8 @@ class BatchFeed:
     def take_batches(self) -> None:
         """Ask the items of new batches; an answer that another process journaled meanwhile is not asked for again."""
         items = (self._session_items[place] for place in self._inbox.new_indices())
-        indices = [item.plan_index for item in items if isinstance(item, SampleItem)]
+        # An exclusive item is asked when its test waits for it.
+        indices = [item.plan_index for item in items if isinstance(item, SampleItem) and not is_exclusive(item)]
         if indices:
             self._evaluation.extend(indices)
 
@@ -124,6 +131,8 @@ class WorkerProcess:
             in_flight=int(self._input["in_flight"]),
             role_status={role: self._status_of(role, connection) for role in self._input["watched"]},
             order_seed=self._input["order_seed"],
+            flush_cache=cache_flusher(connection.model, self._settings, may_flush=self._input["may_flush_cache"]),
+            client_processes=int(self._input["workers"]),
         )
 
     def _status_of(self, role: str, connection: Connection) -> ServerStatusReader:

@@ -5,64 +5,30 @@ Life: plan() after collection, start(), then for every item answer() and finish(
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pytest_modeleval.client.chat import ChatClient
 from pytest_modeleval.client.httpx_transport import transport_for
-from pytest_modeleval.client.transport import Transport
 from pytest_modeleval.dispatch.attempt import Counters
 from pytest_modeleval.dispatch.dispatcher import Dispatcher
 from pytest_modeleval.dispatch.engine import Engine, JobResult
-from pytest_modeleval.dispatch.replicas import ServerMonitor
 from pytest_modeleval.errors import OtherExperiment, RunFolderError, SettingsError
 from pytest_modeleval.evaluation.item_runner import ItemResult, ItemRunner
 from pytest_modeleval.evaluation.planned_items import PlannedBenchmark, PlannedItem, make_plan
 from pytest_modeleval.evaluation.role_handle import RoleServer
+from pytest_modeleval.evaluation.run_options import RunOptions
 from pytest_modeleval.evaluation.summary import merge_plans, parts_text, selected_parts
 from pytest_modeleval.experiment import plan_mismatch
 from pytest_modeleval.plan import Plan
 from pytest_modeleval.records import ItemKey, Outcome
-from pytest_modeleval.server_facts import SGLANG, ModelFacts, RoleFacts
+from pytest_modeleval.server_facts import SGLANG, ModelFacts
 from pytest_modeleval.store.contents import OutcomeRank
 from pytest_modeleval.store.journal import JournalReader, JournalWriter, outcome_line
 
-
-@dataclass(frozen=True, slots=True)
-class RoleShare:
-    """How a further model of the run is asked in this process."""
-
-    facts: RoleFacts
-    key: str | None = None
-    """The API key, kept in memory only."""
-    monitor: ServerMonitor | None = None
-    """Watches its servers, where the run started them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
-    """How the server is asked. in_flight: requests at once in this process. key: the API key, kept in memory only.
-
-    can_abort: the server (SGLang) can drop a request on demand.
-    monitor: watches servers that we started, see dispatch.replicas; None for others.
-    """
-
-    in_flight: int = 64
-    idle_timeout_s: float | None = None
-    sample_timeout_s: float | None = None
-    key: str | None = None
-    transport: Transport | None = None
-    can_abort: bool = False
-    monitor: ServerMonitor | None = None
-    is_offline: bool = False
-    repeats: int = 1
-    system: str = ""
-    """A system prompt for every request that has none; "" for none."""
-    roles: Mapping[str, RoleShare] = field(default_factory=dict)
-    """Role -> how the model in it is asked."""
-    invocation: int = 0
-    """Which use of the run folder this is, from 1."""
+if TYPE_CHECKING:
+    from pytest_modeleval.evaluation.load_point import LoadSite
 
 
 class Evaluation:
@@ -182,6 +148,7 @@ class Evaluation:
             system=options.system,
             stored_outcomes={} if self._is_rescore else dict(self._contents.outcomes),
             skip_reason=self._skip_reason if skip_reason is not None else None,
+            load_site=self._load_site() if self._has_exclusive and not options.is_offline else None,
             roles={
                 role: RoleServer(role, share.facts, None if options.is_offline else self._role_dispatcher)
                 for role, share in options.roles.items()
@@ -310,6 +277,23 @@ class Evaluation:
             check_reply=self._site.check_reply,
             abort=client.abort if options.can_abort else None,
             monitor=options.monitor,
+        )
+
+    @property
+    def _has_exclusive(self) -> bool:
+        return any(item.plan.benchmark.is_exclusive for item in self.items)
+
+    def _load_site(self) -> LoadSite:
+        from pytest_modeleval.evaluation.load_point import LoadSite  # noqa: PLC0415 - few runs measure load
+
+        options = self._options
+        return LoadSite(
+            lambda: options.transport or transport_for(self.model.urls),
+            key=options.key,
+            # A client of the user's own cannot be handed to another process.
+            processes=options.client_processes if options.transport is None else 1,
+            limit_s=options.sample_timeout_s,
+            flush_cache=options.flush_cache,
         )
 
     def _role_dispatcher(self, server: RoleServer) -> Dispatcher:

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_modeleval.client.body import prompt_digest
 from pytest_modeleval.client.reply import mark_cut_call, response_from_reply
@@ -24,6 +24,10 @@ from pytest_modeleval.roles import is_coroutine_grader, roles_of_grader
 from pytest_modeleval.server_facts import ModelFacts
 from pytest_modeleval.store.contents import Contents
 from pytest_modeleval.store.journal import JournalError, JournalWriter, read_line, utc_now
+from pytest_modeleval.stress.point import PointResult
+
+if TYPE_CHECKING:
+    from pytest_modeleval.evaluation.load_point import LoadSite
 
 # Replies that wait for their test stay in memory up to this size; beyond it they are read back from the journal.
 MAX_HELD_BYTES = 128 * 1024 * 1024
@@ -69,6 +73,8 @@ class ItemRunner:
     """Why an item need not be asked any more; "" if it must be."""
     roles: Mapping[str, RoleServer] = field(default_factory=dict)
     """Further models of the run."""
+    load_site: LoadSite | None = None
+    """How load is put on the server; None when it may not be asked, and where no benchmark does that."""
     started: set[ItemKey] = field(default_factory=set)
     """Items whose work has begun; kept only with skip_reason."""
     _grades_ahead: dict[str, bool] = field(default_factory=dict)
@@ -198,6 +204,12 @@ class ItemRunner:
         if self.dispatcher is None:
             raise _not_stored("answer to this very request (was the prompt or a parameter changed since?)")
         return await self.dispatcher.ask(pending, key, lambda reply, attempts: None)
+
+    def enter_point(self, key: str, item: ItemKey, result: PointResult) -> None:
+        """Journal the result of an operating point."""
+        line = {"type": "point", "key": key, **item_fields(item), "time": utc_now(), "point": result.to_json()}
+        self.journal.write(line)
+        self.contents.points[key] = item, result
 
     async def use_tool(
         self, key: str, item: ItemKey, name: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]]

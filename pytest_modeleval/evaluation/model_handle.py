@@ -28,6 +28,8 @@ from pytest_modeleval.store.requests import compress_body
 
 if TYPE_CHECKING:
     from pytest_modeleval.evaluation.item_runner import ItemRunner
+    from pytest_modeleval.stress.plan import PointPlan
+    from pytest_modeleval.stress.point import PointResult
 
 # Answers of a proxy that passes chats only.
 NO_TOKENIZER = frozenset({"http_401", "http_403", "http_404", "http_405", "http_501"})
@@ -154,6 +156,17 @@ class ModelHandle:
         prefix = zlib.crc32(text.encode(errors="replace")) if len(model.urls) > 1 else None
         query = decision_query(model, text, question, options, plan.params)
         return decision(await self._query(query, prefix), options)
+
+    async def run_load(self, plan: PointPlan) -> PointResult:
+        """The result of an operating point. Raises Ungraded where nothing can be judged."""
+        benchmark = self._item.plan.benchmark
+        if not benchmark.is_exclusive:
+            raise DeclarationError(
+                f"benchmark {benchmark.name}: model.run_load needs is_exclusive=True in its declaration"
+            )
+        from pytest_modeleval.evaluation.load_point import run_point  # noqa: PLC0415 - few runs measure load
+
+        return await run_point(self._runner, self._item, plan)
 
     async def _query(self, query: Query, prefix: int | None) -> JsonObject:
         """The reply to a request that is no chat; the same query has the same reply within the item."""

@@ -193,6 +193,7 @@ def make_plan(
         ),
         excluded={name: planned.excluded[name] for name in all_ids if name in planned.excluded},
         tool_calls=planned.tool_calls,
+        is_exclusive=benchmark.is_exclusive,
         system=redact.text(system),
         measures=benchmark.measures,
         options=planned.options,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from pytest_modeleval.records import DROPPED, ItemKey, Kind, Outcome
 from pytest_modeleval.results import SHARE, BenchmarkSummary, MeasureScore, PartScore, RunSummary, Score
 from pytest_modeleval.run_figures import Savings
 from pytest_modeleval.store.contents import Contents
+from pytest_modeleval.stress.point import PointResult
 
 
 def run_summary(
@@ -44,7 +46,9 @@ def run_summary(
     asked = len(keys) - len(spared)
     graded = sum(1 for outcome in known if outcome.kind.is_verdict)
     dropped = sum(1 for outcome in spared if outcome.cause == DROPPED)
-    benchmarks = summarize(plans, contents.outcomes, is_chosen_by_result=is_chosen_by_result)
+    benchmarks = with_points(
+        summarize(plans, contents.outcomes, is_chosen_by_result=is_chosen_by_result), plans, contents.points
+    )
     return RunSummary(
         model=model,
         is_complete=bool(keys) and may_be_ungraded(asked - graded, asked),
@@ -179,6 +183,23 @@ def summarize(
         )
         for entry in found
     )
+
+
+def with_points(
+    benchmarks: Iterable[BenchmarkSummary], plans: Iterable[Plan], points: Mapping[str, tuple[ItemKey, PointResult]]
+) -> tuple[BenchmarkSummary, ...]:
+    """The benchmarks with the operating points of their planned items, in the order of the plan."""
+    if not points:
+        return tuple(benchmarks)
+    place = {key: number for plan in plans for number, key in enumerate(plan.item_keys())}
+    found: dict[str, list[tuple[int, PointResult]]] = {}
+    for key, result in points.values():
+        if key in place:
+            found.setdefault(key.benchmark, []).append((place[key], result))
+    ordered = {
+        name: tuple(result for _, result in sorted(results, key=itemgetter(0))) for name, results in found.items()
+    }
+    return tuple(replace(entry, points=ordered.get(entry.benchmark, ())) for entry in benchmarks)
 
 
 def _benchmark(plan: Plan, outcomes: Mapping[ItemKey, Outcome]) -> BenchmarkSummary:

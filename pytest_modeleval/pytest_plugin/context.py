@@ -71,6 +71,10 @@ class RunShare:
     """Role, "" for the model under test -> the state of its servers, where the run watches them."""
     order_seed: int | None
     """The seed of the order of asking; None for the order of the data."""
+    flush_cache: Callable[[], str] | None
+    """Empties the server's prefix cache, see evaluation.run_options; None where that must not be done."""
+    client_processes: int = 1
+    """That share the load of an exclusive benchmark."""
 
 
 class Process(Protocol):

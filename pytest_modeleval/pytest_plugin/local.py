@@ -17,6 +17,7 @@ from pytest_modeleval.pytest_plugin.run_controller import RunController
 from pytest_modeleval.runs.earlier_run import earlier_folder
 from pytest_modeleval.runs.item_filter import STOP_EARLY_AHEAD, ItemFilter
 from pytest_modeleval.runs.opened_run import OpenedRun
+from pytest_modeleval.runs.prefix_cache import cache_flusher
 from pytest_modeleval.settings import Settings
 from pytest_modeleval.store.journal import JOURNAL_FILE
 
@@ -67,10 +68,12 @@ class LocalFeed:
         self._filter = item_filter
         self._ahead = ahead
         self._fed = 0
+        # Exclusive items stand last. Each is asked when its test waits for it: then all others are answered and graded.
+        self._shared = sum(not item.planned.plan.benchmark.is_exclusive for item in items)
 
     def first(self) -> Iterable[int]:
         if self._filter is None:
-            return range(len(self._items))
+            return range(self._shared)
         self.advance_to(0)
         return range(self._fed)
 
@@ -78,7 +81,7 @@ class LocalFeed:
         if self._filter is None:
             return
         self._filter.advance_to(self._items[index].planned.key)
-        first, end = self._fed, len(self._items)
+        first, end = self._fed, self._shared
         if self._ahead is not None:
             end = min(end, index + 1 + self._ahead)
         while self._fed < end and self._filter.is_reached(self._items[self._fed].planned.key):
@@ -95,6 +98,7 @@ def _share(run: OpenedRun) -> RunShare:
         in_flight=run.connection.in_flight,
         role_status=run.role_status,
         order_seed=run.order_seed,
+        flush_cache=cache_flusher(run.connection.model, run.settings, may_flush=run.may_flush_cache),
     )
 
 

@@ -12,8 +12,9 @@ from pytest_modeleval.client.httpx_transport import HttpxTransport
 from pytest_modeleval.collection.items import SampleItem
 from pytest_modeleval.declaration import Benchmark
 from pytest_modeleval.errors import OtherExperiment, UserError
-from pytest_modeleval.evaluation.evaluation import Evaluation, RoleShare, RunOptions
+from pytest_modeleval.evaluation.evaluation import Evaluation
 from pytest_modeleval.evaluation.planned_items import PlannedBenchmark, load_samples
+from pytest_modeleval.evaluation.run_options import RoleShare, RunOptions
 from pytest_modeleval.grader_context import GraderContext, PreparedGrader
 from pytest_modeleval.pytest_plugin.compatibility import refuse_reruns
 from pytest_modeleval.pytest_plugin.context import Process, Reporter, RunContext, RunShare
@@ -55,7 +56,7 @@ def prepare(
         return None
     plans = list({id(item.planned.plan): item.planned.plan for item in selected}.values())
     order = asking_order([item.planned.key for item in items], settings, share.order_seed)
-    items = arrange(session.items, order)
+    items = arrange(session.items, exclusive_last(items, order))
     _set_params(plans, settings, connection, process.reporter)
     for note in deployment_notes(plans, connection):
         process.reporter.print_once(f"warning: {note}")
@@ -156,6 +157,17 @@ def _leave_out(
     return [item for item in selected if item.planned.key.benchmark not in reasons]
 
 
+def exclusive_last(items: Sequence[SampleItem], places: Sequence[int] | None) -> Sequence[int] | None:
+    """Places of the samples in the order of asking, with those of exclusive benchmarks behind all others.
+
+    places: the order without that; None for the order they are in.
+    """
+    is_exclusive = [item.planned.plan.benchmark.is_exclusive for item in items]
+    if not any(is_exclusive):
+        return places
+    return sorted(places if places is not None else range(len(items)), key=lambda place: is_exclusive[place])
+
+
 def arrange(items: list[pytest.Item], places: Sequence[int] | None) -> list[SampleItem]:
     """Put a session's samples into the order of asking; other tests stay where they are. The samples, in that order.
 
@@ -249,6 +261,8 @@ def _evaluation(share: RunShare, settings: Settings, client: Any) -> Evaluation:
         is_offline=settings.rescore_dir is not None,
         repeats=settings.most_repeats,
         invocation=share.invocation,
+        client_processes=share.client_processes,
+        flush_cache=share.flush_cache,
         roles={
             role: RoleShare(
                 facts, settings.roles[role].key if role in settings.roles else None, share.role_status.get(role)

@@ -53,6 +53,12 @@ class OpenedRun:
         return {role: servers.status for role, servers in self.watched.items()}
 
     @property
+    def may_flush_cache(self) -> bool:
+        """The prefix cache serves this run alone, or the user said so."""
+        opened = self.connection.opened
+        return self.settings.is_flushing or (opened is not None and opened.is_ours)
+
+    @property
     def folder(self) -> RunFolder:
         """The run folder."""
         return self.opened_folder.folder

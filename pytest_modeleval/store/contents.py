@@ -11,6 +11,7 @@ from typing import Any
 from pytest_modeleval.plan import Plan
 from pytest_modeleval.records import ItemKey, Outcome
 from pytest_modeleval.store.request_log import RequestLog
+from pytest_modeleval.stress.point import PointResult
 
 MAX_REPLY_MODELS = 20
 
@@ -61,6 +62,8 @@ class Contents:
     """Request key -> its line."""
     tools: dict[str, JournalOffset] = field(default_factory=dict)
     """The same for results of tools outside of the model."""
+    points: dict[str, tuple[ItemKey, PointResult]] = field(default_factory=dict)
+    """Key of an operating point -> its item, and its latest result."""
     outcomes: dict[ItemKey, Outcome] = field(default_factory=dict)
     """The latest of each item."""
     ranks: dict[ItemKey, OutcomeRank] = field(default_factory=dict)

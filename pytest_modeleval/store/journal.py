@@ -5,7 +5,7 @@ lines are made again from the rest. A torn last line (power cut, full disk) is c
 next start.
 Lines that are damaged are not used; readers list them.
 
-Line types (docs/run-folder.md): plan, response, tool, attempt (failed), grade, ungraded, rescored. The key of a
+Line types (docs/run-folder.md): plan, response, tool, point, attempt (failed), grade, ungraded, rescored. The key of a
 response, under which a resumed run finds it again, is `client.body.request_key`.
 """
 
@@ -27,8 +27,9 @@ from pytest_modeleval.plan import Plan
 from pytest_modeleval.records import JsonObject, Outcome
 from pytest_modeleval.store.contents import Contents, DamagedLine, JournalOffset, OutcomeRank
 from pytest_modeleval.store.journal_line import encode_line, is_intact, read_lines
-from pytest_modeleval.store.outcome_codec import MAX_COUNT, outcome_from_json, outcome_to_json
+from pytest_modeleval.store.outcome_codec import MAX_COUNT, item_key, outcome_from_json, outcome_to_json
 from pytest_modeleval.store.stored_reply import is_reply
+from pytest_modeleval.stress.point import PointResult
 
 JOURNAL_FILE = "journal.jsonl"
 """The journal of a run without xdist, and of a merged run."""
@@ -236,6 +237,8 @@ def apply_line(contents: Contents, line: bytes, at: JournalOffset, *, rescoring:
             return _apply_response(contents, entry, at)
         if kind == "tool":
             contents.tools.setdefault(_text(entry["key"]), at)
+        elif kind == "point":
+            contents.points[_text(entry["key"])] = item_key(entry), PointResult.from_json(entry["point"])
         elif kind in ("grade", "ungraded"):
             _apply_outcome(contents, entry, at, rescoring)
         elif kind == "rescored":

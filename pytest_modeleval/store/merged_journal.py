@@ -14,6 +14,7 @@ from pytest_modeleval.records import ItemKey, JsonObject
 from pytest_modeleval.store.contents import Contents
 from pytest_modeleval.store.journal import JOURNAL_FILE, journal_files, journal_lines, outcome_from_line
 from pytest_modeleval.store.journal_line import encode_line
+from pytest_modeleval.store.outcome_codec import item_key
 
 
 def write_merged(
@@ -49,6 +50,10 @@ def _chosen_lines(folders: Sequence[tuple[Path, Contents]], latest_outcomes: Map
                 yield taken
 
 
+_ANSWERS = {"response": "responses", "tool": "tools", "point": "points"}
+"""Type of a line that is kept with the outcome that was made of it -> the field of Contents."""
+
+
 class _Choice:
     """Which lines of which folder are taken over."""
 
@@ -67,20 +72,20 @@ class _Choice:
                 is_new = line not in self._attempts
                 self._attempts.add(line)
                 return line if is_new else b""
-            if entry["type"] not in ("response", "tool", "grade", "ungraded"):
+            if entry["type"] not in (*_ANSWERS, "grade", "ungraded"):
                 return b""
-            key = ItemKey(entry["benchmark"], entry["subset"], entry["sample"], int(entry["repeat"]))
-            if entry["type"] in ("response", "tool"):
-                return line if self._takes_answer(number, key, entry["key"], is_tool=entry["type"] == "tool") else b""
+            key = item_key(entry)
+            if entry["type"] in _ANSWERS:
+                return line if self._takes_answer(number, key, entry["key"], entry["type"]) else b""
             return _outcome_line(entry) if self._takes_outcome(number, key, entry) else b""
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
             return b""
 
-    def _takes_answer(self, number: int, key: ItemKey, request_key: str, *, is_tool: bool) -> bool:
+    def _takes_answer(self, number: int, key: ItemKey, request_key: str, kind: str) -> bool:
         winner = self._winners.get(key, number)
         if request_key in self._answers:
             return False
-        theirs = self._contents[winner].tools if is_tool else self._contents[winner].responses
+        theirs = getattr(self._contents[winner], _ANSWERS[kind])
         if winner != number and request_key in theirs:
             return False
         self._answers.add(request_key)

@@ -90,6 +90,16 @@ def outcome_from_json(entry: Mapping[str, Any], *, request_key: str = "") -> Out
     )
 
 
+def item_key(entry: Mapping[str, Any]) -> ItemKey:
+    """The item that a line names. Raises KeyError, TypeError or ValueError where a field is missing or damaged."""
+    names = entry["benchmark"], entry["subset"], entry["sample"]
+    if not all(isinstance(name, str) for name in names):
+        raise TypeError
+    if not _is_count(entry["repeat"]):
+        raise ValueError
+    return ItemKey(*names, entry["repeat"])
+
+
 def _check(entry: Mapping[str, Any]) -> None:
     names = entry["benchmark"], entry["subset"], entry["sample"]
     texts = (*names, entry["kind"], *(entry.get(name) or "" for name in _TEXTS), *(entry.get("marks") or ()))

@@ -50,6 +50,7 @@ def _benchmark(entry: BenchmarkSummary) -> JsonObject:
         ],
         "measures": [_measure(measure) for measure in entry.measures],
         **({"excluded": dict(entry.excluded)} if entry.excluded else {}),
+        **({"points": [point.to_json() for point in entry.points]} if entry.points else {}),
         **({} if entry.scale == SHARE else _scale(entry.scale)),
     }
 

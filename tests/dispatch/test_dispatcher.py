@@ -34,6 +34,7 @@ class Silent:
         done: asyncio.Future[None],
         *,
         request_id: str = "",
+        on_sent: Callable[[], None] | None = None,
     ) -> Callable[[], None]:
         """Never complete `done`."""
         self.asked.set()
@@ -102,6 +103,7 @@ class Answers:
         done: asyncio.Future[None],
         *,
         request_id: str = "",
+        on_sent: Callable[[], None] | None = None,
     ) -> Callable[[], None]:
         """Answer with an id in the form of vLLM."""
         prefix, _, number = request_id.rpartition("-")

@@ -39,9 +39,10 @@ class RecordingNode:
 class Bench:
     """A scheduler with its nodes, and what it told."""
 
-    def __init__(self, workers: int, items: int) -> None:
+    def __init__(self, workers: int, items: int, *, exclusive: int = 0) -> None:
         self.announced: dict[str, list[int]] = {}
         self.stops = 0
+        self.completed: list[int] = []
         self.mismatches: list[str] = []
         self.scheduler = BatchScheduling(
             workers,
@@ -49,8 +50,9 @@ class Bench:
             on_batch=lambda worker, indices: self.announced.setdefault(worker, []).extend(indices),
             on_stop=self._stop,
             on_mismatch=self.mismatches.append,
+            is_exclusive=lambda node_id: node_id.startswith("load"),
         )
-        self.ids = [f"t[{index}]" for index in range(items)]
+        self.ids = [f"t[{index}]" for index in range(items)] + [f"load[{index}]" for index in range(exclusive)]
         self.nodes = [self.add(f"gw{number}") for number in range(workers)]
 
     def add(self, name: str, ids: Sequence[str] | None = None) -> RecordingNode:
@@ -59,6 +61,16 @@ class Bench:
         self.scheduler.add_node(node)
         self.scheduler.add_node_collection(node, self.ids if ids is None else ids)
         return node
+
+    def held(self, node: RecordingNode) -> list[int]:
+        """What a node was sent and has not completed."""
+        return [item for item in node.sent if item not in self.completed]
+
+    def complete(self, node: RecordingNode) -> None:
+        """A node completes its next item."""
+        item = self.held(node)[0]
+        self.completed.append(item)
+        self.scheduler.mark_test_complete(node, item)
 
     def _stop(self) -> None:
         self.stops += 1
@@ -215,3 +227,23 @@ def test_a_worker_reads_every_batch_once(batches: list[list[int]]) -> None:
 def test_spans_hold_the_indices(indices: list[int]) -> None:
     """[first, end) pairs, read in turn, give the indices again."""
     assert [index for first, end in as_spans(indices) for index in range(first, end)] == indices
+
+
+def test_exclusive_items_go_to_one_worker_when_the_others_have_ended() -> None:
+    """Nothing runs beside them; where that worker dies, another gets those that are left."""
+    bench = Bench(2, 6, exclusive=2)
+    bench.scheduler.schedule()
+    one, other = bench.nodes
+    while bench.held(other):
+        assert not {6, 7} & {*one.sent, *other.sent}
+        bench.complete(other)
+        if len(bench.held(one)) > 1:
+            bench.complete(one)
+    assert other.shutting_down
+    assert one.sent[-2:] == [6, 7]
+    assert not bench.scheduler.tests_finished
+    third = bench.add("gw2")
+    while bench.held(one)[0] != 7:
+        bench.complete(one)
+    bench.scheduler.remove_node(one)
+    assert third.sent == [7]

@@ -1,0 +1,1 @@
+"""The benchmark perf, described in card.md."""

@@ -1,0 +1,101 @@
+"""The operating points that the options of `perf` name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pytest_modeleval import Option
+from pytest_modeleval.errors import SettingsError
+from pytest_modeleval.stress.loads import Load
+from pytest_modeleval.stress.plan import MAX_LAG_S, PointPlan
+from pytest_modeleval.stress.slo import Slo
+from pytest_modeleval.stress.traces import read_trace
+from pytest_modeleval.stress.workloads import LENGTHS, TRACE, Workload
+
+T = TypeVar("T")
+NEW_SEED = -1
+OPTIONS = (
+    Option("points", "c1 c4 c16", description='loads, such as "c16", "rate4", "rate4-gamma0.5", "rate1..20"'),
+    Option("workload", "chat-512-128", description="what is sent; several are separated by blanks"),
+    Option("requests", 64, low=1, high=1_000_000, description="requests of the steady phase of a point, or until"),
+    Option("seconds", 20.0, low=0.1, high=86_400, description="seconds have passed, whichever is earlier"),
+    Option("warm_up", -1, low=-1, high=100_000, description="requests of the warm-up; -1: one for every slot"),
+    Option("slo", "", description='what a good request keeps, such as "ttft=1s tpot=50ms", for `goodput`'),
+    Option("seed", NEW_SEED, low=-1, description="of prompts and arrivals; -1: a new one for each measurement"),
+    Option("max_lag_ms", "2 10", description="lag of the client, median and 99th percentile, that a point may have"),
+)
+
+
+def point_names(options: Mapping[str, Any]) -> list[str]:
+    """The names of the points, each workload under each load. Raises SettingsError for an option that is malformed."""
+    workloads, loads = str(options["workload"]).split(), str(options["points"]).split()
+    if not workloads or not loads:
+        raise SettingsError("--eval-option: perf.points and perf.workload: expected at least one of each, found none")
+    names = [f"{_workload(text).name}@{load}" for text in workloads for load in map(_load_name, loads)]
+    if len(set(names)) < len(names):
+        raise SettingsError(f"--eval-option: perf: expected each point once, found {' '.join(names)}")
+    _lag(options)
+    _slo(options)
+    return names
+
+
+def plan_of(name: str, options: Mapping[str, Any]) -> PointPlan:
+    """The plan of the point with this name."""
+    workloads = {f"{_workload(text).name}": text for text in str(options["workload"]).split()}
+    head, _, load = name.rpartition("@")
+    return PointPlan(
+        name=name,
+        workload=_workload(workloads[head]),
+        load=Load.parse(load),
+        requests=int(options["requests"]),
+        seconds=float(options["seconds"]),
+        warm_up=None if int(options["warm_up"]) < 0 else int(options["warm_up"]),
+        slo=_slo(options),
+        seed=None if int(options["seed"]) == NEW_SEED else int(options["seed"]),
+        max_lag_s=_lag(options),
+    )
+
+
+def _load_name(text: str) -> str:
+    return _read("points", text, Load.parse).name
+
+
+def _workload(text: str) -> Workload:
+    workload = _read("workload", text, Workload.parse)
+    if workload.kind in (LENGTHS, TRACE):
+        _read("workload", workload.source, lambda source: _check_file(source, needs_times=workload.kind == TRACE))
+    return workload
+
+
+def _check_file(source: str, *, needs_times: bool) -> None:
+    try:
+        with Path(source).open(encoding="utf-8") as file:
+            read_trace(file, needs_times=needs_times)
+    except OSError as error:
+        raise ValueError(f"{source}: {error.strerror}") from error
+
+
+def _slo(options: Mapping[str, Any]) -> Slo | None:
+    return _read("slo", str(options["slo"]), Slo.parse) if options["slo"] else None
+
+
+def _lag(options: Mapping[str, Any]) -> tuple[float, float]:
+    def parse(text: str) -> tuple[float, float]:
+        median, high = map(float, text.split())
+        return median / 1000, high / 1000
+
+    try:
+        return parse(str(options.get("max_lag_ms", "")) or " ".join(str(1000 * lag) for lag in MAX_LAG_S))
+    except ValueError:
+        raise SettingsError(
+            f'--eval-option: perf.max_lag_ms: expected two numbers such as "2 10", found {options["max_lag_ms"]!r}'
+        ) from None
+
+
+def _read(option: str, text: str, parse: Callable[[str], T]) -> T:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise SettingsError(f"--eval-option: perf.{option}: {error}") from None

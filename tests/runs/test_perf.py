@@ -1,0 +1,110 @@
+"""Operating points as items: the benchmark `perf` in whole runs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]
+import pytest
+
+from pytest_modeleval.store.load_file import read_timings
+from pytest_modeleval.store.summary_file import SCHEMA_FILE
+from tests.support.loopback import Act, Answer, LoopbackServer, Refuse
+from tests.support.suites import Suite, key_answer, kill_group, without_times
+from tests.support.waiting import until
+
+# Other programs share the machine with these tests.
+PATIENT = "--eval-option=perf.max_lag_ms=5000 20000"
+POINTS = ["chat-16-4@c1", "chat-16-4@c2", "chat-16-4@rate50"]
+
+
+def _arguments(suite: Suite, url: str, *more: str, selected: str = "perf") -> list[str]:
+    options = ("perf.workload=chat-16-4", "perf.points=c1 c2 rate50", "perf.requests=12")
+    given = [f"--eval-option={option}" for option in options]
+    at = ["--model", "test-model", "--model-url", url, f"--eval-run={suite.run_dir}"]
+    if selected != "perf":
+        at.append(f"--eval-data={suite.path}/data")
+    return ["-p", "no:cacheprovider", "-k", selected, *at, PATIENT, *given, *more]
+
+
+def _is_load(body: dict[str, Any]) -> bool:
+    return body.get("max_tokens") == 4
+
+
+def _act(body: dict[str, Any], attempt: int) -> Act:
+    return Answer("a b c d", tokens=4, delay_s=0.02) if _is_load(body) else key_answer(body, attempt)
+
+
+def test_a_sweep_that_was_killed_goes_on(suite: Suite, server: LoopbackServer) -> None:
+    """The same command measures the missing points only, after all samples of other benchmarks; rescoring keeps all."""
+    suite.write_rows(40)
+    server.script = _act
+    arguments = _arguments(suite, server.url, selected="perf or test_quiz")
+    first = suite.run_dir / "stress" / f"{POINTS[0]}.jsonl"
+    journal = suite.run_dir / "journal.jsonl"
+    with suite.start(*arguments) as process:
+        until(lambda: first.exists() and b'"type":"point"' in journal.read_bytes(), limit_s=60)
+        kill_group(process)
+        process.communicate(timeout=60)
+    kinds = [_is_load(body) for body in server.seen.bodies]
+    # The two requests that count tokens belong to the load.
+    assert kinds[:40] == [False] * 40
+    stored = first.stat().st_mtime_ns
+    server.seen.bodies.clear()
+    result = suite.command(*arguments)
+    assert result.status == 0, result.out + result.err
+    assert first.stat().st_mtime_ns == stored
+    assert result.summary is not None
+    jsonschema.validate(result.summary, json.loads(SCHEMA_FILE.read_bytes()))
+    found = {entry["benchmark"]: entry for entry in result.summary["benchmarks"]}
+    assert [point["point"] for point in found["perf"]["points"]] == POINTS
+    assert found["perf"]["subsets"][0]["score"] == 1.0
+    for point in found["perf"]["points"]:
+        timings = list(read_timings(suite.run_dir, point["point"]))
+        assert len(timings) == point["sent"] == point["complete"]
+        assert sum(timing.phase == "steady" for timing in timings) == 12
+        assert 0.02 <= point["figures"]["ttft_mean"]["value"] < 5
+        assert point["facts"]["client_processes"] == 1
+    assert not list((suite.run_dir / "stress").glob("*.spool*"))
+    again = suite.command("-p", "no:cacheprovider", "-k", "perf", f"--eval-rescore={suite.run_dir}")
+    assert again.status == 0, again.out + again.err
+    assert without_times(again.summary) == without_times(result.summary)
+
+
+def test_workers_hand_the_load_to_one_of_them(suite: Suite, server: LoopbackServer) -> None:
+    """With -n 2 the points come after everything else, one at a time, from two client processes."""
+    pytest.importorskip("xdist")
+    suite.write_rows(40)
+    server.script = _act
+    result = suite.command(*_arguments(suite, server.url, "-n", "2", selected="perf or test_quiz"))
+    assert result.status == 0, result.out + result.err
+    kinds = [_is_load(body) for body in server.seen.bodies]
+    assert not any(kinds[:40])
+    assert result.summary is not None
+    (perf,) = [entry for entry in result.summary["benchmarks"] if entry["benchmark"] == "perf"]
+    by_name = {point["point"]: point for point in perf["points"]}
+    assert set(by_name) == set(POINTS)
+    assert by_name[POINTS[0]]["facts"]["client_processes"] == 1
+    assert by_name[POINTS[2]]["facts"]["client_processes"] == 2
+
+
+def test_what_cannot_be_judged_is_ungraded(suite: Suite, server: LoopbackServer) -> None:
+    """A client that is too slow, a server that refuses everything: a cause, no score, and exit status 6."""
+    server.script = lambda body, attempt: Refuse(503) if body["max_tokens"] == 4 and attempt else Answer("x")
+    result = suite.command(*_arguments(suite, server.url, "--eval-option=perf.points=c1"))
+    assert result.status == 6, result.out
+    assert result.summary is not None
+    (perf,) = result.summary["benchmarks"]
+    assert "no request of the steady phase was answered (" in perf["points"][0]["unjudged"]
+    assert perf["subsets"][0]["counts"]["server_error"] == 1
+    server.script = _act
+    suite.run_dir = suite.path / "second"
+    exact = "--eval-option=perf.max_lag_ms=0 0"
+    result = suite.command(*_arguments(suite, server.url, "--eval-option=perf.points=c1", exact))
+    assert result.status == 6, result.out
+    assert result.summary is not None
+    assert "this client was the bottleneck" in result.summary["benchmarks"][0]["points"][0]["unjudged"]
+    result = suite.command(*_arguments(suite, server.url, "--eval-option=perf.points=fast"))
+    assert result.status == 4
+    assert "perf.points: expected a load such as" in result.err + result.out
