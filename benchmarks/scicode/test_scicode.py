@@ -1,42 +1,19 @@
-"""SciCode: research problems in steps, each a Python function. Not collected without its targets. See card.md."""
+"""SciCode: research problems in steps, each a Python function. Needs the authors' targets. See card.md."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from pytest_modeleval import Grade, Model, Option, Request, Response, Sample, Subset, benchmark
 from pytest_modeleval.datasets import Row, pypi
 from pytest_modeleval.graders.code.extraction import last_block
-from pytest_modeleval.graders.code.problem import ProgramGraderError
+from pytest_modeleval.metrics import mean, ratio
 from pytest_modeleval.prompts import user
 
-MISSING = (
-    "its tests compare with numeric targets (test_data.h5, about 1 GB, linked in the README of scicode-bench/SciCode), "
-    "which this version cannot read; without them there is no score"
-)
-# Their code is given by the authors and not asked for.
-GIVEN = frozenset({"13.6", "62.1", "76.3"})
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One function of a problem."""
-
-    number: str
-    description: str
-    background: str
-    header: str
-    return_line: str
-    tests: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Solved:
-    """The replies to the steps of one problem, in order; steps that are given have none."""
-
-    replies: Mapping[str, Response]
+from .grading import StepGrader
+from .steps import GIVEN, Solved, Step
+from .targets import given_code, size, why_missing
 
 
 def to_sample(row: Row) -> Sample:
@@ -65,7 +42,8 @@ async def solve(sample: Sample, model: Model) -> Solved:
     for step in sample.data["steps"]:
         shown = _described(step, has_background=bool(sample.options["background"]))
         if step.number in GIVEN:
-            before.append(shown)
+            code = given_code(step.number)
+            before.append(f"{shown}\n\n```python\n{code}\n```" if code else shown)
             continue
         reply = await model.ask(Request(user(_prompt(sample.data["dependencies"], before, shown))))
         replies[step.number] = reply
@@ -89,14 +67,9 @@ def _prompt(dependencies: str, before: list[str], following: str) -> str:
     )
 
 
-def grade(sample: Sample, solved: Solved) -> Grade:
-    """Raises ProgramGraderError: without targets there is no verdict."""
-    raise ProgramGraderError(f"no verdict about {len(solved.replies)} steps of {sample.id}: {MISSING}")
-
-
 @benchmark(
     name="scicode",
-    version="1",
+    version="2",
     dataset=pypi(
         "nvidia-scicode",
         "26.3",
@@ -104,11 +77,13 @@ def grade(sample: Sample, solved: Solved) -> Grade:
         file="scicode/data/problems_all.jsonl",
         local="scicode/test",
     ),
-    subsets=[Subset("test", missing=MISSING, size=65)],
+    subsets=[Subset("test", missing=why_missing(), variant=size(), size=65)],
     options=[Option("background", False, description="whether the scientific background of each step is shown")],
     sample=to_sample,
     solve=solve,
-    grade=grade,
+    grade=StepGrader(),
+    metric="steps",
+    measures=[ratio("steps"), mean("problems")],
 )
 def test_scicode(grade: Grade) -> None:
     assert grade, grade.explanation
