@@ -95,3 +95,10 @@ class LoadModel(Protocol):
         The result is journaled: a resumed or rescored run reads it. Raises Ungraded where nothing can be judged: the
         client was too slow, the server is gone.
         """
+
+    async def search_rate(self, plan: PointPlan, share: float) -> PointResult:
+        """Search the highest rate at which this share of the requests keeps the objective of the plan.
+
+        Each rate is measured and journaled as a point; the result has the figure `slo_rate`. Raises Ungraded where
+        nothing can be judged.
+        """

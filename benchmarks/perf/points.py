@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,18 +11,20 @@ from pytest_modeleval.errors import SettingsError
 from pytest_modeleval.stress.loads import Load
 from pytest_modeleval.stress.plan import MAX_LAG_S, PointPlan
 from pytest_modeleval.stress.slo import Slo
-from pytest_modeleval.stress.traces import read_trace
+from pytest_modeleval.stress.traces import TraceRow, read_trace
 from pytest_modeleval.stress.workloads import LENGTHS, TRACE, Workload
 
 T = TypeVar("T")
 NEW_SEED = -1
+SLO = "slo"
 OPTIONS = (
-    Option("points", "c1 c4 c16", description='loads, such as "c16", "rate4", "rate4-gamma0.5", "rate1..20"'),
+    Option("points", "c1 c4 c16", description='loads: "c16", "rate4", "rate4-gamma0.5", "rate1..20"; "slo" searches'),
     Option("workload", "chat-512-128", description="what is sent; several are separated by blanks"),
     Option("requests", 64, low=1, high=1_000_000, description="requests of the steady phase of a point, or until"),
     Option("seconds", 20.0, low=0.1, high=86_400, description="seconds have passed, whichever is earlier"),
     Option("warm_up", -1, low=-1, high=100_000, description="requests of the warm-up; -1: one for every slot"),
     Option("slo", "", description='what a good request keeps, such as "ttft=1s tpot=50ms", for `goodput`'),
+    Option("slo_share", 0.95, low=0.01, high=0.9999, description="good requests that the load `slo` looks for"),
     Option("seed", NEW_SEED, low=-1, description="of prompts and arrivals; -1: a new one for each measurement"),
     Option("max_lag_ms", "2 10", description="lag of the client, median and 99th percentile, that a point may have"),
 )
@@ -33,11 +35,14 @@ def point_names(options: Mapping[str, Any]) -> list[str]:
     workloads, loads = str(options["workload"]).split(), str(options["points"]).split()
     if not workloads or not loads:
         raise SettingsError("--eval-option: perf.points and perf.workload: expected at least one of each, found none")
-    names = [f"{_workload(text).name}@{load}" for text in workloads for load in map(_load_name, loads)]
+    names = [name for text in workloads for name in _names(_workload(text), loads)]
     if len(set(names)) < len(names):
         raise SettingsError(f"--eval-option: perf: expected each point once, found {' '.join(names)}")
     _lag(options)
-    _slo(options)
+    if _slo(options) is None and any(name.endswith(f"@{SLO}") for name in names):
+        raise SettingsError(
+            '--eval-option: perf.points: "slo" needs an objective, such as perf.slo="ttft=1s tpot=50ms"'
+        )
     return names
 
 
@@ -45,10 +50,11 @@ def plan_of(name: str, options: Mapping[str, Any]) -> PointPlan:
     """The plan of the point with this name."""
     workloads = {f"{_workload(text).name}": text for text in str(options["workload"]).split()}
     head, _, load = name.rpartition("@")
+    workload = _workload(workloads[head])
     return PointPlan(
         name=name,
-        workload=_workload(workloads[head]),
-        load=Load.parse(load),
+        workload=workload,
+        load=_load(load, workload),
         requests=int(options["requests"]),
         seconds=float(options["seconds"]),
         warm_up=None if int(options["warm_up"]) < 0 else int(options["warm_up"]),
@@ -58,21 +64,36 @@ def plan_of(name: str, options: Mapping[str, Any]) -> PointPlan:
     )
 
 
-def _load_name(text: str) -> str:
-    return _read("points", text, Load.parse).name
+def is_search(plan: PointPlan) -> bool:
+    """The highest rate that keeps the objective is searched."""
+    return plan.name.endswith(f"@{SLO}")
+
+
+def _names(workload: Workload, loads: Sequence[str]) -> list[str]:
+    """The names of a workload's points; a trace has one, since its times are its own."""
+    if workload.has_times:
+        return [f"{workload.name}@{TRACE}"]
+    return [f"{workload.name}@{load if load == SLO else _read('points', load, Load.parse).name}" for load in loads]
+
+
+def _load(text: str, workload: Workload) -> Load:
+    if workload.has_times:
+        times = [row.at_s or 0.0 for row in _rows(workload.source, needs_times=True)]
+        return Load(rate=len(times) / max(1.0, *times) * workload.speed)
+    return Load(rate=1.0) if text == SLO else Load.parse(text)
 
 
 def _workload(text: str) -> Workload:
     workload = _read("workload", text, Workload.parse)
     if workload.kind in (LENGTHS, TRACE):
-        _read("workload", workload.source, lambda source: _check_file(source, needs_times=workload.kind == TRACE))
+        _read("workload", workload.source, lambda source: _rows(source, needs_times=workload.kind == TRACE))
     return workload
 
 
-def _check_file(source: str, *, needs_times: bool) -> None:
+def _rows(source: str, *, needs_times: bool) -> list[TraceRow]:
     try:
         with Path(source).open(encoding="utf-8") as file:
-            read_trace(file, needs_times=needs_times)
+            return read_trace(file, needs_times=needs_times)
     except OSError as error:
         raise ValueError(f"{source}: {error.strerror}") from error
 

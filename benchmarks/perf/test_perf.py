@@ -11,7 +11,7 @@ from pytest_modeleval.metrics import ratio
 from pytest_modeleval.model_protocol import LoadModel
 from pytest_modeleval.stress.point import PointResult
 
-from .points import OPTIONS, plan_of, point_names
+from .points import OPTIONS, is_search, plan_of, point_names
 
 
 def rows(options: Mapping[str, Any] | None = None) -> dict[str, list[dict[str, Any]]]:
@@ -26,7 +26,10 @@ def to_sample(row: Row) -> Sample:
 
 async def solve(sample: Sample, model: Model) -> PointResult:
     assert isinstance(model, LoadModel)
-    return await model.run_load(plan_of(sample.question, sample.options))
+    plan = plan_of(sample.question, sample.options)
+    if is_search(plan):
+        return await model.search_rate(plan, float(sample.options["slo_share"]))
+    return await model.run_load(plan)
 
 
 def grade(sample: Sample, result: PointResult) -> Grade:

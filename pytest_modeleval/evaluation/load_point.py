@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -31,13 +31,14 @@ from pytest_modeleval.records import Kind, Request
 from pytest_modeleval.store.load_file import load_file, stored_result, write_timings
 from pytest_modeleval.stress.filler import TokenCounts, random_words, seeded
 from pytest_modeleval.stress.plan import PointPlan
-from pytest_modeleval.stress.point import PointResult
+from pytest_modeleval.stress.point import PointFigure, PointResult
 from pytest_modeleval.stress.timing import Timing
 from pytest_modeleval.stress.traces import TraceRow, read_trace
 from pytest_modeleval.stress.workloads import LENGTHS, TRACE
 
 if TYPE_CHECKING:
     from pytest_modeleval.evaluation.item_runner import ItemRunner
+    from pytest_modeleval.stress.search import FoundRate
 
 REQUEST_LIMIT_S = 600.0
 CALIBRATION_WORDS = (32, 256)
@@ -64,6 +65,59 @@ class LoadSite:
 
 async def run_point(runner: ItemRunner, item: PlannedItem, plan: PointPlan) -> PointResult:
     """The result of a point, from the journal if it is stored there. Raises Ungraded where nothing can be judged."""
+    result = await _point(runner, item, plan)
+    if result.unjudged:
+        raise _unjudged(result)
+    return result
+
+
+async def run_search(runner: ItemRunner, item: PlannedItem, plan: PointPlan, share: float) -> PointResult:
+    """The highest rate at which at least this share of the requests keeps the plan's objective.
+
+    Each rate is a point of its own. The result is that of the highest rate that kept it, or of the last one, with the
+    figure `slo_rate`. Raises Ungraded where the server fails.
+    """
+    from pytest_modeleval.stress.search import RateSearch  # noqa: PLC0415 - loads numpy
+
+    search = RateSearch(share=share)
+    results: list[PointResult] = []
+    while (load := search.next_load()) is not None:
+        name = f"{plan.name}-{len(results) + 1}-{load.name}"
+        result = await _point(runner, item, replace(plan, name=name, load=load))
+        if result.unjudged and result.facts.get("is_server_failure"):
+            raise _unjudged(result)
+        search.enter(load, result)
+        results.append(result)
+    judged = [result for result in results if not result.unjudged]
+    if not judged:
+        raise _unjudged(results[-1])
+    found = search_result(plan.name, judged, search.found, share)
+    key = _point_key(runner, item, plan)
+    if key not in runner.contents.points:
+        runner.enter_point(key, item.key, found)
+    return found
+
+
+def search_result(name: str, judged: Sequence[PointResult], found: FoundRate | None, share: float) -> PointResult:
+    """The result of a search from its points. found: the rate with its interval; None where there is none."""
+    kept = [result for result in judged if _value(result, "goodput") >= share]
+    best = max(kept, key=lambda result: result.rate or 0.0, default=judged[-1])
+    missing = "" if found else f"every rate {'kept' if kept else 'missed'} the objective, up to {best.rate:g} a second"
+    figure = PointFigure(
+        value=found.rate if found else None,
+        low=found.low if found else None,
+        high=found.high if found else None,
+        num=sum(result.sent for result in judged),
+        unit="req/s",
+        is_higher_better=True,
+        missing=missing,
+    )
+    facts = {**best.facts, "slo_share": share, "slo_points": len(judged), "slo_best": best.point}
+    return replace(best, point=name, load="slo", figures={**best.figures, "slo_rate": figure}, facts=facts)
+
+
+async def _point(runner: ItemRunner, item: PlannedItem, plan: PointPlan) -> PointResult:
+    """As run_point; a result that cannot be judged says why."""
     key = _point_key(runner, item, plan)
     known = runner.contents.points.get(key)
     if known is not None and not known[1].unjudged:
@@ -76,8 +130,6 @@ async def run_point(runner: ItemRunner, item: PlannedItem, plan: PointPlan) -> P
     if result is None or result.unjudged:
         result = await _measure(runner, site, item, plan, key)
     runner.enter_point(key, item.key, result)
-    if result.unjudged:
-        raise _unjudged(result)
     return result
 
 
@@ -109,7 +161,9 @@ async def _measure(runner: ItemRunner, site: LoadSite, item: PlannedItem, plan: 
 
         def measure(timings: Iterator[Timing]) -> PointResult:
             found = measure_point(plan.name, plan.workload.name, plan.load, timings, slo=plan.slo)
-            return _with_facts(found, plan, job, run, cache=cache)
+            # A trace has its own times.
+            load = "trace" if plan.workload.has_times else found.load
+            return _with_facts(replace(found, load=load), plan, job, run, cache=cache)
 
         # Reading takes a while, during which the server rests: nothing else is asked meanwhile.
         return await asyncio.to_thread(write_timings, folder, plan.name, _timings(run), measure, key=key)

@@ -159,14 +159,24 @@ class ModelHandle:
 
     async def run_load(self, plan: PointPlan) -> PointResult:
         """The result of an operating point. Raises Ungraded where nothing can be judged."""
-        benchmark = self._item.plan.benchmark
-        if not benchmark.is_exclusive:
-            raise DeclarationError(
-                f"benchmark {benchmark.name}: model.run_load needs is_exclusive=True in its declaration"
-            )
+        self._check_exclusive("run_load")
         from pytest_modeleval.evaluation.load_point import run_point  # noqa: PLC0415 - few runs measure load
 
         return await run_point(self._runner, self._item, plan)
+
+    async def search_rate(self, plan: PointPlan, share: float) -> PointResult:
+        """The highest rate that keeps the plan's objective. Raises Ungraded where nothing can be judged."""
+        self._check_exclusive("search_rate")
+        from pytest_modeleval.evaluation.load_point import run_search  # noqa: PLC0415 - few runs measure load
+
+        return await run_search(self._runner, self._item, plan, share)
+
+    def _check_exclusive(self, method: str) -> None:
+        benchmark = self._item.plan.benchmark
+        if not benchmark.is_exclusive:
+            raise DeclarationError(
+                f"benchmark {benchmark.name}: model.{method} needs is_exclusive=True in its declaration"
+            )
 
     async def _query(self, query: Query, prefix: int | None) -> JsonObject:
         """The reply to a request that is no chat; the same query has the same reply within the item."""
