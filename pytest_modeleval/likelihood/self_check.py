@@ -15,9 +15,11 @@ from pytest_modeleval.likelihood.scoring import score_continuations
 
 CONTEXT = "The capital of France is"
 LIKELY, UNLIKELY = " Paris", " banana"
-FREE_TOLERANCE = 0.25
-"""Generation and prompt are computed by different kernels, in 16 bits and in other batches. A value of another token or
-place is off by more."""
+FREE_TOLERANCE = 0.5
+"""Of a token's log-probability when it is given, against the one when it is generated, in nats. They come from other
+kernels and batches, in 16 bits. Largest difference of two tokens after each of 47 to 121 contexts, SmolLM2-135M on a
+CPU: 0.11 (SGLang 0.5.23), 0.07 (vLLM 0.32.0), 0.00001 (llama.cpp, --model embedded); between two batches of one engine
+0.24. Its two likeliest words after CONTEXT are 2.3 apart, so that a value of another token or place is seen."""
 _ABSENT = frozenset({"http_400", "http_403", "http_404", "http_405", "http_422", "http_501"})
 
 

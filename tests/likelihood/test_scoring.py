@@ -15,6 +15,7 @@ from pytest_modeleval.errors import AttemptFailed, Ungraded
 from pytest_modeleval.likelihood.backend import Ask
 from pytest_modeleval.likelihood.backends import find_backend
 from pytest_modeleval.likelihood.scoring import score_continuations, split_blanks
+from pytest_modeleval.likelihood.self_check import WrongLikelihoods, check_likelihoods
 from pytest_modeleval.likelihood.token_scores import Candidate, TokenScore, checked_score, scores_of, token_reply
 from pytest_modeleval.records import JsonObject
 from tests.support.likelihood_server import BOS, MODEL, ToyModel, expected
@@ -138,3 +139,24 @@ def test_what_is_no_list_of_tokens_is_refused(found: JsonObject) -> None:
     """A server without /tokenize that answers 200 all the same."""
     with pytest.raises(AttemptFailed):
         token_reply(found)
+
+
+class Shifting(ToyModel):
+    """Gives every given token a value that is lower than the one when it is generated."""
+
+    by = 0.0
+
+    def _value(self, tokens: Sequence[int], place: int) -> float:
+        return super()._value(tokens, place) - self.by
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_given_and_generated_tokens_may_differ_by_what_16_bits_do(kind: str) -> None:
+    """0.45 passes, twice what one engine was seen to differ from itself by; 0.55 is another value."""
+    backend, model = find_backend(kind, MODEL), Shifting(kind)
+    assert backend is not None
+    model.by = 0.45
+    asyncio.run(check_likelihoods(backend, asked(model)))
+    model.by = 0.55
+    with pytest.raises(WrongLikelihoods, match="when it is given as when it is generated"):
+        asyncio.run(check_likelihoods(backend, asked(model)))
