@@ -61,7 +61,7 @@ def write_vllm(points: Iterable[MeasuredPoint], path: Path, *, model: str) -> No
     """A folder with a file for each point."""
     with new_folder(path):
         for point in points:
-            file = path / f"{safe_name(point.result.point)}.json"
+            file = path / f"{safe_name(point.result.point.replace('@', '-'))}.json"
             file.write_bytes(orjson.dumps(vllm_result(point, model), option=orjson.OPT_SERIALIZE_NUMPY))
 
 

@@ -45,6 +45,15 @@ def test_tables_have_a_row_for_every_sample(tmp_path: Path) -> None:
     assert set(frame["completion_tokens"].dropna()) == {3}
 
 
+def test_a_run_without_operating_points_has_none_to_export(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The message says how to measure some; no file appears."""
+    run = quiz_run(tmp_path / "run")
+    for form in ("vllm-bench", "sglang-bench"):
+        assert main(["export", str(run), "--to", form, "--out", str(tmp_path / form)]) == 4
+        assert "`modeleval perf` measures some" in capsys.readouterr().err
+        assert not (tmp_path / form).exists()
+
+
 def test_the_summary_is_a_frame_of_subsets_and_aggregates(tmp_path: Path) -> None:
     """One row for each, with counts of every kind where it has some."""
     pytest.importorskip("pandas")

@@ -8,6 +8,7 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
+from pytest_modeleval.cli import main
 from pytest_modeleval.store.load_file import read_timings
 from pytest_modeleval.store.summary_file import SCHEMA_FILE
 from tests.support.loopback import Act, Answer, LoopbackServer, Refuse
@@ -67,6 +68,10 @@ def test_a_sweep_that_was_killed_goes_on(suite: Suite, server: LoopbackServer) -
         assert 0.02 <= point["figures"]["ttft_mean"]["value"] < 5
         assert point["facts"]["client_processes"] == 1
     assert not list((suite.run_dir / "stress").glob("*.spool*"))
+    out = suite.path / "exported"
+    assert main(["export", str(suite.run_dir), "--to", "vllm-bench", "--out", str(out)]) == 0
+    names = [f"{point.replace('@', '-')}.json" for point in POINTS]
+    assert [json.loads((out / name).read_text())["completed"] for name in names] == [12, 12, 12]
     again = suite.command("-p", "no:cacheprovider", "-k", "perf", f"--eval-rescore={suite.run_dir}")
     assert again.status == 0, again.out + again.err
     assert without_times(again.summary) == without_times(result.summary)
