@@ -189,7 +189,11 @@ class BenchmarkCollector:
         def may_be_selected(subset: str) -> bool:
             def could_be_in_id(word: str) -> bool:
                 return may_be_in_id(
-                    word, function=probe.name, subset=subset, groups=groups
+                    word,
+                    function=probe.name,
+                    subset=subset,
+                    groups=groups,
+                    has_own_ids=declared.sample_id is not None,
                 ) or self._known_ids.may_hold(declared, subset, word)
 
             return may_match(expression, names=names, could_be_in_id=could_be_in_id)

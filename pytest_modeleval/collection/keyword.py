@@ -15,8 +15,9 @@ from pytest_modeleval.records import ItemKey
 
 Tribool = bool | None
 _ID_ALPHABET = re.compile(r"[\d\-\[\]r]+")
-# What follows the subset in an id: numbers, and the repeat.
-_AFTER_SUBSET = re.compile(r"[-_\d]*(?:r\d*)?\]?")
+# What follows the subset in an id: numbers, and the repeat; ids of the data may have an underscore there.
+_AFTER_SUBSET = re.compile(r"(?:-[-\d]*(?:r\d*)?)?\]?")
+_AFTER_SUBSET_OF_DATA = re.compile(r"[-_\d]*(?:r\d*)?\]?")
 _TOKEN = re.compile(r"\s*(?:(?P<bracket>[()])|(?P<word>(?:[^\s()]+)))")
 
 
@@ -42,24 +43,27 @@ def may_match(expression: str, *, names: Sequence[str], could_be_in_id: Callable
     return result is not False and not rest
 
 
-def may_be_in_id(word: str, *, function: str, subset: str, groups: Set[str]) -> bool:
-    """Whether a word of -k may be part of an item's id in this subset, before its rows are known."""
+def may_be_in_id(word: str, *, function: str, subset: str, groups: Set[str], has_own_ids: bool) -> bool:
+    """Whether a word of -k may be part of an item's id in this subset, before its rows are known.
+
+    has_own_ids: the data gives the ids; else they are the subset's name, "-" and numbers.
+    """
     lowered, own = word.lower(), subset.lower()
     return (
         bool(_ID_ALPHABET.fullmatch(lowered))
         or lowered in f"{function}[{own}-".lower()
-        or _is_around(lowered, own, f"{function}[".lower())
+        or _is_around(lowered, own, f"{function}[".lower(), _AFTER_SUBSET_OF_DATA if has_own_ids else _AFTER_SUBSET)
         or lowered in groups
     )
 
 
-def _is_around(word: str, subset: str, start: str) -> bool:
-    """Whether a word holds the subset, and around it only what an id has: the end of `start`, numbers, the repeat.
+def _is_around(word: str, subset: str, start: str, follows: re.Pattern[str]) -> bool:
+    """Whether a word holds the subset, and around it only what an id has: the end of `start`, and what `follows`.
 
     A name such as "test" stands in many words that are no ids.
     """
     before, found, after = word.partition(subset)
-    return bool(found) and start.endswith(before) and bool(_AFTER_SUBSET.fullmatch(after))
+    return bool(found) and start.endswith(before) and bool(follows.fullmatch(after))
 
 
 def words(expression: str) -> set[str]:

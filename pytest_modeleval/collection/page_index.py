@@ -92,4 +92,6 @@ class PageIndex:
     def _ids_may_hold(entry: IndexEntry, word: str) -> Iterator[bool]:
         groups = frozenset(entry.groups)
         for subset in entry.subsets:
-            yield may_be_in_id(word, function=entry.function, subset=subset, groups=groups)
+            yield may_be_in_id(
+                word, function=entry.function, subset=subset, groups=groups, has_own_ids=entry.has_own_ids
+            )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_modeleval.collection.keyword import may_match, words
+from pytest_modeleval.collection.keyword import may_be_in_id, may_match, words
 
 NAMES = ["aime25", "test_aime25.py", "test_aime25", "modeleval"]
 
@@ -60,3 +60,21 @@ def test_agrees_with_every_possible_item(expression: str, has: set[str]) -> None
 def test_words_of_an_expression() -> None:
     """Operators and brackets are no words."""
     assert words("aime25 and not (default or x)") == {"aime25", "default", "x"}
+
+
+@pytest.mark.parametrize(
+    ("word", "numbered", "of_data"),
+    [
+        ("math", True, True),
+        ("pro[math-0", True, True),
+        ("math-0001-r2]", True, True),
+        ("math_500", False, True),
+        ("mathematics", False, False),
+        ("0001", True, True),
+    ],
+)
+def test_a_word_around_a_subset_is_one_of_its_ids(word: str, numbered: bool, of_data: bool) -> None:
+    """`-k math_500` is no id of the subset math, unless the data gives the ids."""
+    for has_own_ids, expected in ((False, numbered), (True, of_data)):
+        found = may_be_in_id(word, function="test_mmlu_pro", subset="math", groups=set(), has_own_ids=has_own_ids)
+        assert found is expected
