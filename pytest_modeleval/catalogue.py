@@ -5,22 +5,19 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from pytest_modeleval._support.shipped_folder import shipped_folder
+from pytest_modeleval._support.shipped_folder import importable_package, shipped_folder
 from pytest_modeleval._support.suggest import hint
 from pytest_modeleval.datasets import default_cache_dir, open_manifest, with_options
 from pytest_modeleval.declaration import Benchmark, Subset, declared_benchmark
 from pytest_modeleval.errors import DataError, SettingsError, UserError
 from pytest_modeleval.reports.text_layout import pad, wrap
 
-PACKAGE = Path(__file__).parent
 _WIDTH = 100
 _ROW = re.compile(r"\|\s*([^|]+?)\s*\|\s*(.*?)\s*\|\s*\Z")
 
@@ -47,7 +44,7 @@ def read_catalogue(folder: Path | None = None) -> list[Entry]:
     """
     folder = folder or shipped_folder()
     entries = []
-    with _importable(folder) as package:
+    with importable_package(folder) as package:
         for page in sorted(folder.glob("*/test_*.py")):
             module = import_module(f"{package}.{page.parent.name}.{page.stem}")
             for name, value in vars(module).items():
@@ -207,16 +204,3 @@ def _entry(declared: Benchmark, page: Path, function: str) -> Entry:
 def _first_paragraph(text: str) -> str:
     parts = [part for part in text.split("\n\n") if part.strip() and not part.startswith(("#", "|"))]
     return " ".join(parts[0].split()).partition(". ")[0].rstrip(".") if parts else ""
-
-
-@contextmanager
-def _importable(folder: Path) -> Iterator[str]:
-    """The name under which the pages of the folder are imported."""
-    if folder.parent == PACKAGE:
-        yield f"{PACKAGE.name}.{folder.name}"
-        return
-    sys.path.insert(0, str(folder.parent))
-    try:
-        yield folder.name
-    finally:
-        sys.path.remove(str(folder.parent))

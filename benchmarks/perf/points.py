@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pytest_modeleval import Option
 from pytest_modeleval.errors import SettingsError
 from pytest_modeleval.stress.loads import Load
-from pytest_modeleval.stress.plan import MAX_LAG_S, PointPlan
+from pytest_modeleval.stress.plan import MAX_LAG_S, PointPlan, graded_part
 from pytest_modeleval.stress.slo import Slo
 from pytest_modeleval.stress.traces import TraceRow, read_trace
 from pytest_modeleval.stress.workloads import LENGTHS, TRACE, Workload
@@ -25,6 +25,7 @@ OPTIONS = (
     Option("warm_up", -1, low=-1, high=100_000, description="requests of the warm-up; -1: one for every slot"),
     Option("slo", "", description='what a good request keeps, such as "ttft=1s tpot=50ms", for `goodput`'),
     Option("slo_share", 0.95, low=0.01, high=0.9999, description="good requests that the load `slo` looks for"),
+    Option("accuracy", "", description='"gsm8k:50": its first 50 samples are asked and graded under every load'),
     Option("seed", NEW_SEED, low=-1, description="of prompts and arrivals; -1: a new one for each measurement"),
     Option("max_lag_ms", "2 10", description="lag of the client, median and 99th percentile, that a point may have"),
 )
@@ -39,6 +40,7 @@ def point_names(options: Mapping[str, Any]) -> list[str]:
     if len(set(names)) < len(names):
         raise SettingsError(f"--eval-option: perf: expected each point once, found {' '.join(names)}")
     _lag(options)
+    _accuracy(options)
     if _slo(options) is None and any(name.endswith(f"@{SLO}") for name in names):
         raise SettingsError(
             '--eval-option: perf.points: "slo" needs an objective, such as perf.slo="ttft=1s tpot=50ms"'
@@ -61,6 +63,8 @@ def plan_of(name: str, options: Mapping[str, Any]) -> PointPlan:
         slo=_slo(options),
         seed=None if int(options["seed"]) == NEW_SEED else int(options["seed"]),
         max_lag_s=_lag(options),
+        accuracy=_accuracy(options),
+        reference=_reference(workload, str(options["points"]).split()) if options["accuracy"] else "",
     )
 
 
@@ -96,6 +100,22 @@ def _rows(source: str, *, needs_times: bool) -> list[TraceRow]:
             return read_trace(file, needs_times=needs_times)
     except OSError as error:
         raise ValueError(f"{source}: {error.strerror}") from error
+
+
+def _accuracy(options: Mapping[str, Any]) -> str:
+    text = str(options["accuracy"])
+    if text:
+        _read("accuracy", text, graded_part)
+    return text
+
+
+def _reference(workload: Workload, loads: Sequence[str]) -> str:
+    """The point with the lowest load: accuracy is compared with it."""
+    parsed = [Load.parse(load) for load in loads if load != SLO]
+    if workload.has_times or not parsed:
+        return ""
+    lowest = min(parsed, key=lambda load: (load.is_open, load.rate or load.concurrency or 0))
+    return f"{workload.name}@{lowest.name}"
 
 
 def _slo(options: Mapping[str, Any]) -> Slo | None:

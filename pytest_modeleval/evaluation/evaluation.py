@@ -294,6 +294,7 @@ class Evaluation:
             processes=options.client_processes if options.transport is None else 1,
             limit_s=options.sample_timeout_s,
             flush_cache=options.flush_cache,
+            prompts=options.prompts,
         )
 
     def _role_dispatcher(self, server: RoleServer) -> Dispatcher:

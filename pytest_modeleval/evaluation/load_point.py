@@ -19,6 +19,14 @@ from pytest_modeleval.client.route import CHAT
 from pytest_modeleval.client.transport import Transport
 from pytest_modeleval.dispatch.attempt import PendingRequest
 from pytest_modeleval.errors import Ungraded
+from pytest_modeleval.evaluation.accuracy_under_load import (
+    graded_bodies,
+    graded_prompts,
+    noting_verdicts,
+    stored_verdicts,
+    with_accuracy,
+)
+from pytest_modeleval.evaluation.benchmark_prompts import BenchmarkPrompts
 from pytest_modeleval.evaluation.item_chat import pending_request
 from pytest_modeleval.evaluation.planned_items import PlannedItem
 from pytest_modeleval.load.clients import LoadRun, run_load
@@ -34,7 +42,7 @@ from pytest_modeleval.stress.plan import PointPlan
 from pytest_modeleval.stress.point import PointFigure, PointResult
 from pytest_modeleval.stress.timing import Timing
 from pytest_modeleval.stress.traces import TraceRow, read_trace
-from pytest_modeleval.stress.workloads import LENGTHS, TRACE
+from pytest_modeleval.stress.workloads import BENCHMARK, LENGTHS, TRACE
 
 if TYPE_CHECKING:
     from pytest_modeleval.evaluation.item_runner import ItemRunner
@@ -59,6 +67,8 @@ class LoadSite:
     """For one request; None for REQUEST_LIMIT_S."""
     flush_cache: Callable[[], str] | None = None
     """Empties the server's prefix cache: "" or why it could not be emptied. None where that must not be done."""
+    prompts: Mapping[str, BenchmarkPrompts] = field(default_factory=dict)
+    """Benchmark -> its samples, of those that a load uses."""
     counts: TokenCounts | None = field(default=None, init=False)
     """How the server counts our words; measured at the first point."""
 
@@ -159,14 +169,21 @@ async def _measure(runner: ItemRunner, site: LoadSite, item: PlannedItem, plan: 
     try:
         run = await run_load(job, transport, spool, processes=site.processes)
 
+        graded = graded_prompts(site.prompts, plan.accuracy)
+
         def measure(timings: Iterator[Timing]) -> PointResult:
-            found = measure_point(plan.name, plan.workload.name, plan.load, timings, slo=plan.slo)
+            verdicts: dict[str, bool] = {}
+            noted = noting_verdicts(timings, verdicts)
+            found = measure_point(plan.name, plan.workload.name, plan.load, noted, slo=plan.slo)
+            if graded is not None:
+                reference = stored_verdicts(folder, plan.reference) if plan.reference != plan.name else {}
+                found = with_accuracy(found, plan, verdicts, reference)
             # A trace has its own times.
             load = "trace" if plan.workload.has_times else found.load
             return _with_facts(replace(found, load=load), plan, job, run, cache=cache)
 
         # Reading takes a while, during which the server rests: nothing else is asked meanwhile.
-        return await asyncio.to_thread(write_timings, folder, plan.name, _timings(run), measure, key=key)
+        return await asyncio.to_thread(write_timings, folder, plan.name, _timings(run, graded), measure, key=key)
     finally:
         await transport.close()
         for path in spool.parent.glob(f"{spool.name}*"):
@@ -174,15 +191,20 @@ async def _measure(runner: ItemRunner, site: LoadSite, item: PlannedItem, plan: 
                 path.unlink()
 
 
-def _timings(run: LoadRun) -> Iterator[Timing]:
+def _timings(run: LoadRun, graded: BenchmarkPrompts | None) -> Iterator[Timing]:
     for path in run.spools:
         for raw in read_spool(path):
-            yield read_exchange(raw, start_s=run.start_s)[0]
+            timing, reply = read_exchange(raw, start_s=run.start_s)
+            if raw.row is not None and graded is not None:
+                is_right = graded.is_right(raw.row, reply) if reply is not None else None
+                timing = replace(timing, question=graded.samples[raw.row].id, is_right=is_right)
+            yield timing
 
 
 def _job(runner: ItemRunner, site: LoadSite, item: PlannedItem, plan: PointPlan) -> LoadJob:
     model, counts = runner.model, site.counts
     assert counts is not None
+    workload, graded = plan.workload, graded_prompts(site.prompts, plan.accuracy)
     return LoadJob(
         target=Target(urls=[CHAT.url(url) for url in model.urls], headers=request_headers(site.key)),
         rules=BodyRules(model=model.served, kind=model.kind, params=item.plan.params, seed=plan.seed or 0),
@@ -198,6 +220,8 @@ def _job(runner: ItemRunner, site: LoadSite, item: PlannedItem, plan: PointPlan)
         seed=secrets.token_hex(4) if plan.seed is None else f"{plan.seed} {plan.name}",
         counts=counts,
         rows=_rows(plan),
+        prompts=site.prompts[workload.source].messages if workload.kind == BENCHMARK else (),
+        graded=graded_bodies(graded, model.served, item.plan.params) if graded is not None else (),
     )
 
 

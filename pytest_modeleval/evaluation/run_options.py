@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pytest_modeleval.client.transport import Transport
 from pytest_modeleval.dispatch.replicas import ServerMonitor
+from pytest_modeleval.evaluation.benchmark_prompts import BenchmarkPrompts
 from pytest_modeleval.server_facts import RoleFacts
 
 
@@ -48,3 +49,5 @@ class RunOptions:
     """That share the load of an exclusive benchmark."""
     flush_cache: Callable[[], str] | None = None
     """Empties the server's prefix cache before an operating point: "" or why it could not be emptied."""
+    prompts: Mapping[str, BenchmarkPrompts] = field(default_factory=dict)
+    """Benchmark -> its samples, of those that a load uses."""

@@ -125,7 +125,7 @@ class Generator:
         self._timers: set[asyncio.TimerHandle] = set()
         self._start_s = 0.0
         self._steady_start_s: float | None = None
-        self._sent = self._steady_sent = self._steady_left = self._failed_in_a_row = 0
+        self._sent = self._steady_sent = self._steady_left = self._graded_left = self._failed_in_a_row = 0
         self._is_supplied = True
         self._is_closing = False
         self.tally = Tally()
@@ -156,7 +156,9 @@ class Generator:
     # Sending
 
     def _send_next(self, ready_s: float, planned_s: float | None = None) -> None:
-        script = self._supply.take() if self._is_supplied else None
+        is_warm = self._sent >= self._extent.warm_up
+        take = self._supply.take_mixed if is_warm else self._supply.take
+        script = take() if self._is_supplied else None
         if script is None:
             self._is_supplied = False
             self._check_end()
@@ -169,7 +171,11 @@ class Generator:
     ) -> None:
         recorder = Recorder(prepared, ready_s, self._on_over)
         recorder.planned_s = planned_s
-        recorder.phase = self._phase(planned_s if planned_s is not None else ready_s)
+        if prepared.is_graded:
+            recorder.phase = TAIL
+            self._graded_left += 1
+        else:
+            recorder.phase = self._phase(planned_s if planned_s is not None else ready_s)
         self._flying.add(recorder)
         if conversation is not None and conversation.further:
             self._conversations[recorder] = conversation
@@ -258,8 +264,8 @@ class Generator:
         self._check_end()
 
     def _count(self, recorder: Recorder) -> None:
-        if recorder.phase == STEADY:
-            self._steady_left -= 1
+        self._steady_left -= recorder.phase == STEADY
+        self._graded_left -= recorder.prepared.is_graded
         is_failed = bool(recorder.failure) or recorder.status != 200
         self._failed_in_a_row = self._failed_in_a_row + 1 if is_failed else 0
         if is_failed:
@@ -289,7 +295,7 @@ class Generator:
 
     def _check_end(self) -> None:
         is_sent = self._steady_start_s is not None and self._is_steady_over(_now())
-        is_over = (is_sent and not self._steady_left) or (
+        is_over = (is_sent and not (self._steady_left or self._graded_left or self._supply.graded_left)) or (
             not self._is_supplied and not self._flying and not self._timers
         )
         if is_over and not self._finished.done():

@@ -38,6 +38,8 @@ class LoadJob:
     counts: TokenCounts = field(default_factory=TokenCounts)
     rows: Sequence[TraceRow] = ()
     prompts: Sequence[Sequence[Mapping[str, Any]]] = ()
+    graded: Sequence[tuple[int, bytes]] = ()
+    """(row, body) of samples of a graded benchmark, which are asked in the middle of the load."""
     share: tuple[int, int] = (0, 1)
     """(k, n): this process is the k-th of n."""
 
@@ -75,7 +77,7 @@ class Share:
     def __init__(self, job: LoadJob, spool_path: Path) -> None:
         self._job = job
         self._spool_path = spool_path
-        self._supply = Supply(job.scripts(), job.rules)
+        self._supply = Supply(job.scripts(), job.rules, job.graded[job.share[0] :: job.share[1]])
         self._supply.prepare(job.extent.warm_up + 2 * job.extent.requests)
         self._arrivals = job.arrivals()
         allow_open_files(job.extent.max_in_flight if job.load.is_open else job.load.concurrency or 1)

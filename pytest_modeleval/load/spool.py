@@ -20,7 +20,7 @@ class RawExchange(NamedTuple):
     session: int | None
     turn: int
     row: int | None
-    """Of the prompts of a benchmark: which one."""
+    """Of a graded request: the index of its sample; None for any other."""
     phase: str
     planned_s: float | None
     ready_s: float
@@ -42,7 +42,7 @@ def raw_exchange(recorder: Recorder, lag_s: float) -> RawExchange:
         planned.wanted_tokens,
         planned.session,
         planned.turn,
-        planned.row,
+        planned.row if recorder.prepared.is_graded else None,
         recorder.phase,
         recorder.planned_s,
         recorder.ready_s,

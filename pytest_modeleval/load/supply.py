@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count, groupby, islice
 from typing import Any
@@ -13,6 +13,8 @@ from pytest_modeleval.records import Request
 from pytest_modeleval.server_facts import LLAMA_CPP, SGLANG, VLLM
 from pytest_modeleval.stress.workloads import PlannedRequest
 
+FIRST_GRADED = 10**9
+"""Numbers of graded requests begin here."""
 PREPARED = 2048
 """Requests encoded before the load begins; later ones are encoded one by one as they are sent."""
 
@@ -25,6 +27,8 @@ class Prepared:
     planned: PlannedRequest
     body: bytes
     """b"" for a further turn of a conversation, whose body needs the replies before it."""
+    is_graded: bool = False
+    """It is a sample of the graded benchmark, `planned.row`, and not of the workload."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,12 +95,28 @@ def scripts_of(requests: Iterator[PlannedRequest], *, is_trace: bool) -> Iterato
 
 
 class Supply:
-    """Gives the scripts of a load, the first ones encoded ahead."""
+    """Gives the scripts of a load, the first ones encoded ahead, and graded requests in between."""
 
-    def __init__(self, scripts: Iterator[Script], rules: BodyRules) -> None:
+    def __init__(self, scripts: Iterator[Script], rules: BodyRules, graded: Iterable[tuple[int, bytes]] = ()) -> None:
+        """graded: (row, body) of the samples of a graded benchmark."""
         self.rules = rules
         self._scripts = scripts
         self._ready: deque[list[Prepared]] = deque()
+        self._graded = deque(
+            Prepared(FIRST_GRADED + row, PlannedRequest(messages=(), row=row), body, is_graded=True)
+            for row, body in graded
+        )
+        self._is_graded_next = False
+
+    @property
+    def graded_left(self) -> int:
+        """Graded requests that were not taken."""
+        return len(self._graded)
+
+    def take_mixed(self) -> list[Prepared] | None:
+        """As `take`, but every second one is a graded request for as long as there are any."""
+        self._is_graded_next = not self._is_graded_next
+        return [self._graded.popleft()] if self._graded and self._is_graded_next else self.take()
 
     def prepare(self, wanted: int) -> None:
         """Encode so many scripts ahead, at most PREPARED."""

@@ -12,10 +12,12 @@ from pytest_modeleval.client.httpx_transport import HttpxTransport
 from pytest_modeleval.collection.items import SampleItem
 from pytest_modeleval.declaration import Benchmark
 from pytest_modeleval.errors import OtherExperiment, UserError
+from pytest_modeleval.evaluation.benchmark_prompts import BenchmarkPrompts
 from pytest_modeleval.evaluation.evaluation import Evaluation
 from pytest_modeleval.evaluation.planned_items import PlannedBenchmark, load_samples
 from pytest_modeleval.evaluation.run_options import RoleShare, RunOptions
 from pytest_modeleval.grader_context import GraderContext, PreparedGrader
+from pytest_modeleval.pytest_plugin.benchmark_prompts import load_prompts
 from pytest_modeleval.pytest_plugin.compatibility import refuse_reruns
 from pytest_modeleval.pytest_plugin.context import Process, Reporter, RunContext, RunShare
 from pytest_modeleval.runs.benchmark_needs import deployment_notes
@@ -55,6 +57,7 @@ def prepare(
     if not items:
         return None
     plans = list({id(item.planned.plan): item.planned.plan for item in selected}.values())
+    prompts = load_prompts(plans, settings)
     order = asking_order([item.planned.key for item in items], settings, share.order_seed)
     items = arrange(session.items, exclusive_last(items, order))
     _set_params(plans, settings, connection, process.reporter)
@@ -63,7 +66,7 @@ def prepare(
     client = config.hook.pytest_modeleval_http_client(settings=settings)
 
     def make_evaluation(share: RunShare) -> Evaluation:
-        return _planned(_evaluation(share, settings, client), settings, plans, items, selected)
+        return _planned(_evaluation(share, settings, client, prompts), settings, plans, items, selected)
 
     try:
         evaluation = make_evaluation(share)
@@ -248,7 +251,9 @@ def _planned(
     return evaluation
 
 
-def _evaluation(share: RunShare, settings: Settings, client: Any) -> Evaluation:
+def _evaluation(
+    share: RunShare, settings: Settings, client: Any, prompts: Mapping[str, BenchmarkPrompts]
+) -> Evaluation:
     model = share.connection.model
     options = RunOptions(
         in_flight=share.in_flight,
@@ -263,6 +268,7 @@ def _evaluation(share: RunShare, settings: Settings, client: Any) -> Evaluation:
         invocation=share.invocation,
         client_processes=share.client_processes,
         flush_cache=share.flush_cache,
+        prompts=prompts,
         roles={
             role: RoleShare(
                 facts, settings.roles[role].key if role in settings.roles else None, share.role_status.get(role)

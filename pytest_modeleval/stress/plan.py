@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from pytest_modeleval.stress.loads import Load
 from pytest_modeleval.stress.slo import Slo
-from pytest_modeleval.stress.workloads import Workload
+from pytest_modeleval.stress.workloads import BENCHMARK, Workload
 
 MAX_LAG_S = (0.002, 0.010)
 """The client's lag, median and 99th percentile, beyond which it is the client that was measured."""
+MOST_GRADED = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,11 @@ class PointPlan:
     max_lag_s: tuple[float, float] = MAX_LAG_S
     """Beyond this lag, median and 99th percentile, the point is not judged."""
 
+    accuracy: str = ""
+    """"gsm8k:50": the first 50 samples of gsm8k are asked and graded in the middle of the load; "" for none."""
+    reference: str = ""
+    """The point that accuracy is compared with, the one with the lowest load; "" for none."""
+
     @property
     def warm_up_requests(self) -> int:
         """Requests of the warm-up."""
@@ -46,4 +52,25 @@ class PointPlan:
         """All that its result depends on, as a text."""
         slo = self.slo.text if self.slo is not None else ""
         parts = (self.workload.text, self.load.name, self.requests, self.seconds, self.warm_up_requests, slo, self.seed)
-        return " ".join(map(str, (self.name, *parts)))
+        return " ".join(map(str, (self.name, *parts, self.accuracy)))
+
+
+def graded_part(text: str) -> tuple[str, int]:
+    """Benchmark and number of samples of "gsm8k:50". Raises ValueError for another form."""
+    name, _, count = text.partition(":")
+    if not name.isidentifier() or not count.isdigit() or not 1 <= int(count) <= MOST_GRADED:
+        raise ValueError(f"expected a benchmark and 1 to {MOST_GRADED} samples, such as gsm8k:50, found {text!r}")
+    return name, int(count)
+
+
+def benchmarks_of(*, workload: str, accuracy: str) -> dict[str, tuple[int, bool]]:
+    """Benchmark -> (samples, whether they are graded) of those whose samples a load uses.
+
+    workload: as of the option of `perf`, workloads with blanks in between. accuracy: see PointPlan; "" for none.
+    """
+    parsed = map(Workload.parse, workload.split())
+    found = {part.source: (MOST_GRADED, False) for part in parsed if part.kind == BENCHMARK}
+    if accuracy:
+        name, count = graded_part(accuracy)
+        found[name] = max(count, found.get(name, (0, False))[0]), True
+    return found

@@ -77,6 +77,9 @@ class Timing:
     turn: int = 0
     """Of a workload with several turns: which conversation, and which turn of it from 0."""
 
+    question: str = ""
+    """Of a graded request: the id of its sample; "" for any other."""
+
     is_right: bool | None = None
     """Whether the answer was right, where the workload is a graded benchmark; None otherwise or without a verdict."""
 

@@ -30,7 +30,8 @@ def _arguments(suite: Suite, url: str, *more: str, selected: str = "perf") -> li
 
 
 def _is_load(body: dict[str, Any]) -> bool:
-    return body.get("max_tokens") == 4
+    # The requests that count tokens ask for one.
+    return body.get("max_tokens") in (1, 4)
 
 
 def _act(body: dict[str, Any], attempt: int) -> Act:
@@ -49,7 +50,6 @@ def test_a_sweep_that_was_killed_goes_on(suite: Suite, server: LoopbackServer) -
         kill_group(process)
         process.communicate(timeout=60)
     kinds = [_is_load(body) for body in server.seen.bodies]
-    # The two requests that count tokens belong to the load.
     assert kinds[:40] == [False] * 40
     stored = first.stat().st_mtime_ns
     server.seen.bodies.clear()
@@ -113,3 +113,41 @@ def test_what_cannot_be_judged_is_ungraded(suite: Suite, server: LoopbackServer)
     result = suite.command(*_arguments(suite, server.url, "--eval-option=perf.points=fast"))
     assert result.status == 4
     assert "perf.points: expected a load such as" in result.err + result.out
+
+
+def test_accuracy_is_measured_under_each_load(suite: Suite, server: LoopbackServer) -> None:
+    """The same graded samples ride through every point, outside of its latencies, paired with the lowest load."""
+    rows = [{"question": f"What is {number} plus 1?", "answer": f"So\n#### {number + 1}"} for number in range(9)]
+    file = suite.path / "data" / "gsm8k" / "test.jsonl"
+    file.parent.mkdir(parents=True)
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    longest = [0]
+
+    def act(body: dict[str, Any], attempt: int) -> Act:
+        if _is_load(body):
+            longest[0] = max(longest[0], server.seen.in_flight)
+            return Answer("a b c d", tokens=4, delay_s=0.02)
+        number = int(body["messages"][-1]["content"].partition("What is ")[2].split()[0])
+        is_wrong = longest[0] > 2 and number < 7
+        return Answer(f"ANSWER: {number + (5 if is_wrong else 1)}", tokens=6, delay_s=0.2)
+
+    server.script = act
+    chosen = ("perf.points=c1 c4", "perf.workload=bench:gsm8k-4", "perf.accuracy=gsm8k:8")
+    options = [f"--eval-option={option}" for option in chosen]
+    result = suite.command(*_arguments(suite, server.url, *options, f"--eval-data={suite.path}/data"))
+    assert result.status == 0, result.out + result.err
+    assert result.summary is not None
+    low, high = result.summary["benchmarks"][0]["points"]
+    assert (low["point"], high["point"]) == ("bench-gsm8k-4@c1", "bench-gsm8k-4@c4")
+    assert low["figures"]["accuracy"]["value"] == 1.0
+    assert high["figures"]["accuracy"]["value"] == 1 / 8
+    assert low["facts"]["accuracy"] == {"benchmark": "gsm8k", "planned": 8, "right": 8, "num": 8}
+    expected = {"reference": low["point"], "pairs": 8, "lost": 7, "gained": 0, "p": 2 / 2**7}
+    assert high["facts"]["accuracy"].items() >= expected.items()
+    timings = list(read_timings(suite.run_dir, high["point"]))
+    assert sum(bool(timing.question) for timing in timings) == 8
+    assert all(timing.phase == "tail" for timing in timings if timing.question)
+    assert high["figures"]["ttft_mean"]["value"] < 0.2
+    wrong = suite.command(*_arguments(suite, server.url, "--eval-option=perf.accuracy=humaneval:3"))
+    assert wrong.status == 4
+    assert "perf: expected a benchmark whose grader needs no sandbox" in wrong.err + wrong.out
