@@ -24,6 +24,11 @@ MAX_REPLIES = 3
 _TRUNCATION_WARNING = 0.01
 # Cases shown of one remark: a fault of the whole run would otherwise fill one line for each of 57 subsets.
 _CASES = 3
+_TOO_LONG = (
+    "context_exceeded: prompts are longer than the server's context. Serve the model with a longer one; where a "
+    "benchmark shows worked examples, ask with fewer of them, as another experiment (--eval-option NAME.shots=0; "
+    "`modeleval benchmarks NAME` lists the options)."
+)
 _CAUSES = 8
 
 
@@ -155,6 +160,8 @@ def _server(summary: RunSummary) -> Iterator[Remark]:
     failed = Counter(summary.facts.get("failed_attempts") or {})
     if failed:
         yield Remark("server", f"Failed attempts: {failed.total():,} ({_most_common_text(failed)}).", is_warning=False)
+    if failed["context_exceeded"]:
+        yield Remark("server", _TOO_LONG)
 
 
 def _restarts(summary: RunSummary) -> Iterator[Remark]:

@@ -308,3 +308,12 @@ def test_advice_is_given_below_its_score(score: float, is_given: bool) -> None:
     entry = BenchmarkSummary("wiring", "1", "mean_acc", (subset,), advice={"letters": Advice("wrong weights?", 0.5)})
     found = [remark.text for remark in remarks(RunSummary("m", True, (entry,))) if remark.topic == "advice"]
     assert found == (["wiring letters: wrong weights?"] if is_given else [])
+
+
+@pytest.mark.parametrize(("cause", "is_given"), [("context_exceeded", True), ("http_503", False)])
+def test_prompts_beyond_the_context_get_a_remedy(cause: str, is_given: bool) -> None:
+    """A longer context, or fewer worked examples; nothing for another failure."""
+    summary = dataclasses.replace(clean_summary(), facts={"failed_attempts": {cause: 3}})
+    found = " ".join(remark.text for remark in remarks(summary) if remark.topic == "server")
+    assert f"Failed attempts: 3 (3 {cause})." in found
+    assert ("--eval-option NAME.shots=0" in found) is is_given
