@@ -225,7 +225,8 @@ class GateVerdict:
     """One-sided p-value, before and after Holm."""
 
     alpha: float | None = None
-    """What adjusted_p is held against."""
+    limit: float | None = None
+    """What adjusted_p is held against; and the floor, ceiling, margin or least figure of the gate."""
 
     detectable: float | None = None
     """The smallest true drop (or distance beyond the limit) that is found four times in five."""

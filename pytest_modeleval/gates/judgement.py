@@ -86,6 +86,7 @@ class Judgement:
             p=found.p,
             adjusted_p=self.adjusted_p,
             alpha=self.alpha,
+            limit=self.gate.limit,
             # In points only where the figure is a share.
             detectable=self.detectable if is_share else None,
             measure=found.measure.name if found.measure is not None else "",

@@ -74,6 +74,11 @@ class SampleReader:
         for _, fields in self._brief_fields():
             yield SampleRecord(**fields)
 
+    def brief(self, key: ItemKey) -> SampleRecord:
+        """One item without requests and replies; `index` without the work for all others."""
+        repeats = max((plan.repeats for plan in self.contents.plans if plan.benchmark == key.benchmark), default=1)
+        return SampleRecord(**_brief(key, self.contents.outcomes.get(key), has_repeats=repeats > 1))
+
     def read(self, keys: Collection[ItemKey] | None = None) -> Iterator[SampleRecord]:
         """The items of `keys` (None: all), whole, in the order of `item_keys`; one at a time is in memory."""
         with self._lines.held_open():

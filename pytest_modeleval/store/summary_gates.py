@@ -21,7 +21,8 @@ _FIGURE = optional(number(-math.inf, math.inf))
 _CHANGES = list_of(table(dict.fromkeys(("benchmark", "subset", "id", "old", "new"), required(_TEXT)), is_closed=False))
 _TEXTS = ("name", "verdict", "reason", "kind", "measure")
 _FIGURES = (
-    "score", "low", "high", "n", "p", "adjusted_p", "alpha", "detectable", "newly_wrong", "newly_right",
+    "score", "low", "high", "n", "p", "adjusted_p", "alpha", "limit", "detectable", "drop",
+    "newly_wrong", "newly_right",
 )  # fmt: skip
 _COMMANDS = ("compare", "show", "note")
 _EVIDENCE = table(

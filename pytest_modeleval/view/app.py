@@ -170,7 +170,9 @@ def _run(viewer: RunViewer, request: Request) -> Response:
 
 def _index(viewer: RunViewer, request: Request) -> Response:
     folder = viewer.folder(request)
-    found = viewer.samples(folder).index(is_live=is_live(folder))
+    since, epoch = (request.query_params.get(name, "") for name in ("since", "epoch"))
+    count = int(since) if since.isdecimal() and len(since) < 10 else 0
+    found = viewer.samples(folder).index(is_live=is_live(folder), since=count, epoch=epoch)
     return _bytes(found, "application/json")
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
-# How often the sizes of the journals are looked at.
-LOOK_S = 0.1
-# A page reads an index of all samples at each change: for each sample of a run this much longer between two of them.
+# How often the sizes of the journals are looked at: a page follows fast enough, and leaves the processor to the run.
+LOOK_S = 0.2
+# A page filters and sorts all samples at each change: for each sample of a run this much longer between two of them.
 SAMPLE_S = 1 / 40_000
 # Proxies and browsers close a connection that says nothing for long.
 _SILENT_S = 15.0

@@ -7,11 +7,13 @@ chunks that were sent stay as they are. Full chunks are in a file of the system'
 from __future__ import annotations
 
 import hashlib
+import secrets
 import tempfile
 import threading
 import weakref
 import zlib
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from pytest_modeleval._support.shorten import shorten
@@ -39,6 +41,8 @@ class RunSamples:
         self._signature = signature_of(folder)
         self._reader = SampleReader(folder)
         self._index = SampleIndex()
+        # Another object may have the samples in another order.
+        self._order = secrets.token_hex(4)
         self._taken: set[ItemKey] = set()
         # Open, and without a name, as long as the object is there.
         self._file = tempfile.TemporaryFile()  # noqa: SIM115
@@ -54,11 +58,18 @@ class RunSamples:
         """Samples that were read so far."""
         return self._index.count
 
-    def index(self, *, is_live: bool) -> bytes:
-        """SampleIndex.to_json with all samples that there are now. is_live: the run is still under way."""
+    def index(self, *, is_live: bool, since: int = 0, epoch: str = "") -> bytes:
+        """SampleIndex.to_json with all samples that there are now. is_live: the run is still under way.
+
+        since, epoch: "count" and "epoch" of the index that the page has. Where its rows are still right, "from" is
+        since, and the columns have only the rows from there on.
+        """
         with self._lock:
             self._refresh(is_live=is_live)
-            return json_line({**self._index.to_json(), "chunks": [*self._chunks, *self._open_chunk()]})
+            now = f"{self._order}{self._index.epoch()}"
+            start = since if epoch == now and since <= self._index.count else 0
+            more = {"from": start, "epoch": now, "chunks": [*self._chunks, *self._open_chunk()]}
+            return json_line({**self._index.to_json(start), **more})
 
     def chunk(self, number: int) -> bytes | None:
         """The chunk as it was when the index was last made, or fuller; None for a number that there is not."""
@@ -108,16 +119,14 @@ class RunSamples:
             self._add(self._reader.complete(brief).to_json())
 
     def _briefs(self) -> Iterator[SampleRecord]:
-        """The items that are not taken yet; of a run under way those that have an outcome."""
-        if self.is_live and len(self._taken) == len(self._reader.contents.outcomes):
+        """The items that are not taken yet; of a run under way those that have an outcome, in the order of these."""
+        if self.is_live:
+            for key in islice(self._reader.contents.outcomes, len(self._taken), None):
+                yield self._reader.brief(key)
             return
-        found = {brief.key: brief for brief in self._reader.index() if brief.key not in self._taken}
-        if not self.is_live:
-            yield from found.values()
-            return
-        for key in self._reader.contents.outcomes:
-            if key in found:
-                yield found[key]
+        for brief in self._reader.index():
+            if brief.key not in self._taken:
+                yield brief
 
     def _add(self, sample: JsonObject) -> None:
         self._index.add(sample)

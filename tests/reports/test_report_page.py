@@ -304,3 +304,10 @@ def test_parameters_are_listed_as_what_was_asked() -> None:
     assert sections["What was asked"] == [("user_params.top_p", "0.5")]
     assert sections["Model and server"] == [("server.kind", "x"), ("identity", "abc")]
     assert "Other" not in sections
+
+
+def test_no_two_scripts_of_the_page_define_the_same_name() -> None:
+    """Its modules become one script, in which a second function of a name silently takes the place of the first."""
+    texts = [(assets.FOLDER / "scripts" / f"{name}.js").read_text(encoding="utf-8") for name in assets.MODULES]
+    found = re.findall(r"^(?:export )?(?:async )?(?:function|class|const|let) (\w+)", "\n".join(texts), re.MULTILINE)
+    assert [name for name, count in Counter(found).items() if count > 1] == []

@@ -46,7 +46,9 @@ def summary_with_evidence() -> RunSummary:
     right = (ChangedQuestion("iquiz", "IQ", "IQ-00006", "wrong 'B'", "right 'A'"),)
     evidence = GateEvidence(wrong, right, compare="modeleval compare base.json run")
     summary = full_summary()
-    gate = dataclasses.replace(summary.gates[0], evidence=evidence)
+    tested = dataclasses.replace(summary.gates[0], adjusted_p=0.002, alpha=0.01, limit=0.02, detectable=0.051)
+    seen = dataclasses.replace(tested, score=0.7119, low=0.613, high=0.775, n=118, drop=0.0921)
+    gate = dataclasses.replace(seen, kind="regression", newly_wrong=2, newly_right=1, evidence=evidence)
     return dataclasses.replace(with_points(summary), gates=(gate, *summary.gates[1:]))
 
 
@@ -95,6 +97,11 @@ class Page:
         """Wait until the first such element has a text."""
         until(lambda: text in " ".join(self.texts(selector)))
 
+    def waits_for_sample(self, name: str) -> None:
+        """Wait until a sample is open with all of its texts; its title is there before its chunk has been read."""
+        self.waits_for("#sample-title", name)
+        until(lambda: self.js("return document.querySelector('#sample .transcript') !== null"))
+
     def press(self, keys: str) -> None:
         """Press keys."""
         from selenium.webdriver import ActionChains
@@ -133,16 +140,16 @@ def test_search_filters_and_sorting_choose_samples(page: Page) -> None:
 def test_a_sample_is_opened_by_its_address_and_walked_by_keys(page: Page) -> None:
     """The address of a sample opens it; j and k walk the chosen ones, r shows the text as it came, Escape closes."""
     page.open("#samples?kind=wrong&s=iquiz/IQ/IQ-00005")
-    page.waits_for("#sample-title", "IQ-00005")
+    page.waits_for_sample("IQ-00005")
     assert "newly wrong" in page.texts("#sample .flip")[0]
     assert page.texts("#sample .markup strong") == ["Bold"]
     assert page.js("return document.querySelectorAll('#sample math').length") == 1
     page.press("j")
-    page.waits_for("#sample-title", "IQ-00010")
+    page.waits_for_sample("IQ-00010")
     page.press("r")
     page.waits_for("#sample .r-reply pre", "**Bold** reply10")
     page.press("k")
-    page.waits_for("#sample-title", "IQ-00005")
+    page.waits_for_sample("IQ-00005")
     assert page.js("return location.hash") == "#samples?kind=wrong&s=iquiz/IQ/IQ-00005"
     page.press("r")
     page.waits_for("#sample .markup strong", "Bold")
@@ -159,7 +166,7 @@ def test_the_exact_request_and_a_command_that_repeats_it(browser: Any, tmp_path:
     url = "http://127.0.0.1:9/it's/v1"
     opened.write(report_page(full_summary(), samples=[sample], run={"urls": [url]}))
     opened.open("#samples?s=iquiz/EQ/EQ-00000")
-    opened.waits_for("#sample-title", "EQ-00000")
+    opened.waits_for_sample("EQ-00000")
     opened.js("document.querySelectorAll('#sample .p-request details').forEach(fold => fold.open = true)")
     opened.waits_for("#sample .p-request", "<<'BODY'")
     command = opened.texts("#sample .p-request pre")[-1]
@@ -174,16 +181,38 @@ def test_the_exact_request_and_a_command_that_repeats_it(browser: Any, tmp_path:
     assert opened.errors() == []
 
 
-def test_two_clicks_lead_from_the_gate_to_what_the_model_said(page: Page) -> None:
-    """A gate names what became wrong; a click on a sample shows its old and new answer and the reply."""
+def test_two_clicks_lead_to_a_reason_a_raw_reply_and_what_became_wrong(page: Page) -> None:
+    """Counted from the opened report, with a mouse: why a sample is wrong, its reply as it came, a gate's questions."""
+    clicks: list[str] = []
+
+    def click(path: str) -> None:
+        until(lambda: bool(page.browser.find_elements("xpath", path)))
+        page.browser.find_element("xpath", path).click()
+        clicks.append(path)
+
+    click("//section[@id='counts']//li[contains(@class, 'k-wrong')]//a")
+    page.waits_for("#sample .facts", "wrong_letter")
+    page.waits_for("#sample .pair", "B")
+    assert page.js("return location.hash").startswith("#samples?kind=wrong&s=iquiz/EQ/")
+    assert len(clicks) == 1
+    click("//*[@id='sample']//button[. = 'Raw']")
+    page.waits_for("#sample .r-reply pre", "**Bold** reply")
+    assert len(clicks) == 2
+    click("//*[@id='sample']//button[. = 'Raw']")
+
+    clicks.clear()
+    page.open()
     assert page.texts("#gates .evidence code") == ["modeleval compare base.json run"]
-    names = page.texts("#gates .evidence details[open] li a")
-    assert names == ["IQ-00005", "IQ-00010"]
-    page.browser.find_element("link text", "IQ-00010").click()
-    page.waits_for("#sample-title", "IQ-00010")
+    assert page.texts("#gates .evidence details[open] li a") == ["IQ-00005", "IQ-00010"]
+    click("//*[@id='gates']//a[. = 'IQ-00010']")
+    page.waits_for_sample("IQ-00010")
     assert page.texts("#sample .flip dd") == ["right 'A'", "wrong 'B'"]
     page.waits_for("#sample .r-reply", "reply10")
     page.waits_for("#sample-count", "2 of 300")
+    click("//*[contains(@class, 'list-row')]//a[. = 'IQ-00005']")
+    page.waits_for_sample("IQ-00005")
+    page.waits_for("#sample .flip", "right 'A'")
+    assert len(clicks) == 2
 
 
 def test_benchmarks_have_sortable_subsets_and_charts_with_their_numbers(page: Page) -> None:
@@ -248,8 +277,21 @@ def test_chinese_texts_and_themes_are_switched_in_the_page(page: Page) -> None:
     page.waits_for("nav", "样本")
     page.waits_for("#sample-count", "300 个样本")
     assert page.js("return document.documentElement.lang") == "zh-Hans"
+    assert page.texts("#gates .chip") == ["未通过", "通过", "无法判断"]
+    reasons = page.texts("#gates [data-gate-reason]")
+    assert reasons[0].split("；") == [
+        "数值 0.7119（95 % 区间 0.6130 至 0.7750，n=118）",
+        "比基线低 9.2 个百分点",
+        "2 题新错，1 题新对",
+        "超出允许的 2.0 个百分点",
+        "单侧 p 0.002（Holm 校正后），α 0.01",
+        "5.1 个百分点的下降五次中能发现四次。",
+    ]
+    assert reasons[2].startswith("bfcl has no baseline")
+    assert "is below its floor" in page.texts("#gates .gate:first-of-type details p[lang=en]")[0]
     page.js("document.querySelector('[data-language-switch]').click()")
     page.waits_for("#sample-count", "300 of 300")
+    assert page.texts("#gates .chip")[0] == "failed"
     for theme in ("light", "dark", "auto"):
         page.js("document.querySelector('[data-theme-switch]').click()")
         assert page.js("return document.documentElement.dataset.theme") == theme

@@ -255,6 +255,16 @@ def test_a_run_under_way_grows_in_the_order_of_its_grades(served: Any, runs: Pat
     assert ids[0] != ids[1]
     row = next(run for run in served.get("/api/runs").json()["runs"] if run["key"] == key)
     assert (row["live"], row["benchmarks"][0]["counts"]["not_run"]) == (True, 2)
+    whole = served.get(f"/runs/{key}/data/index.json").json()
+    same = {"since": 2, "epoch": whole["epoch"]}
+    assert served.get(f"/runs/{key}/data/index.json", params=same).json()["columns"]["id"] == []
+    item = ItemKey("quiz", "easy", "easy-1")
+    writer.write(response(item, "", question="Q easy-1"))
+    writer.write(grade(item, Kind.RIGHT))
+    more = served.get(f"/runs/{key}/data/index.json", params=same).json()
+    assert (more["from"], more["count"], more["columns"]["id"]) == (2, 3, ["easy-1"])
+    for wild in ({"since": 9, "epoch": whole["epoch"]}, {"since": "x" * 99, "epoch": ""}, {"since": 2, "epoch": "old"}):
+        assert len(served.get(f"/runs/{key}/data/index.json", params=wild).json()["columns"]["id"]) == 3
     writer.close()
     (folder / "run.json").write_text(json.dumps({**RUN, **LIVE, "finished": "2026-11-29T09:00:00.000Z"}))
     assert [sample["id"] for sample in samples_of(served, key)] == ["easy-2", "easy-0", "easy-1", "easy-3"]

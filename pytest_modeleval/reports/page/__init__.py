@@ -10,7 +10,7 @@ The page has three parts, each of which can be used alone:
   JSON of the element `#page-meta`; `index()`, the index; `chunk(n)`, a chunk; and `onChange(call)` for a run that is
   under way. `EmbeddedSource` reads the page itself. `HttpSource` reads from a server, relative to the page's address:
 
-      data/index.json     SampleIndex.to_json()
+      data/index.json     SampleIndex.to_json(); with ?since=COUNT&epoch=EPOCH only the rows that are new
       data/chunks/N       chunk N as `pack` yields it (application/octet-stream, no Content-Encoding)
       data/events         server-sent events while meta.live is true: "change" (of the index), and "end"
 

@@ -16,6 +16,7 @@ MODULES = (
     "dom",
     "printing",
     "texts",
+    "gate_text",
     "source",
     "run_data",
     "filters",

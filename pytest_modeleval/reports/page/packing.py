@@ -41,6 +41,7 @@ class SampleIndex:
         self._names["kind"] = {kind.value: code for code, kind in enumerate(Kind)}
         texts = ("id", "question", "answer", "target")
         self._columns: dict[str, list[Any]] = {name: [] for name in (*_CODED, *_NUMBERS, *texts, "retries")}
+        self._prompts: dict[tuple[int, int], _Prompts] = {}
         self._chunks: list[JsonObject] = []
 
     def add(self, sample: Mapping[str, Any]) -> None:
@@ -52,7 +53,9 @@ class SampleIndex:
         for name, field in _NUMBERS.items():
             columns[name].append(sample.get(field))
         columns["id"].append(str(sample.get("id") or sample.get("sample") or ""))
-        columns["question"].append((sample.get("question") or "")[:_QUESTION])
+        question = (sample.get("question") or "")[:_QUESTION]
+        columns["question"].append(question)
+        self._prompts.setdefault((columns["benchmark"][-1], columns["subset"][-1]), _Prompts()).add(question)
         columns["answer"].append(_short(sample.get("answer")))
         columns["target"].append(_short(sample.get("target")))
         columns["retries"].append(len(sample.get("attempts") or ()))
@@ -63,13 +66,19 @@ class SampleIndex:
         digest = hashlib.sha256(packed).hexdigest()[:16]
         self._chunks.append({"id": digest, "start": self.count - count, "count": count})
 
-    def to_json(self) -> JsonObject:
-        """The form that the page's script reads."""
+    def epoch(self) -> str:
+        """Stays the same while `to_json` only adds rows: those that were given before are as they were."""
+        lengths = [found.common_length for found in self._prompts.values()]
+        return hashlib.sha256(json.dumps(lengths).encode()).hexdigest()[:16]
+
+    def to_json(self, start: int = 0) -> JsonObject:
+        """The form that the page's script reads. start: of the columns only the rows from this one on."""
+        columns = {name: values[start:] for name, values in self._columns.items()}
         return {
             "schema": 1,
             "count": self.count,
             "names": {name: list(codes) for name, codes in self._names.items()},
-            "columns": {**self._columns, "question": self._questions()},
+            "columns": {**columns, "question": self._questions(start)},
             "chunks": self._chunks,
         }
 
@@ -77,15 +86,32 @@ class SampleIndex:
         """The same, compressed as a chunk is."""
         return zlib.compress(json_line(self.to_json()), LEVEL)
 
-    def _questions(self) -> list[str]:
+    def _questions(self, start: int) -> list[str]:
         """Beginnings of the questions, without the instructions that all prompts of a subset begin with."""
-        places = list(zip(self._columns["benchmark"], self._columns["subset"], strict=True))
-        groups: dict[tuple[int, int], list[str]] = {}
-        for place, text in zip(places, self._columns["question"], strict=True):
-            groups.setdefault(place, []).append(text)
-        lengths = {place: _common_length(texts) for place, texts in groups.items()}
-        shown = zip(places, self._columns["question"], strict=True)
-        return [" ".join(text[lengths[place] :].split())[:_SHOWN] for place, text in shown]
+        rows = (self._columns[name][start:] for name in ("benchmark", "subset", "question"))
+        lengths = {place: found.common_length for place, found in self._prompts.items()}
+        return [
+            " ".join(text[lengths[benchmark, subset] :].split())[:_SHOWN]
+            for benchmark, subset, text in zip(*rows, strict=True)
+        ]
+
+
+class _Prompts:
+    """The prompts of a subset: what all of them begin with is what the first and the last in order begin with."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._first = self._last = ""
+
+    def add(self, text: str) -> None:
+        self._first = min(self._first, text) if self._count else text
+        self._last = max(self._last, text)
+        self._count += 1
+
+    @property
+    def common_length(self) -> int:
+        """Characters that all texts begin with, up to the end of a line or a word; 0 for a single text."""
+        return _common_length(self._first, self._last) if self._count > 1 else 0
 
 
 def pack(samples: Iterable[Mapping[str, Any]], index: SampleIndex, chunk_bytes: int = CHUNK_BYTES) -> Iterator[bytes]:
@@ -147,11 +173,7 @@ def _short(value: Any) -> str | None:
     return " ".join(text[: 4 * _SHOWN].split())[:_SHOWN]
 
 
-def _common_length(texts: list[str]) -> int:
-    """Characters that all texts begin with, up to the end of a line or a word."""
-    if len(texts) < 2:
-        return 0
-    first, last = min(texts), max(texts)
+def _common_length(first: str, last: str) -> int:
     pairs = enumerate(zip(first, last, strict=False))
     length = next((place for place, (one, other) in pairs if one != other), len(first))
     if length == len(first):

@@ -1,6 +1,7 @@
 // Opens the page: views by address, keys, language, theme.
 import { BenchmarksView } from "./benchmarks_view.js";
 import { byId, button, el, remember, remembered, replace, whole } from "./dom.js";
+import { translateGates } from "./gate_text.js";
 import { onPrint } from "./printing.js";
 import { RunData } from "./run_data.js";
 import { parametersOf, SamplesView } from "./samples_view.js";
@@ -32,6 +33,7 @@ function openPage() {
     redraw(page);
   });
   labelLanguage();
+  translateGates(data.summary.gates || []);
   showAddress(page);
   load(page).catch(showProblem);
   return page;
@@ -44,9 +46,35 @@ async function load(page) {
   await samples.refresh();
   page.view = "";
   await showAddress(page);
-  await data.loadChunks(() => samples.loaded());
-  await samples.loaded();
+  // Changes are followed while the first chunks are still being read.
   data.source.onChange(() => grow(page).catch(showProblem));
+  page.isGrowing = true;
+  await readChunks(page);
+}
+
+// Read the chunks that are missing; the index first where it has changed meanwhile.
+async function readChunks(page) {
+  const { data, samples } = page;
+  try {
+    do {
+      if (page.isStale) await takeIndex(page);
+      await data.loadChunks(() => {
+        samples.loaded();
+        return page.isStale;
+      });
+      await samples.loaded();
+    } while (page.isStale);
+  } finally {
+    page.isGrowing = false;
+  }
+}
+
+async function takeIndex(page) {
+  page.isStale = false;
+  await page.data.loadIndex();
+  await page.samples.grown();
+  sayOld(page);
+  redraw(page);
 }
 
 // A run under way has new samples: the list grows, and an open sample stays as it is. One reading at a time; samples
@@ -55,19 +83,7 @@ async function grow(page) {
   page.isStale = true;
   if (page.isGrowing) return;
   page.isGrowing = true;
-  try {
-    while (page.isStale) {
-      page.isStale = false;
-      await page.data.loadIndex();
-      await page.samples.grown();
-      sayOld(page);
-      redraw(page);
-      await page.data.loadChunks(() => {});
-      await page.samples.loaded();
-    }
-  } finally {
-    page.isGrowing = false;
-  }
+  await readChunks(page);
 }
 
 // The overview is made by the server: it has the figures of the moment at which the page was opened.
@@ -102,6 +118,7 @@ async function showAddress(page) {
 function translate(page) {
   switchLanguage();
   labelLanguage();
+  translateGates(page.data.summary.gates || []);
   page.samples.refresh();
   redraw(page);
 }

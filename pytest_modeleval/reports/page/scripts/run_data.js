@@ -10,6 +10,7 @@ export class RunData {
     this.waiting = new Map();
     this.calls = 0;
     this.loaded = 0;
+    this.isIndexed = false;
     this.known = [];
     this.ranks = new Map();
     this.setIndex(EMPTY);
@@ -17,21 +18,25 @@ export class RunData {
     this.worker.onmessage = (event) => this.settle(event.data);
   }
 
-  setIndex(index) {
+  // The rows of `index` that are known already are the same as before where it is a longer one.
+  setIndex(index, { isLonger = false } = {}) {
     this.index = index;
     this.count = index.count;
     this.names = index.names;
     this.columns = index.columns;
     this.ranks.clear();
-    this.places = null;
+    if (!isLonger) this.places = new Map();
     this.flips = flipsOf(this);
   }
 
   async loadIndex() {
-    this.setIndex(await this.source.index());
+    const found = await this.source.index(this.index);
+    if (found.from) this.setIndex({ ...found, columns: longer(this.columns, found.columns) }, { isLonger: true });
+    else this.setIndex(found);
+    this.isIndexed = true;
   }
 
-  // Give the worker every chunk that it does not have yet; `progress` is called after each.
+  // Give the worker every chunk that it does not have yet; `progress` is called after each, and ends it with true.
   async loadChunks(progress) {
     for (const [number, chunk] of this.index.chunks.entries()) {
       if (this.known[number] === chunk.id) continue;
@@ -39,7 +44,7 @@ export class RunData {
       await this.call({ call: "add", number, start: chunk.start, ...data });
       this.known[number] = chunk.id;
       this.loaded = chunk.start + chunk.count;
-      progress();
+      if (progress()) return;
     }
   }
 
@@ -88,10 +93,8 @@ export class RunData {
   }
 
   placeOf(key) {
-    if (!this.places) {
-      this.places = new Map();
-      for (let place = 0; place < this.count; place++) this.places.set(this.key(place), place);
-    }
+    if (!key) return -1;
+    for (let place = this.places.size; place < this.count; place++) this.places.set(this.key(place), place);
     return this.places.get(key) ?? -1;
   }
 
@@ -100,6 +103,11 @@ export class RunData {
     if (!this.ranks.has(column)) this.ranks.set(column, ranksOf(this, column));
     return this.ranks.get(column);
   }
+}
+
+function longer(columns, more) {
+  for (const [name, values] of Object.entries(more)) for (const value of values) columns[name].push(value);
+  return columns;
 }
 
 function ranksOf(data, column) {

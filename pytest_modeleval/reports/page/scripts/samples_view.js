@@ -7,6 +7,10 @@ import { sampleView } from "./transcript.js";
 import { shortText } from "./safe_text.js";
 
 const TYPING_MS = 80;
+// In an address, the first sample of the list.
+const FIRST = "first";
+// The width below which an open sample hides the list.
+const ONE_PANE = window.matchMedia("(max-width: 60rem)");
 
 export class SamplesView {
   constructor(data) {
@@ -37,6 +41,10 @@ export class SamplesView {
     if (isNew) {
       this.drawFilters();
       await this.apply();
+    }
+    if (this.open === FIRST && this.places.length) {
+      this.open = ONE_PANE.matches ? "" : this.data.key(this.places[0]);
+      history.replaceState(null, "", this.address());
     }
     await this.drawSample();
   }
@@ -73,8 +81,8 @@ export class SamplesView {
   drawList() {
     const current = this.data.placeOf(this.open);
     this.list.show(this.places, { columns: this.columns, sort: this.filter.sort, current });
-    byId("sample-count").textContent = t("list.count", whole(this.places.length), whole(this.data.count));
-    byId("sample-none").hidden = this.places.length > 0;
+    byId("sample-count").textContent = this.data.isIndexed ? t("list.count", whole(this.places.length), whole(this.data.count)) : "";
+    byId("sample-none").hidden = this.places.length > 0 || !this.data.isIndexed;
     this.drawProgress();
   }
 

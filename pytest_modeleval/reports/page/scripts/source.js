@@ -1,6 +1,7 @@
 // Where a run's data comes from. A source has
 //   meta:            the object of #page-meta: {schema, title, summary, curl, texts, source}
-//   index():         promise of the light columns of all samples (packing.SampleIndex.to_json)
+//   index(known):    promise of the light columns of all samples (packing.SampleIndex.to_json); of those that come after
+//                    the ones in `known` where the answer's `from` is not 0
 //   chunk(number):   promise of {bytes: Uint8Array} or {base64: text}: zlib-packed JSON lines, one a sample
 //   onChange(call):  calls back when there are new samples; only while a run is live
 // Everything else of the page works on these four, wherever they come from.
@@ -37,8 +38,8 @@ export class HttpSource {
     this.base = base;
   }
 
-  async index() {
-    return (await this.get("index.json")).json();
+  async index({ count, epoch }) {
+    return (await this.get(`index.json?since=${count}&epoch=${epoch || ""}`)).json();
   }
 
   async chunk(number) {
