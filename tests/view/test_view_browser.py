@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from pytest_modeleval._support.file_lock import try_file_lock
 from pytest_modeleval.metrics import mean
 from pytest_modeleval.plan import declared_to_json
 from pytest_modeleval.records import ItemKey, Kind
@@ -75,7 +76,7 @@ class Viewer:
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Two runs to compare, two with repeats, two of hostile answers, one of hostile names, and one under way."""
     folder = tmp_path_factory.mktemp("view") / "runs"
     quiz_run(folder / "one", wrong=[1, 3])
@@ -86,7 +87,11 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, kind in (("then", Kind.RIGHT), ("now", Kind.WRONG)):
         hostile_run(folder / "hostile" / name, kind)
     write_run(folder / "live", [plan({"easy": [f"easy-{n}" for n in range(3)]})], **LIVE)
-    return folder
+    # Its lock says that it is under way, however long the tests take.
+    held = try_file_lock(folder / "live" / "run.lock")
+    assert held is not None
+    yield folder
+    held.release()
 
 
 def hostile_run(folder: Path, kind: Kind) -> None:

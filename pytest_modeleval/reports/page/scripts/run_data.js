@@ -11,6 +11,8 @@ export class RunData {
     this.calls = 0;
     this.loaded = 0;
     this.isIndexed = false;
+    // Raised whenever rows that were known may be others.
+    this.version = 0;
     this.known = [];
     this.ranks = new Map();
     this.setIndex(EMPTY);
@@ -25,7 +27,10 @@ export class RunData {
     this.names = index.names;
     this.columns = index.columns;
     this.ranks.clear();
-    if (!isLonger) this.places = new Map();
+    if (!isLonger) {
+      this.places = new Map();
+      this.version += 1;
+    }
     this.flips = flipsOf(this);
   }
 

@@ -1,7 +1,7 @@
 // The list of samples: only the rows that can be seen are elements.
 import { append, el, replace, seconds, whole } from "./dom.js";
 import { shortText } from "./safe_text.js";
-import { kindLabel, t } from "./texts.js";
+import { currentLanguage, kindLabel, t } from "./texts.js";
 
 const ROW = 34;
 const ROW_NARROW = 62;
@@ -96,7 +96,9 @@ export class SampleList {
     const template = shown.map((name) => (COLUMNS[name][1] ? `minmax(${COLUMNS[name][0]}rem, ${COLUMNS[name][1]}fr)` : `${COLUMNS[name][0]}rem`));
     this.table.style.setProperty("--columns", NARROW.matches ? NARROW_GRID : template.join(" "));
     this.table.style.setProperty("--least", `${shown.reduce((sum, name) => sum + COLUMNS[name][0] + 0.6, 1.6)}rem`);
-    replace(this.head, shown.map((name) => this.headCell(name)));
+    const head = [this.drawn, this.sort, currentLanguage()].join();
+    if (head !== this.drawnHead) replace(this.head, shown.map((name) => this.headCell(name)));
+    this.drawnHead = head;
     this.rows.style.height = `${this.places.length * this.rowHeight}px`;
     this.drawRows();
   }
@@ -116,6 +118,7 @@ export class SampleList {
 
   drawRows() {
     if (this.isPrinted) {
+      this.drawnRows = "";
       const left = this.places.length - MOST_PRINTED;
       replace(this.rows, this.places.slice(0, MOST_PRINTED).map((_, number) => this.row(number)), left > 0 && el("p", { class: "quiet" }, t("list.not_printed", whole(left))));
       return;
@@ -123,6 +126,10 @@ export class SampleList {
     const top = this.viewport.scrollTop;
     const first = Math.max(0, Math.floor(top / this.rowHeight) - AHEAD);
     const last = Math.min(this.places.length, Math.ceil((top + this.viewport.clientHeight) / this.rowHeight) + AHEAD);
+    // A run under way adds rows further down several times a second: those that are seen stay as they are.
+    const state = [first, this.places.slice(first, last), this.current, this.drawnHead, this.rowHeight, this.data.version, this.data.flips.size].join();
+    if (state === this.drawnRows) return;
+    this.drawnRows = state;
     const focused = this.rows.contains(document.activeElement) ? document.activeElement.dataset.place : null;
     const shown = [];
     for (let number = first; number < last; number++) shown.push(this.row(number));

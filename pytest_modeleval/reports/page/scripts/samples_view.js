@@ -2,7 +2,7 @@
 import { append, button, byId, el, remember, remembered, replace, whole } from "./dom.js";
 import { filterFromAddress, filterToAddress, noFilter, RANGES, searchWords, selected } from "./filters.js";
 import { COLUMNS, SampleList, USUAL_COLUMNS } from "./sample_list.js";
-import { kindLabel, t } from "./texts.js";
+import { currentLanguage, kindLabel, t } from "./texts.js";
 import { sampleView } from "./transcript.js";
 import { shortText } from "./safe_text.js";
 
@@ -177,6 +177,9 @@ export class SamplesView {
     const { data, filter } = this;
     const kinds = countsOf(data, "kind");
     replace(byId("kind-filter"), data.names.kind?.map((kind, code) => this.kindButton(kind, code, kinds[code])));
+    const state = JSON.stringify([filter, currentLanguage(), data.names, data.flips.size]);
+    if (state === this.drawnControls) return;
+    this.drawnControls = state;
     replace(
       byId("more-filters"),
       this.choice("benchmark", data.names.benchmark || []),
