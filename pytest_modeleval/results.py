@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -137,7 +137,6 @@ class AggregateScore:
 
     name: str
     num: int
-
     score: float | None
     """None where parts are missing."""
 
@@ -146,7 +145,6 @@ class AggregateScore:
     """The 95 % interval; None if it does not exist."""
 
     is_partial: bool = False
-
     at_least: float | None = None
     at_most: float | None = None
     """Bounds of the whole where it is partial; None where a size that they need is not known."""
@@ -222,11 +220,9 @@ class GateVerdict:
 
     p: float | None = None
     adjusted_p: float | None = None
-    """One-sided p-value, before and after Holm."""
-
     alpha: float | None = None
     limit: float | None = None
-    """What adjusted_p is held against; and the floor, ceiling, margin or least figure of the gate."""
+    """One-sided p-value, before and after Holm; what it is held against; the gate's floor, ceiling or margin."""
 
     detectable: float | None = None
     """The smallest true drop (or distance beyond the limit) that is found four times in five."""
@@ -237,7 +233,11 @@ class GateVerdict:
     """Questions whose value fell, and rose, against the baseline; the mean fall of shares, negative for a rise."""
 
     measure: str = ""
-    """The named measure that was judged; "" for none."""
+    """The named measure or the figure of an operating point that was judged; "" for none."""
+
+    point: str = ""
+    unit: str = ""
+    """The operating point that the figures are of (of several, the worst), and the unit of `score`; "" for none."""
 
     evidence: GateEvidence | None = None
 
@@ -246,7 +246,7 @@ class GateVerdict:
         """The verdict for people: a pass says how large an effect it may have missed, where that is large."""
         if self.verdict != PASSED or self.detectable is None or self.detectable <= BLIND_ABOVE:
             return self.verdict
-        return f"{self.verdict}, blind below {100 * self.detectable:.1f} points"
+        return f"{self.verdict}, blind below {100 * self.detectable:.1f} {'%' if self.point else 'points'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,9 +337,8 @@ class Baseline:
     """When the run was made, ISO 8601."""
 
     identities: Mapping[str, ExperimentIdentity]
-
     metrics: Mapping[str, str]
-    """Benchmark -> metric."""
+    """Benchmark -> how it was asked, and its metric."""
 
     outcomes: Mapping[ItemKey, Outcome]
 
@@ -347,4 +346,5 @@ class Baseline:
     """Benchmark -> share of answers that differ between two runs of that unchanged deployment, where measured."""
 
     facts: Mapping[str, Any] = field(default_factory=dict)
-    """Whatever else is known of the run."""
+    points: Mapping[str, Sequence[PointResult]] = field(default_factory=dict)
+    """Whatever else is known of the run, and benchmark -> what a stress test measured at its operating points."""

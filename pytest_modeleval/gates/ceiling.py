@@ -109,7 +109,7 @@ def _explain(found: Measurement, verdict: str) -> str:
     what = gate.of.replace("_", " ")
     if gate.of in FIGURES:
         unit = " s" if gate.of == "latency_s" else ""
-        name = "latency" if gate.of == "latency_s" else what
+        name = what.removesuffix(" s")
         value = f"{quantile_text(gate)} {name} {seen:g}{unit} (n={found.n})"
         ceiling = f"{gate.limit:g}{unit}"
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,6 +19,8 @@ from pytest_modeleval.metrics import (
 )
 from pytest_modeleval.records import ItemKey, Outcome
 from pytest_modeleval.results import ExperimentIdentity, RunSummary
+from pytest_modeleval.stress.point import PointResult
+from pytest_modeleval.stress.timing import Timing
 
 _ROUNDING = 1e-12
 
@@ -38,6 +40,14 @@ class Evidence:
 
     measures: Mapping[str, Sequence[Measure]] = field(default_factory=dict)
     """Benchmark -> its declared measures."""
+
+    timings: Callable[[str, str], Iterable[Timing]] | None = None
+    """(benchmark, point) -> the timings of its requests; None where they are not kept."""
+
+    @property
+    def points(self) -> dict[str, tuple[PointResult, ...]]:
+        """Benchmark that measures load -> the results of its operating points, of every server."""
+        return {entry.benchmark: entry.points for entry in self.summary.benchmarks if entry.points}
 
     @property
     def metrics(self) -> dict[str, str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pytest_modeleval.gates.gate import Gate
 from pytest_modeleval.gates.observation import observe
+from pytest_modeleval.gates.points import lacks_points, points_obstacle
 from pytest_modeleval.gates.scope import PlannedScope
 
 _ROUNDING = 1e-9
@@ -42,6 +43,9 @@ def _obstacle(planned: PlannedScope) -> Obstacle | None:
         return None
     if not planned.questions:
         return Obstacle(gate, f"{gate.scope}: nothing of it is in this run; select it with -k, or leave this gate out.")
+    if gate.is_of_points:
+        reason = points_obstacle(planned)
+        return Obstacle(gate, f"{reason}.", lacks_points(planned)) if reason else None
     claim = observe(planned)
     if claim.obstacle:
         return Obstacle(gate, f"{claim.obstacle}.", claim.lacks_baseline)

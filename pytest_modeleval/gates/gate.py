@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from pytest_modeleval._support.schema import Rule
     from pytest_modeleval.gates.measurement import Measurement
+    from pytest_modeleval.gates.point_finding import PointFinding, PointScope
     from pytest_modeleval.gates.scope import Claim, PlannedScope, Scope
 
 
@@ -76,13 +77,29 @@ class Gate:
     """For a judge gate: the baseline of the judge's own run, relative to the gates file; "" for a benchmark of the
     same run."""
 
+    is_of_points: bool = False
+    """It is about the operating points of a stress test; `measure` is the name of a figure of theirs."""
+
+    point: str = ""
+    """The operating point; "" for every one of the run."""
+
+    objective: str = ""
+    """What a good request keeps, "ttft=1s tpot=50ms"; "" for the objective that the point was measured with."""
+
+    against: str = ""
+    """The role of the server that was measured in turn with the model's; "" to compare with the baseline."""
+
+    run_spread: float | None = None
+    """Known standard deviation of the figure between two runs of the unchanged deployment, as a fraction of it."""
+
     line: int = 0
     """Where it stands in its file."""
 
     @property
     def scope(self) -> str:
-        """What is judged, as people read it: "gsm8k", "mmlu virology"."""
-        return " ".join(part for part in (self.benchmark, self.aggregate or self.subset, self.measure) if part)
+        """What is judged, as people read it: "gsm8k", "mmlu virology", "perf chat-512-128@c16 ttft_p95"."""
+        part = self.point or self.aggregate or self.subset
+        return " ".join(name for name in (self.benchmark, part, self.measure) if name)
 
     @property
     def is_confident(self) -> bool:
@@ -154,3 +171,9 @@ class GateKind:
 
     sensitivity: Callable[[Gate, float], str]
     """The clause about its smallest detectable effect, a fraction."""
+
+    measure_point: Callable[[PointScope], PointFinding] | None = None
+    """What it sees of one operating point; None for a kind that judges none."""
+
+    explain_point: Callable[[Gate, PointFinding], str] | None = None
+    """What was seen of one operating point against what, the first part of the verdict's sentence."""

@@ -110,7 +110,7 @@ def measure_mistakes(gates: GateFile, known: Mapping[str, Sequence[Measure]]) ->
     """
     sentences = []
     for gate in gates.gates:
-        if not gate.measure or gate.record or gate.benchmark not in known:
+        if not gate.measure or gate.record or gate.is_of_points or gate.benchmark not in known:
             continue
         place = f"{gates.label}:{gate.line}: gate {gate.name!r}:"
         measures = {measure.name: measure for measure in known[gate.benchmark]}

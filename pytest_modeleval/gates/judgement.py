@@ -17,6 +17,7 @@ from pytest_modeleval.gates.gate import Gate, GateFile
 from pytest_modeleval.gates.kinds import KINDS
 from pytest_modeleval.gates.measured import judged_measure, measure_figure
 from pytest_modeleval.gates.measurement import Measurement, cannot_judge
+from pytest_modeleval.gates.points import measure_points
 from pytest_modeleval.gates.scope import Scope
 from pytest_modeleval.gates.trust import measure_record, trust, withhold
 from pytest_modeleval.gates.verdict_text import explain
@@ -89,7 +90,9 @@ class Judgement:
             limit=self.gate.limit,
             # In points only where the figure is a share.
             detectable=self.detectable if is_share else None,
-            measure=found.measure.name if found.measure is not None else "",
+            measure=found.measure.name if found.measure is not None else (self.gate.measure if found.points else ""),
+            point=found.points[0].point if found.points else "",
+            unit=found.points[0].unit if found.points else "",
             newly_wrong=found.pairs.losses if found.pairs is not None else None,
             newly_right=found.pairs.gains if found.pairs is not None else None,
             drop=found.pairs.drop if found.pairs is not None and is_share else None,
@@ -175,6 +178,8 @@ def _measure(
     early: EarlyStop | None,
 ) -> Measurement:
     """Measure one gate. now, then: the outcomes of its benchmark in run and baseline."""
+    if gate.is_of_points:
+        return measure_points(gate, results, baseline)
     summary = next((entry for entry in results.summary.benchmarks if entry.benchmark == gate.benchmark), None)
     is_stopped = early is not None and early.is_decided(gate)
     if obstacle := _obstacle(gate, summary, max_ungraded, is_stopped=is_stopped):
@@ -280,6 +285,14 @@ def _is_blind(found: Measurement, detectable: float) -> bool:
     return not found.is_early and BLIND_ABOVE < found.beyond < detectable
 
 
+def _tested(found: Measurement, p: float, alpha: float) -> str:
+    """The verdict by p-values alone."""
+    if p <= alpha:
+        return FAILED
+    is_kept = found.p_held is None or found.p_held <= alpha
+    return PASSED if is_kept and not found.doubt else CANNOT_JUDGE
+
+
 def _decide(found: Measurement, adjusted: Mapping[str, float], family: int, looks: int) -> Judgement:
     gate = found.gate
     if found.obstacle:
@@ -292,7 +305,11 @@ def _decide(found: Measurement, adjusted: Mapping[str, float], family: int, look
     alpha = gate.alpha / looks
     p = adjusted[gate.name]
     detectable = found.detectable(alpha / max(1, family))
-    verdict, is_undecided = FAILED if p <= alpha else PASSED, False
+    verdict, is_undecided = _tested(found, p, alpha), False
+    if found.p_held is not None:
+        # It passes for what it has shown, not for want of a failure, so that there is nothing that it could miss.
+        text = explain(found, verdict, p=p, alpha=alpha, family=family)
+        return Judgement(gate, verdict, text, found, adjusted_p=p, alpha=alpha)
     if verdict == PASSED and (detectable is None or detectable > found.most_detectable):
         verdict, is_undecided, detectable = CANNOT_JUDGE, True, None
     elif verdict == PASSED and detectable is not None and _is_blind(found, detectable):

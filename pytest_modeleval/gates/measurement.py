@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pytest_modeleval.gates.evidence import Pairs
 from pytest_modeleval.gates.gate import Gate
+from pytest_modeleval.gates.point_finding import PointFinding
 from pytest_modeleval.metrics import Measure
 
 # Level -> the smallest effect that is found four times in five; None where none is.
@@ -84,6 +85,15 @@ class Measurement:
 
     before: float | None = None
     """The figure of the measure in the baseline, on the paired questions."""
+
+    points: tuple[PointFinding, ...] = ()
+    """What was seen of each operating point, the one with the smallest p-value first; empty for other gates."""
+
+    p_held: float | None = None
+    """Of the contrary, "it is beyond the limit": where it is there, the gate passes only if this is at most alpha."""
+
+    doubt: str = ""
+    """Why the gate cannot pass, though it may fail; "" if it can."""
 
 
 def cannot_judge(gate: Gate, obstacle: str, *, n: int = 0, is_undecided: bool = False) -> Measurement:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_modeleval.gates.gate import Side
-from pytest_modeleval.gates.kinds import KINDS
+from pytest_modeleval.gates.kinds import KINDS, is_against_baseline
 from pytest_modeleval.gates.regression import baseline_obstacle, lacks_baseline
 from pytest_modeleval.gates.scope import Claim, PlannedScope, impossible
 
@@ -16,7 +15,7 @@ def observe(planned: PlannedScope) -> Claim:
     gate, baseline = planned.gate, planned.baseline
     if not planned.is_measured:
         return KINDS[gate.kind].observe(planned)
-    obstacle = baseline_obstacle(gate, baseline, planned.identity) if KINDS[gate.kind].side is Side.WORSE else ""
+    obstacle = baseline_obstacle(gate, baseline, planned.identity) if is_against_baseline(gate) else ""
     if obstacle:
         return impossible(planned.questions, obstacle, lacks_baseline=lacks_baseline(gate, baseline))
     return Claim(planned.questions, lambda _question, _outcomes: None, _UNBOUNDED, 1.0, is_whole_set=True)

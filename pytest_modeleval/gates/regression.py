@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pytest_modeleval._support.schema import TEXT, number
 from pytest_modeleval.experiment import why_incomparable
 from pytest_modeleval.gates import power
 from pytest_modeleval.gates.evidence import Pairs, pair, question_values, questions_by_subset
@@ -16,6 +17,13 @@ from pytest_modeleval.gates.measurement import Measurement, cannot_judge
 from pytest_modeleval.gates.noise import flip_rates
 from pytest_modeleval.gates.number_text import points, score_text
 from pytest_modeleval.gates.paired_test import noise_of, paired_test
+from pytest_modeleval.gates.point_regression import (
+    check_point_keys,
+    compare_point,
+    explain_point,
+    is_of_points,
+    parse_point_keys,
+)
 from pytest_modeleval.gates.rules import FRACTION, SHARE
 from pytest_modeleval.gates.scope import Claim, PlannedScope, Scope, impossible
 from pytest_modeleval.metrics import Question, subset_weights
@@ -26,14 +34,15 @@ from pytest_modeleval.results import FAILED, PASSED, Baseline, ExperimentIdentit
 _NO_CHANGE = 5e-6
 
 
-def _check(_table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    return iter(())
+def _check(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    return check_point_keys(table)
 
 
 def _parse(table: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "limit": float(table.get("margin", 0.0)),
         "flip_rate": float(table["flip_rate"]) if "flip_rate" in table else None,
+        **(parse_point_keys(table) if is_of_points(table) else {}),
     }
 
 
@@ -176,7 +185,14 @@ def _sensitivity(_gate: Gate, effect: float) -> str:
 REGRESSION = GateKind(
     name="regression",
     side=Side.WORSE,
-    rules={"margin": FRACTION, "flip_rate": SHARE},
+    rules={
+        "margin": FRACTION,
+        "flip_rate": SHARE,
+        "point": TEXT,
+        "quantile": number(0.0, 1.0, is_open=True, is_share=True),
+        "against": TEXT,
+        "run_spread": SHARE,
+    },
     check=_check,
     parse=_parse,
     label=lambda _gate: "regression",
@@ -187,4 +203,6 @@ REGRESSION = GateKind(
     explain=_explain,
     effect="drop",
     sensitivity=_sensitivity,
+    measure_point=compare_point,
+    explain_point=explain_point,
 )

@@ -6,6 +6,7 @@ from pytest_modeleval.gates.kinds import KINDS
 from pytest_modeleval.gates.measure_text import measure_sensitivity, measure_text
 from pytest_modeleval.gates.measurement import Measurement
 from pytest_modeleval.gates.number_text import p_text, points
+from pytest_modeleval.gates.point_text import explain_points
 from pytest_modeleval.results import CANNOT_JUDGE
 
 
@@ -24,6 +25,10 @@ def explain(
     p: adjusted p-value, None for a bare comparison; alpha: what it is held against; family: tests of the run that
     share alpha; looks: how often the run is looked at; detectable: smallest effect found four times in five.
     """
+    if found.points:
+        return explain_points(
+            found, verdict, p=1.0 if p is None else p, alpha=alpha, family=family, detectable=detectable
+        )
     text = KINDS[found.gate.kind].explain(found, verdict) if found.measure is None else measure_text(found, verdict)
     if p is None:
         return f"{text} (bare numbers compared: chance alone can do this)."

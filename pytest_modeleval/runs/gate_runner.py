@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_modeleval.errors import SettingsError
 from pytest_modeleval.evaluation.experiment_identity import identities_of
-from pytest_modeleval.evaluation.summary import merge_plans, parts_text, selected_parts, summarize
-from pytest_modeleval.metrics import Aggregate, Measure, with_parts
-from pytest_modeleval.plan import Plan
+from pytest_modeleval.evaluation.summary import merge_plans, parts_text, selected_parts
+from pytest_modeleval.metrics import Measure
 from pytest_modeleval.records import ItemKey
 from pytest_modeleval.reports.text_layout import counted
 from pytest_modeleval.results import CANNOT_JUDGE, ExperimentIdentity, GateVerdict, RunSummary
 from pytest_modeleval.runs.judge_records import read_records
+from pytest_modeleval.runs.run_evidence import aggregates_of, evidence, evidence_of_repeats
 from pytest_modeleval.settings import Limit, Settings
 from pytest_modeleval.store.contents import Contents
 from pytest_modeleval.store.journal import utc_now
 
 if TYPE_CHECKING:
-    from pytest_modeleval.gates import Baseline, EarlyStop, Evidence, GateFile, Judgement
+    from pytest_modeleval.gates import Baseline, EarlyStop, GateFile, Judgement
 
 FIRST_BASELINE = "there is no baseline yet: this run becomes the first one (--eval-bless)."
 INTERRUPTED = "The run did not come to its end, so nothing is judged; the same command goes on with it."
@@ -78,11 +78,11 @@ class GateRunner:
             return ()
         from pytest_modeleval.runs.verdict_evidence import ComparedFiles, verdicts_with_evidence  # noqa: PLC0415
 
-        judged = self._judge(self.gates, summary, contents, run or {})
+        judged = self._judge(self.gates, summary, contents, folder, run or {})
         # A baseline that this run replaces is gone when a reader could compare with it.
         replaced = self._is_first_baseline
         files = ComparedFiles(run=folder, baseline=None if replaced else self._settings.baseline_file)
-        verdicts = verdicts_with_evidence(judged, evidence(summary, contents).outcomes, self._baseline, files)
+        verdicts = verdicts_with_evidence(judged, evidence(summary, contents, folder).outcomes, self._baseline, files)
         if not replaced:
             return verdicts
         self._first = frozenset(entry.gate.name for entry in judged if entry.measurement.lacks_baseline)
@@ -94,13 +94,15 @@ class GateRunner:
         )
 
     def _judge(
-        self, gates: GateFile, summary: RunSummary, contents: Contents, run: Mapping[str, Any]
+        self, gates: GateFile, summary: RunSummary, contents: Contents, folder: Path, run: Mapping[str, Any]
     ) -> Sequence[Judgement]:
         from pytest_modeleval.gates import judge_in_detail  # noqa: PLC0415
 
         if run.get("until_decided"):
             most = int(run["until_decided"])
-            return self._looks(summary.model, contents, base=int(run.get("repeats") or 1), most=most, now=most)
+            return self._looks(
+                summary.model, contents, base=int(run.get("repeats") or 1), most=most, now=most, folder=folder
+            )
         early = self.early_stop(contents, int(run["order_seed"])) if run.get("order_seed") is not None else None
         if early is not None:
             for outcome in contents.outcomes.values():
@@ -108,7 +110,7 @@ class GateRunner:
                     early.observe(outcome)
         return judge_in_detail(
             gates,
-            evidence(summary, contents),
+            evidence(summary, contents, folder),
             self._baseline,
             max_ungraded=_ungraded(self._settings.max_ungraded),
             early=early,
@@ -127,7 +129,7 @@ class GateRunner:
             self._baseline,
             metrics={plan.benchmark: plan.metric for plan in plans},
             identities=self._as_in_baseline(identities_of(plans, {})),
-            aggregates=_aggregates(plans),
+            aggregates=aggregates_of(plans),
         )
 
     def _as_in_baseline(self, identities: Mapping[str, ExperimentIdentity]) -> dict[str, ExperimentIdentity]:
@@ -154,7 +156,7 @@ class GateRunner:
             self._baseline,
             metrics={plan.benchmark: plan.metric for plan in plans},
             identities=identities,
-            aggregates=_aggregates(plans),
+            aggregates=aggregates_of(plans),
         )
         found = [*obstacles(scopes), *judge_obstacles(self.gates, self._records, identities)]
         return [
@@ -197,7 +199,9 @@ class GateRunner:
         scopes = {ItemKey(plan.benchmark, subset, "") for plan in merge_plans(contents.plans) for subset in plan.items}
         return frozenset((key.benchmark, key.subset) for key in to_repeat(looked, scopes))
 
-    def _looks(self, model: str, contents: Contents, *, base: int, most: int, now: int) -> list[Judgement]:
+    def _looks(
+        self, model: str, contents: Contents, *, base: int, most: int, now: int, folder: Path | None = None
+    ) -> list[Judgement]:
         """Judge after `base` repeats, after one more, ... up to `now`; a gate's first verdict stands.
 
         That is no best of several: each look has its share of alpha (judge_in_detail), and what failed has failed.
@@ -209,7 +213,7 @@ class GateRunner:
         for repeats in range(base, now + 1):
             found = judge_in_detail(
                 self.gates,
-                _evidence_of_repeats(model, contents, repeats),
+                evidence_of_repeats(model, contents, repeats, folder),
                 self._baseline,
                 max_ungraded=_ungraded(self._settings.max_ungraded),
                 looks=most - base + 1,
@@ -296,36 +300,6 @@ def check_measures(settings: Settings, known: Mapping[str, Sequence[Measure]]) -
 
     if found := measure_mistakes(read_gates(settings.gates_file), known):
         raise SettingsError("\n".join(found))
-
-
-def evidence(summary: RunSummary, contents: Contents) -> Evidence:
-    """A run as gates see it, from its journals: as the score table does, they count planned items only."""
-    from pytest_modeleval.gates import Evidence  # noqa: PLC0415
-
-    plans = merge_plans(contents.plans)
-    planned = {key for plan in plans for key in plan.item_keys()}
-    return Evidence(
-        summary,
-        {key: out for key, out in contents.outcomes.items() if key in planned and not out.is_stopped_early},
-        identities=identities_of(plans, contents.outcomes),
-        aggregates=_aggregates(plans),
-        measures={plan.benchmark: plan.measures for plan in plans},
-    )
-
-
-def _evidence_of_repeats(model: str, contents: Contents, repeats: int) -> Evidence:
-    """The run as if it had been asked so many repeats."""
-    plans = [dataclasses.replace(plan, repeats=min(plan.repeats, repeats)) for plan in merge_plans(contents.plans)]
-    seen = {key: outcome for key, outcome in contents.outcomes.items() if key.repeat < repeats}
-    summary = RunSummary(model, is_complete=True, benchmarks=summarize(plans, seen))
-    return evidence(summary, dataclasses.replace(contents, outcomes=seen))
-
-
-def _aggregates(plans: Sequence[Plan]) -> dict[str, tuple[Aggregate, ...]]:
-    return {
-        plan.benchmark: with_parts(plan.aggregates, [part.name for part in plan.subsets if not part.is_optional])
-        for plan in plans
-    }
 
 
 def attach_verdicts(summary: RunSummary, gates: tuple[GateVerdict, ...]) -> RunSummary:

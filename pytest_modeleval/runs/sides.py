@@ -9,7 +9,7 @@ from typing import Any
 from pytest_modeleval.errors import RunFolderError
 from pytest_modeleval.evaluation.experiment_identity import identities_of
 from pytest_modeleval.evaluation.index_scores import index_scores, stored_indexes
-from pytest_modeleval.evaluation.summary import merge_plans, require_plans, summarize
+from pytest_modeleval.evaluation.summary import merge_plans, require_plans, summarize, with_points
 from pytest_modeleval.results import Baseline
 from pytest_modeleval.store.baseline import read_baseline
 from pytest_modeleval.store.contents import Contents
@@ -32,7 +32,7 @@ def read_side(path: Path) -> Baseline:
 def run_side(path: Path, run: Mapping[str, Any], contents: Contents) -> Baseline:
     """The side of a run folder. run: its run.json. contents: of its journals."""
     plans = merge_plans(contents.plans)
-    indexes = index_scores(stored_indexes(run), summarize(plans, contents.outcomes))
+    benchmarks = with_points(summarize(plans, contents.outcomes), plans, contents.points)
     return Baseline(
         label=str(path),
         model=str(run.get("model")),
@@ -43,9 +43,10 @@ def run_side(path: Path, run: Mapping[str, Any], contents: Contents) -> Baseline
         facts={
             "ungraded": _count_ungraded(contents),
             "damage": contents.damage_note(),
-            "indexes": indexes,
+            "indexes": index_scores(stored_indexes(run), benchmarks),
             "measures": {plan.benchmark: plan.measures for plan in plans},
         },
+        points={entry.benchmark: entry.points for entry in benchmarks if entry.points},
     )
 
 

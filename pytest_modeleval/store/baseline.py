@@ -41,6 +41,7 @@ from pytest_modeleval.store.baseline_measures import (
 )
 from pytest_modeleval.store.baseline_rule import BASELINE_RULE, LETTERS, MOST_OUTCOMES, MOST_REPEATS, NOTHING, SCHEMA
 from pytest_modeleval.store.index_json import index_json, indexes_from_json
+from pytest_modeleval.store.point_json import kept_points, points_by_benchmark
 
 # Facts of a side that are computed from a run folder: what a file states under these names is not taken for them.
 _COMPUTED_FACTS = ("damage", "indexes", "measures", "ungraded")
@@ -100,6 +101,7 @@ def baseline_json(
                     entry, results.identities.get(entry.benchmark), flips.get(entry.benchmark), by_subset
                 ),
                 **declared_json(results.measures.get(entry.benchmark, ())),
+                **({"points": kept_points(entry.points)} if entry.points else {}),
             }
             for entry in results.summary.benchmarks
         ],
@@ -180,6 +182,7 @@ def parse_baseline(content: Any, label: str) -> Baseline:
             if entry.get("flip_rate") is not None
         },
         facts=_facts(content),
+        points=points_by_benchmark(content["benchmarks"]),
     )
 
 

@@ -20,6 +20,7 @@ from pytest_modeleval._support.schema import (
 from pytest_modeleval.plan import MEASURES_RULE
 from pytest_modeleval.records import Kind
 from pytest_modeleval.store.index_json import INDEXES_RULE
+from pytest_modeleval.store.point_json import POINTS_RULE
 
 SCHEMA = 1
 LETTERS = {Kind.RIGHT: "r", Kind.WRONG: "w", Kind.NO_ANSWER: "n", Kind.TRUNCATED: "t"}
@@ -72,6 +73,7 @@ _BENCHMARK = table(
         "params": required(TABLE),
         "flip_rate": optional(_SHARE),
         "subsets": required(list_of(_SUBSET)),
+        "points": POINTS_RULE,
     },
     is_closed=False,
 )

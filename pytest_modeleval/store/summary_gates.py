@@ -19,7 +19,7 @@ _MOST_BYTES = 64_000_000
 _TEXT = Rule("a text", lambda value: isinstance(value, str))
 _FIGURE = optional(number(-math.inf, math.inf))
 _CHANGES = list_of(table(dict.fromkeys(("benchmark", "subset", "id", "old", "new"), required(_TEXT)), is_closed=False))
-_TEXTS = ("name", "verdict", "reason", "kind", "measure")
+_TEXTS = ("name", "verdict", "reason", "kind", "measure", "point", "unit")
 _FIGURES = (
     "score", "low", "high", "n", "p", "adjusted_p", "alpha", "limit", "detectable", "drop",
     "newly_wrong", "newly_right",

@@ -93,6 +93,9 @@ class PointResult:
     facts: Mapping[str, Any] = field(default_factory=dict)
     """How it was measured: "token_counts", "ignore_eos", "prefix_cache", "client_processes", "drift_s", "slo"."""
 
+    role: str = ""
+    """The role whose server was measured, in turn with the model's, block by block; "" for the model's own."""
+
     unjudged: str = ""
     """Why nothing can be judged at this point, such as a client that was too slow; "" if it can."""
 
