@@ -146,7 +146,7 @@ class Controller:
 
     def pytest_xdist_make_scheduler(self, config: pytest.Config) -> Any:
         """Our own batches, where the user did not choose another way to distribute."""
-        if config.getoption("dist") not in ("load", "worksteal"):
+        if not self._has_own_scheduling:
             return None
         opened = self._distributed()
 
@@ -177,6 +177,11 @@ class Controller:
         if totals:
             opened.has_plan = True
             opened.exclusive_ids = exclusive_ids(plans)
+            if opened.exclusive_ids and not self._has_own_scheduling:
+                self._controller.terminal.print_line(
+                    "warning: with this --dist operating points are measured while other items run, so their figures "
+                    "mean little; leave --dist out"
+                )
             publish_stopped(folder.path, ())
             opened.item_filter = self._controller.make_filter(
                 on_stopped=lambda stopped: publish_stopped(folder.path, stopped)
@@ -226,6 +231,10 @@ class Controller:
         # Another scheduler than ours was chosen where no batch was sent.
         opened.is_asking = True
         self._refresh()
+
+    @property
+    def _has_own_scheduling(self) -> bool:
+        return self._config.getoption("dist") in ("load", "worksteal")
 
     def _refresh(self) -> None:
         if self._opened is not None and self._opened.is_asking:

@@ -18,8 +18,6 @@ from pytest_modeleval.page_options import option_values
 from pytest_modeleval.records import Grade, ItemKey, JsonObject, Kind, Request, Sample
 from pytest_modeleval.roles import is_coroutine_grader
 
-MOST_PROMPTS = 1000
-
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkPrompts:

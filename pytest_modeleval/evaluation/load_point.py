@@ -75,10 +75,16 @@ class LoadSite:
 
 async def run_point(runner: ItemRunner, item: PlannedItem, plan: PointPlan) -> PointResult:
     """The result of a point, from the journal if it is stored there. Raises Ungraded where nothing can be judged."""
-    result = await _point(runner, item, plan)
+    result = await _point(runner, item, _of_repeat(plan, item))
     if result.unjudged:
         raise _unjudged(result)
     return result
+
+
+def _of_repeat(plan: PointPlan, item: PlannedItem) -> PointPlan:
+    """The plan with a name of its own for each repeat of its item."""
+    repeat = item.key.repeat
+    return replace(plan, name=f"{plan.name}-r{repeat}") if repeat else plan
 
 
 async def run_search(runner: ItemRunner, item: PlannedItem, plan: PointPlan, share: float) -> PointResult:
@@ -89,7 +95,7 @@ async def run_search(runner: ItemRunner, item: PlannedItem, plan: PointPlan, sha
     """
     from pytest_modeleval.stress.search import RateSearch  # noqa: PLC0415 - loads numpy
 
-    search = RateSearch(share=share)
+    plan, search = _of_repeat(plan, item), RateSearch(share=share)
     results: list[PointResult] = []
     while (load := search.next_load()) is not None:
         name = f"{plan.name}-{len(results) + 1}-{load.name}"
@@ -130,9 +136,9 @@ async def _point(runner: ItemRunner, item: PlannedItem, plan: PointPlan) -> Poin
     """As run_point; a result that cannot be judged says why."""
     key = _point_key(runner, item, plan)
     known = runner.contents.points.get(key)
-    if known is not None and not known[1].unjudged:
-        return known[1]
     site = runner.load_site
+    if known is not None and (site is None or not known[1].unjudged):
+        return known[1]
     if site is None:
         raise Ungraded("the stored run has no result of this point", kind=Kind.NOT_RUN, cause="not_stored")
     folder = runner.journal.path.parent

@@ -77,10 +77,10 @@ class Recorder:
 
     def on_done(self, done: asyncio.Future[None]) -> None:
         """The exchange is over, with or without `on_end` before."""
-        if self.is_over:
-            return
+        # Asked for in any case: asyncio reports exceptions that are never asked for.
         error = None if done.cancelled() else done.exception()
-        self.fail(error.cause if isinstance(error, AttemptFailed) else type(error).__name__)
+        if not self.is_over:
+            self.fail(error.cause if isinstance(error, AttemptFailed) else type(error).__name__)
 
     def fail(self, cause: str) -> None:
         """End it as a failure, unless it has ended."""

@@ -45,7 +45,9 @@ def _result(plan: PointPlan, *, capacity: float = CAPACITY, **fields: Any) -> Po
     )
 
 
-def _search(monkeypatch: pytest.MonkeyPatch, law: Any) -> tuple[PointResult, list[str], dict[str, Any]]:
+def _search(
+    monkeypatch: pytest.MonkeyPatch, law: Any, *, repeat: int = 0
+) -> tuple[PointResult, list[str], dict[str, Any]]:
     names: list[str] = []
     entered: dict[str, Any] = {}
 
@@ -55,7 +57,7 @@ def _search(monkeypatch: pytest.MonkeyPatch, law: Any) -> tuple[PointResult, lis
         return found
 
     monkeypatch.setattr(load_point, "_point", point)
-    item = SimpleNamespace(key=ItemKey("perf", "perf", PLAN.name), plan=SimpleNamespace(params={}))
+    item = SimpleNamespace(key=ItemKey("perf", "perf", PLAN.name, repeat), plan=SimpleNamespace(params={}))
     runner = SimpleNamespace(
         model=SimpleNamespace(identity="i"),
         contents=SimpleNamespace(points={}),
@@ -95,3 +97,11 @@ def test_a_server_that_fails_ends_the_search(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(Ungraded) as failed:
         _search(monkeypatch, lambda plan: _result(plan, unjudged="gone", facts=facts))
     assert (failed.value.kind, failed.value.cause) == (Kind.SERVER_ERROR, "connection_lost")
+
+
+def test_each_repeat_has_points_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their names differ, and with them their files and keys."""
+    _, first, _ = _search(monkeypatch, _result)
+    found, second, _ = _search(monkeypatch, _result, repeat=1)
+    assert found.point == "chat-16-4@slo-r1"
+    assert not set(first) & set(second)
