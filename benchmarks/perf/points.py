@@ -19,7 +19,7 @@ NEW_SEED = -1
 SLO = "slo"
 OPTIONS = (
     Option("points", "c1 c4 c16", description='loads: "c16", "rate4", "rate4-gamma0.5", "rate1..20"; "slo" searches'),
-    Option("workload", "chat-512-128", description="what is sent; several are separated by blanks"),
+    Option("workload", "chat-256-64", description="what is sent; several are separated by blanks"),
     Option("requests", 64, low=1, high=1_000_000, description="requests of the steady phase of a point, or until"),
     Option("seconds", 20.0, low=0.1, high=86_400, description="seconds have passed, whichever is earlier"),
     Option("warm_up", -1, low=-1, high=100_000, description="requests of the warm-up; -1: one for every slot"),
