@@ -1,5 +1,7 @@
 """`modeleval`: what is done with finished runs, outside of pytest. show, view, export, compare, merge, noise, plan.
 
+perf is the exception: it starts a run.
+
 Sides are run folders or baseline files, in any mix.
 """
 
@@ -14,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from pytest_modeleval.commands import export, show, view
+from pytest_modeleval.commands import export, perf, show, view
 from pytest_modeleval.errors import RunFolderError, UserError
 from pytest_modeleval.reports.text_layout import visible
 
@@ -30,7 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     3 for a fault of ours, as pytest has it: Python's own status for that is 1, which says that a gate failed.
     """
     parser = _parser()
-    given = parser.parse_args(arguments)
+    given, more = parser.parse_known_args(arguments)
+    if more and not getattr(given, "takes_more", False):
+        parser.error(f"unrecognized arguments: {' '.join(more)}")
+    given.more = more
     # Outcomes are made by the ten thousand and none of them is garbage: looking for some takes a sixth of the time.
     gc.disable()
     try:
@@ -121,6 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     show.add_command(commands)
     export.add_command(commands)
     view.add_command(commands)
+    perf.add_command(commands)
     _add_authors_commands(commands)
     return parser
 

@@ -37,6 +37,8 @@ NOT_RUN = {
 STATUS = {
     # Three shards are run, and the gate compares a run with itself.
     "modeleval merge runs/1": (0, 6),
+    # A point is ungraded where this machine is too busy to measure it.
+    "modeleval perf": (0, 6),
 }
 
 pytestmark = pytest.mark.skipif(not DATA, reason="MODELEVAL_DATA names no folder with rows")
