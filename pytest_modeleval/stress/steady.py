@@ -46,16 +46,16 @@ def whole_window(columns: Columns) -> Window:
 def steady_window(columns: Columns, *, is_open: bool) -> Window:
     """The longest span in which the load was applied in full.
 
-    It begins with the first request after the warm-up, which found every slot taken. In a closed loop it ends with
-    the first response after the last sending, as that slot was not filled again; in an open loop with the last
-    sending, as no request was due afterwards. Empty (start = end) where the phase has no request.
+    It begins with the sending of the first request of the steady phase, which found the other slots taken. In an open
+    loop it ends with the sending of the last one; in a closed loop with the first response after that, up to which
+    every slot worked on a request that is counted. Empty (start = end) where the phase has no request.
     """
     steady = columns.where("is_steady")
     if not steady.any():
         return Window(0.0, 0.0)
-    start, last = float(columns["sent"][steady].min()), float(columns["sent"].max())
+    start, last = float(columns["sent"][steady].min()), float(columns["sent"][steady].max())
     if is_open:
-        return Window(start, max(start, last))
+        return Window(start, last)
     ends = columns["ended"][columns["ended"] > last]
     return Window(start, float(ends.min()) if ends.size else last)
 
