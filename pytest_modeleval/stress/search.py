@@ -116,7 +116,7 @@ class RateSearch:
         """Quantiles of the posterior distribution of the rate."""
         rates, chances = self._posterior()
         below = np.cumsum(chances)
-        return [float(rates[min(rates.size - 1, np.searchsorted(below, q))]) for q in quantiles]
+        return [float(rates[np.searchsorted(below, q * below[-1])]) for q in quantiles]
 
     def _is_found(self) -> bool:
         found = self.found
