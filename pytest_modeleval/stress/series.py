@@ -48,6 +48,11 @@ class Series:
         order = np.argsort(self.values, kind="stable")
         return self.values[order], np.cumsum(self.weights[order])
 
+    @cached_property
+    def is_constant(self) -> bool:
+        """All values are the same, to nine digits."""
+        return bool(np.ptp(self.values) <= 1e-9 * np.abs(self.values).max())
+
     def mean(self) -> float:
         """The weighted mean. The series must not be empty."""
         return float(np.dot(self.values, self.weights) / self.num)
@@ -62,13 +67,13 @@ class Series:
 
         With one value a request that is n / (1 + 2 * sum of autocorrelations): requests that were in the server at
         the same time share its state, so n of them say less than n independent ones. Values of one request (its
-        inter-token intervals) are summed first, as clusters are. Where the deviations do not vary: the number of
-        requests.
+        inter-token intervals) are summed first, as clusters are. Where nothing varies but the last digits of the
+        floating-point numbers: the number of requests.
         """
         sums = np.add.reduceat(deviations * self.weights, self.starts)
         squares = float(np.dot(deviations**2, self.weights))
         scatter = float(np.dot(sums, sums)) * inefficiency(sums)
-        if scatter <= 1e-12 * squares or squares == 0.0:
+        if self.is_constant or scatter <= 1e-12 * squares:
             return float(sums.size)
         return min(float(self.num), max(1.0, self.num * squares / scatter))
 
