@@ -132,7 +132,7 @@ def test_a_share_lies_in_its_interval(flags: list[bool]) -> None:
 
 def test_values_without_a_spread_have_an_interval_without_width() -> None:
     """A server of a fixed latency."""
-    series = Series.of_requests(0.25 + np.arange(100) * 1e-16)
+    series = Series.of_requests(np.linspace(0.25, 0.25 + 1e-14, 100))
     assert quantile(series, 0.95) == pytest.approx((0.25, 0.25, 0.25, 100.0))
     series = Series.of_requests(np.full(100, 0.25))
     assert quantile(series, 0.95) == (0.25, 0.25, 0.25, 100.0)
