@@ -217,21 +217,16 @@ def goodput_cells(rng: np.random.Generator, runs: int, name: str, sizes: Sequenc
 
 def result(row: Floats, statistic: str) -> PointResult:
     """A point with the figures that a regression gate looks at, split into blocks as stress.measures does."""
-    series, sides = Series.of_requests(row), np.array_split(row, BLOCKS)
-    mean, median = percentiles.mean(series), percentiles.quantile(series, 0.5)
-    reduce = REDUCED[statistic]
-    judged = PointFigure(
-        value=reduce(row),
-        num=len(row),
-        blocks=tuple(map(reduce, sides)),
-        is_higher_better=statistic == RATE,
-    )
+    series, reduce = Series.of_requests(row), REDUCED[statistic]
+    estimates = {MEAN: percentiles.mean(series), "e2e_p50": percentiles.quantile(series, 0.5)}
     typical = {
-        name: PointFigure(value=found.value, num=len(row), effective=found.effective)
-        for name, found in (("e2e_mean", mean), ("e2e_p50", median))
+        name: PointFigure(value=found.value, low=found.low, high=found.high, num=len(row), effective=found.effective)
+        for name, found in estimates.items()
         if found is not None
     }
-    return replace(POINT, figures={**typical, statistic: replace(judged, effective=getattr(mean, "effective", None))})
+    judged = typical.get(statistic) or PointFigure(value=reduce(row), num=len(row), is_higher_better=statistic == RATE)
+    blocks = tuple(map(reduce, np.array_split(row, BLOCKS)))
+    return replace(POINT, figures={**typical, statistic: replace(judged, blocks=blocks)})
 
 
 def changes(
@@ -239,7 +234,10 @@ def changes(
 ) -> list[Worsening]:
     """What a regression gate sees of each pair of runs; nothing of those that it cannot judge."""
     gate = replace(a_gate(0.0, 0.01), measure=statistic, against="old" if is_paired else "", run_spread=run_spread)
-    pairs = ((result(one, statistic), result(other, statistic)) for one, other in zip(then, now, strict=True))
+    pairs = (
+        (replace(result(one, statistic), role=gate.against), result(other, statistic))
+        for one, other in zip(then, now, strict=True)
+    )
     found = (compare_point(PointScope(gate=gate, result=new, timings=None, before=old)) for old, new in pairs)
     return [finding.change for finding in found if finding.change is not None]
 

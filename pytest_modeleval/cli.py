@@ -141,6 +141,7 @@ def _add_authors_commands(commands: argparse._SubParsersAction[Any]) -> None:
 def _compare(given: argparse.Namespace) -> list[str]:
     from pytest_modeleval.gates.compare import compare  # noqa: PLC0415 - numpy, only for the command that needs it
     from pytest_modeleval.gates.compare_measures import compare_measures  # noqa: PLC0415
+    from pytest_modeleval.gates.compare_points import compare_points  # noqa: PLC0415
     from pytest_modeleval.gates.compare_text import comparison_text  # noqa: PLC0415
 
     if len(given.sides) < 2:
@@ -148,7 +149,9 @@ def _compare(given: argparse.Namespace) -> list[str]:
     from pytest_modeleval.runs.sides import read_side  # noqa: PLC0415
 
     sides = [read_side(path) for path in given.sides]
-    text = comparison_text(sides, compare(sides), compare_measures(sides), most_flips=given.flips)
+    text = comparison_text(
+        sides, compare(sides), compare_measures(sides), compare_points(sides), most_flips=given.flips
+    )
     return [*_damage(sides), *text]
 
 

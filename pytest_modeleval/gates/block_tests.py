@@ -183,14 +183,25 @@ class Worsening:
         return float(stdtrit(self.freedom, chance))
 
 
-def worsening(then: Floats, now: Floats, *, is_higher_better: bool, run_spread: float = 0.0) -> Worsening:
+def worsening(
+    then: Floats,
+    now: Floats,
+    *,
+    is_higher_better: bool,
+    run_spread: float = 0.0,
+    errors: tuple[float, float] = (0.0, 0.0),
+) -> Worsening:
     """From the blocks of a baseline to those of a run (Welch's t test on the change relative to the baseline's mean).
 
     run_spread: standard deviation of the figure between two runs of the unchanged deployment, as a fraction of it.
+    errors: standard errors of the two figures that are known otherwise; the larger counts, as neighbouring blocks may
+    still resemble each other a little.
     """
     sign = -1.0 if is_higher_better else 1.0
     before, ratio = float(then.mean()), float(now.mean() / then.mean())
-    parts = [ratio**2 * float(then.var(ddof=1)) / len(then), float(now.var(ddof=1)) / len(now)]
+    of_blocks = (float(side.var(ddof=1)) / len(side) for side in (then, now))
+    of_then, of_now = (max(found, known**2) for found, known in zip(of_blocks, errors, strict=True))
+    parts = [ratio**2 * of_then, of_now]
     variance = sum(parts)
     squares = sum(part**2 / (len(side) - 1) for part, side in zip(parts, (then, now), strict=True))
     freedom = variance**2 / squares if squares > 0.0 else float(len(then) + len(now) - 2)

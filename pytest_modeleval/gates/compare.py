@@ -123,7 +123,7 @@ def _scope(
     differences: list[Difference] = []
     obstacles: list[str] = []
     remarks: list[str] = []
-    for first, second in _compared_pairs(len(sides)):
+    for first, second in compared_pairs(len(sides)):
         names = f"{sides[first].label} and {sides[second].label}"
         obstacle, remark = _unlike(sides[first].identities.get(benchmark), sides[second].identities.get(benchmark))
         if obstacle:
@@ -163,7 +163,7 @@ def _unlike(then: ExperimentIdentity | None, now: ExperimentIdentity | None) -> 
     return (text, "") if identity_differences(then, asked_alike) else ("", text)
 
 
-def _compared_pairs(count: int) -> list[tuple[int, int]]:
+def compared_pairs(count: int) -> list[tuple[int, int]]:
     """The places of the sides that are compared with each other."""
     return list(combinations(range(count), 2)) if count <= _ALL_PAIRS else [(0, other) for other in range(1, count)]
 
@@ -172,7 +172,7 @@ def comparable_pairs(sides: Sequence[Baseline], benchmark: str) -> tuple[list[tu
     """The pairs of sides that are comparable in a benchmark, and a sentence for each pair that is not."""
     pairs: list[tuple[int, int]] = []
     obstacles: list[str] = []
-    for first, second in _compared_pairs(len(sides)):
+    for first, second in compared_pairs(len(sides)):
         obstacle, _ = _unlike(sides[first].identities.get(benchmark), sides[second].identities.get(benchmark))
         if obstacle:
             obstacles.append(f"{sides[first].label} and {sides[second].label} are not comparable: {obstacle}")

@@ -9,6 +9,7 @@ from pytest_modeleval.gates.changes import ByQuestion, by_question, lacks_answer
 from pytest_modeleval.gates.compare import ComparedScope, Difference
 from pytest_modeleval.gates.compare_indexes import compare_indexes, index_lines
 from pytest_modeleval.gates.compare_measures import ComparedMeasure, measure_lines
+from pytest_modeleval.gates.compare_points import ComparedPoint, point_lines
 from pytest_modeleval.gates.number_text import p_text, points, signed_points
 from pytest_modeleval.records import sample_name
 from pytest_modeleval.results import Baseline
@@ -22,6 +23,7 @@ def comparison_text(
     sides: Sequence[Baseline],
     scopes: Sequence[ComparedScope],
     measures: Sequence[ComparedMeasure] = (),
+    points: Sequence[ComparedPoint] = (),
     *,
     most_flips: int = 10,
 ) -> Iterator[str]:
@@ -52,6 +54,7 @@ def comparison_text(
                 yield from _flip_lines(scope.benchmark, found, questions, most_flips)
     letters = [letter(number) for number in range(len(sides))]
     yield from measure_lines(measures, letters, alpha=_ALPHA)
+    yield from point_lines(points, letters, alpha=_ALPHA)
     yield from index_lines(compare_indexes(sides), letters)
 
 

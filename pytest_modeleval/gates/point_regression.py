@@ -27,6 +27,9 @@ LEAST_REQUESTS, LEAST_EFFECTIVE = 200, 50
 # Figures of every request that tell how much they resemble each other.
 _TYPICAL = ("e2e_p50", "e2e_mean")
 # Facts that must be the same on both sides.
+Names = tuple[str, str]
+_NAMES = ("the other side", "this run")
+_MEAN = "_mean"
 _OBJECTIVE = "good"
 _CONDITIONS = ("token_counts", "ignore_eos", "prefix_cache", "client_processes")
 
@@ -69,12 +72,10 @@ def compare_point(scope: PointScope) -> PointFinding:
             f"no server of the role {gate.against!r} was measured" if gate.against else f"{scope.against} lacks it"
         )
         return replace(found, obstacle=lacking)
-    then, now = (side.figures.get(gate.measure) for side in (before, result))
-    if obstacle := sides_obstacle(before, result, gate.measure) or _figures_obstacle(gate, then, now):
-        return replace(found, obstacle=obstacle)
-    assert then is not None
-    assert now is not None
-    change = change_between(then, now, is_paired=bool(gate.against), run_spread=gate.run_spread or 0.0)
+    change = figure_change(before, result, gate.measure, run_spread=gate.run_spread or 0.0)
+    if isinstance(change, str):
+        return replace(found, obstacle=change)
+    then, now = (side.figures[gate.measure] for side in (before, result))
     return replace(
         found,
         value=now.value,
@@ -88,14 +89,36 @@ def compare_point(scope: PointScope) -> PointFinding:
     )
 
 
-def sides_obstacle(before: PointResult, now: PointResult, figure: str) -> str:
-    """Why a figure of two results of a point is not comparable; "" if it is."""
-    conditions = (*_CONDITIONS, "slo") if figure.startswith(_OBJECTIVE) else _CONDITIONS
-    for side, where in ((before, "the other side"), (now, "this run")):
-        if side.unjudged:
-            return f"{where}: {side.unjudged}"
-        if reason := _memory_obstacle(side, is_paired=bool(before.role)):
+def figure_change(
+    before: PointResult, now: PointResult, measure: str, *, run_spread: float = 0.0, names: Names = _NAMES
+) -> Worsening | str:
+    """By how much a figure of a point became worse; the reason where the two results are not comparable.
+
+    names: how messages call the two sides. Where the first is of a role's server, both were measured in turn.
+    """
+    if obstacle := _sides_obstacle(before, now, measure, names):
+        return obstacle
+    figures = before.figures.get(measure), now.figures.get(measure)
+    is_paired = bool(before.role)
+    for figure, where in zip(figures, names, strict=True):
+        if reason := _figure_obstacle(figure, measure, is_paired=is_paired):
+            return f"{where} {reason}"
+    then, later = (figure for figure in figures if figure is not None)
+    if is_paired:
+        blocks = _array(then), _array(later)
+        return _pairs_obstacle(*blocks) or paired_worsening(*blocks, is_higher_better=later.is_higher_better)
+    errors = (_mean_error(then), _mean_error(later)) if measure.endswith(_MEAN) else (0.0, 0.0)
+    return worsening(
+        _array(then), _array(later), is_higher_better=later.is_higher_better, run_spread=run_spread, errors=errors
+    )
+
+
+def _sides_obstacle(before: PointResult, now: PointResult, measure: str, names: Names) -> str:
+    """Why nothing of two results of a point is comparable; "" if something is."""
+    for side, where in zip((before, now), names, strict=True):
+        if reason := side.unjudged or _memory_obstacle(side, is_paired=bool(before.role)):
             return f"{where}: {reason}"
+    conditions = (*_CONDITIONS, "slo") if measure.startswith(_OBJECTIVE) else _CONDITIONS
     differing = [name for name in conditions if before.facts.get(name) != now.facts.get(name)]
     if not differing:
         return ""
@@ -123,16 +146,13 @@ def _memory_obstacle(result: PointResult, *, is_paired: bool) -> str:
     )
 
 
-def _figures_obstacle(gate: Gate, then: PointFigure | None, now: PointFigure | None) -> str:
-    for figure, where in ((then, "the other side"), (now, "this run")):
-        if figure is None or figure.value is None:
-            missing = f": {figure.missing}" if figure is not None and figure.missing else ""
-            return f"{where} has no {gate.measure}{missing}"
-        if reason := blocks_obstacle(figure, is_paired=bool(gate.against)):
-            return f"{where}: {reason}"
-    assert then is not None
-    assert now is not None
-    return _pairs_obstacle(_array(then), _array(now)) if gate.against else ""
+def _figure_obstacle(figure: PointFigure | None, measure: str, *, is_paired: bool) -> str:
+    """Why a figure cannot be compared; "" if it can."""
+    if figure is None or figure.value is None:
+        missing = f": {figure.missing}" if figure is not None and figure.missing else ""
+        return f"has no {measure}{missing}"
+    reason = blocks_obstacle(figure, is_paired=is_paired)
+    return f"has too little of {measure}: {reason}" if reason else ""
 
 
 def _pairs_obstacle(then: Floats, now: Floats) -> str:
@@ -156,12 +176,9 @@ def blocks_obstacle(figure: PointFigure, *, is_paired: bool = False) -> str:
     return ""
 
 
-def change_between(then: PointFigure, now: PointFigure, *, is_paired: bool, run_spread: float = 0.0) -> Worsening:
-    """By how much the second is worse."""
-    sides = _array(then), _array(now)
-    if is_paired:
-        return paired_worsening(*sides, is_higher_better=now.is_higher_better)
-    return worsening(*sides, is_higher_better=now.is_higher_better, run_spread=run_spread)
+def _mean_error(figure: PointFigure) -> float:
+    """The standard error of a mean, from its interval."""
+    return (figure.high - figure.low) / 3.92 if figure.low is not None and figure.high is not None else 0.0
 
 
 def _array(figure: PointFigure) -> Floats:
@@ -172,7 +189,7 @@ def explain_point(gate: Gate, found: PointFinding) -> str:
     """What was seen against what."""
     change = found.change
     assert change is not None
-    said = f"{percent(abs(change.share))} {_direction(change.share)} ({change_interval(change)})"
+    said = f"{percent(abs(change.share))} {direction(change.share)} ({change_interval(change)})"
     where = f"the server {found.against}, measured in turn" if gate.against else found.against
     before = unit_text(found.before or 0.0, found.unit)
     return f"{figure_text(gate, found)} against {before} in {where}: {said}"
@@ -180,9 +197,10 @@ def explain_point(gate: Gate, found: PointFinding) -> str:
 
 def change_interval(change: Worsening) -> str:
     """The interval of a change: "95 % 1.2 % worse to 3.4 % worse"."""
-    low, high = (f"{percent(abs(end))} {_direction(end)}" for end in change.interval())
+    low, high = (f"{percent(abs(end))} {direction(end)}" for end in change.interval())
     return f"95 % {low} to {high}"
 
 
-def _direction(change: float) -> str:
+def direction(change: float) -> str:
+    """The direction of a worsening in a word."""
     return "worse" if change > 0.0 else "better"

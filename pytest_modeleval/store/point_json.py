@@ -72,8 +72,19 @@ POINTS_RULE = Rule(
 
 
 def kept_points(results: Iterable[PointResult]) -> list[JsonObject]:
-    """What a baseline keeps of each point: its figures with their blocks, without curves and timeline."""
-    return [replace(result, curves={}, timeline=()).to_json() for result in results]
+    """What a baseline keeps of each point: its figures with their blocks to six digits, no curves and no timeline."""
+    return [
+        replace(
+            result,
+            curves={},
+            timeline=(),
+            figures={
+                name: replace(figure, blocks=tuple(float(f"{block:.6g}") for block in figure.blocks))
+                for name, figure in result.figures.items()
+            },
+        ).to_json()
+        for result in results
+    ]
 
 
 def points_by_benchmark(entries: Iterable[Mapping[str, Any]]) -> dict[str, tuple[PointResult, ...]]:

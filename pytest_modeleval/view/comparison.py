@@ -15,6 +15,7 @@ from pytest_modeleval.gates.compare_indexes import (
     index_difference_text,
 )
 from pytest_modeleval.gates.compare_measures import ComparedMeasure, MeasureDifference, change_text, compare_measures
+from pytest_modeleval.gates.compare_points import compare_points, points_json
 from pytest_modeleval.gates.compare_text import difference_text, letter
 from pytest_modeleval.metrics import Measure
 from pytest_modeleval.records import JsonObject
@@ -44,6 +45,7 @@ def comparison_json(paths: Mapping[str, Path], names: Sequence[str]) -> JsonObje
         ],
         "scopes": [_scope(scope) for scope in scopes],
         "measures": [_measure(found) for found in compare_measures(sides)],
+        "points": points_json(compare_points(sides), [letter(number) for number in range(len(sides))]),
         "indexes": [_index(found) for found in compare_indexes(sides)],
         "changes": list(islice(changes, MOST_CHANGES)),
         "left_out": sum(1 for _ in changes),

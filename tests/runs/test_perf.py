@@ -9,6 +9,7 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 from pytest_modeleval.cli import main
+from pytest_modeleval.store.baseline import read_baseline
 from pytest_modeleval.store.load_file import read_timings
 from pytest_modeleval.store.summary_file import SCHEMA_FILE
 from tests.support.loopback import Act, Answer, LoopbackServer, Refuse
@@ -75,6 +76,56 @@ def test_a_sweep_that_was_killed_goes_on(suite: Suite, server: LoopbackServer) -
     again = suite.command("-p", "no:cacheprovider", "-k", "perf", f"--eval-rescore={suite.run_dir}")
     assert again.status == 0, again.out + again.err
     assert without_times(again.summary) == without_times(result.summary)
+
+
+def test_gates_judge_points_by_their_timings(
+    suite: Suite, server: LoopbackServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Latency and goodput gates read the run folder; the blessed run keeps its points, and compare shows them."""
+    server.script = _act
+    gates, base = suite.path / "gates.toml", suite.path / "base.json"
+    gates.write_text(
+        """
+[[gate]]
+kind = "latency"
+measure = "ttft_p50"
+max = "5s"
+[[gate]]
+kind = "goodput"
+point = "chat-16-4@c1"
+slo = {e2e = "9s"}
+min = 0.5
+[[gate]]
+kind = "regression"
+benchmark = "perf"
+measure = "output_tok_s"
+[[gate]]
+kind = "latency"
+name = "other"
+point = "chat-16-4@c8"
+measure = "e2e_p95"
+max = 1
+"""
+    )
+    more = ("--eval-option=perf.points=c1", f"--eval-gates={gates}", f"--eval-bless={base}")
+    result = suite.command(*_arguments(suite, server.url, *more))
+    assert result.status == 6, result.out + result.err
+    assert (
+        "gate 'other' cannot be judged in this run: perf chat-16-4@c8 e2e_p95: this run measures no such" in result.out
+    )
+    assert result.summary is not None
+    jsonschema.validate(result.summary, json.loads(SCHEMA_FILE.read_bytes()))
+    latency, goodput, regression, _ = (gate["reason"] for gate in result.summary["gates"])
+    few = "perf chat-16-4@c1: expected at least 60 requests of the steady phase, found 12"
+    assert latency.startswith(few)
+    assert goodput.startswith(few)
+    assert "this run becomes the first one" in regression
+    (kept,) = read_baseline(base).points["perf"]
+    assert (kept.point, kept.complete) == ("chat-16-4@c1", kept.sent)
+    assert main(["compare", str(base), str(suite.run_dir)]) == 0
+    text = capsys.readouterr().out
+    assert "perf chat-16-4@c1" in text
+    assert "not compared: A: expected at least 200 requests of the steady phase, found 12" in text
 
 
 def test_workers_hand_the_load_to_one_of_them(suite: Suite, server: LoopbackServer) -> None:
