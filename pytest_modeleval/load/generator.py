@@ -290,6 +290,7 @@ class Generator:
     def _write(self, recorder: Recorder) -> None:
         lag_s = self._lag.largest(recorder.stamps[0], recorder.stamps[-1]) if recorder.stamps else 0.0
         self._spool.add(recorder, lag_s)
+        recorder.release()
 
     # The end
 

@@ -84,12 +84,19 @@ class Recorder:
 
     def fail(self, cause: str) -> None:
         """End it as a failure, unless it has ended."""
+        cancel = self.cancel
         if not self.is_over:
             self._end(cause)
-            if self.cancel is not None:
-                self.cancel()
+            if cancel is not None:
+                cancel()
+
+    def release(self) -> None:
+        """Let the response go: it is written."""
+        self.stamps, self.pieces = [], []
 
     def _end(self, failure: str) -> None:
+        # The exchange that it cancels holds this recorder: without the circle both are freed at once.
+        self.cancel = None
         self.ended_s = _now()
         self.failure = failure
         self.is_over = True

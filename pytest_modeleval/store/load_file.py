@@ -7,6 +7,7 @@ A line for each request (stress.timing.Timing), in the order of their ends, then
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -68,6 +69,17 @@ def stored_result(folder: Path, point: str, *, key: str) -> PointResult | None:
         return PointResult.from_json(entry["point"]) if entry["type"] == "point" and entry["key"] == key else None
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
         return None
+
+
+def copy_points(target: Path, folders: Iterable[Path]) -> None:
+    """Copy the files of points that another run folder has and target has not. Raises OSError."""
+    for folder in folders:
+        for path in sorted((folder / FOLDER).glob("*.jsonl")):
+            copy = target / FOLDER / path.name
+            if path.is_file() and not path.is_symlink() and not copy.exists():
+                copy.parent.mkdir(exist_ok=True)
+                with atomic_file(copy) as draft:
+                    shutil.copyfile(path, draft)
 
 
 def _lines(path: Path) -> Iterator[bytes]:

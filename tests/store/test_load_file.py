@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_modeleval.errors import RunFolderError
-from pytest_modeleval.store.load_file import load_file, read_timings, stored_result, write_timings
+from pytest_modeleval.store.load_file import copy_points, load_file, read_timings, stored_result, write_timings
 from pytest_modeleval.stress.point import PointResult
 from pytest_modeleval.stress.timing import Arrival, Timing
 
@@ -51,3 +51,16 @@ def test_a_damaged_line_is_named(tmp_path: Path) -> None:
     with pytest.raises(RunFolderError, match="line 2"):
         list(read_timings(tmp_path, NAME))
     assert stored_result(tmp_path, NAME, key="k") is None
+
+
+def test_points_of_shards_come_together(tmp_path: Path) -> None:
+    """A merged run has the files of all of them; one that it has already stays."""
+    one, other, target = tmp_path / "one", tmp_path / "other", tmp_path / "target"
+    for folder in (one, other, target):
+        folder.mkdir()
+    write_timings(one, NAME, iter(TIMINGS), _measure, key="k")
+    write_timings(other, NAME, iter(TIMINGS[:1]), _measure, key="k")
+    write_timings(other, "chat@c1", iter(TIMINGS[:2]), _measure, key="k")
+    copy_points(target, [one, other])
+    assert len(list(read_timings(target, NAME))) == 3
+    assert len(list(read_timings(target, "chat@c1"))) == 2
