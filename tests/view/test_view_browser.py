@@ -159,6 +159,12 @@ def test_from_the_list_to_a_run_a_sample_a_comparison_and_a_run_under_way(viewer
     viewer.waits_for("#answers", "Q easy-2")
     assert "ANSWER: A" in viewer.text(".side:nth-child(1)")
     assert "ANSWER: B" in viewer.text(".side:nth-child(2)")
+    assert "easy/easy-2" in viewer.text("#changes tr[aria-current=true]")
+    viewer.js("location.hash = 'benchmark=quiz&subset=hard&sample=hard-1&repeat=0'")
+    viewer.waits_for("#answers", "Q hard-1")
+    assert "hard/hard-1" in viewer.text("#changes tr[aria-current=true]")
+    viewer.click("#changes tbody a")
+    viewer.waits_for("#answers", "Q easy-2")
     viewer.click(".side:nth-child(2) p:last-child a")
     viewer.waits_for("#sample", "Q easy-2")
     assert viewer.errors() == []

@@ -124,20 +124,21 @@ class ComparisonView {
   }
 
   showAddress() {
-    const given = new URLSearchParams(location.hash.slice(1));
-    this.current = given.get("sample") ? location.hash.slice(1) : "";
+    const asked = new URLSearchParams(location.hash.slice(1));
+    const given = Object.fromEntries(["benchmark", "subset", "sample"].map((name) => [name, asked.get(name) || ""]));
+    this.current = given.sample ? addressOf(given) : "";
     for (const row of this.list.querySelectorAll("tr[data-address]")) {
       const isCurrent = row.dataset.address === this.current;
       if (isCurrent) row.scrollIntoView({ block: "nearest" });
       row.setAttribute("aria-current", String(isCurrent));
     }
     if (!this.current) replace(this.answers, el("p", { class: "quiet" }, t("compare.pick")));
-    else this.drawAnswers(given).catch(report);
+    else this.drawAnswers().catch(report);
   }
 
-  async drawAnswers(given) {
+  async drawAnswers() {
     const turn = (this.turn = (this.turn || 0) + 1);
-    const made = await answersOf(this.found.sides, given);
+    const made = await answersOf(this.found.sides, this.current);
     if (turn === this.turn) replace(this.answers, made);
   }
 }

@@ -4,7 +4,7 @@ import { read } from "./frame.js";
 import { renderedText, shortText } from "./safe_text.js";
 import { t } from "./texts.js";
 
-// Elements: the question, its target, and a box for each side. given: URLSearchParams that name the question.
+// Elements: the question, its target, and a box for each side. given: the address of the question.
 export async function answersOf(sides, given) {
   const found = await Promise.all(sides.map((side) => readSide(side, given)));
   const known = found.map(({ record }) => record).find(Boolean);
