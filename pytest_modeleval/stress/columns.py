@@ -15,6 +15,9 @@ from pytest_modeleval.stress.series import Bools, Floats, Ints, Series
 from pytest_modeleval.stress.slo import Slo
 from pytest_modeleval.stress.timing import STEADY, WARM_UP, Arrival, Timing
 
+MOST_INTERVALS = 500_000
+"""Arrivals that enter the inter-token latency; of a point with more, those of every k-th request do."""
+
 _TIMES = ("sent", "scheduled", "first", "ended")
 _COUNTS = ("tokens", "prompt_tokens", "cached_tokens")
 _LAGS = ("send_lag", "receive_lag")
@@ -62,10 +65,11 @@ class Columns:
         """The inter-token latency of the measured requests: what passed since the arrival before, shared out evenly.
 
         An arrival of k tokens after a gap stands for k intervals of gap / k, so that as many intervals as tokens count.
-        The tokens of a request's first arrival have none.
+        The tokens of a request's first arrival have none. Of more than 500,000 arrivals every k-th request's count.
         """
+        stride = 1 + self.arrived.size // MOST_INTERVALS
         is_later = np.zeros(self.arrived.size, dtype=np.bool_)
-        is_later[1:] = self.arrived_for[1:] == self.arrived_for[:-1]
+        is_later[1:] = (self.arrived_for[1:] == self.arrived_for[:-1]) & (self.arrived_for[1:] % stride == 0)
         chosen = np.flatnonzero(is_later & self.measured[self.arrived_for])
         gaps = self.arrived[chosen] - self.arrived[chosen - 1]
         tokens = self.arrived_tokens[chosen]
@@ -74,31 +78,29 @@ class Columns:
     @classmethod
     def read(cls, timings: Iterable[Timing], slo: Slo | None) -> Columns:
         """Reads timings in any order, once."""
-        rows, arrivals = array("d"), array("d")
+        rows, arrived, tokens, owners = array("d"), array("d"), array("i"), array("i")
         failures: Counter[str] = Counter()
         for number, timing in enumerate(timings):
             rows.extend(_row(timing, slo))
             for arrival in _counted_arrivals(timing):
-                arrivals.extend((arrival.at_s, arrival.tokens, number))
+                arrived.append(arrival.at_s)
+                tokens.append(arrival.tokens)
+                owners.append(number)
             if timing.failure:
                 failures[timing.failure] += 1
-        table = np.frombuffer(rows, dtype=np.float64).reshape(-1, len(_NAMES)) if rows else np.empty((0, len(_NAMES)))
-        return cls._in_order(table, np.frombuffer(arrivals, dtype=np.float64).reshape(-1, 3), dict(failures))
-
-    @classmethod
-    def _in_order(cls, table: Floats, arrivals: Floats, failures: dict[str, int]) -> Columns:
-        """Sorts requests by the time of sending."""
+        table = np.frombuffer(rows, dtype=np.float64).reshape(-1, len(_NAMES))
         order = np.argsort(table[:, 0], kind="stable")
-        position = np.empty(order.size, dtype=np.int64)
+        position = np.empty(order.size, dtype=np.int32)
         position[order] = np.arange(order.size)
-        owners = position[arrivals[:, 2].astype(np.int64)]
-        by_owner = np.lexsort((arrivals[:, 0], owners))
+        sent_for = position[np.frombuffer(owners, dtype=np.int32)]
+        # Stable: the arrivals of a request stay in their order.
+        by_request = np.argsort(sent_for, kind="stable")
         return cls(
             {name: table[order, column] for column, name in enumerate(_NAMES)},
-            arrivals[by_owner, 0],
-            arrivals[by_owner, 1].astype(np.int64),
-            owners[by_owner],
-            failures,
+            np.frombuffer(arrived, dtype=np.float64)[by_request],
+            np.frombuffer(tokens, dtype=np.int32)[by_request].astype(np.int64),
+            sent_for[by_request].astype(np.int64),
+            dict(failures),
         )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from pytest_modeleval.stress import columns
 from pytest_modeleval.stress.columns import Columns
 from pytest_modeleval.stress.loads import Load
 from pytest_modeleval.stress.measures import measure_point
@@ -141,6 +142,30 @@ def test_a_chunk_of_tokens_is_shared_out() -> None:
     assert figures["itl_mean"].value == pytest.approx(0.1)
     assert figures["itl_mean"].num == 16
     assert figures["tpot_mean"].value == pytest.approx(0.1)
+
+
+def test_blocks_are_parts_in_the_order_of_sending() -> None:
+    """Two blocks of the same number of requests; rates over two halves of the window."""
+    point = [
+        Timing(number=n, sent_s=n, first_s=n + 0.1 * (1 + n), ended_s=n + 1, completion_tokens=3) for n in range(8)
+    ]
+    figures = measure(list(reversed(point)), slo=Slo.parse("ttft=450ms")).figures
+    assert figures["ttft_mean"].blocks == pytest.approx((0.25, 0.65))
+    assert figures["goodput"].blocks == (1.0, 0.0)
+    assert figures["goodput"].value == 0.5
+    assert figures["req_s"].blocks == (1.0, 1.0)
+    assert figures["output_tok_s"].blocks == (3.0, 3.0)
+
+
+def test_intervals_of_a_large_point_are_thinned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Above the limit, those of every k-th request are kept, whole."""
+    arrivals = [(Arrival(n + 0.1, 1), Arrival(n + 0.3, 2)) for n in range(20)]
+    point = [Timing(number=n, sent_s=n, first_s=n + 0.1, ended_s=n + 0.4, arrivals=a) for n, a in enumerate(arrivals)]
+    assert Columns.read(point, None).intervals().num == 40
+    monkeypatch.setattr(columns, "MOST_INTERVALS", 39)
+    thinned = Columns.read(point, None).intervals()
+    assert thinned.owners.tolist() == list(range(0, 20, 2))
+    assert thinned.num == 20
 
 
 def test_a_percentile_that_the_number_cannot_carry_is_missing() -> None:
