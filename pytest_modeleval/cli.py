@@ -175,6 +175,7 @@ def _merge(given: argparse.Namespace) -> tuple[list[str], int]:
 
 def _noise(given: argparse.Namespace) -> list[str]:
     from pytest_modeleval.gates.noise import noise_levels, noise_text  # noqa: PLC0415
+    from pytest_modeleval.gates.point_noise import spread_lines  # noqa: PLC0415
     from pytest_modeleval.runs.sides import read_side  # noqa: PLC0415
 
     sides = [read_side(path) for path in given.sides]
@@ -185,7 +186,8 @@ def _noise(given: argparse.Namespace) -> list[str]:
                 f"modeleval noise: expected runs of one deployment, asked in the same way, but {first.label} and "
                 f"{other.label} differ: {found}. That is no noise; `modeleval compare` compares them"
             )
-    return [*_damage(sides), *noise_text(noise_levels([side.outcomes for side in sides]))]
+    levels = noise_text(noise_levels([side.outcomes for side in sides]))
+    return [*_damage(sides), *levels, *spread_lines(sides)]
 
 
 def _describe_difference(first: Baseline, other: Baseline) -> str:

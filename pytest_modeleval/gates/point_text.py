@@ -103,10 +103,7 @@ def _unseen(gate: Gate) -> str:
         return "; each server was started once, and what differs between two starts of one is not in this test"
     if gate.run_spread is not None:
         return f"; runs of an unchanged deployment are taken to differ by {percent(gate.run_spread)} (run_spread)"
-    return (
-        "; what differs between two runs of an unchanged deployment is not in this test: give run_spread, or measure "
-        "both servers in turn"
-    )
+    return "; what differs between two runs of an unchanged deployment is not in this test: give run_spread"
 
 
 def _other_points(found: Measurement, alpha: float) -> str:

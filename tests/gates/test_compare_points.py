@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_modeleval.gates.compare_points import compare_points, point_lines, points_json
+from pytest_modeleval.gates.point_noise import spread_lines
 from pytest_modeleval.store.baseline import baseline_json, parse_baseline
 from tests.support.point_worlds import POINT, independent, point, stress_baseline, stress_evidence, timings
 
@@ -86,3 +87,12 @@ def test_a_damaged_point_of_a_baseline_is_refused(change: dict[str, object], sai
     content["benchmarks"][0]["points"][0] |= change
     with pytest.raises(ValueError, match=said):
         parse_baseline(json.loads(json.dumps(content)), "base.json")
+
+
+def test_the_spread_of_runs_is_printed_for_gates() -> None:
+    """The standard deviation between runs, as a fraction: 0.3 / 2 for figures of 1, 1 and 1.3 times the same."""
+    (line, *_) = spread_lines(SIDES)
+    assert line.startswith(f"perf {POINT}: run_spread over 3 runs: output_tok_s 0.0")
+    spread = float(line.partition("ttft_p50 ")[2].split()[0])
+    assert 0.10 < spread < 0.22
+    assert list(spread_lines(SIDES[:1])) == []

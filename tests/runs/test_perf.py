@@ -126,6 +126,8 @@ max = 1
     text = capsys.readouterr().out
     assert "perf chat-16-4@c1" in text
     assert "not compared: A: expected at least 200 requests of the steady phase, found 12" in text
+    assert main(["noise", str(base), str(suite.run_dir)]) == 0
+    assert "perf chat-16-4@c1: run_spread over 2 runs: output_tok_s 0 (0 %)" in capsys.readouterr().out
 
 
 def test_workers_hand_the_load_to_one_of_them(suite: Suite, server: LoopbackServer) -> None:
