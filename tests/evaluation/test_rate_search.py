@@ -105,3 +105,17 @@ def test_each_repeat_has_points_of_its_own(monkeypatch: pytest.MonkeyPatch) -> N
     found, second, _ = _search(monkeypatch, _result, repeat=1)
     assert found.point == "chat-16-4@slo-r1"
     assert not set(first) & set(second)
+
+
+def test_a_client_that_is_too_slow_keeps_the_search_below_that_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its points say nothing about the server."""
+    slow = {"unjudged_cause": "client_too_slow", "is_server_failure": False}
+
+    def law(plan: PointPlan) -> PointResult:
+        is_fast = (plan.load.rate or 0.0) > 10
+        return _result(plan, unjudged="too slow", facts=slow) if is_fast else _result(plan)
+
+    found, _, _ = _search(monkeypatch, law)
+    assert found.figures["slo_rate"].value is None
+    assert found.rate is not None
+    assert found.rate <= 10
