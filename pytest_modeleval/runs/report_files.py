@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 REPORT_FILE = "report.html"
 RAW_REPLIES = 3
+# Fields of replies that hold probabilities and no text.
+_SCORES = frozenset({"scores", "first_tokens", "decision"})
 
 
 def write_report(folder: RunFolder, summary: RunSummary) -> Path:
@@ -47,7 +49,10 @@ def write_report(folder: RunFolder, summary: RunSummary) -> Path:
 
 
 def raw_replies(summary: RunSummary, contents: Contents) -> dict[tuple[str, str], list[str]]:
-    """(benchmark, subset) of each suspicious subset -> the first RAW_REPLIES graded replies as the server sent them."""
+    """(benchmark, subset) of each suspicious subset -> the first RAW_REPLIES graded replies as the server sent them.
+
+    In place of probabilities stands what the grader said of them.
+    """
     wanted: dict[tuple[str, str], list[str]] = {
         (entry.benchmark, score.subset): []
         for entry in summary.benchmarks
@@ -58,7 +63,8 @@ def raw_replies(summary: RunSummary, contents: Contents) -> dict[tuple[str, str]
         found = wanted.get((key.benchmark, key.subset))
         line = contents.responses.get(outcome.request_key)
         if found is not None and line is not None and len(found) < RAW_REPLIES and outcome.kind.is_verdict:
-            found.append(_reply_text(read_line(line).get("reply") or {}))
+            reply = read_line(line).get("reply") or {}
+            found.append(outcome.explanation if _SCORES & set(reply) else _reply_text(reply))
     return wanted
 
 

@@ -132,6 +132,16 @@ def test_a_server_that_cannot_decide_is_found_out_before_the_first_sample(
     assert result.status == status
 
 
+def test_a_suspicious_subset_shows_probabilities_and_no_empty_replies(quiz: Suite) -> None:
+    """All wrong: the remark shows what the letters got."""
+    quiz.write_raw("".join(json.dumps(ROWS[1]) + "\n" for _ in range(5)))
+    with toy_model("sglang", make=Decider) as server:
+        result = run(quiz, server)
+    assert "suspicious" in result.out
+    assert "probabilities: A 0.2000, B 0.6000" in result.out
+    assert "(empty)" not in result.out
+
+
 def test_a_system_prompt_is_refused_by_name(quiz: Suite) -> None:
     """/v1/decisions has no place for one; without a word it would be left out."""
     (quiz.path / "system.txt").write_text("Be brief.")
