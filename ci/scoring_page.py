@@ -5,6 +5,8 @@ ci/check_engine.py copies this page next to a run. Each value is a measure of th
 
 from __future__ import annotations
 
+import math
+
 from pytest_modeleval import Grade, LabelScores, Model, Request, Sample, benchmark
 from pytest_modeleval.datasets import Row, inline
 from pytest_modeleval.metrics import Measure, mean
@@ -86,4 +88,32 @@ def test_known_texts(grade: Grade) -> None:
 )
 def test_known_labels(grade: Grade) -> None:
     """By the likely first tokens of a chat reply."""
+    assert grade, grade.explanation
+
+
+async def decide(sample: Sample, model: Model) -> dict[str, float]:
+    """One question by /v1/decisions, and the same text, in SGLang's wording, by the first token of a chat reply."""
+    text, question, options = "What is the capital of France?", "Which city is it?", {"A": "Paris", "B": "Berlin"}
+    decided = await model.decide(text, question, options)
+    lines = [text, "", f"Question: {question}", *(f"{name}: {name} - {city}" for name, city in options.items())]
+    asked = "\n".join([*lines, "Answer with the letter of one option only."])
+    listed = await model.label_scores(Request([{"role": "user", "content": asked}]), list(options))
+    pairs = [(decided.probabilities[name], listed.probabilities[name]) for name in options]
+    return {"gap": max(abs(math.log(one / other)) for one, other in pairs), "mass": decided.mass}
+
+
+@benchmark(
+    name="known_decisions",
+    version="1",
+    dataset=inline(rows),
+    subsets=["known"],
+    sample=to_sample,
+    solve=decide,
+    grade=grade_texts,
+    needs_labels=True,
+    needs_decisions=True,
+    measures=[value("gap"), value("mass")],
+)
+def test_known_decisions(grade: Grade) -> None:
+    """By the server's own prompt."""
     assert grade, grade.explanation
