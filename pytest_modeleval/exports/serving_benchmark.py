@@ -9,7 +9,7 @@ stored, are empty. What we measured stands under `modeleval`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -27,7 +27,6 @@ from pytest_modeleval.stress.timing import STEADY, Arrival, Timing
 
 _BACKEND = {"vllm": "openai-chat", "sglang": "sglang-oai-chat"}
 _PERCENTILES = (90, 95, 99)
-Gaps = Callable[[Sequence[Arrival]], list[float]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,9 +97,9 @@ def vllm_result(point: MeasuredPoint, model: str) -> JsonObject:
         "max_output_tokens_per_s": peak_tokens,
         "max_concurrent_requests": peak_requests,
         "rtfx": 0.0,
-        **_details(point, chunk_gaps),
+        **_details(point),
     }
-    for name, values in _latencies(done, chunk_gaps).items():
+    for name, values in _latencies(done).items():
         found |= _statistics("e2el" if name == "e2e" else name, values)
     return found | _ours(point)
 
@@ -131,9 +130,9 @@ def sglang_result(point: MeasuredPoint, model: str) -> JsonObject:
         "accept_length": None,
         "max_output_tokens_per_s": peak_tokens,
         "max_concurrent_requests": peak_requests,
-        **_details(point, token_gaps),
+        **_details(point),
     }
-    for name, values in _latencies(done, token_gaps).items():
+    for name, values in _latencies(done).items():
         found |= _statistics("e2e_latency" if name == "e2e" else name, values)
     return found | _ours(point)
 
@@ -152,38 +151,29 @@ def _totals(point: MeasuredPoint) -> dict[str, Any]:
     }
 
 
-def _details(point: MeasuredPoint, gaps_of: Gaps) -> dict[str, Any]:
+def _details(point: MeasuredPoint) -> dict[str, Any]:
     """What both formats say of each request; 0 and [] for one that failed."""
     return {
         "input_lens": [each.prompt_tokens or 0 for each in point.timings],
         "output_lens": [(each.completion_tokens or 0) if each.is_complete else 0 for each in point.timings],
         "ttfts": [_ttft(each) or 0.0 for each in point.timings],
-        "itls": [gaps_of(each.arrivals) for each in point.timings],
+        "itls": [_chunk_gaps(each.arrivals) for each in point.timings],
         "generated_texts": [""] * len(point.timings),
         "errors": [each.failure for each in point.timings],
     }
 
 
-def chunk_gaps(arrivals: Sequence[Arrival]) -> list[float]:
-    """Seconds between two arrivals, however many tokens they carry, as vLLM counts."""
+def _chunk_gaps(arrivals: Sequence[Arrival]) -> list[float]:
+    """Seconds between two arrivals, however many tokens they carry: so both count them over chat completions."""
     return [later.at_s - earlier.at_s for earlier, later in pairwise(arrivals)]
 
 
-def token_gaps(arrivals: Sequence[Arrival]) -> list[float]:
-    """Seconds between two arrivals, shared out evenly among the tokens of the later one, as SGLang counts."""
-    return [
-        (later.at_s - earlier.at_s) / max(1, later.tokens)
-        for earlier, later in pairwise(arrivals)
-        for _ in range(max(1, later.tokens))
-    ]
-
-
-def _latencies(done: Sequence[Timing], gaps_of: Gaps) -> dict[str, list[float]]:
+def _latencies(done: Sequence[Timing]) -> dict[str, list[float]]:
     """Name -> seconds of every complete request, or of every gap."""
     return {
         "ttft": [value for each in done if (value := _ttft(each)) is not None],
         "tpot": [value for each in done if (value := _tpot(each)) is not None],
-        "itl": [gap for each in done for gap in gaps_of(each.arrivals)],
+        "itl": [gap for each in done for gap in _chunk_gaps(each.arrivals)],
         "e2e": [each.ended_s - each.sent_s for each in done],
     }
 

@@ -88,7 +88,7 @@ def _by_loop(
         pairs = [
             (point, x, y)
             for point in points
-            if (point.rate is not None) == is_open
+            if (point.concurrency is None) == is_open
             and (x := point.figures.get(x_of(point))) is not None
             and (y := point.figures.get(y_of(point))) is not None
             and x.value is not None

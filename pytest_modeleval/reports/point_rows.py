@@ -73,7 +73,7 @@ def ordered(points: Sequence[PointResult]) -> list[PointResult]:
         points,
         key=lambda point: (
             workloads.index(point.workload),
-            point.rate is not None,
+            point.concurrency is None,
             point.concurrency or 0,
             point.rate or 0,
         ),
