@@ -27,7 +27,7 @@ from pytest_modeleval.stress.slo import Slo
 # With fewer, ci/simulate_stress_gates.py finds more false alarms than alpha: an open loop has a queue without bound.
 LEAST_CLOSED, LEAST_OPEN = 60, 200
 # As many independent requests would say as much (Series.effective).
-LEAST_EFFECTIVE = 40
+LEAST_EFFECTIVE = 50
 _BLOCK = 5
 # A microsecond: smaller differences of two latencies are rounding.
 _DIGITS = 6

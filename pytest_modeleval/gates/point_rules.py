@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pytest_modeleval._support.schema import TEXT, Rule, is_text, number
+from pytest_modeleval._support.schema import TEXT, Rule, is_text
 from pytest_modeleval.stress.request_values import LATENCIES
 from pytest_modeleval.stress.slo import Slo
 
@@ -42,7 +42,6 @@ def _is_duration(value: object) -> bool:
 
 
 DURATION = Rule('a time above 0, such as "800ms", "1.5s" or a number of seconds', _is_duration)
-SPREAD = number(0.0, 1.0, is_share=True)
 POINT: Mapping[str, Rule] = {"benchmark": TEXT, "point": TEXT}
 
 
