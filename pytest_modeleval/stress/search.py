@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pytest_modeleval.stress.loads import Load
+from pytest_modeleval.stress.percentiles import wilson
 from pytest_modeleval.stress.point import PointResult
 from pytest_modeleval.stress.series import Floats
 
@@ -42,6 +43,10 @@ class _Point(NamedTuple):
     effective: float
     served: float | None
     """Responses a second in the steady window."""
+
+    def interval(self) -> tuple[float, float]:
+        """Of the share of good requests."""
+        return wilson(self.good, self.effective)
 
 
 @dataclass(slots=True)
@@ -107,9 +112,8 @@ class RateSearch:
         if kept is None or missed is None:
             return None
         low, middle, high = self._rates_at(0.025, 0.5, 0.975)
-        if kept < missed:
-            # No two points contradict each other: the rate lies between them, whatever the form of the curve.
-            middle = min(max(middle, kept), missed)
+        # It lies between what was kept and what was missed beyond chance, whatever the form of the curve.
+        middle = min(max(middle, self._surely_kept()), missed)
         return FoundRate(middle, min(low, middle), max(high, middle))
 
     def _rates_at(self, *quantiles: float) -> list[float]:
@@ -122,13 +126,20 @@ class RateSearch:
         found = self.found
         return found is not None and max(found.high - found.rate, found.rate - found.low) <= self.tolerance * found.rate
 
-    def _kept(self) -> float | None:
-        """The highest rate at which the objective was kept."""
-        return max((point.rate for point in self._points if point.good >= self.share), default=None)
-
     def _missed(self) -> float | None:
-        """The lowest rate at which it was missed."""
-        return min((point.rate for point in self._points if point.good < self.share), default=None)
+        """The lowest rate at which the objective was missed beyond chance: a few slow requests do not turn a search."""
+        return min((point.rate for point in self._points if point.interval()[1] < self.share), default=None)
+
+    def _kept(self) -> float | None:
+        """The highest rate below that: it was kept, or it may have been."""
+        missed = self._missed()
+        return max((p.rate for p in self._points if missed is None or p.rate < missed), default=None)
+
+    def _surely_kept(self) -> float:
+        """The highest rate below a missed one at which the objective was kept beyond chance; 0 without one."""
+        missed = self._missed() or 0.0
+        kept = [p.rate for p in self._points if p.rate < missed and p.interval()[0] >= self.share]
+        return max(kept, default=0.0)
 
     def _next_rate(self) -> float:
         kept, missed = self._kept(), self._missed()
@@ -142,7 +153,7 @@ class RateSearch:
         if kept is None:
             return missed / GROWTH
         (rate,) = self._rates_at(0.5)
-        is_outside = missed > kept * 1.03 and not kept * 1.005 < rate < missed / 1.005
+        is_outside = missed > kept * 1.03 and not self._surely_kept() * 1.005 < rate < missed / 1.005
         return sqrt(kept * missed) if is_outside or missed > kept * 2 else rate
 
     def _capacity(self) -> float | None:

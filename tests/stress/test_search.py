@@ -85,6 +85,17 @@ def test_a_sharp_bound_is_found(truth: float) -> None:
     assert search.found.rate == pytest.approx(truth, rel=0.05)
 
 
+def test_a_few_slow_requests_do_not_turn_the_search() -> None:
+    """Three slow ones of forty at the first rate are no miss beyond chance: the next rate is higher, not lower."""
+    search = RateSearch()
+    load = search.next_load()
+    assert load
+    search.enter(load, result_of(load, np.array([0.0, 0.0, 0.0, *[1.0] * 37]), np.arange(40.0) % 7))
+    following = search.next_load()
+    assert following
+    assert following.rate == 4.0
+
+
 def test_a_point_that_cannot_be_judged_bounds_the_search() -> None:
     """A client that is too slow from 20 requests a second on: nothing above is asked again, and nothing is found."""
     search, asked = RateSearch(), []
