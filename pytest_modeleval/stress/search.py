@@ -112,7 +112,7 @@ class RateSearch:
         if kept is None or missed is None:
             return None
         low, middle, high = self._rates_at(0.025, 0.5, 0.975)
-        # It lies between what was kept and what was missed beyond chance, whatever the form of the curve.
+        # It lies between the rates that kept and missed it beyond chance, whatever the form of the curve.
         middle = min(max(middle, self._surely_kept()), missed)
         return FoundRate(middle, min(low, middle), max(high, middle))
 
