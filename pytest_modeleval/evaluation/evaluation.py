@@ -6,6 +6,7 @@ Life: plan() after collection, start(), then for every item answer() and finish(
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -286,6 +287,9 @@ class Evaluation:
     def _load_site(self) -> LoadSite:
         from pytest_modeleval.evaluation.load_point import LoadSite  # noqa: PLC0415 - few runs measure load
 
+        # NumPy, before the engine's thread starts: two threads that load it at the same time may both fail.
+        import_module("pytest_modeleval.stress.measures")
+        import_module("pytest_modeleval.stress.search")
         options = self._options
         return LoadSite(
             lambda: options.transport or transport_for(self.model.urls),
