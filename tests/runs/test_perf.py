@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
+import numpy as np  # noqa: F401 - pytester restores sys.modules after a test, and numpy can be loaded once only
 import pytest
 
 from pytest_modeleval.cli import main
