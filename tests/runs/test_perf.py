@@ -6,10 +6,8 @@ import json
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
-import numpy as np  # noqa: F401 - pytester restores sys.modules after a test, and numpy can be loaded once only
 import pytest
 
-from pytest_modeleval.cli import main
 from pytest_modeleval.store.baseline import read_baseline
 from pytest_modeleval.store.load_file import read_timings
 from pytest_modeleval.store.summary_file import SCHEMA_FILE
@@ -71,7 +69,9 @@ def test_a_sweep_that_was_killed_goes_on(suite: Suite, server: LoopbackServer) -
         assert point["facts"]["client_processes"] == 1
     assert not list((suite.run_dir / "stress").glob("*.spool*"))
     out = suite.path / "exported"
-    assert main(["export", str(suite.run_dir), "--to", "vllm-bench", "--out", str(out)]) == 0
+    command = ("export", str(suite.run_dir), "--to", "vllm-bench", "--out", str(out))
+    exported = suite.python("-m", "pytest_modeleval.cli", *command)
+    assert exported.status == 0, exported.out + exported.err
     names = [f"{point.replace('@', '-')}.json" for point in POINTS]
     assert [json.loads((out / name).read_text())["completed"] for name in names] == [12, 12, 12]
     again = suite.command("-p", "no:cacheprovider", "-k", "perf", f"--eval-rescore={suite.run_dir}")
@@ -79,9 +79,7 @@ def test_a_sweep_that_was_killed_goes_on(suite: Suite, server: LoopbackServer) -
     assert without_times(again.summary) == without_times(result.summary)
 
 
-def test_gates_judge_points_by_their_timings(
-    suite: Suite, server: LoopbackServer, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_gates_judge_points_by_their_timings(suite: Suite, server: LoopbackServer) -> None:
     """Latency and goodput gates read the run folder; the blessed run keeps its points, and compare shows them."""
     server.script = _act
     gates, base = suite.path / "gates.toml", suite.path / "base.json"
@@ -123,12 +121,14 @@ max = 1
     assert "this run becomes the first one" in regression
     (kept,) = read_baseline(base).points["perf"]
     assert (kept.point, kept.complete) == ("chat-16-4@c1", kept.sent)
-    assert main(["compare", str(base), str(suite.run_dir)]) == 0
-    text = capsys.readouterr().out
+    compared = suite.python("-m", "pytest_modeleval.cli", "compare", str(base), str(suite.run_dir))
+    text = compared.out
+    assert compared.status == 0, text + compared.err
     assert "perf chat-16-4@c1" in text
     assert "not compared: A: expected at least 200 requests of the steady phase, found 12" in text
-    assert main(["noise", str(base), str(suite.run_dir)]) == 0
-    assert "perf chat-16-4@c1: run_spread over 2 runs: output_tok_s 0 (0 %)" in capsys.readouterr().out
+    noise = suite.python("-m", "pytest_modeleval.cli", "noise", str(base), str(suite.run_dir))
+    assert noise.status == 0, noise.out + noise.err
+    assert "perf chat-16-4@c1: run_spread over 2 runs: output_tok_s 0 (0 %)" in noise.out
 
 
 def test_workers_hand_the_load_to_one_of_them(suite: Suite, server: LoopbackServer) -> None:
