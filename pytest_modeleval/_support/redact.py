@@ -35,15 +35,16 @@ _PLACE_WORDS = frozenset({"file", "path", "dir", "env", "type", "mode"})
 _COUNT_WORDS = frozenset({"max", "min", "num", "per", "first", "inter", "eos", "bos", "pad", "stop"})
 _WORD_BREAK = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z0-9])(?=[A-Z])")
 _ARGUMENT = re.compile(r"""(?:[^\s"']|"[^"]*"|'[^']*')+|["']""")
-_ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<user>[^\s/@'\"]+@)?(?P<rest>[^\s'\"<>]*)")
+# Names and schemes have a longest length: otherwise 20,000 letters, which any server can send, take seconds.
+_ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,30}://)(?P<user>[^\s/@'\"]+@)?(?P<rest>[^\s'\"<>]*)")
 _USER_AT_HOST = re.compile(r"(?<![\w@/.:-])[\w.+-]+:[^\s@/:'\"]+@(?=[A-Za-z0-9.-]+)")
-_QUERY_VALUE = re.compile(r"(?P<head>[?&;](?P<name>[^=&#\s]+)=)(?P<value>[^&#\s'\"]*)")
+_QUERY_VALUE = re.compile(r"(?P<head>[?&;](?P<name>[^=&#\s]{1,100})=)(?P<value>[^&#\s'\"]*)")
 _SCHEME_AND_VALUE = re.compile(r"(?i)\b(?P<head>(?:bearer|basic)[ \t]+)(?P<value>[A-Za-z0-9._~+/=-]{4,})")
 _NAMED_QUOTED = re.compile(
-    r"(?P<head>(?P<before>\\?[\"']?)(?P<name>[A-Za-z][\w.-]*)(?P=before)\s*[:=]\s*)"
+    r"(?P<head>(?P<before>\\?[\"']?)(?P<name>[A-Za-z][\w.-]{0,100})(?P=before)\s{0,20}[:=]\s{0,20})"
     r"(?P<quote>\\?[\"'])(?P<value>(?:(?!(?P=quote)).)*)(?P=quote)"
 )
-_NAMED_PLAIN = re.compile(r"(?P<head>\b(?P<name>[A-Za-z][\w-]*)(?P<sign>=|:[ \t]*))(?P<value>[^\s\"',;&)}\]]+)")
+_NAMED_PLAIN = re.compile(r"(?P<head>\b(?P<name>[A-Za-z][\w-]{0,100})(?P<sign>=|:[ \t]*))(?P<value>[^\s\"',;&)}\]]+)")
 _NUMBER = re.compile(r"[\d.,]{1,12}")
 # "unknown key: x" and "unexpected token: <s>" are ordinary sentences.
 _ORDINARY_WORDS = frozenset({"key", "token", "auth", "pat", "pw", "bearer"})
