@@ -102,13 +102,16 @@ def test_every_solution_that_returns_nothing_fails(samples: list[Sample], pool: 
     assert [name for name, future in futures if future.result().status is ProgramStatus.PASSED] == []
 
 
-@pytest.mark.parametrize("mutate", [other_operator, other_constant])
-def test_grader_agrees_with_a_plain_run_about_every_mutant(
-    samples: list[Sample], pool: GraderPool, mutate: Any
+@pytest.mark.parametrize(("mutate", "first"), [(other_operator, 0), (other_constant, 1)])
+def test_grader_agrees_with_a_plain_run_about_mutants(
+    samples: list[Sample], pool: GraderPool, mutate: Any, first: int
 ) -> None:
-    """A solution with another operator or constant passes exactly if it passes a plain run of HumanEval's tests."""
+    """A solution with another operator or constant passes exactly if it passes a plain run of HumanEval's tests.
+
+    One half of the problems for each kind of change: all of them take half a minute.
+    """
     futures = []
-    for sample in samples:
+    for sample in samples[first::2]:
         source = mutate(sample.data["prompt"] + sample.data["canonical_solution"], sample.data["entry_point"])
         if source is not None:
             futures.append((sample, source, pool.submit(quick(sample), source)))
