@@ -175,9 +175,24 @@ def findings(latencies: Floats, limit: float, allowed: float, *, is_open: bool) 
     return [share_finding(place, Requests((row > limit) * 1.0, ones, row), allowed) for row in latencies]
 
 
+def counted(gate: str, name: str, *, n: int, alpha: float, judged: Sequence[PointFinding], runs: int) -> Cell:
+    """The cell of a limit that holds exactly. name: of its law. judged: the findings that are no refusal."""
+    return Cell(
+        f"{gate}, {name}",
+        n,
+        alpha,
+        runs,
+        false_alarms=sum(finding.p <= alpha for finding in judged) / runs,
+        false_passes=sum((finding.p_held or 0.0) <= alpha for finding in judged) / runs,
+        refused=1.0 - len(judged) / runs,
+        is_pass_bounded=LAWS[name][2],
+        is_shown_only=n <= _TOO_SHORT.get(name, 0),
+    )
+
+
 def latency_cells(rng: np.random.Generator, runs: int, name: str, sizes: Sequence[int]) -> Iterator[Cell]:
     """A limit that is the true quantile: each failure is a false alarm, each pass a false pass."""
-    law, is_open, is_bounded = LAWS[name]
+    law, is_open, _ = LAWS[name]
     truth = law(rng, 1_000, 2_000)
     for n in sizes:
         latencies = law(rng, runs, n)
@@ -185,38 +200,18 @@ def latency_cells(rng: np.random.Generator, runs: int, name: str, sizes: Sequenc
             found = findings(latencies, float(np.quantile(truth, q)), 1.0 - q, is_open=is_open)
             judged = [finding for finding in found if not finding.obstacle]
             for alpha in ALPHAS:
-                yield Cell(
-                    f"latency p{100 * q:.0f}, {name}",
-                    n,
-                    alpha,
-                    runs,
-                    false_alarms=sum(finding.p <= alpha for finding in judged) / runs,
-                    false_passes=sum((finding.p_held or 0.0) <= alpha for finding in judged) / runs,
-                    refused=1.0 - len(judged) / runs,
-                    is_pass_bounded=is_bounded,
-                    is_shown_only=n <= _TOO_SHORT.get(name, 0),
-                )
+                yield counted(f"latency p{100 * q:.0f}", name, n=n, alpha=alpha, judged=judged, runs=runs)
 
 
 def goodput_cells(rng: np.random.Generator, runs: int, name: str, sizes: Sequence[int]) -> Iterator[Cell]:
     """An objective that exactly 90 % of the requests keep, one in fifty of which failed."""
-    law, is_open, is_bounded = LAWS[name]
+    law, is_open, _ = LAWS[name]
     limit = float(np.quantile(law(rng, 1_000, 2_000), 0.9 / 0.98))
     for n in sizes:
         latencies = np.where(rng.random((runs, n)) < 0.02, np.inf, law(rng, runs, n))
         judged = [found for found in findings(latencies, limit, 0.1, is_open=is_open) if not found.obstacle]
         for alpha in ALPHAS:
-            yield Cell(
-                f"goodput, {name}",
-                n,
-                alpha,
-                runs,
-                false_alarms=sum(finding.p <= alpha for finding in judged) / runs,
-                false_passes=sum((finding.p_held or 0.0) <= alpha for finding in judged) / runs,
-                refused=1.0 - len(judged) / runs,
-                is_pass_bounded=is_bounded,
-                is_shown_only=n <= _TOO_SHORT.get(name, 0),
-            )
+            yield counted("goodput", name, n=n, alpha=alpha, judged=judged, runs=runs)
 
 
 def result(row: Floats, statistic: str) -> PointResult:

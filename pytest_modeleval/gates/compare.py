@@ -10,12 +10,13 @@ from statistics import NormalDist
 
 import numpy as np
 
+from pytest_modeleval._support.distributions import t_quantile
 from pytest_modeleval.experiment import identity_differences
 from pytest_modeleval.gates.evidence import Pairs, QuestionValue, by_benchmark, pair, question_values
 from pytest_modeleval.gates.exact_tests import holm, mcnemar_two_sided, sign_flip_two_sided
 from pytest_modeleval.gates.margin import score_statistic
 from pytest_modeleval.gates.paired_test import paired_test
-from pytest_modeleval.metrics import Question, is_question_metric, t_quantile
+from pytest_modeleval.metrics import Question, is_question_metric
 from pytest_modeleval.results import Baseline, ExperimentIdentity
 
 # With more results than this every one is compared with the first only.

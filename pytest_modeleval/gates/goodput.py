@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from pytest_modeleval._support.distributions import score_interval
 from pytest_modeleval._support.schema import number, required
 from pytest_modeleval.gates.gate import Gate, GateKind, Side
 from pytest_modeleval.gates.point_finding import PointFinding, PointScope
@@ -16,7 +17,6 @@ from pytest_modeleval.gates.point_format import figure_text, percent
 from pytest_modeleval.gates.point_kind import no_claim, no_question
 from pytest_modeleval.gates.point_requests import NO_TIMINGS, bad_requests, read_columns, share_finding
 from pytest_modeleval.gates.point_rules import OBJECTIVE, POINT, check_keys, objective_text, of_points
-from pytest_modeleval.stress.percentiles import wilson
 from pytest_modeleval.stress.slo import Slo
 
 NO_OBJECTIVE = 'it was measured without an objective; give the gate one: slo = {ttft = "1s", tpot = "50ms"}'
@@ -47,7 +47,7 @@ def _measure_point(scope: PointScope) -> PointFinding:
     if found.share is None:
         return found
     value = 1.0 - found.share.share
-    low, high = wilson(value, found.share.effective)
+    low, high = score_interval(value, found.share.effective)
     return replace(found, value=value, low=low, high=high, unit="share", objective=objective)
 
 

@@ -29,12 +29,12 @@ from pytest_modeleval.gates.point_rules import (
     LATENCY_FIGURES,
     MEAN,
     POINT,
-    QUANTILES,
     check_keys,
     figure_name,
     of_points,
     seconds,
 )
+from pytest_modeleval.stress.request_values import QUANTILES
 
 
 def _check(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

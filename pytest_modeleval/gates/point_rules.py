@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pytest_modeleval._support.schema import TEXT, Rule, is_text
-from pytest_modeleval.stress.request_values import LATENCIES
-from pytest_modeleval.stress.slo import Slo
+from pytest_modeleval.stress.request_values import LATENCIES, QUANTILES
+from pytest_modeleval.stress.slo import Slo, duration_s
 
 BENCHMARK = "perf"
 INTERVAL = "itl"
 MEAN = "mean"
-QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 RATES = ("output_tok_s", "input_tok_s", "req_s", "goodput_req_s")
 SHARES = ("goodput", "completed")
 
@@ -21,8 +19,6 @@ _LATENCIES = (*LATENCIES, INTERVAL)
 LATENCY_FIGURES = tuple(f"{name}_{suffix}" for name in _LATENCIES for suffix in (MEAN, *QUANTILES))
 FIGURES = (*LATENCY_FIGURES, *RATES, *SHARES)
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(us|ms|s)")
-_UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 # Of gates over points nothing is a subset or an aggregate; requests that failed are part of what is judged.
 _UNUSABLE = ("subset", "aggregate", "max_ungraded")
 
@@ -30,8 +26,7 @@ _UNUSABLE = ("subset", "aggregate", "max_ungraded")
 def seconds(value: object) -> float | None:
     """A limit in seconds from "800ms", "1.5s" or a number of seconds; None for any other value, and for 0."""
     if isinstance(value, str):
-        read = _DURATION.fullmatch(value.strip())
-        found = float(read[1]) * _UNITS[read[2]] if read else 0.0
+        found = duration_s(value.strip()) or 0.0
     else:
         found = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
     return found if 0.0 < found < 1e9 else None

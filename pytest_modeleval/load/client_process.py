@@ -12,6 +12,7 @@ import pickle
 import sys
 import threading
 from pathlib import Path
+from typing import BinaryIO
 
 from pytest_modeleval.client.httpx_transport import transport_for
 from pytest_modeleval.dispatch.engine import loop_factory
@@ -46,9 +47,9 @@ async def _run(job: LoadJob, share: Share, start_s: float) -> Tally:
         await transport.close()
 
 
-def _end_with_parent(stdin: object) -> None:
+def _end_with_parent(stdin: BinaryIO) -> None:
     """End when the parent is gone, or wants no more."""
-    stdin.read()  # type: ignore[attr-defined]
+    stdin.read()
     os._exit(1)
 
 

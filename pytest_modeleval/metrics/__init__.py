@@ -1,7 +1,7 @@
 """Grades become values with intervals and counts. Pure; every method names its source."""
 
 from pytest_modeleval.metrics.aggregates import Aggregate, combine, macro, micro, subset_weights, weighted, with_parts
-from pytest_modeleval.metrics.intervals import Interval, mean_interval, t_quantile, wilson
+from pytest_modeleval.metrics.intervals import Interval, mean_interval, wilson
 from pytest_modeleval.metrics.measures import Measure, calibration_error, f_score, mean, quantile, ratio
 from pytest_modeleval.metrics.questions import (
     Answers,
@@ -43,7 +43,6 @@ __all__ = [
     "ratio",
     "score_subset",
     "subset_weights",
-    "t_quantile",
     "vote_at_k",
     "weighted",
     "wilson",

@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import hypot, inf, sqrt
 
-from pytest_modeleval.metrics.intervals import Interval, normal_quantile
+from pytest_modeleval._support.distributions import normal_quantile
+from pytest_modeleval.metrics.intervals import Interval
 from pytest_modeleval.records import JUDGE_AGREEMENT, Outcome
 
 SUFFIX = ", judgements"

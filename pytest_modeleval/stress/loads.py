@@ -88,7 +88,7 @@ class Load:
         for word in opened[3].split("-")[1:]:
             words |= _read_word(word, text, is_ramp=opened[2] is not None)
         end_rate = float(opened[2]) if opened[2] else None
-        return cls(rate=float(opened[1]), end_rate=end_rate, **words)  # type: ignore[arg-type]
+        return cls(rate=float(opened[1]), end_rate=end_rate, **words)  # type: ignore[arg-type] # texts and numbers
 
 
 def _read_word(word: str, text: str, *, is_ramp: bool) -> dict[str, object]:

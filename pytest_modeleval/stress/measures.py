@@ -13,13 +13,12 @@ from pytest_modeleval.stress.columns import Columns
 from pytest_modeleval.stress.loads import Load
 from pytest_modeleval.stress.percentiles import Estimate
 from pytest_modeleval.stress.point import PointFigure, PointResult
-from pytest_modeleval.stress.request_values import LATENCIES
+from pytest_modeleval.stress.request_values import LATENCIES, QUANTILES
 from pytest_modeleval.stress.series import Floats, Series
 from pytest_modeleval.stress.slo import Slo
 from pytest_modeleval.stress.steady import Window
 from pytest_modeleval.stress.timing import Timing
 
-QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 CURVE = (
     0.01,
     0.05,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import ceil, floor, lgamma, log, sqrt
-from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 
+from pytest_modeleval._support.distributions import score_interval, t_expansion
 from pytest_modeleval.stress.series import Floats, Series
 
 CONFIDENCE = 0.95
@@ -119,7 +119,7 @@ def mean(series: Series, confidence: float = CONFIDENCE) -> Estimate | None:
     if effective < 5:
         return Estimate(value, None, None, effective)
     variance = float(np.dot(deviations**2, series.weights)) / series.num * effective / (effective - 1)
-    half = t_quantile(effective - 1, confidence) * sqrt(variance / effective)
+    half = t_expansion(confidence, effective - 1) * sqrt(variance / effective)
     return Estimate(value, value - half, value + half, effective)
 
 
@@ -134,29 +134,5 @@ def share(is_true: Floats, cause: Floats | None = None, confidence: float = CONF
     effective = series.effective_of_mean
     if cause is not None:
         effective = min(effective, Series.of_requests(cause).effective_of_mean)
-    low, high = wilson(series.mean(), effective, confidence)
+    low, high = score_interval(series.mean(), effective, confidence)
     return Estimate(series.mean(), low, high, effective)
-
-
-def wilson(value: float, number: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """The score interval of a share of so many values, which need not be a whole number (Wilson 1927)."""
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
-    spread = z * z / number
-    centre = (value + spread / 2) / (1 + spread)
-    half = z / (1 + spread) * sqrt(value * (1 - value) / number + spread / (4 * number))
-    return max(0.0, min(centre - half, value)), min(1.0, max(centre + half, value))
-
-
-def t_quantile(freedom: float, confidence: float = CONFIDENCE) -> float:
-    """The two-sided quantile of Student's t, from four degrees of freedom on, to 0.2 %.
-
-    By its expansion in 1 / freedom (Abramowitz and Stegun, 26.7.5); the degrees of freedom need not be whole.
-    """
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
-    terms = (
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
-    )
-    return z + sum(term / freedom**power for power, term in enumerate(terms, 1))

@@ -59,6 +59,9 @@ def token_arrivals(timing: Timing) -> tuple[Arrival, ...]:
     return tuple(arrival for arrival in timing.arrivals if arrival.tokens > 0)
 
 
+QUANTILES: Mapping[str, float] = MappingProxyType({"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99})
+"""The quantiles that a point has of each latency, by the ends of their names."""
+
 LATENCIES: Mapping[str, Callable[[Timing], float | None]] = MappingProxyType(
     {
         "ttft": ttft,

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pytest_modeleval._support.distributions import score_interval
 from pytest_modeleval.stress.loads import Load
-from pytest_modeleval.stress.percentiles import wilson
 from pytest_modeleval.stress.point import PointResult
 from pytest_modeleval.stress.series import Floats
 
@@ -46,7 +46,7 @@ class _Point(NamedTuple):
 
     def interval(self) -> tuple[float, float]:
         """Of the share of good requests."""
-        return wilson(self.good, self.effective)
+        return score_interval(self.good, self.effective)
 
 
 @dataclass(slots=True)

@@ -9,7 +9,8 @@ from pytest_modeleval.stress.request_values import LATENCIES
 from pytest_modeleval.stress.timing import Timing
 
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
-_TERM = re.compile(r"(\w+)<?=(\d+(?:\.\d+)?)(us|ms|s)")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(us|ms|s)")
+_TERM = re.compile(r"(\w+)<?=(.+)")
 _EXAMPLE = '"ttft=1s tpot=50ms"'
 
 
@@ -58,9 +59,10 @@ class Slo:
         bounds: dict[str, float] = {}
         for term in text.replace(",", " ").split():
             read = _TERM.fullmatch(term)
-            if read is None or read[1] not in NAMES or float(read[2]) <= 0 or read[1] in bounds:
+            bound = duration_s(read[2]) if read is not None else None
+            if read is None or not bound or read[1] not in NAMES or read[1] in bounds:
                 raise ValueError(f"expected terms such as {_EXAMPLE}, one each of {', '.join(NAMES)}, found {term!r}")
-            bounds[read[1]] = float(read[2]) * _UNITS[read[3]]
+            bounds[read[1]] = bound
         if not bounds:
             raise ValueError(f"expected an objective such as {_EXAMPLE}, found {text!r}")
         return cls(**{f"{name}_s": bound for name, bound in bounds.items()})
@@ -68,6 +70,12 @@ class Slo:
 
 NAMES = tuple(field.name.removesuffix("_s") for field in fields(Slo))
 """The measures that an objective can bound."""
+
+
+def duration_s(text: str) -> float | None:
+    """The seconds of "800ms" or "1.5s"; None for another form."""
+    read = _DURATION.fullmatch(text)
+    return float(read[1]) * _UNITS[read[2]] if read is not None else None
 
 
 def _seconds_text(seconds: float) -> str:

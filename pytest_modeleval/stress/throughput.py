@@ -7,8 +7,8 @@ from math import sqrt
 
 import numpy as np
 
+from pytest_modeleval._support.distributions import t_expansion
 from pytest_modeleval.stress.columns import Columns
-from pytest_modeleval.stress.percentiles import t_quantile
 from pytest_modeleval.stress.point import PointFigure
 from pytest_modeleval.stress.steady import Window, completions_in, tokens_in
 
@@ -60,7 +60,7 @@ def rate_figure(count: Count, columns: Columns, window: Window, unit: str, block
     low = high = None
     if num >= BATCHES:
         batches = rates(count, columns, window, BATCHES)
-        half = t_quantile(BATCHES - 1) * float(np.std(batches, ddof=1)) / sqrt(BATCHES)
+        half = t_expansion(0.95, BATCHES - 1) * float(np.std(batches, ddof=1)) / sqrt(BATCHES)
         low, high = max(0.0, value - half), value + half
     of_blocks = tuple(rates(count, columns, window, blocks)) if 2 <= blocks <= num else ()
     return PointFigure(value=value, low=low, high=high, num=num, unit=unit, is_higher_better=True, blocks=of_blocks)

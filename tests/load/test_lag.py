@@ -15,6 +15,7 @@ def test_a_loop_that_is_kept_busy_is_late_by_that_much() -> None:
         probe = LagProbe(asyncio.get_running_loop())
         start_s = time.monotonic()
         probe.start()
+        # The loop has to turn: the probe is a timer of it.
         await asyncio.sleep(0.12)
         busy_s = time.monotonic()
         while time.monotonic() < busy_s + 0.2:

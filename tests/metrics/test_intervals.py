@@ -9,8 +9,8 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from scipy import stats
 
+from pytest_modeleval._support.distributions import t_quantile
 from pytest_modeleval.metrics import mean_interval, wilson
-from pytest_modeleval.metrics.intervals import t_quantile
 
 CONFIDENCE = st.sampled_from([0.5, 0.8, 0.9, 0.95, 0.99])
 VALUES = st.lists(st.floats(0, 1), min_size=2, max_size=40)
