@@ -135,6 +135,8 @@ class Benchmark:
     letters follow, and `sample.data["permutation"]` holds for each place the index of the choice that stands there."""
     roles: tuple[str, ...] = ()
     """Further models that it needs, such as "judge" (--judge); without them it is not collected."""
+    role_options: tuple[str, ...] = ()
+    """Options whose value, if it is not "", names a further model that it needs."""
     is_exclusive: bool = False
     """It measures the server under load: its items run after those of all other benchmarks, one at a time, and nothing
     else is asked meanwhile."""
@@ -145,6 +147,10 @@ class Benchmark:
     def needs_scores(self) -> bool:
         """It reads probabilities; its requests generate nothing."""
         return self.needs_likelihood or self.needs_labels or self.needs_decisions
+
+    def roles_under(self, options: Mapping[str, Any]) -> tuple[str, ...]:
+        """The further models that it needs with these values of its options."""
+        return (*self.roles, *(str(options[name]) for name in self.role_options if options.get(name)))
 
 
 def benchmark(
@@ -173,6 +179,7 @@ def benchmark(
     examples: Examples | None = None,
     shuffle: str = "",
     roles: Sequence[str] = (),
+    role_options: Sequence[str] = (),
     is_exclusive: bool = False,
     excluded: Mapping[str, str] | None = None,
 ) -> Callable[[F], F]:
@@ -213,6 +220,7 @@ def benchmark(
         examples=examples,
         shuffle=shuffle,
         roles=tuple(roles),
+        role_options=tuple(role_options),
         is_exclusive=is_exclusive,
         excluded=dict(excluded or {}),
     )

@@ -27,6 +27,8 @@ OPTIONS = (
     Option("slo_share", 0.95, low=0.01, high=0.9999, description="good requests that the load `slo` looks for"),
     Option("accuracy", "", description='"gsm8k:50": its first 50 samples are asked and graded under every load'),
     Option("seed", NEW_SEED, low=-1, description="of prompts and arrivals; -1: a new one for each measurement"),
+    Option("against", "", description="a role (--eval-role): its server is measured in turn with the model's, A B B A"),
+    Option("rounds", 10, low=8, high=100, description="of both servers, each with its share of requests and seconds"),
     Option("max_lag_ms", "2 10", description="lag of the client, median and 99th percentile, that a point may have"),
 )
 
@@ -41,6 +43,7 @@ def point_names(options: Mapping[str, Any]) -> list[str]:
         raise SettingsError(f"--eval-option: perf: expected each point once, found {' '.join(names)}")
     _lag(options)
     _accuracy(options)
+    _check_rounds(options, names)
     if _slo(options) is None and any(name.endswith(f"@{SLO}") for name in names):
         raise SettingsError(
             '--eval-option: perf.points: "slo" needs an objective, such as perf.slo="ttft=1s tpot=50ms"'
@@ -65,7 +68,22 @@ def plan_of(name: str, options: Mapping[str, Any]) -> PointPlan:
         max_lag_s=_lag(options),
         accuracy=_accuracy(options),
         reference=_reference(workload, str(options["points"]).split()) if options["accuracy"] else "",
+        against=str(options["against"]),
+        rounds=int(options["rounds"]) if options["against"] else 0,
     )
+
+
+def _check_rounds(options: Mapping[str, Any], names: Sequence[str]) -> None:
+    """Raises SettingsError for what two servers in turn cannot be asked."""
+    if not options["against"]:
+        return
+    reason = "graded samples (perf.accuracy)" if options["accuracy"] else ""
+    reason = reason or next((name for name in names if name.endswith((f"@{SLO}", f"@{TRACE}"))), "")
+    if reason:
+        raise SettingsError(
+            "--eval-option: perf.against: expected loads that are cut into rounds, such as c16 or rate4, "
+            f"found {reason}"
+        )
 
 
 def is_search(plan: PointPlan) -> bool:

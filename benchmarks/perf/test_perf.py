@@ -55,6 +55,7 @@ def grade(sample: Sample, result: PointResult) -> Grade:
     grade=grade,
     metric="completed",
     measures=[ratio("completed")],
+    role_options=["against"],
     is_exclusive=True,
 )
 def test_perf(grade: Grade) -> None:

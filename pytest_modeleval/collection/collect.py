@@ -219,7 +219,8 @@ class BenchmarkCollector:
 
     def _missing_role(self, declared: Benchmark) -> str:
         """The sentence that says how to give a model that the benchmark needs besides its own; "" if all are there."""
-        for role in declared.roles:
+        given = self._settings.page_options.get(declared.name, {})
+        for role in declared.roles_under(option_values(declared.name, declared.options, given)):
             if role not in self._settings.roles:
                 option = "--judge NAME, and --judge-url URL" if role == JUDGE else f"--eval-role {role}=PROFILE"
                 return f"it needs a further model as {role}: give {option}"

@@ -24,6 +24,8 @@ _OPTIONS = {
     "slo-share": ("F", "share of good requests that the load slo looks for"),
     "accuracy": ("TEXT", '"gsm8k:50": its first 50 samples are asked and graded under every load'),
     "seed": ("N", "of prompts and arrivals; -1: a new one for each measurement"),
+    "against": ("ROLE", "another server (--eval-role ROLE=PROFILE) that is measured in turn with the model's, A B B A"),
+    "rounds": ("N", "of both servers, each with its share of requests and seconds"),
     "max-lag-ms": ("TEXT", 'lag of this client, median and 99th percentile, that a point may have: "2 10"'),
 }
 

@@ -299,6 +299,7 @@ class Evaluation:
             limit_s=options.sample_timeout_s,
             flush_cache=options.flush_cache,
             prompts=options.prompts,
+            role_keys={role: share.key for role, share in options.roles.items()},
         )
 
     def _role_dispatcher(self, server: RoleServer) -> Dispatcher:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -28,6 +28,7 @@ from pytest_modeleval.evaluation.accuracy_under_load import (
 )
 from pytest_modeleval.evaluation.benchmark_prompts import BenchmarkPrompts
 from pytest_modeleval.evaluation.item_chat import pending_request
+from pytest_modeleval.evaluation.load_verdict import figure_value, with_facts
 from pytest_modeleval.evaluation.planned_items import PlannedItem
 from pytest_modeleval.load.clients import LoadRun, run_load
 from pytest_modeleval.load.generator import Extent, Target
@@ -36,6 +37,7 @@ from pytest_modeleval.load.reading import read_exchange
 from pytest_modeleval.load.spool import read_spool
 from pytest_modeleval.load.supply import BodyRules
 from pytest_modeleval.records import Kind, Request
+from pytest_modeleval.server_facts import ModelFacts
 from pytest_modeleval.store.load_file import load_file, stored_result, write_timings
 from pytest_modeleval.stress.filler import TokenCounts, random_words, seeded
 from pytest_modeleval.stress.plan import PointPlan
@@ -50,9 +52,6 @@ if TYPE_CHECKING:
 
 REQUEST_LIMIT_S = 600.0
 CALIBRATION_WORDS = (32, 256)
-CLIENT_TOO_SLOW = "client_too_slow"
-_OF_CLIENT = (CLIENT_TOO_SLOW, "max_in_flight")
-"""Causes that say nothing against the server."""
 
 
 @dataclass(slots=True)
@@ -69,15 +68,47 @@ class LoadSite:
     """Empties the server's prefix cache: "" or why it could not be emptied. None where that must not be done."""
     prompts: Mapping[str, BenchmarkPrompts] = field(default_factory=dict)
     """Benchmark -> its samples, of those that a load uses."""
+    role_keys: Mapping[str, str | None] = field(default_factory=dict)
+    """Role -> the API key of its server."""
     counts: TokenCounts | None = field(default=None, init=False)
     """How the server counts our words; measured at the first point."""
 
 
+@dataclass(frozen=True, slots=True)
+class LoadServer:
+    """The server that a load is put on."""
+
+    model: ModelFacts
+    key: str | None
+    flush_cache: Callable[[], str] | None = None
+    """As LoadSite.flush_cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadPart:
+    """A load and the server that it is put on."""
+
+    plan: PointPlan
+    key: str
+    """Of its result: one stored under another key is not that of this part."""
+    served: LoadServer
+
+
+def own_server(runner: ItemRunner, site: LoadSite) -> LoadServer:
+    """That of the model under test."""
+    return LoadServer(runner.model, site.key, site.flush_cache)
+
+
 async def run_point(runner: ItemRunner, item: PlannedItem, plan: PointPlan) -> PointResult:
     """The result of a point, from the journal if it is stored there. Raises Ungraded where nothing can be judged."""
-    result = await _point(runner, item, _of_repeat(plan, item))
+    plan = _of_repeat(plan, item)
+    if plan.against:
+        from pytest_modeleval.evaluation.points_in_turn import run_in_turn  # noqa: PLC0415 - it imports this module
+
+        return await run_in_turn(runner, item, plan)
+    result = await _point(runner, item, plan)
     if result.unjudged:
-        raise _unjudged(result)
+        raise unjudged_error(result)
     return result
 
 
@@ -101,14 +132,14 @@ async def run_search(runner: ItemRunner, item: PlannedItem, plan: PointPlan, sha
         name = f"{plan.name}-{len(results) + 1}-{load.name}"
         result = await _point(runner, item, replace(plan, name=name, load=load))
         if result.unjudged and result.facts.get("is_server_failure"):
-            raise _unjudged(result)
+            raise unjudged_error(result)
         search.enter(load, result)
         results.append(result)
     judged = [result for result in results if not result.unjudged]
     if not judged:
-        raise _unjudged(results[-1])
+        raise unjudged_error(results[-1])
     found = search_result(plan.name, judged, search.found, share)
-    key = _point_key(runner, item, plan)
+    key = point_key(runner, item, plan)
     if key not in runner.contents.points:
         runner.enter_point(key, item.key, found)
     return found
@@ -116,7 +147,7 @@ async def run_search(runner: ItemRunner, item: PlannedItem, plan: PointPlan, sha
 
 def search_result(name: str, judged: Sequence[PointResult], found: FoundRate | None, share: float) -> PointResult:
     """The result of a search from its points. found: the rate with its interval; None where there is none."""
-    kept = [result for result in judged if _value(result, "goodput") >= share]
+    kept = [result for result in judged if figure_value(result, "goodput") >= share]
     best = max(kept, key=lambda result: result.rate or 0.0, default=judged[-1])
     missing = "" if found else f"every rate {'kept' if kept else 'missed'} the objective, up to {best.rate:g} a second"
     figure = PointFigure(
@@ -134,40 +165,50 @@ def search_result(name: str, judged: Sequence[PointResult], found: FoundRate | N
 
 async def _point(runner: ItemRunner, item: PlannedItem, plan: PointPlan) -> PointResult:
     """As run_point; a result that cannot be judged says why."""
-    key = _point_key(runner, item, plan)
+    key = point_key(runner, item, plan)
     known = runner.contents.points.get(key)
     site = runner.load_site
     if known is not None and (site is None or not known[1].unjudged):
         return known[1]
     if site is None:
         raise Ungraded("the stored run has no result of this point", kind=Kind.NOT_RUN, cause="not_stored")
-    folder = runner.journal.path.parent
-    result = stored_result(folder, plan.name, key=key)
-    if result is None or result.unjudged:
-        result = await _measure(runner, site, item, plan, key)
+    result = await measure_part(runner, site, item, LoadPart(plan, key, own_server(runner, site)))
     runner.enter_point(key, item.key, result)
     return result
 
 
-def _unjudged(result: PointResult) -> Ungraded:
+async def measure_part(runner: ItemRunner, site: LoadSite, item: PlannedItem, part: LoadPart) -> PointResult:
+    """The result of a load on a server: that of its file in the run folder, if it was judged, else measured."""
+    result = stored_result(runner.journal.path.parent, part.plan.name, key=part.key)
+    if result is None or result.unjudged:
+        result = await _measure(runner, site, item, part)
+    return result
+
+
+def unjudged_error(result: PointResult) -> Ungraded:
+    """Why no figure of a point is used."""
     cause = str(result.facts.get("unjudged_cause") or "unjudged")
     kind = Kind.SERVER_ERROR if result.facts.get("is_server_failure") else Kind.NOT_RUN
     return Ungraded(f"{result.point}: {result.unjudged}", kind=kind, cause=cause)
 
 
-def _point_key(runner: ItemRunner, item: PlannedItem, plan: PointPlan) -> str:
+def point_key(runner: ItemRunner, item: PlannedItem, plan: PointPlan) -> str:
+    """Of a point's result in the journal: all that it depends on."""
     params = orjson.dumps(item.plan.params, option=orjson.OPT_SORT_KEYS).decode()
     text = f"{plan.text}\x00{item.key.repeat}\x00{params}\x00{runner.model.identity}"
+    if plan.against:
+        text += f"\x00{runner.roles[plan.against].facts.model.identity}" if plan.against in runner.roles else ""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-async def _measure(runner: ItemRunner, site: LoadSite, item: PlannedItem, plan: PointPlan, key: str) -> PointResult:
+async def _measure(runner: ItemRunner, site: LoadSite, item: PlannedItem, part: LoadPart) -> PointResult:
     from pytest_modeleval.stress.measures import measure_point  # noqa: PLC0415 - loads numpy
 
+    plan, served = part.plan, part.served
     if site.counts is None:
         site.counts = await _calibrate(runner, item)
-    cache = await asyncio.to_thread(site.flush_cache) if site.flush_cache is not None else "not emptied"
-    job = await asyncio.to_thread(_job, runner, site, item, plan)
+    cache = await asyncio.to_thread(served.flush_cache) if served.flush_cache is not None else "not emptied"
+    job = await asyncio.to_thread(_job, site, item, plan, served)
     folder = runner.journal.path.parent
     spool = load_file(folder, plan.name).with_suffix(".spool")
     spool.parent.mkdir(exist_ok=True)
@@ -186,10 +227,10 @@ async def _measure(runner: ItemRunner, site: LoadSite, item: PlannedItem, plan: 
                 found = with_accuracy(found, plan, verdicts, reference)
             # A trace has its own times.
             load = "trace" if plan.workload.has_times else found.load
-            return _with_facts(replace(found, load=load), plan, job, run, cache=cache)
+            return with_facts(replace(found, load=load), plan, job, run, cache=cache)
 
         # Reading takes a while, during which the server rests: nothing else is asked meanwhile.
-        return await asyncio.to_thread(write_timings, folder, plan.name, _timings(run, graded), measure, key=key)
+        return await asyncio.to_thread(write_timings, folder, plan.name, _timings(run, graded), measure, key=part.key)
     finally:
         await transport.close()
         for path in spool.parent.glob(f"{spool.name}*"):
@@ -207,12 +248,12 @@ def _timings(run: LoadRun, graded: BenchmarkPrompts | None) -> Iterator[Timing]:
             yield timing
 
 
-def _job(runner: ItemRunner, site: LoadSite, item: PlannedItem, plan: PointPlan) -> LoadJob:
-    model, counts = runner.model, site.counts
+def _job(site: LoadSite, item: PlannedItem, plan: PointPlan, served: LoadServer) -> LoadJob:
+    model, counts = served.model, site.counts
     assert counts is not None
     workload, graded = plan.workload, graded_prompts(site.prompts, plan.accuracy)
     return LoadJob(
-        target=Target(urls=[CHAT.url(url) for url in model.urls], headers=request_headers(site.key)),
+        target=Target(urls=[CHAT.url(url) for url in model.urls], headers=request_headers(served.key)),
         rules=BodyRules(model=model.served, kind=model.kind, params=item.plan.params, seed=plan.seed or 0),
         workload=plan.workload,
         load=plan.load,
@@ -223,7 +264,7 @@ def _job(runner: ItemRunner, site: LoadSite, item: PlannedItem, plan: PointPlan)
             limit_s=site.limit_s or REQUEST_LIMIT_S,
             max_in_flight=MAX_IN_FLIGHT,
         ),
-        seed=secrets.token_hex(4) if plan.seed is None else f"{plan.seed} {plan.name}",
+        seed=secrets.token_hex(4) if plan.seed is None else f"{plan.seed} {plan.prompts_name or plan.name}",
         counts=counts,
         rows=_rows(plan),
         prompts=site.prompts[workload.source].messages if workload.kind == BENCHMARK else (),
@@ -263,62 +304,3 @@ async def _calibrate(runner: ItemRunner, item: PlannedItem) -> TokenCounts:
 def _pending(runner: ItemRunner, item: PlannedItem, body: bytes) -> PendingRequest:
     digest = hashlib.sha256(body).hexdigest()
     return pending_request(runner, item.key, digest, body, 1, prefix=None)
-
-
-def _with_facts(result: PointResult, plan: PointPlan, job: LoadJob, run: LoadRun, *, cache: str) -> PointResult:
-    """The result with how it was measured, and why it cannot be judged, if it cannot."""
-    rules, tally = job.rules, run.tally
-    cause, reason = _why_unjudged(result, plan, run)
-    facts: dict[str, Any] = {
-        **result.facts,
-        "ignore_eos": rules.has_ignore_eos,
-        "continuous_usage": rules.has_continuous_usage,
-        "prefix_cache": cache or "emptied",
-        "client_processes": len(run.spools),
-        "loop_lag_p50_s": tally.loop_lag_s[0],
-        "loop_lag_p99_s": tally.loop_lag_s[1],
-        "max_in_flight": tally.largest_in_flight,
-        "cut_tail": tally.cut,
-        "seed": job.seed,
-        "tokens_per_word": round(job.counts.per_word, 4),
-        **({"unjudged_cause": cause, "is_server_failure": cause not in _OF_CLIENT} if cause else {}),
-    }
-    return replace(result, facts=facts, unjudged=reason or result.unjudged)
-
-
-def _why_unjudged(result: PointResult, plan: PointPlan, run: LoadRun) -> tuple[str, str]:
-    """(cause, sentence); both "" where the point can be judged."""
-    tally = run.tally
-    if tally.stopped == "max_in_flight":
-        return tally.stopped, (
-            f"{tally.largest_in_flight:,} requests were in flight, the most this client allows: the server is far "
-            "below this rate; choose a lower one"
-        )
-    if tally.stopped:
-        return tally.stopped, f"one request after another failed ({_counted(tally.failures)}): the point was given up"
-    if result.unjudged:
-        cause = max(tally.failures, key=lambda name: tally.failures[name], default="")
-        return cause, f"{result.unjudged} ({_counted(tally.failures)})" if cause else ""
-    median_s, high_s = plan.max_lag_s
-    lags = {
-        "sending": (_value(result, "send_lag_p50"), _value(result, "send_lag_p99")),
-        "its event loop": tally.loop_lag_s,
-    }
-    for where, (found_median_s, found_high_s) in lags.items():
-        if found_median_s > median_s or found_high_s > high_s:
-            return CLIENT_TOO_SLOW, (
-                f"this client was the bottleneck: the lag of {where} was {1000 * found_median_s:.1f} ms in the median "
-                f"and {1000 * found_high_s:.1f} ms at the 99th percentile, of {1000 * median_s:g} and "
-                f"{1000 * high_s:g} ms allowed; give it more client processes (-n 2) or a machine apart from the "
-                "server's, or raise perf.max_lag_ms"
-            )
-    return "", ""
-
-
-def _value(result: PointResult, name: str) -> float:
-    figure = result.figures.get(name)
-    return figure.value if figure is not None and figure.value is not None else 0.0
-
-
-def _counted(failures: Mapping[str, int]) -> str:
-    return ", ".join(f"{count} {cause}" for cause, count in sorted(failures.items(), key=lambda entry: -entry[1])[:3])

@@ -192,12 +192,12 @@ def with_points(
     if not points:
         return tuple(benchmarks)
     place = {key: number for plan in plans for number, key in enumerate(plan.item_keys())}
-    found: dict[str, list[tuple[int, PointResult]]] = {}
+    found: dict[str, list[tuple[int, str, PointResult]]] = {}
     for key, result in points.values():
         if key in place:
-            found.setdefault(key.benchmark, []).append((place[key], result))
+            found.setdefault(key.benchmark, []).append((place[key], result.role, result))
     ordered = {
-        name: tuple(result for _, result in sorted(results, key=itemgetter(0))) for name, results in found.items()
+        name: tuple(result for *_, result in sorted(results, key=itemgetter(0, 1))) for name, results in found.items()
     }
     return tuple(replace(entry, points=ordered.get(entry.benchmark, ())) for entry in benchmarks)
 

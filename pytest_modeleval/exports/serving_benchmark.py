@@ -60,7 +60,7 @@ def write_vllm(points: Iterable[MeasuredPoint], path: Path, *, model: str) -> No
     """A folder with a file for each point."""
     with new_folder(path):
         for point in points:
-            file = path / f"{safe_name(point.result.point.replace('@', '-'))}.json"
+            file = path / f"{safe_name(point.result.label.replace('@', '-'))}.json"
             file.write_bytes(orjson.dumps(vllm_result(point, model), option=orjson.OPT_SERIALIZE_NUMPY))
 
 
@@ -80,7 +80,7 @@ def vllm_result(point: MeasuredPoint, model: str) -> JsonObject:
         "date": datetime.now().astimezone().strftime("%Y%m%d-%H%M%S"),
         "endpoint_type": _BACKEND["vllm"],
         "backend": _BACKEND["vllm"],
-        "label": result.point,
+        "label": result.label,
         "model_id": model,
         "tokenizer_id": model,
         "num_prompts": len(point.timings),
@@ -110,7 +110,7 @@ def sglang_result(point: MeasuredPoint, model: str) -> JsonObject:
     peak_tokens, peak_requests = _peaks(done)
     totals = _totals(point)
     found = {
-        "tag": result.point,
+        "tag": result.label,
         "backend": _BACKEND["sglang"],
         "dataset_name": result.workload,
         "request_rate": "trace" if result.workload.startswith("trace-") else result.rate or "inf",
@@ -232,4 +232,4 @@ def _ours(point: MeasuredPoint) -> dict[str, Any]:
     result = point.result
     kept = ("value", "low", "high", "num", "unit", "missing")
     figures = {name: {key: getattr(figure, key) for key in kept} for name, figure in result.figures.items()}
-    return {"modeleval": {"point": result.point, "unjudged": result.unjudged, "figures": figures}}
+    return {"modeleval": {"point": result.label, "unjudged": result.unjudged, "figures": figures}}

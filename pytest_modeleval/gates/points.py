@@ -45,7 +45,9 @@ def _other_side(
     """Point -> the result to compare with, and how messages call it."""
     if baseline is not None:
         results: Iterable[PointResult] = baseline.points.get(gate.benchmark, ())
-        return {result.point: result for result in results}, f"{baseline.label} ({baseline.made_utc[:10]})"
+        return {
+            result.point: result for result in results if not result.role
+        }, f"{baseline.label} ({baseline.made_utc[:10]})"
     return {result.point: result for result in measured if result.role and result.role == gate.against}, gate.against
 
 

@@ -207,7 +207,9 @@ def _set_params(
         name, defaults = plan.benchmark.name, plan.benchmark.defaults
         # Of a stored run that knows no such model, every judgement is missing, and is reported so.
         plan.roles = {
-            role: connection.roles[role].experiment for role in plan.benchmark.roles if role in connection.roles
+            role: connection.roles[role].experiment
+            for role in plan.benchmark.roles_under(plan.options)
+            if role in connection.roles
         }
         plan.tool_calls = connection.model.tool_calls if plan.benchmark.offers_tools else ""
         if name in stored:

@@ -48,7 +48,7 @@ def _workload(workload: str, points: Sequence[PointResult]) -> WorkloadPlots:
         workload=one_line(workload),
         curves=tuple(plot for plot in curves if plot is not None),
         timelines=tuple(plot for point in points for plot in _timelines(point)),
-        undrawn=tuple((one_line(point.point), one_line(point.unjudged)) for point in points if point.unjudged),
+        undrawn=tuple((one_line(point.label), one_line(point.unjudged)) for point in points if point.unjudged),
     )
 
 
@@ -121,7 +121,7 @@ def _spans(x: PointFigure, y: PointFigure) -> Iterator[tuple[float, float, float
 
 
 def _table_row(point: PointResult, names: Sequence[str]) -> tuple[str, ...]:
-    return one_line(point.point), *(_cell(point.figures.get(name)) for name in names)
+    return one_line(point.label), *(_cell(point.figures.get(name)) for name in names)
 
 
 def _cell(figure: PointFigure | None) -> str:
@@ -139,7 +139,7 @@ def _percentile_plot(points: Sequence[PointResult], measure: str) -> Plot | None
     ]
     heads = tuple(f"p{100 * q:g}" for q in _QUANTILES)
     rows = [
-        (one_line(point.point), *(_cell(point.figures.get(f"{measure}_{head}")) for head in heads)) for point in shown
+        (one_line(point.label), *(_cell(point.figures.get(f"{measure}_{head}")) for head in heads)) for point in shown
     ]
     most = max((x for each in series for x, _ in each.values), default=1.0)
     axis = Axis(0.0, max(most, 1.0), LEFT, RIGHT)
@@ -180,7 +180,7 @@ def _timelines(point: PointResult) -> Iterator[Plot]:
                 keys,
                 (keys[1],),
                 rows,
-                subject=one_line(point.point),
+                subject=one_line(point.label),
                 may_be_log=False,
             )
             yield from () if found is None else (found,)

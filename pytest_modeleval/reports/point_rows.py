@@ -91,7 +91,7 @@ def figure_rows(point: PointResult, *, has_all: bool = False) -> list[FigureRow]
 
 def _row(point: PointResult, name: str, figure: PointFigure) -> FigureRow:
     return FigureRow(
-        point=one_line(point.point),
+        point=one_line(point.label),
         measure=one_line(name),
         num=f"{figure.num:,}",
         value=value_text(figure),
@@ -145,4 +145,4 @@ def missing_sentences(points: Sequence[PointResult]) -> Iterator[str]:
             if row.value == NONE:
                 reasons.setdefault(row.interval, []).append(row.measure)
         for reason, measures in reasons.items():
-            yield f"{one_line(point.point)}: no {', '.join(measures)}: {reason}"
+            yield f"{one_line(point.label)}: no {', '.join(measures)}: {reason}"

@@ -25,14 +25,14 @@ def point_lines(points: Sequence[PointResult], *, width: int, has_all: bool = Fa
     width: columns of the terminal; names and numbers are never cut. has_all: all figures, not only the main ones.
     """
     shown = ordered(points)
-    rows = {point.point: [row for row in figure_rows(point, has_all=has_all) if row.value != NONE] for point in shown}
+    rows = {point.label: [row for row in figure_rows(point, has_all=has_all) if row.value != NONE] for point in shown}
     cells = [_cells(row) for each in rows.values() for row in each]
     sizes = [max(map(display_width, column)) for column in zip(_HEADS, *cells, strict=True)] if cells else []
     lines: list[str] = []
     for point in shown:
-        lines += wrap(f"{one_line(point.point)}: {point_sentence(point)}", width, indent=2)
-        if rows[point.point]:
-            lines += [_line(_HEADS, sizes), *(_line(_cells(row), sizes) for row in rows[point.point])]
+        lines += wrap(f"{one_line(point.label)}: {point_sentence(point)}", width, indent=2)
+        if rows[point.label]:
+            lines += [_line(_HEADS, sizes), *(_line(_cells(row), sizes) for row in rows[point.label])]
     for text in missing_sentences(shown):
         lines += wrap(text, width, indent=2)
     return lines
@@ -52,12 +52,12 @@ def point_table(points: Sequence[PointResult], escape: Callable[[str], str]) -> 
     if not points:
         return ""
     shown = ordered(points)
-    found = {point.point: {row.measure: row for row in figure_rows(point)} for point in shown}
+    found = {point.label: {row.measure: row for row in figure_rows(point)} for point in shown}
     measures = [name for name in MAIN_MEASURES if any(name in rows for rows in found.values())]
     rows = [
         [
-            escape(one_line(point.point)),
-            *(_cell(found[point.point].get(name), escape) for name in measures),
+            escape(one_line(point.label)),
+            *(_cell(found[point.label].get(name), escape) for name in measures),
             escape(point_sentence(point)),
         ]
         for point in shown

@@ -38,6 +38,13 @@ class PointPlan:
     reference: str = ""
     """The point that accuracy is compared with, the one with the lowest load; "" for none."""
 
+    against: str = ""
+    """The role whose server is measured in turn with the model's own; "" for none."""
+    rounds: int = 0
+    """How often each of the two is measured, with a share of the requests and seconds; 0 without `against`."""
+    prompts_name: str = ""
+    """Points of one such name send the same prompts under a seed; "" for the point's own name."""
+
     @property
     def warm_up_requests(self) -> int:
         """Requests of the warm-up."""
@@ -52,7 +59,8 @@ class PointPlan:
         """All that its result depends on, as a text."""
         slo = self.slo.text if self.slo is not None else ""
         parts = (self.workload.text, self.load.name, self.requests, self.seconds, self.warm_up_requests, slo, self.seed)
-        return " ".join(map(str, (self.name, *parts, self.accuracy)))
+        in_turn = f" against {self.against} {self.rounds}" if self.against else ""
+        return " ".join(map(str, (self.name, *parts, self.accuracy))) + in_turn
 
 
 def graded_part(text: str) -> tuple[str, int]:

@@ -99,6 +99,11 @@ class PointResult:
     unjudged: str = ""
     """Why nothing can be judged at this point, such as a client that was too slow; "" if it can."""
 
+    @property
+    def label(self) -> str:
+        """The name, with the role if it has one: "chat-512-128@c16 (old)"."""
+        return f"{self.point} ({self.role})" if self.role else self.point
+
     def to_json(self) -> dict[str, Any]:
         """One JSON object."""
         return asdict(self)

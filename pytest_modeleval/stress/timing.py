@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 WARM_UP, STEADY, TAIL = "warm_up", "steady", "tail"
@@ -96,6 +96,22 @@ class Timing:
             and self.wanted_tokens is not None
             and self.completion_tokens is not None
             and self.completion_tokens < self.wanted_tokens
+        )
+
+    def later(self, seconds: float) -> Timing:
+        """The same request in a point that began so many seconds earlier."""
+
+        def moved(at_s: float | None) -> float | None:
+            return None if at_s is None else at_s + seconds
+
+        return replace(
+            self,
+            scheduled_s=moved(self.scheduled_s),
+            sent_s=self.sent_s + seconds,
+            first_s=moved(self.first_s),
+            first_answer_s=moved(self.first_answer_s),
+            ended_s=self.ended_s + seconds,
+            arrivals=tuple(Arrival(arrival.at_s + seconds, arrival.tokens) for arrival in self.arrivals),
         )
 
     def to_json(self) -> dict[str, Any]:

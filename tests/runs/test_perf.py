@@ -11,7 +11,7 @@ import pytest
 from pytest_modeleval.store.baseline import read_baseline
 from pytest_modeleval.store.load_file import read_timings
 from pytest_modeleval.store.summary_file import SCHEMA_FILE
-from tests.support.loopback import Act, Answer, LoopbackServer, Refuse
+from tests.support.loopback import Act, Answer, LoopbackServer, Refuse, loopback
 from tests.support.suites import Suite, key_answer, kill_group, without_times
 from tests.support.waiting import until
 
@@ -205,3 +205,37 @@ def test_accuracy_is_measured_under_each_load(suite: Suite, server: LoopbackServ
     wrong = suite.command(*_arguments(suite, server.url, "--eval-option=perf.accuracy=humaneval:3"))
     assert wrong.status == 4
     assert "perf: expected a benchmark whose grader needs no sandbox" in wrong.err + wrong.out
+
+
+def test_two_servers_are_measured_in_turn(suite: Suite, server: LoopbackServer) -> None:
+    """A slower server than that of the role fails its gate; the same command measures only what is missing."""
+    answers = {"own": 0.03, "old": 0.01}
+    server.script = lambda body, attempt: Answer("a b c d", tokens=4, delay_s=answers["own"])
+    gates = suite.path / "gates.toml"
+    gates.write_text('[[gate]]\nkind = "regression"\nbenchmark = "perf"\nmeasure = "e2e_p50"\nagainst = "old"\n')
+    with loopback(lambda body, attempt: Answer("a b c d", tokens=4, delay_s=answers["old"])) as other:
+        profile = f'[old]\nurls = ["{other.url}"]\nserved_names = ["test-model"]\n'
+        (suite.path / "models.toml").write_text(profile)
+        chosen = ("perf.points=c4", "perf.against=old", "perf.rounds=8", "perf.requests=200")
+        options = [f"--eval-option={option}" for option in chosen]
+        arguments = _arguments(suite, server.url, "--eval-role=old=old", f"--eval-gates={gates}", *options)
+        result = suite.command(*arguments)
+        assert result.status == 1, result.out + result.err
+        asked = len(server.seen.bodies), len(other.seen.bodies)
+        (suite.run_dir / "stress" / "chat-16-4@c4~8-old.jsonl").unlink()
+        journal = suite.run_dir / "journal.jsonl"
+        lines = journal.read_bytes().splitlines(keepends=True)
+        journal.write_bytes(b"".join(line for line in lines if b'"type":"point"' not in line))
+        again = suite.command(*arguments)
+        assert again.status == 1, again.out + again.err
+        assert 0 < len(other.seen.bodies) - asked[1] < asked[1] / 4
+        assert len(server.seen.bodies) - asked[0] < 10
+    assert again.summary is not None
+    own, old = again.summary["benchmarks"][0]["points"]
+    assert (own["point"], own["role"], old["point"], old["role"]) == ("chat-16-4@c4", "", "chat-16-4@c4", "old")
+    assert len(own["figures"]["e2e_p50"]["blocks"]) == 8
+    assert own["figures"]["e2e_p50"]["value"] > 2 * old["figures"]["e2e_p50"]["value"]
+    assert "in the server old, measured in turn" in again.summary["gates"][0]["reason"]
+    refused = suite.command(*_arguments(suite, server.url, "--eval-option=perf.against=new"))
+    assert refused.status == 5
+    assert "give --eval-role new=PROFILE" in refused.out + refused.err
