@@ -1,0 +1,1 @@
+"""Retrieval without a model: measures of a ranking, exact search over vectors, BM25, collections in BEIR's form."""
