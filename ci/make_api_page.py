@@ -33,7 +33,10 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "pytest_modeleval.prompts": ("Prompts", ("user", "choice_prompt", "qa_prompt", "boxed_prompt")),
     "pytest_modeleval.graders": (
         "Graders",
-        ("grade_choice", "grade_exact", "grade_contains", "grade_math", "extract_choice"),
+        (
+            "grade_choice", "grade_exact", "grade_contains", "grade_math", "grade_anls", "grade_relaxed",
+            "extract_choice",
+        ),
     ),
     "pytest_modeleval.graders.calls": ("Function calls", ("grade_tool_calls", "grade_text_calls", "Wanted")),
     "pytest_modeleval.graders.code.grader": ("Programs", ("code_grader",)),
