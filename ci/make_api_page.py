@@ -22,8 +22,8 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "pytest_modeleval": (
         "Declaring a benchmark",
         (
-            "benchmark", "Subset", "Breakdown", "Advice", "Sample", "Request", "Response", "ToolCall", "Usage", "Grade",
-            "Kind", "Model",
+            "benchmark", "Subset", "Breakdown", "Advice", "Sample", "Image", "Request", "Response", "ToolCall", "Usage",
+            "Grade", "Kind", "Model",
         ),
     ),
     "pytest_modeleval.datasets": (

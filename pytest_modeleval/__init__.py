@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pytest_modeleval.advice import Advice
     from pytest_modeleval.declaration import Benchmark, Breakdown, Examples, Subset, benchmark
+    from pytest_modeleval.images import Image
     from pytest_modeleval.indexes import Index
     from pytest_modeleval.likelihood_result import LabelScores, Likelihood
     from pytest_modeleval.model_protocol import Model
@@ -24,6 +25,7 @@ __all__ = [
     "Breakdown",
     "Examples",
     "Grade",
+    "Image",
     "Index",
     "Kind",
     "LabelScores",
@@ -42,6 +44,7 @@ __all__ = [
 _ROOMS = {
     **dict.fromkeys(("Benchmark", "Breakdown", "Examples", "Subset", "benchmark"), "declaration"),
     "Advice": "advice",
+    "Image": "images",
     "Index": "indexes",
     "LabelScores": "likelihood_result",
     "Likelihood": "likelihood_result",

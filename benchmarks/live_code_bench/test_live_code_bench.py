@@ -52,7 +52,7 @@ def to_request(sample: Sample) -> Request:
         "Reply with the complete program in one fenced Python code block at the end."
     )
     system = "You are an expert Python programmer. You write correct and efficient programs that pass all tests."
-    return Request(user(text, system))
+    return Request(user(text, system=system))
 
 
 def to_problem(sample: Sample) -> Problem:

@@ -106,6 +106,7 @@ def _file_rows(
             line=line,
             offset=offset,
             options=options,
+            folder=path.parent,
         )
 
 

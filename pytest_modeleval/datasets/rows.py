@@ -5,11 +5,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_modeleval.datasets.lazy import FileOffset, LazyFields
 from pytest_modeleval.errors import DataError
+from pytest_modeleval.images import Image
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# The option that lets a page's rows name pictures by their http addresses.
+REMOTE_IMAGES = "image_urls"
 _INTEGER = re.compile(r"[+-]?[0-9]{1,4000}\Z")
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _SHOWN = 60
@@ -22,10 +28,11 @@ class Row(Mapping[str, Any]):
     file, line: the file's name in messages, and the line counted from 1 (in Parquet: the row).
     offset: makes the row's position on disk, for rows that can be read again.
     options: the values of the page's options.
+    folder: that of the data file, for paths in rows; None for rows made by code.
     Every access raises DataError with the row's place, the expected type and the value found.
     """
 
-    __slots__ = ("_fields", "_offset", "file", "index", "line", "options", "subset")
+    __slots__ = ("_fields", "_offset", "file", "folder", "index", "line", "options", "subset")
 
     def __init__(
         self,
@@ -37,8 +44,10 @@ class Row(Mapping[str, Any]):
         line: int,
         offset: Callable[[], FileOffset] | None = None,
         options: Mapping[str, Any] | None = None,
+        folder: Path | None = None,
     ) -> None:
         self._fields = fields
+        self.folder = folder
         self.options = options or {}
         self._offset = offset
         self.subset = subset
@@ -92,6 +101,18 @@ class Row(Mapping[str, Any]):
         if self._offset is None:
             return LazyFields(names, self.where, None, values)
         return LazyFields(names, self.where, self._offset())
+
+    def image(self, name: str) -> Image:
+        """A field that holds a picture in any form that `Image.read` takes; a path leads from the data file's folder.
+
+        An http address is fetched only where the page declares `Option("image_urls", False)` and the user sets it.
+        """
+        return Image.read(
+            self[name],
+            folder=self.folder,
+            where=f"{self.where}, field {name!r}",
+            is_remote_allowed=self.options.get(REMOTE_IMAGES) is True,
+        )
 
     def texts(self, name: str) -> tuple[str, ...]:
         """A list of texts; also one written as a JSON array, as in a CSV column."""

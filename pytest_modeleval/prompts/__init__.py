@@ -10,13 +10,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 from string import ascii_uppercase
 
+from pytest_modeleval._support.shorten import shorten_repr
+from pytest_modeleval.images import Image, image_part
 from pytest_modeleval.records import JsonObject, Sample
 
 
-def user(text: str, system: str | None = None) -> list[JsonObject]:
-    """Build chat messages: a user message, preceded by a system message if its text is given."""
+def user(*parts: str | Image, system: str | None = None) -> list[JsonObject]:
+    """Build chat messages: a user message, preceded by a system message if its text is given.
+
+    parts: one text; or texts and images in the order in which the model reads them, which the benchmark decides: some
+    models answer better with the image first. Empty texts between images are left out.
+    Raises TypeError for anything else, and for several texts without an image.
+    """
     messages: list[JsonObject] = [{"role": "system", "content": system}] if system else []
-    return [*messages, {"role": "user", "content": text}]
+    return [*messages, {"role": "user", "content": _content(parts)}]
+
+
+def _content(parts: Sequence[str | Image]) -> str | list[JsonObject]:
+    """One text as it is; otherwise a list of parts."""
+    if len(parts) == 1 and isinstance(parts[0], str):
+        return parts[0]
+    if not any(isinstance(part, Image) for part in parts):
+        raise TypeError(f"expected one text, or texts and images, found {len(parts)} parts without an image")
+    return [_part(part) for part in parts if part != ""]
+
+
+def _part(part: str | Image) -> JsonObject:
+    if isinstance(part, Image):
+        return image_part(part)
+    if isinstance(part, str):
+        return {"type": "text", "text": part}
+    raise TypeError(f"expected texts and images, found {shorten_repr(part, 60)}; read a field with row.image(name)")
 
 
 def choice_prompt(

@@ -67,4 +67,7 @@ def test_an_unknown_language_is_refused() -> None:
 def test_user_messages() -> None:
     """One message, or two with a system text."""
     assert user("hi") == [{"role": "user", "content": "hi"}]
-    assert user("hi", "be brief") == [{"role": "system", "content": "be brief"}, {"role": "user", "content": "hi"}]
+    assert user("hi", system="be brief") == [
+        {"role": "system", "content": "be brief"},
+        {"role": "user", "content": "hi"},
+    ]
