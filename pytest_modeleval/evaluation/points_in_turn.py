@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 async def run_in_turn(runner: ItemRunner, item: PlannedItem, plan: PointPlan) -> PointResult:
-    """The result of the model's own server; that of the other is journaled beside it, with its role.
+    """The result of the model's own server; that of the other is journaled too, with its role.
 
     Parts that the run folder holds are not measured again. Raises Ungraded where one of the two cannot be judged.
     """
