@@ -225,11 +225,17 @@ def benchmark(
         excluded=dict(excluded or {}),
     )
 
+    return _marker(declared)
+
+
+def _marker(declared: Benchmark) -> Callable[[F], F]:
+    """The decorator that attaches a declaration to a test function."""
+
     def mark(function: F) -> F:
         if inspect.iscoroutinefunction(function):
             raise DeclarationError(
-                f"benchmark {name}: expected an ordinary test function, found `async def` at {location_of(function)}; "
-                "requests run ahead of the tests, so the test has nothing to await"
+                f"benchmark {declared.name}: expected an ordinary test function, found `async def` at "
+                f"{location_of(function)}; requests run ahead of the tests, so the test has nothing to await"
             )
         setattr(function, ATTRIBUTE, declared)
         return function
