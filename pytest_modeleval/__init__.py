@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from pytest_modeleval.likelihood_result import LabelScores, Likelihood
     from pytest_modeleval.model_protocol import Model
     from pytest_modeleval.page_options import Option
+    from pytest_modeleval.rag_answer import Context, RagAnswer
     from pytest_modeleval.records import Grade, Kind, Request, Response, Sample, ToolCall, Usage
 
 __all__ = [
     "Advice",
     "Benchmark",
     "Breakdown",
+    "Context",
     "Examples",
     "Grade",
     "Image",
@@ -32,6 +34,7 @@ __all__ = [
     "Likelihood",
     "Model",
     "Option",
+    "RagAnswer",
     "Request",
     "Response",
     "Sample",
@@ -43,6 +46,7 @@ __all__ = [
 
 _ROOMS = {
     **dict.fromkeys(("Benchmark", "Breakdown", "Examples", "Subset", "benchmark"), "declaration"),
+    **dict.fromkeys(("Context", "RagAnswer"), "rag_answer"),
     "Advice": "advice",
     "Image": "images",
     "Index": "indexes",

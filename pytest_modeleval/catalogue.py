@@ -138,8 +138,7 @@ def _detail_lines(entry: Entry, data_dir: Path | None) -> Iterator[str]:
     own = "your files below --eval-data=DIR" if declared.dataset.inline is None else "made by code"
     yield from _field("data", ", ".join(_origins(declared)) or own)
     if declared.dataset.locals:
-        ending = ".jsonl" if declared.dataset.reader is None else "/"
-        yield from _field("local", ", ".join(f"DIR/{pattern}{ending}" for pattern in declared.dataset.locals))
+        yield from _field("local", ", ".join(f"DIR/{pattern}.jsonl" for pattern in declared.dataset.locals))
     if declared.aggregates:
         yield from _field("aggregates", ", ".join(aggregate.name for aggregate in declared.aggregates))
     for measure in declared.measures:
@@ -153,6 +152,10 @@ def _detail_lines(entry: Entry, data_dir: Path | None) -> Iterator[str]:
         yield from _field("needs", "a server that lists the likely first tokens of a reply (top_logprobs)")
     if declared.needs_decisions:
         yield from _field("needs", "a server with /v1/decisions: SGLang 0.5.23, vLLM 0.33")
+    if declared.needs_rag:
+        yield from _field("needs", "your own RAG pipeline (docs/rag.md)")
+    if declared.optional_roles:
+        yield from _field("uses", f"a further model as {', '.join(declared.optional_roles)}, where it is given")
     yield from _field("card", str(entry.card))
     yield ""
     yield from _subset_lines(entry, data_dir)

@@ -18,9 +18,16 @@ from typing import Any, TypeVar
 
 from pytest_modeleval.advice import Advice
 from pytest_modeleval.datasets import Dataset, Row
-from pytest_modeleval.declared_functions import checked_request, checked_sample, location_of
+from pytest_modeleval.declared_functions import (
+    check_functions,
+    check_metrics,
+    check_shuffle,
+    checked_request,
+    checked_sample,
+    location_of,
+)
 from pytest_modeleval.errors import DeclarationError
-from pytest_modeleval.metrics import Aggregate, Measure, question_metric
+from pytest_modeleval.metrics import Aggregate, Measure
 from pytest_modeleval.model_protocol import Model
 from pytest_modeleval.page_options import Option
 from pytest_modeleval.records import Grade, Request, Sample
@@ -133,15 +140,24 @@ class Benchmark:
     shuffle: str = ""
     """"sample" or "repeat": the choices come in an order drawn from the sample's id, or from id and repeat; target
     letters follow, and `sample.data["permutation"]` holds for each place the index of the choice that stands there."""
+    needs_rag: bool = False
+    """`solve` uses `model.rag`, the user's own RAG pipeline. Where there is none, the benchmark is not run."""
     roles: tuple[str, ...] = ()
     """Further models that it needs, such as "judge" (--judge); without them it is not collected."""
     role_options: tuple[str, ...] = ()
     """Options whose value, if it is not "", names a further model that it needs."""
+    optional_roles: tuple[str, ...] = ()
+    """Further models that it uses where they are given; a grader gets None in place of one that is not."""
     is_exclusive: bool = False
     """It measures the server under load: its items run after those of all other benchmarks, one at a time, and nothing
     else is asked meanwhile."""
     excluded: Mapping[str, str] = field(default_factory=dict)
     """Id -> why no answer to this sample can be graded ("the official checker is random"). It is not asked."""
+
+    @property
+    def all_roles(self) -> tuple[str, ...]:
+        """Every further model that it may ask."""
+        return (*self.roles, *self.optional_roles)
 
     @property
     def needs_scores(self) -> bool:
@@ -178,8 +194,10 @@ def benchmark(
     options: Sequence[Option] = (),
     examples: Examples | None = None,
     shuffle: str = "",
+    needs_rag: bool = False,
     roles: Sequence[str] = (),
     role_options: Sequence[str] = (),
+    optional_roles: Sequence[str] = (),
     is_exclusive: bool = False,
     excluded: Mapping[str, str] | None = None,
 ) -> Callable[[F], F]:
@@ -189,12 +207,12 @@ def benchmark(
     advice its sentence alone. Raises DeclarationError for an argument of the wrong form.
     """
     _check_declaration(name, dataset=dataset, subsets=subsets, request=request, solve=solve)
-    _check_functions(name, sample=sample, request=request, solve=solve, grade=grade, sample_id=sample_id)
+    check_functions(name, sample=sample, request=request, solve=solve, grade=grade, sample_id=sample_id)
     parts = _checked_subsets(name, subsets)
-    _check_metrics(name, metric, further_metrics, measures)
+    check_metrics(name, metric, further_metrics, measures)
     _check_examples(name, examples, [option.name for option in options])
-    check_roles(name, roles, grade=grade, solve=solve)
-    _check_shuffle(name, shuffle)
+    check_roles(name, [*roles, *optional_roles], grade=grade, solve=solve)
+    check_shuffle(name, shuffle)
     declared = Benchmark(
         name=name,
         version=version,
@@ -219,8 +237,10 @@ def benchmark(
         options=tuple(options),
         examples=examples,
         shuffle=shuffle,
+        needs_rag=needs_rag,
         roles=tuple(roles),
         role_options=tuple(role_options),
+        optional_roles=tuple(optional_roles),
         is_exclusive=is_exclusive,
         excluded=dict(excluded or {}),
     )
@@ -229,7 +249,7 @@ def benchmark(
 
 
 def _marker(declared: Benchmark) -> Callable[[F], F]:
-    """The decorator that attaches a declaration to a test function."""
+    """The decorator that leaves the declaration on a test function."""
 
     def mark(function: F) -> F:
         if inspect.iscoroutinefunction(function):
@@ -264,23 +284,6 @@ def _check_declaration(name: object, *, dataset: object, subsets: object, reques
         raise DeclarationError(f"benchmark {name}: expected either request= or solve=, found {found}")
 
 
-def _check_shuffle(name: str, shuffle: str) -> None:
-    if shuffle not in ("", "sample", "repeat"):
-        raise DeclarationError(f"benchmark {name}: shuffle: expected 'sample' or 'repeat', found {shuffle!r}")
-
-
-def _check_functions(name: str, **functions: object) -> None:
-    for argument, function in functions.items():
-        if function is not None and not callable(function):
-            raise DeclarationError(f"benchmark {name}: {argument}: expected a function, found {function!r}")
-    for argument in ("sample", "request", "sample_id"):
-        if inspect.iscoroutinefunction(functions[argument]):
-            raise DeclarationError(
-                f"benchmark {name}: {argument}: expected an ordinary function, found `async def` at "
-                f"{location_of(functions[argument])}; only solve and grade may be coroutine functions"
-            )
-
-
 def _checked_subsets(name: str, subsets: Sequence[str | Subset]) -> tuple[Subset, ...]:
     parts = tuple(part if isinstance(part, Subset) else Subset(part) for part in subsets)
     names = [subset.name for subset in parts]
@@ -292,20 +295,6 @@ def _checked_subsets(name: str, subsets: Sequence[str | Subset]) -> tuple[Subset
     if len(set(names)) != len(names):
         raise DeclarationError(f"benchmark {name}: a subset is named twice in {names}")
     return parts
-
-
-def _check_metrics(name: str, metric: str, further: Sequence[str], measures: Sequence[Measure]) -> None:
-    names = [measure.name for measure in measures]
-    if len(set(names)) != len(names):
-        raise DeclarationError(f"benchmark {name}: a measure is named twice in {names}")
-    for measure in measures:
-        if measure.name == metric and (measure.low, measure.high) != (0.0, 1.0):
-            raise DeclarationError(f"benchmark {name}: metric: expected a measure from 0 to 1, found {metric}")
-    for wanted in [wanted for wanted in (metric, *further) if wanted != metric or metric not in names]:
-        try:
-            question_metric(wanted)
-        except ValueError as error:
-            raise DeclarationError(f"benchmark {name}: metric: {error}, or the name of a measure") from None
 
 
 def _check_examples(name: str, examples: Examples | None, options: Sequence[str]) -> None:

@@ -1,14 +1,18 @@
-"""The functions of a declaration, wrapped so that a mistake of theirs is an error that names function and place."""
+"""The functions of a declaration, wrapped so that a mistake of theirs is an error that names function and place.
+
+Arguments of the declaration that need no other part of it are checked here too.
+"""
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pytest_modeleval._support.shorten import shorten_repr
 from pytest_modeleval.datasets import Row
 from pytest_modeleval.errors import DeclarationError, ModelEvalError
+from pytest_modeleval.metrics import Measure, question_metric
 from pytest_modeleval.records import Request, Sample
 
 _shown = functools.partial(shorten_repr, limit=60)
@@ -71,3 +75,37 @@ def location_of(function: object, error: BaseException | None = None) -> str:
             line = traceback.tb_lineno
         traceback = traceback.tb_next
     return f"{code.co_filename}:{line}"
+
+
+def check_functions(name: str, **functions: object) -> None:
+    """Raises DeclarationError where one is no function, or a coroutine function that runs outside of the engine."""
+    for argument, function in functions.items():
+        if function is not None and not callable(function):
+            raise DeclarationError(f"benchmark {name}: {argument}: expected a function, found {function!r}")
+    for argument in ("sample", "request", "sample_id"):
+        if inspect.iscoroutinefunction(functions[argument]):
+            raise DeclarationError(
+                f"benchmark {name}: {argument}: expected an ordinary function, found `async def` at "
+                f"{location_of(functions[argument])}; only solve and grade may be coroutine functions"
+            )
+
+
+def check_shuffle(name: str, shuffle: str) -> None:
+    """Raises DeclarationError for an unknown way to shuffle."""
+    if shuffle not in ("", "sample", "repeat"):
+        raise DeclarationError(f"benchmark {name}: shuffle: expected 'sample' or 'repeat', found {shuffle!r}")
+
+
+def check_metrics(name: str, metric: str, further: Sequence[str], measures: Sequence[Measure]) -> None:
+    """Raises DeclarationError for measures of one name, and for a metric that is neither known nor one of them."""
+    names = [measure.name for measure in measures]
+    if len(set(names)) != len(names):
+        raise DeclarationError(f"benchmark {name}: a measure is named twice in {names}")
+    for measure in measures:
+        if measure.name == metric and (measure.low, measure.high) != (0.0, 1.0):
+            raise DeclarationError(f"benchmark {name}: metric: expected a measure from 0 to 1, found {metric}")
+    for wanted in [wanted for wanted in (metric, *further) if wanted != metric or metric not in names]:
+        try:
+            question_metric(wanted)
+        except ValueError as error:
+            raise DeclarationError(f"benchmark {name}: metric: {error}, or the name of a measure") from None

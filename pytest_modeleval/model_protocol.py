@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from pytest_modeleval.likelihood_result import LabelScores, Likelihood
+from pytest_modeleval.rag_answer import RagAnswer
 from pytest_modeleval.records import Request, Response
 from pytest_modeleval.roles import Role
 
@@ -101,4 +102,16 @@ class LoadModel(Protocol):
 
         Each rate is measured and journaled as a point; the result has the figure `slo_rate`. Raises Ungraded where
         nothing can be judged.
+        """
+
+
+@runtime_checkable
+class RagModel(Protocol):
+    """The model for a benchmark that declares `needs_rag`: `assert isinstance(model, RagModel)`."""
+
+    async def rag(self, question: str) -> RagAnswer:
+        """What the user's own RAG pipeline makes of a question.
+
+        Limited and journaled: a resumed or rescored run does not call the pipeline again. Raises Ungraded where it
+        fails (`rag_error`), takes too long (`rag_timeout`), or gives something else than contexts and an answer.
         """

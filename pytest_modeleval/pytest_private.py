@@ -9,7 +9,8 @@ module may use such a name; tests/test_pytest_private.py checks that, and checks
 | `Node._id`, `id.child`, `id.with_params` | pytest 9.2 | ids are texts, as before 9.2 |
 | `Node._nodeid`, `._store`, `._report_sections` | pytest 7.0 to 9.2 | items are made by pytest, one by one |
 | `Function._fixtureinfo` | pytest 3.0 to 9.2 | no fixture is filled in ahead; the fast path is off |
-| `Session._setupstate` | pytest 7.0 to 9.2 | the fast path is off |
+| `Session._setupstate` | pytest 7.0 to 9.2 | the fast path is off; no session fixture is resolved before the items |
+| `Session._fixturemanager.getfixturedefs` | pytest 8.1 to 9.2 | no session fixture is resolved before the items |
 | `CallInfo(_ispytest=)` | pytest 6.2 to 9.2 | `CallInfo.from_call` |
 | `Node._repr_failure_py` | pytest 5.4 to 9.2 | slower reports of lost servers |
 | `_pytest.config.findpaths.determine_setup` | pytest 3.3 to 9.2 | a moved root folder is not noticed |
@@ -217,6 +218,21 @@ class SetupState:
     def tear_down(self, next_item: pytest.Item | None) -> None:
         """Tear down whatever the next item does not need; all of it if there is none."""
         self._state.teardown_exact(next_item)
+
+
+def find_fixture(item: pytest.Function, name: str) -> tuple[str, str] | None:
+    """Scope and place (file:line) of the fixture that the item would get by this name; None where there is none.
+
+    Raises LookupError where this pytest keeps its fixtures in another way.
+    """
+    find = getattr(getattr(item.session, "_fixturemanager", None), "getfixturedefs", None)
+    if not callable(find) or not SetupState(item.session).is_known:
+        raise LookupError(f"pytest {pytest.__version__} keeps its fixtures in an unknown way")
+    found = find(name, item)
+    if not found:
+        return None
+    code = getattr(inspect.unwrap(found[-1].func), "__code__", None)
+    return found[-1].scope, f"{code.co_filename}:{code.co_firstlineno}" if code is not None else repr(found[-1].func)
 
 
 def run_phase(body: Callable[[], None], when: Phase) -> pytest.CallInfo[None]:

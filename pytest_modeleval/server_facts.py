@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 SGLANG, VLLM, LLAMA_CPP, OTHER = "sglang", "vllm", "llama.cpp", "openai-compatible"
+# The user's own RAG pipeline, which answers no chat request.
+PIPELINE = "rag"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +24,7 @@ class ServerFacts:
     """All replicas; each ends in its version path (/v1)."""
 
     kind: str = OTHER
-    """SGLANG, VLLM, LLAMA_CPP or OTHER; "" if a stored run does not know."""
+    """SGLANG, VLLM, LLAMA_CPP, OTHER or PIPELINE; "" if a stored run does not know."""
 
     version: str = ""
     """As the server states it; "" if it does not."""

@@ -27,7 +27,7 @@ from pytest_modeleval.pytest_private import (
 PACKAGE = Path(pytest_private.__file__).parent
 # Attributes that only pytest or pluggy define, and modules of theirs that are not public.
 PRIVATE = re.compile(
-    r"\._(fixtureinfo|initrequest|request|id|nodeid|store|report_sections|setupstate|ispytest|repr_failure_py|tw"
+    r"\._(fixtureinfo|initrequest|request|id|nodeid|store|report_sections|setupstate|ispytest|repr_failure_py|tw|fixturemanager"
     r"|current_logreport|tests_ran|add_stats|progress_nodeids_reported|show_progress_info|inner_hookexec|tmp_path_factory)\b"
     r"|_ispytest|_multicall|\bcurrentfspath\b|\btorun\b"
     r"|\b_active_nodes\b|\bworker_testreport\b"

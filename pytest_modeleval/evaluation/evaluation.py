@@ -147,6 +147,7 @@ class Evaluation:
             make_dispatcher=None if options.is_offline else self._dispatcher,
             sample_timeout_s=options.sample_timeout_s,
             system=options.system,
+            pipelines=options.pipelines,
             stored_outcomes={} if self._is_rescore else dict(self._contents.outcomes),
             skip_reason=self._skip_reason if skip_reason is not None else None,
             load_site=self._load_site() if self._has_exclusive and not options.is_offline else None,

@@ -19,12 +19,11 @@ from pytest_modeleval.evaluation.model_handle import ModelHandle, item_fields, w
 from pytest_modeleval.evaluation.planned_items import PlannedItem
 from pytest_modeleval.evaluation.role_handle import RoleServer
 from pytest_modeleval.evaluation.verdict import grade_of
-from pytest_modeleval.images import Image
+from pytest_modeleval.rag.pipeline import Pipeline
 from pytest_modeleval.records import Grade, ItemKey, JsonObject, Kind, Outcome, Response
 from pytest_modeleval.roles import is_coroutine_grader, roles_of_grader
 from pytest_modeleval.server_facts import ModelFacts
 from pytest_modeleval.store.contents import Contents
-from pytest_modeleval.store.image_files import ImageFiles
 from pytest_modeleval.store.journal import JournalError, JournalWriter, read_line, utc_now
 from pytest_modeleval.stress.point import PointResult
 
@@ -75,20 +74,22 @@ class ItemRunner:
     """Why an item need not be asked any more; "" if it must be."""
     roles: Mapping[str, RoleServer] = field(default_factory=dict)
     """Further models of the run."""
+    pipelines: Mapping[str, Pipeline] = field(default_factory=dict)
+    """Benchmark -> the user's RAG pipeline."""
     load_site: LoadSite | None = None
     """How load is put on the server; None when it may not be asked, and where no benchmark does that."""
     started: set[ItemKey] = field(default_factory=set)
     """Items whose work has begun; kept only with skip_reason."""
     _grades_ahead: dict[str, bool] = field(default_factory=dict)
     _reply_model: ReplyModel = field(init=False)
-    _image_files: ImageFiles | None = None
 
     def __post_init__(self) -> None:
         names = self.model.names
         self._reply_model = ReplyModel(names[0], names[1:], other_models=self.model.server.other_models)
 
     async def open(self) -> None:
-        if self.make_dispatcher is not None:
+        # A RAG pipeline alone has no server.
+        if self.make_dispatcher is not None and self.model.urls:
             self.dispatcher = self.make_dispatcher()
         for server in self.roles.values():
             server.open()
@@ -208,16 +209,6 @@ class ItemRunner:
             raise _not_stored("answer to this very request (was the prompt or a parameter changed since?)")
         return await self.dispatcher.ask(pending, key, lambda reply, attempts: None)
 
-    def keep_image(self, image: Image) -> None:
-        """Keep a picture of a request in the run folder, before its reply is journaled."""
-        if self._image_files is None:
-            self._image_files = ImageFiles(self.journal.path.parent)
-        try:
-            self._image_files.keep(image)
-        except OSError as error:
-            folder = self.journal.path.parent
-            raise JournalError(f"cannot write the pictures of the run {folder}: {error.strerror or error}") from error
-
     def enter_point(self, key: str, item: ItemKey, result: PointResult) -> None:
         """Journal the result of an operating point."""
         line = {"type": "point", "key": key, **item_fields(item), "time": utc_now(), "point": result.to_json()}
@@ -269,6 +260,9 @@ class ItemRunner:
             self._grades_ahead[benchmark.name] = known
         return known
 
+    def _is_given(self, role: str, benchmark: Benchmark) -> bool:
+        return role in benchmark.roles or role in self.roles
+
     async def _pregrade(
         self, item: PlannedItem, value: Any, model: ModelHandle
     ) -> tuple[Grade | None, Exception | None]:
@@ -280,7 +274,10 @@ class ItemRunner:
         if known is not None and known.kind.is_verdict and known.request_key == model.last_key:
             return grade_of(known), None
         try:
-            roles = {role: model.role(role) for role in roles_of_grader(grade, item.plan.benchmark.roles)}
+            roles = {
+                role: model.role(role) if self._is_given(role, item.plan.benchmark) else None
+                for role in roles_of_grader(grade, item.plan.benchmark.all_roles)
+            }
             made = grade(item.sample, value, **roles)
             return await made if inspect.isawaitable(made) else made, None
         except Exception as error:  # noqa: BLE001 - the grader's own fault becomes grader_error, never a score

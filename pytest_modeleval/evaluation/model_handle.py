@@ -23,6 +23,8 @@ from pytest_modeleval.likelihood.decisions import decision, decision_query
 from pytest_modeleval.likelihood.labels import label_query, label_scores
 from pytest_modeleval.likelihood.scoring import score_continuations
 from pytest_modeleval.likelihood_result import LabelScores, Likelihood
+from pytest_modeleval.rag.reading import answer_as_json, read_answer
+from pytest_modeleval.rag_answer import RagAnswer
 from pytest_modeleval.records import ItemKey, JsonObject, Request, Response
 from pytest_modeleval.store.requests import compress_body
 
@@ -63,7 +65,7 @@ class ModelHandle:
 
     def role(self, name: str) -> RoleHandle:
         benchmark = self._item.plan.benchmark
-        if name not in benchmark.roles:
+        if name not in benchmark.all_roles:
             raise DeclarationError(
                 f"benchmark {benchmark.name}: expected a role of its declaration, found {name!r}; add roles=({name!r},)"
             )
@@ -156,6 +158,19 @@ class ModelHandle:
         prefix = zlib.crc32(text.encode(errors="replace")) if len(model.urls) > 1 else None
         query = decision_query(model, text, question, options, plan.params)
         return decision(await self._query(query, prefix), options)
+
+    async def rag(self, question: str) -> RagAnswer:
+        """The answer of the user's pipeline, from the journal if it is stored there. Raises Ungraded."""
+        benchmark = self._item.plan.benchmark
+        if not benchmark.needs_rag:
+            raise DeclarationError(f"benchmark {benchmark.name}: model.rag needs needs_rag=True in its declaration")
+
+        async def run() -> JsonObject:
+            return answer_as_json(await self._runner.pipelines[benchmark.name].ask(question))
+
+        question = question.encode("utf-8", "backslashreplace").decode()
+        arguments = {"question": question, "pipeline": self._runner.model.identity}
+        return read_answer(await self.use_tool("rag", arguments, run))
 
     async def run_load(self, plan: PointPlan) -> PointResult:
         """The result of an operating point. Raises Ungraded where nothing can be judged."""

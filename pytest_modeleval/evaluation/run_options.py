@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pytest_modeleval.client.transport import Transport
 from pytest_modeleval.dispatch.replicas import ServerMonitor
 from pytest_modeleval.evaluation.benchmark_prompts import BenchmarkPrompts
+from pytest_modeleval.rag.pipeline import Pipeline
 from pytest_modeleval.server_facts import RoleFacts
 
 
@@ -43,6 +44,8 @@ class RunOptions:
     """A system prompt for every request that has none; "" for none."""
     roles: Mapping[str, RoleShare] = field(default_factory=dict)
     """Role -> how the model in it is asked."""
+    pipelines: Mapping[str, Pipeline] = field(default_factory=dict)
+    """Benchmark -> the user's RAG pipeline."""
     invocation: int = 0
     """Which use of the run folder this is, from 1."""
     client_processes: int = 1

@@ -20,6 +20,8 @@ from pytest_modeleval.grader_context import GraderContext, PreparedGrader
 from pytest_modeleval.pytest_plugin.benchmark_prompts import load_prompts
 from pytest_modeleval.pytest_plugin.compatibility import refuse_reruns
 from pytest_modeleval.pytest_plugin.context import Process, Reporter, RunContext, RunShare
+from pytest_modeleval.pytest_plugin.rag_pipelines import open_pipelines, reasons_without
+from pytest_modeleval.rag.pipeline import Pipeline
 from pytest_modeleval.runs.benchmark_needs import deployment_notes
 from pytest_modeleval.runs.connection import Connection
 from pytest_modeleval.runs.earlier_run import stored_params, system_prompt
@@ -56,6 +58,7 @@ def prepare(
     items = [item for item in session.items if isinstance(item, SampleItem)]
     if not items:
         return None
+    pipelines = open_pipelines(items, connection) if settings.rescore_dir is None else {}
     plans = list({id(item.planned.plan): item.planned.plan for item in selected}.values())
     prompts = load_prompts(plans, settings)
     order = asking_order([item.planned.key for item in items], settings, share.order_seed)
@@ -66,7 +69,7 @@ def prepare(
     client = config.hook.pytest_modeleval_http_client(settings=settings)
 
     def make_evaluation(share: RunShare) -> Evaluation:
-        return _planned(_evaluation(share, settings, client, prompts), settings, plans, items, selected)
+        return _planned(_evaluation(share, settings, client, prompts, pipelines), settings, plans, items, selected)
 
     try:
         evaluation = make_evaluation(share)
@@ -122,12 +125,16 @@ def _leave_out_unscorable(
     selected: Sequence[SampleItem],
     connection: Connection,
 ) -> Sequence[SampleItem]:
-    """Deselect what needs likelihoods where the server gives none, and say so; the selected samples that are left."""
+    """Deselect what this model or server cannot answer, and say so; the selected samples that are left."""
     benchmarks = {item.planned.key.benchmark: item.planned.plan.benchmark for item in selected}
     scored = {name: declared for name, declared in benchmarks.items() if declared.needs_scores}
-    if settings.rescore_dir is not None or not scored:
+    if settings.rescore_dir is not None:
         return selected
-    reasons = _why_unscorable(scored, settings, connection)
+    first = {item.planned.key.benchmark: item for item in reversed(selected)}
+    reasons = reasons_without(first, connection)
+    scored = {name: declared for name, declared in scored.items() if name not in reasons}
+    if scored:
+        reasons.update(_why_unscorable(scored, settings, connection))
     return _leave_out(session, reporter, selected, {name: reason for name, reason in reasons.items() if reason})
 
 
@@ -208,7 +215,7 @@ def _set_params(
         # Of a stored run that knows no such model, every judgement is missing, and is reported so.
         plan.roles = {
             role: connection.roles[role].experiment
-            for role in plan.benchmark.roles_under(plan.options)
+            for role in (*plan.benchmark.roles_under(plan.options), *plan.benchmark.optional_roles)
             if role in connection.roles
         }
         plan.tool_calls = connection.model.tool_calls if plan.benchmark.offers_tools else ""
@@ -254,7 +261,11 @@ def _planned(
 
 
 def _evaluation(
-    share: RunShare, settings: Settings, client: Any, prompts: Mapping[str, BenchmarkPrompts]
+    share: RunShare,
+    settings: Settings,
+    client: Any,
+    prompts: Mapping[str, BenchmarkPrompts],
+    pipelines: Mapping[str, Pipeline],
 ) -> Evaluation:
     model = share.connection.model
     options = RunOptions(
@@ -271,6 +282,7 @@ def _evaluation(
         client_processes=share.client_processes,
         flush_cache=share.flush_cache,
         prompts=prompts,
+        pipelines=pipelines,
         roles={
             role: RoleShare(
                 facts, settings.roles[role].key if role in settings.roles else None, share.role_status.get(role)

@@ -21,7 +21,7 @@ from pytest_modeleval.reports.table import MIN_WIDTH
 from pytest_modeleval.reports.text_layout import counted, visible
 from pytest_modeleval.results import GateVerdict, RunSummary
 from pytest_modeleval.runs import finish
-from pytest_modeleval.runs.connection import find_profile
+from pytest_modeleval.runs.connection import Connection, find_profile
 from pytest_modeleval.runs.exit_status import exit_status, status_without_run
 from pytest_modeleval.runs.gate_runner import GateRunner
 from pytest_modeleval.runs.item_filter import ItemFilter, make_item_filter
@@ -99,7 +99,7 @@ class RunController:
         self._has_begun = True
         self._samples = sum(totals.values())
         model = run.connection.model
-        at = f" at {', '.join(model.urls)}" if model.urls else " (stored run)"
+        at = f" at {', '.join(model.urls)}" if model.urls else _without_server(run.connection)
         if run.origin:
             self.terminal.print_line(run.origin)
         # A stored run sends no request.
@@ -309,3 +309,11 @@ class RunController:
 
     def _all_samples(self) -> str:
         return f"the journal of {shown_path(self.open().folder.path)}"
+
+
+def _without_server(connection: Connection) -> str:
+    return (
+        " (stored run)"
+        if connection.rag is None
+        else f" (RAG pipeline: {connection.rag.url or connection.rag.fixture})"
+    )

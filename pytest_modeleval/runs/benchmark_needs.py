@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from pytest_modeleval.errors import ConnectError
 from pytest_modeleval.evaluation.planned_items import PlannedBenchmark
 from pytest_modeleval.runs.connection import Connection
+from pytest_modeleval.server_facts import PIPELINE
 
 
 def deployment_notes(plans: Sequence[PlannedBenchmark], connection: Connection) -> list[str]:
     """Warnings, a sentence each. Raises ConnectError where no request of a benchmark can succeed."""
     model = connection.model
-    if not model.kind:
+    if model.kind in ("", PIPELINE):
         return []
     from pytest_modeleval.server.deployment import BenchmarkNeeds, find_issues  # noqa: PLC0415 - not when rescoring
 

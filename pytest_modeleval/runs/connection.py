@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_modeleval._support import redact
 from pytest_modeleval.errors import RunFolderError, SettingsError
+from pytest_modeleval.rag.profile import RagProfile
 from pytest_modeleval.records import JsonObject
-from pytest_modeleval.server_facts import ModelFacts, RoleFacts, ServerFacts
+from pytest_modeleval.server_facts import PIPELINE, ModelFacts, RoleFacts, ServerFacts
 from pytest_modeleval.settings import Settings
 from pytest_modeleval.store.run_file import load_run
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from pytest_modeleval.server.profiles import Profile
 
 DEFAULT_IN_FLIGHT = 64
+# Keys of --model-set, one of which makes a profile of its own.
+_SELF_CONTAINED = frozenset({"extends", "urls", "rag"})
 
 
 @dataclass(slots=True)
@@ -45,6 +48,9 @@ class Connection:
     opened_roles: Mapping[str, ServerHandle] = field(default_factory=dict)
     """Role -> its servers, which the main process has to close again."""
 
+    rag: RagProfile | None = None
+    """The user's own RAG pipeline, where the profile has one."""
+
     @property
     def all_opened(self) -> list[ServerHandle]:
         """The servers of all models of the run."""
@@ -66,13 +72,15 @@ class Connection:
             "params": dict(self.params),
             "in_flight": self.in_flight,
             "roles": roles,
+            "rag": None if self.rag is None else replace(self.rag, in_flight=share(self.rag.in_flight)).as_json(),
         }
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Connection:
         """The reverse of as_json."""
         roles = {role: RoleFacts.from_json(facts) for role, facts in stored["roles"].items()}
-        return cls(ModelFacts.from_json(stored["model"]), stored["params"], stored["in_flight"], roles=roles)
+        rag = None if stored["rag"] is None else RagProfile.from_json(stored["rag"])
+        return cls(ModelFacts.from_json(stored["model"]), stored["params"], stored["in_flight"], roles=roles, rag=rag)
 
 
 def find_profile(settings: Settings) -> Profile | None:
@@ -85,7 +93,7 @@ def find_profile(settings: Settings) -> Profile | None:
     table = overrides.overrides(settings.model, settings.model_set)
     is_known = settings.model in profiles.profile_names(settings.project_dir)
     profile = None
-    if is_known or settings.urls or "extends" in table or "urls" in table:
+    if is_known or settings.urls or not _SELF_CONTAINED.isdisjoint(table):
         profile = profiles.load_profile(settings.model, project_dir=settings.project_dir, overriding=table)
     if profile is None and not settings.urls:
         known = ", ".join(profiles.profile_names(settings.project_dir))
@@ -106,7 +114,12 @@ def connect(
     report: Callable[[str], None],
     show_progress: Callable[[str], bool],
 ) -> Connection:
-    """Identify the server; launch it if nothing answers and the profile can. Raises ConnectError or LaunchError."""
+    """Identify the server; launch it if nothing answers and the profile can. Raises ConnectError or LaunchError.
+
+    A profile of a RAG pipeline alone has no server.
+    """
+    if profile is not None and profile.rag is not None and not (settings.urls or profile.urls or profile.launch):
+        return _pipeline_connection(settings.model, profile.rag)
     from pytest_modeleval.server.connect import open_server  # noqa: PLC0415
 
     opened = open_server(
@@ -139,7 +152,13 @@ def connect(
         in_flight=settings.in_flight or own or DEFAULT_IN_FLIGHT,
         opened=opened,
         notes=tuple(notes),
+        rag=profile.rag if profile is not None else None,
     )
+
+
+def _pipeline_connection(name: str, rag: RagProfile) -> Connection:
+    facts = ServerFacts(model=name, kind=PIPELINE, version=rag.version)
+    return Connection(ModelFacts(name=name, server=facts, identity=facts.identity), rag=rag)
 
 
 def _launch_settings(settings: Settings) -> list[str]:

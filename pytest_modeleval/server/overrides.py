@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 OPTION = "--model-set"
-TABLES = frozenset({"launch", "launch.flags", "launch.env", "params"})
+TABLES = frozenset({"launch", "launch.flags", "launch.env", "params", "rag", "rag.headers"})
 
 
 def overrides(name: str, pairs: Sequence[str]) -> dict[str, Any]:

@@ -19,6 +19,12 @@ _FLAG = re.compile(r"[a-z][A-Za-z0-9_-]*\Z")
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 _SECONDS = number(0.1, 86_400, " of seconds")
 
+
+def is_variable(text: str) -> bool:
+    """It can be the name of an environment variable."""
+    return _VARIABLE.match(text) is not None
+
+
 LAUNCH_KEYS: Mapping[str, Rule] = {
     "argv": Rule("a list of texts, the command first", lambda value: is_texts(value) and bool(value)),
     "flags": TABLE,
@@ -51,6 +57,28 @@ PARAM_KEYS: Mapping[str, Rule] = {
     "seed": whole_number(-(2**63), 2**63 - 1),
     "stream": schema.BOOLEAN,
 }
+_PATH = Rule('a path such as "result.answer"', lambda value: is_text(value) and all(value.split(".")))
+RAG_KEYS: Mapping[str, Rule] = {
+    "fixture": Rule("the name of a fixture", lambda value: is_text(value) and value.isidentifier()),
+    "url": Rule(
+        'an address such as "http://localhost:9000/query"',
+        lambda value: is_text(value) and bool(re.match(r"https?://[^/\s@]+", value)),
+    ),
+    "request": Rule(
+        'a table with "{question}" in one of its texts',
+        lambda value: isinstance(value, dict) and any("{question}" in text for text in _texts_in(value)),
+        is_closed=False,
+    ),
+    "contexts": _PATH,
+    "text": _PATH,
+    "id": _PATH,
+    "answer": _PATH,
+    "headers": schema.table(entries=TEXT),
+    "key_env": Rule("the name of an environment variable", lambda value: is_text(value) and is_variable(value)),
+    "in_flight": whole_number(1, 1_000),
+    "timeout_s": _SECONDS,
+    "version": TEXT,
+}
 PROFILE_KEYS: Mapping[str, Rule] = {
     "extends": TEXT,
     "served_names": TEXTS,
@@ -64,6 +92,7 @@ PROFILE_KEYS: Mapping[str, Rule] = {
     "restart": whole_number(0, 100),
     "params": schema.table(PARAM_KEYS, is_closed=False),
     "launch": schema.table(LAUNCH_KEYS),
+    "rag": schema.table(RAG_KEYS),
 }
 _PROFILE = schema.table(PROFILE_KEYS)
 _SET_BY_BENCHMARKS = frozenset({"model", "messages", "tools", "tool_choice"})
@@ -93,6 +122,14 @@ def validation_errors(name: str, table: Any) -> Iterator[str]:
         yield from _launch_errors(f"{top}.launch", launch)
     if isinstance(params, dict):
         yield from _param_errors(f"{top}.params", params)
+    if isinstance(rag := table.get("rag"), dict):
+        yield from _header_errors(f"{top}.rag.headers", rag.get("headers"))
+
+
+def _header_errors(where: str, headers: object) -> Iterator[str]:
+    for name, value in headers.items() if isinstance(headers, dict) else ():
+        if isinstance(value, str) and redact.names_a_secret(name) and "{env:" not in value:
+            yield f"[{where}] {name}: is a secret by its name; write {{env:VARIABLE}} in its place, or set key_env"
 
 
 def _param_errors(where: str, params: Mapping[str, Any]) -> Iterator[str]:

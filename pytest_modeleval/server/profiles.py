@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_modeleval._support import suggest
 from pytest_modeleval.errors import SettingsError
+from pytest_modeleval.rag.profile import RagProfile
 from pytest_modeleval.server.profile_schema import validation_errors
 
 if TYPE_CHECKING:
@@ -116,6 +117,9 @@ class Profile:
 
     tool_calls: str = "detect"
     """"native" (tools are offered with the request), "text" (the prompt describes them) or "detect"."""
+
+    rag: RagProfile | None = None
+    """The user's own RAG pipeline; None where the profile has none."""
 
     source: str = ""
     """The file that it comes from, for messages."""
@@ -226,6 +230,7 @@ def _profile(name: str, table: Mapping[str, Any], source: Path) -> Profile:
         restart=table.get("restart", 0),
         in_flight=table.get("in_flight"),
         tool_calls=table.get("tool_calls", "detect"),
+        rag=None if "rag" not in table else RagProfile(**table["rag"]),
         source=str(source),
     )
 
