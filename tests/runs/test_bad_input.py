@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -113,11 +114,17 @@ def test_missing_data_file(suite: Suite, server: LoopbackServer, workers: list[s
         ("[1, 2]", ["line 2"]),
     ],
 )
-def test_corrupt_row(suite: Suite, server: LoopbackServer, workers: list[str], row: str, words: list[str]) -> None:
+def test_corrupt_row(suite: Suite, server: LoopbackServer, row: str, words: list[str]) -> None:
     """File, line and field of a broken row are named."""
     good = '{"question": "x", "choices": ["a", "b"], "answer": "A"}\n'
     suite.write_raw(good + row + "\n")
-    _refused(suite.run(server.url, *workers), server, "part.jsonl", *words)
+    _refused(suite.run(server.url), server, "part.jsonl", *words)
+
+
+def test_corrupt_row_under_xdist(suite: Suite, server: LoopbackServer) -> None:
+    """It is named once, as in one process."""
+    suite.write_raw("[1, 2]\n")
+    _refused(suite.run(server.url, "-n", "2"), server, "part.jsonl", "line 1")
 
 
 @pytest.mark.parametrize(
@@ -239,33 +246,34 @@ def test_a_grader_that_makes_something_else(suite: Suite, server: LoopbackServer
     assert "INTERNALERROR" not in result.out
 
 
-@pytest.mark.parametrize(
-    ("value", "score"),
-    [
-        ("np.float64(0.5)", 0.5),
-        ("np.float32(0.5)", 0.5),
-        ("np.mean([0.25, 0.75])", 0.5),
-        ("np.int64(1)", 1.0),
-        ("Fraction(1, 2)", 0.5),
-        ("Decimal('0.5')", 0.5),
-        ("True", 1.0),
-    ],
-)
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["single", "xdist"])
-def test_a_score_of_any_type_of_number(
-    suite: Suite, server: LoopbackServer, workers: list[str], value: str, score: float
-) -> None:
+NUMBERS = {
+    "np.float64(0.5)": 0.5,
+    "np.float32(0.5)": 0.5,
+    "np.mean([0.25, 0.75])": 0.5,
+    "np.int64(1)": 1.0,
+    "Fraction(1, 2)": 0.5,
+    "Decimal('0.5')": 0.5,
+    "True": 1.0,
+}
+
+
+def test_a_score_of_any_type_of_number(suite: Suite, server: LoopbackServer, workers: list[str]) -> None:
     """F42: numbers of NumPy, fractions and decimals are journaled and counted as floats."""
-    suite.write_rows(4)
+    suite.write_rows(len(NUMBERS))
     source = BENCHMARK.replace("grade=grade_choice", "grade=own").replace(
         "def to_request",
         "import numpy as np\nfrom decimal import Decimal\nfrom fractions import Fraction\n"
-        f"from pytest_modeleval import Grade\ndef own(s, r):\n    return Grade.partial({value})\ndef to_request",
+        f"from pytest_modeleval import Grade\nVALUES = [{', '.join(NUMBERS)}]\n"
+        "def own(s, r):\n    return Grade.partial(VALUES[int(s.question.split()[1])])\ndef to_request",
     )
     suite.write_benchmark(source)
     result = suite.run(server.url, *workers)
     assert "INTERNALERROR" not in result.out + result.err
-    assert result.subset()["score"] == score, result.out
+    texts = [file.read_text() for file in suite.run_dir.glob("journal*.jsonl")]
+    lines = [json.loads(line) for text in texts for line in text.splitlines()]
+    found = {line["sample"]: line["value"] for line in lines if line["type"] == "grade"}
+    assert [found[sample] for sample in sorted(found)] == list(NUMBERS.values()), result.out
+    assert result.subset()["score"] == pytest.approx(sum(NUMBERS.values()) / len(NUMBERS))
 
 
 @pytest.mark.parametrize("start", ["def", "async def"])
