@@ -2,7 +2,16 @@
 
 from pytest_modeleval.metrics.aggregates import Aggregate, combine, macro, micro, subset_weights, weighted, with_parts
 from pytest_modeleval.metrics.intervals import Interval, mean_interval, wilson
-from pytest_modeleval.metrics.measures import Measure, calibration_error, f_score, mean, quantile, ratio
+from pytest_modeleval.metrics.measures import (
+    Measure,
+    calibration_error,
+    f_score,
+    mean,
+    pearson,
+    quantile,
+    ratio,
+    spearman,
+)
 from pytest_modeleval.metrics.questions import (
     Answers,
     Question,
@@ -37,11 +46,13 @@ __all__ = [
     "micro",
     "pass_at_k",
     "pass_hat_k",
+    "pearson",
     "quantile",
     "question_metric",
     "question_value",
     "ratio",
     "score_subset",
+    "spearman",
     "subset_weights",
     "vote_at_k",
     "weighted",

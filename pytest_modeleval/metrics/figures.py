@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_modeleval.metrics.bootstrap import bootstrap_interval
+from pytest_modeleval.metrics.correlation import correlations
 from pytest_modeleval.metrics.intervals import Interval, mean_interval, wilson
 from pytest_modeleval.metrics.judgements import doubt, widened
 from pytest_modeleval.metrics.measures import Measure
@@ -217,8 +218,23 @@ def _statistic(measure: Measure, units: Sequence[Sequence[Item]]) -> Statistic:
         sums = np.asarray([np.asarray(unit, dtype=np.float64).sum(axis=0).ravel() for unit in units]).T
         return _ratio(sums) if measure.method == "ratio" else _harmonic_mean(sums)
     arrays = [np.asarray([[k / n for k, n in item] for item in unit], dtype=np.float64) for unit in units]
+    if measure.method in ("spearman", "pearson"):
+        return _correlation(measure, arrays)
     of_items = _calibration if measure.method == "calibration" else _quantile(measure.q)
     return lambda at: np.asarray([of_items(np.concatenate([arrays[unit] for unit in row])) for row in at])
+
+
+def _correlation(measure: Measure, arrays: Sequence[Floats]) -> Statistic:
+    """Of two values of each item; all resamples at once where every unit is one item."""
+
+    def of_rows(items: Floats) -> Floats:
+        found = correlations(items[..., 0], items[..., 1], is_by_rank=measure.method == "spearman")
+        return np.maximum(found, measure.low)
+
+    if all(len(unit) == 1 for unit in arrays):
+        every = np.concatenate(arrays)
+        return lambda at: of_rows(every[at])
+    return lambda at: np.asarray([of_rows(np.concatenate([arrays[unit] for unit in row])) for row in at])
 
 
 def _quotient(above: Floats, below: Floats) -> Floats:

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from pytest_modeleval.results import Scale
 
-METHODS = ("mean", "ratio", "f", "calibration", "quantile")
+METHODS = ("mean", "ratio", "f", "calibration", "quantile", "spearman", "pearson")
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A declared measure, made by `mean`, `ratio`, `f_score`, `calibration_error` or `quantile`."""
+    """A declared measure, made by one of the functions below, such as `mean`."""
 
     name: str
 
@@ -90,3 +90,16 @@ def quantile(
 ) -> Measure:
     """A quantile (0 < q < 1) of a recorded number over items, such as the 95th percentile of a latency in seconds."""
     return Measure(name, "quantile", (of,), is_higher_better, 0.0, high, q, unit)
+
+
+def spearman(name: str, *, of: tuple[str, str], low: float = -1.0) -> Measure:
+    """Spearman's rank correlation over items of two recorded numbers; equal numbers share the mean of their ranks.
+
+    low: a correlation below it counts as this much; 0.0 for a measure that is to be the figure of the table.
+    """
+    return Measure(name, "spearman", tuple(of), low=low)
+
+
+def pearson(name: str, *, of: tuple[str, str], low: float = -1.0) -> Measure:
+    """Pearson's correlation over items of two recorded numbers. low: as of `spearman`."""
+    return Measure(name, "pearson", tuple(of), low=low)

@@ -5,13 +5,25 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
-from pytest_modeleval.metrics import calibration_error, f_score, mean, quantile, ratio, score_subset, wilson
+from pytest_modeleval.metrics import (
+    calibration_error,
+    f_score,
+    mean,
+    pearson,
+    quantile,
+    ratio,
+    score_subset,
+    spearman,
+    wilson,
+)
 from pytest_modeleval.metrics.bootstrap import bootstrap_interval
-from pytest_modeleval.metrics.figures import figure_of
+from pytest_modeleval.metrics.figures import Item, Repeats, figure_of, statistic_of
 from pytest_modeleval.metrics.measures import Measure
 from pytest_modeleval.records import ItemKey, Kind, MeasureValue, Outcome
 
@@ -165,3 +177,35 @@ def test_a_measure_of_the_wrong_form_is_refused(arguments: tuple[Any, ...]) -> N
     """When it is declared."""
     with pytest.raises(ValueError, match="expected"):
         Measure(*arguments)
+
+
+@given(st.lists(st.tuples(st.integers(-5, 5), st.floats(-3, 3, width=16)), min_size=3, max_size=30), st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_correlations_equal_those_of_scipy(pairs: list[tuple[int, float]], is_clustered: bool) -> None:
+    """With ties, of single items and of clusters; a value that does not vary has none; a bound from below holds."""
+    first, second = [float(x) for x, _ in pairs], [y for _, y in pairs]
+    items: list[Item] = [((x, 1.0), (y, 1.0)) for x, y in zip(first, second, strict=True)]
+    units: list[list[Repeats]] = [[[items[0]], [items[1]]], *([[item]] for item in items[2:])]
+    if not is_clustered:
+        units = [[[item]] for item in items]
+    all_units = np.arange(len(units))[None, :]
+    found = [
+        float(statistic_of(make("c", of=("x", "y"), low=low), units)(all_units)[0])
+        for make, low in ((spearman, -1.0), (pearson, -1.0), (spearman, 0.0))
+    ]
+    if len(set(first)) == 1 or len(set(second)) == 1:
+        assert np.isnan(found).all()
+        return
+    rank = float(stats.spearmanr(np.array(first), np.array(second)).statistic)
+    straight = float(stats.pearsonr(np.array(first), np.array(second)).statistic)
+    assert found == pytest.approx([rank, straight, max(0.0, rank)], abs=1e-9)
+
+
+def test_a_correlation_has_an_interval_by_resampling() -> None:
+    """Which holds the figure, and is within the range."""
+    outcomes = [outcome(number, {"x": float(number), "y": float(number + 7 * (number % 3))}) for number in range(30)]
+    figure = figure_of(spearman("c", of=("x", "y")), outcomes)
+    assert figure.interval is not None
+    assert figure.value is not None
+    assert 0.5 < figure.interval.low < figure.value < figure.interval.high <= 1.0
+    assert figure.interval.method == "bootstrap"
