@@ -146,19 +146,25 @@ def _detail_lines(entry: Entry, data_dir: Path | None) -> Iterator[str]:
     for option in declared.options:
         text = f"{option.name}: {option.expected}, default {option.default}"
         yield from _field("option", f"{text}. {option.description}".rstrip(". "))
-    if declared.needs_likelihood:
-        yield from _field("needs", "a server that scores texts: vLLM, SGLang or llama.cpp")
-    if declared.needs_labels:
-        yield from _field("needs", "a server that lists the likely first tokens of a reply (top_logprobs)")
-    if declared.needs_decisions:
-        yield from _field("needs", "a server with /v1/decisions: SGLang 0.5.23, vLLM 0.33")
-    if declared.needs_rag:
-        yield from _field("needs", "your own RAG pipeline (docs/rag.md)")
+    for need in _needs(declared):
+        yield from _field("needs", need)
     if declared.optional_roles:
         yield from _field("uses", f"a further model as {', '.join(declared.optional_roles)}, where it is given")
     yield from _field("card", str(entry.card))
     yield ""
     yield from _subset_lines(entry, data_dir)
+
+
+def _needs(declared: Benchmark) -> list[str]:
+    needs = (
+        (declared.needs_likelihood, "a server that scores texts: vLLM, SGLang or llama.cpp"),
+        (declared.needs_labels, "a server that lists the likely first tokens of a reply (top_logprobs)"),
+        (declared.needs_decisions, "a server with /v1/decisions: SGLang 0.5.23, vLLM 0.33"),
+        (declared.needs_embeddings, "a server with /v1/embeddings"),
+        (declared.needs_rerank, "a server with /v1/rerank or /rerank"),
+        (declared.needs_rag, "your own RAG pipeline (docs/rag.md)"),
+    )
+    return [text for is_needed, text in needs if is_needed]
 
 
 def _subset_lines(entry: Entry, data_dir: Path | None) -> Iterator[str]:

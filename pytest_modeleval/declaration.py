@@ -130,6 +130,10 @@ class Benchmark:
     """The same for `model.label_scores`, which any chat server with `top_logprobs` can serve."""
     needs_decisions: bool = False
     """The same for `model.decide`, which servers with /v1/decisions can serve."""
+    needs_embeddings: bool = False
+    """The same for `model.embed` and `model.embed_corpus`, which servers with /v1/embeddings can serve."""
+    needs_rerank: bool = False
+    """The same for `model.rerank`, which servers with one of the rerank endpoints can serve."""
     measures: tuple[Measure, ...] = ()
     """What becomes of the values that grades record (`Grade.measures`), each a row with an interval."""
     options: tuple[Option, ...] = ()
@@ -161,8 +165,9 @@ class Benchmark:
 
     @property
     def needs_scores(self) -> bool:
-        """It reads probabilities; its requests generate nothing."""
-        return self.needs_likelihood or self.needs_labels or self.needs_decisions
+        """It reads probabilities, vectors or relevance; its requests generate nothing."""
+        needs = (self.needs_likelihood, self.needs_labels, self.needs_decisions)
+        return any((*needs, self.needs_embeddings, self.needs_rerank))
 
     def roles_under(self, options: Mapping[str, Any]) -> tuple[str, ...]:
         """The further models that it needs with these values of its options."""
@@ -190,6 +195,8 @@ def benchmark(
     needs_likelihood: bool = False,
     needs_labels: bool = False,
     needs_decisions: bool = False,
+    needs_embeddings: bool = False,
+    needs_rerank: bool = False,
     measures: Sequence[Measure] = (),
     options: Sequence[Option] = (),
     examples: Examples | None = None,
@@ -233,6 +240,8 @@ def benchmark(
         needs_likelihood=needs_likelihood,
         needs_labels=needs_labels,
         needs_decisions=needs_decisions,
+        needs_embeddings=needs_embeddings,
+        needs_rerank=needs_rerank,
         measures=tuple(measures),
         options=tuple(options),
         examples=examples,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from pytest_modeleval.likelihood_result import LabelScores, Likelihood
@@ -11,6 +11,9 @@ from pytest_modeleval.records import Request, Response
 from pytest_modeleval.roles import Role
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from pytest_modeleval.stress.plan import PointPlan
     from pytest_modeleval.stress.point import PointResult
 
@@ -63,6 +66,32 @@ class Model(Protocol):
 
         options: name -> description, "" for none; two or more. For benchmarks that declare `needs_decisions`. Raises
         Ungraded where the server gives no probabilities.
+        """
+
+    async def embed(
+        self, texts: Sequence[str], *, kind: str = "document", prefix: str | None = None
+    ) -> NDArray[np.float32]:
+        """The vectors of texts, one row each, in their order; for benchmarks that declare `needs_embeddings`.
+
+        kind: "query" or "document", which chooses the prefix (`query_prefix`, `document_prefix` of the profile or
+        --eval-param). prefix: this one instead. A text is asked for once a run. Raises Ungraded where a text is empty
+        and where the server gives no valid vector for each.
+        """
+
+    async def embed_corpus(
+        self, name: str, texts: Callable[[], Iterable[str]], count: int, *, prefix: str | None = None
+    ) -> NDArray[np.float32]:
+        """The vectors of a corpus in the order of its texts, (count, dimension): a read-only map of a file.
+
+        texts: called whenever they are read, gives an iterable of the same `count` texts. Embedded once a run, for all
+        items and processes; batches are asked for while the texts are read. An empty text is not sent, its row is
+        zeros. prefix: as of `embed`, of documents. Raises Ungraded as `embed` does.
+        """
+
+    async def rerank(self, query: str, documents: Sequence[str]) -> list[float]:
+        """The relevance of each document for the query, in their order; for benchmarks that declare `needs_rerank`.
+
+        Raises Ungraded where a text is empty and where the server gives no finite score for each document.
         """
 
     def role(self, name: str) -> Role:

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_modeleval.errors import DeclarationError
 from pytest_modeleval.records import Request, Response
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 JUDGE = "judge"
+EMBEDDING_ROLES = frozenset({"embedder", "retriever"})
+"""Models in these roles are asked for vectors only."""
+RERANK_ROLES = frozenset({"reranker"})
+"""Models in these roles are asked for relevance only."""
 ROLE_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 
 
@@ -31,6 +39,19 @@ class Role(Protocol):
         The same request asked again within a sample gets a reply and a seed of its own. Raises Ungraded, with a cause
         that begins with the role ("judge_idle"), if no reply comes.
         """
+
+    async def embed(
+        self, texts: Sequence[str], *, kind: str = "document", prefix: str | None = None
+    ) -> NDArray[np.float32]:
+        """As of `Model`; in the roles "embedder" and "retriever", whose server is tried before the first request."""
+
+    async def embed_corpus(
+        self, name: str, texts: Callable[[], Iterable[str]], count: int, *, prefix: str | None = None
+    ) -> NDArray[np.float32]:
+        """As of `Model`, in the same roles."""
+
+    async def rerank(self, query: str, documents: Sequence[str]) -> list[float]:
+        """As of `Model`, in the role "reranker"."""
 
 
 def check_roles(

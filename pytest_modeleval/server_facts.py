@@ -117,6 +117,12 @@ class ModelFacts:
     other_names: tuple[str, ...] = ()
     """Further names of the same model, which replies may carry."""
 
+    embedding_encoding: str = ""
+    """How vectors are asked for, "base64" or "float", as was found out at the start; "" if nothing needs them."""
+
+    rerank_form: str = ""
+    """How relevance is asked for, see embedding.rerank.FORMS, as was found out at the start; "" if nothing needs it."""
+
     @property
     def served(self) -> str:
         """The server's name for it, sent with every request."""
@@ -147,6 +153,8 @@ class ModelFacts:
             "context_tokens": self.context_tokens,
             "tool_calls": self.tool_calls,
             "other_names": list(self.other_names),
+            "embedding_encoding": self.embedding_encoding,
+            "rerank_form": self.rerank_form,
         }
 
     @classmethod

@@ -126,6 +126,9 @@ class _Seeded:
         self.decide = model.decide
         self.count_tokens = model.count_tokens
         self.role = model.role
+        self.embed = model.embed
+        self.embed_corpus = model.embed_corpus
+        self.rerank = model.rerank
 
     async def ask(self, request: Request) -> Response:
         return await self._model.ask(replace(request, params={**request.params, "seed": SEED}))

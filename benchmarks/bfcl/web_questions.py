@@ -80,6 +80,9 @@ class _Measured:
         self.decide = model.decide
         self.count_tokens = model.count_tokens
         self.role = model.role
+        self.embed = model.embed
+        self.embed_corpus = model.embed_corpus
+        self.rerank = model.rerank
 
     def room(self) -> int:
         """Characters that results may still have before the next prompt grows too long."""

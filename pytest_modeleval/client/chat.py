@@ -195,7 +195,7 @@ class _ResponseReader:
             start = self._body.removeprefix(BOM).lstrip()
             self._is_stream = start.startswith(STARTS) or (self._is_labelled and not start.startswith(b"{"))
         if not self._is_stream:
-            return self._route.read(parse_object(self._body))
+            return self._route.reply(self._body)
         if self._body:
             self._parse_body()
         self._add(self._events.finish())

@@ -25,17 +25,32 @@ _EXCERPT_BYTES = 80
 
 def parse_object(data: bytes | bytearray) -> JsonObject:
     """A JSON object. Raises AttemptFailed for anything else and beyond the bounds."""
+    found = _parse(data)
+    if not isinstance(found, dict):
+        raise bad_response_error(f"expected a JSON object from the server, found {excerpt(data)}", "malformed_json")
+    return found
+
+
+def parse_results(data: bytes | bytearray) -> JsonObject:
+    """A JSON object, or {"results": list} for a bare list. Raises AttemptFailed as parse_object."""
+    found = _parse(data)
+    if isinstance(found, list):
+        return {"results": found}
+    if not isinstance(found, dict):
+        raise bad_response_error(f"expected a JSON object or list, found {excerpt(data)}", "malformed_json")
+    return found
+
+
+def _parse(data: bytes | bytearray) -> Any:
+    """Any JSON value. Raises AttemptFailed."""
     if len(data) > COUNT_FROM_BYTES:
         containers, values = data.count(b"{") + data.count(b"["), data.count(b",")
         if containers > MAX_CONTAINERS or values > MAX_VALUES:
             raise too_large_error(f"the reply has more than {MAX_CONTAINERS} JSON containers or {MAX_VALUES} values")
     try:
-        found = loads(data)
+        return loads(data)
     except JSONDecodeError as error:
-        found = _parse_tolerantly(data, error)
-    if not isinstance(found, dict):
-        raise bad_response_error(f"expected a JSON object from the server, found {excerpt(data)}", "malformed_json")
-    return found
+        return _parse_tolerantly(data, error)
 
 
 def is_object(text: str) -> bool:

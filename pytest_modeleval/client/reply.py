@@ -141,6 +141,21 @@ def make_reply(
     return reply if _is_encodable(reply) else join_surrogates(reply)
 
 
+def plain_reply(found: Mapping[str, Any], response_id: object = "") -> JsonObject:
+    """A Reply without text. found: the server's answer, for model and usage."""
+    model = found.get("model")
+    return make_reply(
+        content="",
+        reasoning="",
+        calls=[],
+        finish_reason="stop",
+        native_finish_reason=None,
+        usage=found.get("usage"),
+        model=model if isinstance(model, str) else "",
+        response_id=str(response_id or ""),
+    )
+
+
 def split_parts(value: Any, depth: int = 0) -> tuple[str, str]:
     """Text and thinking of a content field: text, parts (multimodal servers, Mistral), or nothing."""
     if value is None or isinstance(value, str):

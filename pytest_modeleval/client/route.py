@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_modeleval.client.json_object import parse_object
 from pytest_modeleval.client.reply import reply_from_json
 from pytest_modeleval.records import JsonObject
 
@@ -25,6 +26,12 @@ class Route:
     """The answer may come as a stream of chat events, which `read` does not see."""
     is_strict: bool = False
     """A field that the endpoint does not know is refused, so that no id of ours is added to the body."""
+    parse: Callable[[bytes | bytearray], JsonObject] = parse_object
+    """The body of an answer -> the JSON object that `read` gets. Raises AttemptFailed for a body that is none."""
+
+    def reply(self, body: bytes | bytearray) -> JsonObject:
+        """The Reply in the body of an answer with status 200. Raises AttemptFailed."""
+        return self.read(self.parse(body))
 
     def url(self, base: str) -> str:
         """The address. base: of the server, with /v1."""
@@ -41,3 +48,7 @@ class Query:
 
     route: Route
     body: JsonObject
+
+
+Ask = Callable[[Query], Awaitable[JsonObject]]
+"""Sends a query and gives the Reply that its route reads. Raises Ungraded or AttemptFailed where none comes."""

@@ -26,9 +26,11 @@ from pytest_modeleval.server_facts import ModelFacts
 from pytest_modeleval.store.contents import Contents
 from pytest_modeleval.store.journal import JournalError, JournalWriter, read_line, utc_now
 from pytest_modeleval.stress.point import PointResult
+from pytest_modeleval.vectors.vector_error import VectorFileError
 
 if TYPE_CHECKING:
     from pytest_modeleval.evaluation.load_point import LoadSite
+    from pytest_modeleval.evaluation.vector_space import VectorSpace
 
 # Replies that wait for their test stay in memory up to this size; beyond it they are read back from the journal.
 MAX_HELD_BYTES = 128 * 1024 * 1024
@@ -65,7 +67,7 @@ class ItemRunner:
     """A system prompt for every request that has none; "" for none."""
     stored_outcomes: Mapping[ItemKey, Outcome] = field(default_factory=dict)
     """Earlier outcomes, whose grades are used again instead of grading ahead."""
-    fatal: tuple[type[Exception], ...] = (JournalError,)
+    fatal: tuple[type[Exception], ...] = (JournalError, VectorFileError)
     dispatcher: Dispatcher | None = None
     held_bytes: int = 0
     shared: dict[Callable[[], Any], Any] = field(default_factory=dict)
@@ -78,6 +80,8 @@ class ItemRunner:
     """Benchmark -> the user's RAG pipeline."""
     load_site: LoadSite | None = None
     """How load is put on the server; None when it may not be asked, and where no benchmark does that."""
+    vector_spaces: dict[str, VectorSpace] = field(default_factory=dict)
+    """Identity and parameters of a model -> its vectors."""
     started: set[ItemKey] = field(default_factory=set)
     """Items whose work has begun; kept only with skip_reason."""
     _grades_ahead: dict[str, bool] = field(default_factory=dict)
@@ -100,6 +104,8 @@ class ItemRunner:
     async def close(self) -> None:
         for dispatcher in self._dispatchers():
             await dispatcher.close()
+        for space in self.vector_spaces.values():
+            space.close()
         for thing in self.shared.values():
             if hasattr(thing, "close"):
                 thing.close()
@@ -177,16 +183,20 @@ class ItemRunner:
         max_tokens: object,
         *,
         role: RoleServer | None = None,
+        on_reply: Callable[[JsonObject], None] | None = None,
     ) -> JsonObject:
         """A reply of the server, journaled before it is used. stored_request: the request as the journal keeps it.
 
-        role: the further model that is asked; None for the model under test.
+        role: the further model that is asked; None for the model under test. on_reply: called before the reply is
+        journaled.
         """
         dispatcher = self.dispatcher if role is None else role.dispatcher
         if dispatcher is None:
             raise _not_stored("answer to this very request (was the prompt or a parameter changed since?)")
 
         def write(reply: JsonObject, attempts: int) -> None:
+            if on_reply is not None:
+                on_reply(reply)
             mark_cut_call(reply, max_tokens)
             line = {
                 "type": "response",
@@ -197,7 +207,9 @@ class ItemRunner:
                 **stored_request,
                 "reply": reply,
             }
-            self.contents.responses[pending.key] = self.journal.write(line)
+            place = self.journal.write(line)
+            if line["type"] == "response":
+                self.contents.responses[pending.key] = place
             if role is None:
                 self.contents.count_reply(key.benchmark, reply, attempts)
 
@@ -208,6 +220,15 @@ class ItemRunner:
         if self.dispatcher is None:
             raise _not_stored("answer to this very request (was the prompt or a parameter changed since?)")
         return await self.dispatcher.ask(pending, key, lambda reply, attempts: None)
+
+    def vector_space(self, identity: str, params: Mapping[str, Any]) -> VectorSpace:
+        """The vectors of a model with these parameters. Raises RunFolderError where a file of them is none."""
+        from pytest_modeleval.evaluation.vector_space import open_space, space_name  # noqa: PLC0415 - numpy
+
+        name = space_name(identity, params)
+        if name not in self.vector_spaces:
+            self.vector_spaces[name] = open_space(self.journal.path, identity, params)
+        return self.vector_spaces[name]
 
     def enter_point(self, key: str, item: ItemKey, result: PointResult) -> None:
         """Journal the result of an operating point."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
@@ -29,6 +29,8 @@ from pytest_modeleval.records import ItemKey, JsonObject, Request, Response
 from pytest_modeleval.store.requests import compress_body
 
 if TYPE_CHECKING:
+    from pytest_modeleval.embedding.vectors import Rows
+    from pytest_modeleval.evaluation.embedder import Embedder
     from pytest_modeleval.evaluation.item_runner import ItemRunner
     from pytest_modeleval.stress.plan import PointPlan
     from pytest_modeleval.stress.point import PointResult
@@ -171,6 +173,33 @@ class ModelHandle:
         question = question.encode("utf-8", "backslashreplace").decode()
         arguments = {"question": question, "pipeline": self._runner.model.identity}
         return read_answer(await self.use_tool("rag", arguments, run))
+
+    async def embed(self, texts: Sequence[str], *, kind: str = "document", prefix: str | None = None) -> Rows:
+        self._check_needs("embed", "needs_embeddings")
+        return await self._embedder.embed(texts, kind=kind, prefix=prefix)
+
+    async def embed_corpus(
+        self, name: str, texts: Callable[[], Iterable[str]], count: int, *, prefix: str | None = None
+    ) -> Rows:
+        self._check_needs("embed_corpus", "needs_embeddings")
+        return await self._embedder.embed_corpus(name, texts, count, prefix=prefix)
+
+    async def rerank(self, query: str, documents: Sequence[str]) -> list[float]:
+        self._check_needs("rerank", "needs_rerank")
+        return await self._embedder.rerank(query, documents)
+
+    def _check_needs(self, method: str, declared: str) -> None:
+        benchmark = self._item.plan.benchmark
+        if not getattr(benchmark, declared):
+            raise DeclarationError(
+                f"benchmark {benchmark.name}: model.{method} needs {declared}=True in its declaration"
+            )
+
+    @cached_property
+    def _embedder(self) -> Embedder:
+        from pytest_modeleval.evaluation.embedder import Embedder  # noqa: PLC0415 - numpy
+
+        return Embedder(self._runner, self._item.key, self._runner.model, self._item.plan.params)
 
     async def run_load(self, plan: PointPlan) -> PointResult:
         """The result of an operating point. Raises Ungraded where nothing can be judged."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_modeleval.dispatch.dispatcher import Dispatcher
@@ -14,6 +16,8 @@ from pytest_modeleval.records import ItemKey, JsonObject, Kind, Request, Respons
 from pytest_modeleval.server_facts import LLAMA_CPP, SGLANG, VLLM, RoleFacts
 
 if TYPE_CHECKING:
+    from pytest_modeleval.embedding.vectors import Rows
+    from pytest_modeleval.evaluation.embedder import Embedder
     from pytest_modeleval.evaluation.item_runner import ItemRunner
 
 NOT_STORED = "not_stored"
@@ -69,8 +73,14 @@ class RoleHandle:
         return found
 
     async def ask(self, request: Request) -> Response:
-        try:
+        with self._named():
             return await self._ask(request)
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Failures inside get a cause that begins with the role."""
+        try:
+            yield
         except Ungraded as failure:
             cause = failure.cause if failure.cause == NOT_STORED else f"{self._role}_{failure.cause}"
             raise Ungraded(f"{self._role}: {failure}", kind=failure.kind, cause=cause) from failure
@@ -78,6 +88,27 @@ class RoleHandle:
             raise Ungraded(
                 f"{self._role}: {failure}", kind=failure.kind, cause=f"{self._role}_{failure.cause}"
             ) from failure
+
+    async def embed(self, texts: Sequence[str], *, kind: str = "document", prefix: str | None = None) -> Rows:
+        with self._named():
+            return await self._embedder.embed(texts, kind=kind, prefix=prefix)
+
+    async def embed_corpus(
+        self, name: str, texts: Callable[[], Iterable[str]], count: int, *, prefix: str | None = None
+    ) -> Rows:
+        with self._named():
+            return await self._embedder.embed_corpus(name, texts, count, prefix=prefix)
+
+    async def rerank(self, query: str, documents: Sequence[str]) -> list[float]:
+        with self._named():
+            return await self._embedder.rerank(query, documents)
+
+    @cached_property
+    def _embedder(self) -> Embedder:
+        from pytest_modeleval.evaluation.embedder import Embedder  # noqa: PLC0415 - numpy
+
+        server = self._server
+        return Embedder(self._runner, self._key, server.facts.model, server.facts.params, role=server)
 
     async def _ask(self, request: Request) -> Response:
         if self._chat is None:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
-from pytest_modeleval.client.route import Query
+from pytest_modeleval.client.route import Ask
 from pytest_modeleval.likelihood.token_scores import Candidate, TokenScore
-from pytest_modeleval.records import JsonObject
-
-Ask = Callable[[Query], Awaitable[JsonObject]]
-"""Sends a query and gives the Reply that its route reads. Raises Ungraded or AttemptFailed where none comes."""
 
 
 class Backend(Protocol):

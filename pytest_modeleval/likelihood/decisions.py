@@ -13,11 +13,10 @@ from functools import partial
 from typing import Any
 
 from pytest_modeleval.client.failures import bad_response_error, raise_for_error
-from pytest_modeleval.client.route import Query, Route
+from pytest_modeleval.client.reply import plain_reply
+from pytest_modeleval.client.route import Ask, Query, Route
 from pytest_modeleval.errors import Ungraded
-from pytest_modeleval.likelihood.backend import Ask
 from pytest_modeleval.likelihood.self_check import WrongLikelihoods, refused_as
-from pytest_modeleval.likelihood.token_scores import plain_reply
 from pytest_modeleval.likelihood_result import LabelScores
 from pytest_modeleval.records import JsonObject, Kind
 from pytest_modeleval.server_facts import SGLANG, VLLM, ModelFacts

@@ -12,8 +12,7 @@ from functools import partial
 from typing import Any
 
 from pytest_modeleval.client.failures import bad_response_error, raise_for_error
-from pytest_modeleval.client.route import Query, Route
-from pytest_modeleval.likelihood.backend import Ask
+from pytest_modeleval.client.route import Ask, Query, Route
 from pytest_modeleval.likelihood.token_scores import (
     Candidate,
     TokenScore,

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from pytest_modeleval.client.route import Ask
 from pytest_modeleval.errors import AttemptFailed, ModelEvalError, Ungraded
-from pytest_modeleval.likelihood.backend import Ask, Backend
+from pytest_modeleval.likelihood.backend import Backend
 from pytest_modeleval.likelihood.scoring import score_continuations
 
 CONTEXT = "The capital of France is"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_modeleval.client.failures import bad_response_error, raise_for_error
-from pytest_modeleval.client.reply import make_reply
+from pytest_modeleval.client.reply import plain_reply
 from pytest_modeleval.errors import Ungraded
 from pytest_modeleval.records import JsonObject, Kind
 
@@ -90,21 +90,6 @@ def token_reply(found: Mapping[str, Any]) -> JsonObject:
     if not isinstance(tokens, list) or not all(type(token) is int and token >= 0 for token in tokens):
         raise bad_response_error("expected a list of token ids in `tokens`, found none", "no_tokens")
     return {**plain_reply(found), "tokens": tokens}
-
-
-def plain_reply(found: Mapping[str, Any], response_id: object = "") -> JsonObject:
-    """A Reply without text. found: the server's answer, for model and usage."""
-    model = found.get("model")
-    return make_reply(
-        content="",
-        reasoning="",
-        calls=[],
-        finish_reason="stop",
-        native_finish_reason=None,
-        usage=found.get("usage"),
-        model=model if isinstance(model, str) else "",
-        response_id=str(response_id or ""),
-    )
 
 
 def tokens_of(reply: Mapping[str, Any]) -> list[int]:

@@ -10,7 +10,6 @@ import pytest
 from pytest_modeleval.client.body import effective_params
 from pytest_modeleval.client.httpx_transport import HttpxTransport
 from pytest_modeleval.collection.items import SampleItem
-from pytest_modeleval.declaration import Benchmark
 from pytest_modeleval.errors import OtherExperiment, UserError
 from pytest_modeleval.evaluation.benchmark_prompts import BenchmarkPrompts
 from pytest_modeleval.evaluation.evaluation import Evaluation
@@ -22,6 +21,7 @@ from pytest_modeleval.pytest_plugin.compatibility import refuse_reruns
 from pytest_modeleval.pytest_plugin.context import Process, Reporter, RunContext, RunShare
 from pytest_modeleval.pytest_plugin.rag_pipelines import open_pipelines, reasons_without
 from pytest_modeleval.rag.pipeline import Pipeline
+from pytest_modeleval.pytest_plugin.server_needs import unmet_needs
 from pytest_modeleval.runs.benchmark_needs import deployment_notes
 from pytest_modeleval.runs.connection import Connection
 from pytest_modeleval.runs.earlier_run import stored_params, system_prompt
@@ -54,12 +54,16 @@ def prepare(
     load_samples(item.planned for item in items)
     share = process.open()
     connection = share.connection
-    selected = _leave_out_unscorable(session, settings, process.reporter, selected, connection)
+    if settings.rescore_dir is None:
+        reasons = reasons_without({item.planned.key.benchmark: item for item in reversed(selected)}, connection)
+        others = [plan for plan in _plans_of(selected) if plan.benchmark.name not in reasons]
+        reasons.update(unmet_needs(others, settings, connection))
+        selected = _leave_out(session, process.reporter, selected, reasons)
     items = [item for item in session.items if isinstance(item, SampleItem)]
     if not items:
         return None
     pipelines = open_pipelines(items, connection) if settings.rescore_dir is None else {}
-    plans = list({id(item.planned.plan): item.planned.plan for item in selected}.values())
+    plans = _plans_of(selected)
     prompts = load_prompts(plans, settings)
     order = asking_order([item.planned.key for item in items], settings, share.order_seed)
     items = arrange(session.items, exclusive_last(items, order))
@@ -118,41 +122,9 @@ def _deselect(session: pytest.Session, benchmarks: Container[str]) -> None:
     session.config.hook.pytest_deselected(items=left_out)
 
 
-def _leave_out_unscorable(
-    session: pytest.Session,
-    settings: Settings,
-    reporter: Reporter,
-    selected: Sequence[SampleItem],
-    connection: Connection,
-) -> Sequence[SampleItem]:
-    """Deselect what this model or server cannot answer, and say so; the selected samples that are left."""
-    benchmarks = {item.planned.key.benchmark: item.planned.plan.benchmark for item in selected}
-    scored = {name: declared for name, declared in benchmarks.items() if declared.needs_scores}
-    if settings.rescore_dir is not None:
-        return selected
-    first = {item.planned.key.benchmark: item for item in reversed(selected)}
-    reasons = reasons_without(first, connection)
-    scored = {name: declared for name, declared in scored.items() if name not in reasons}
-    if scored:
-        reasons.update(_why_unscorable(scored, settings, connection))
-    return _leave_out(session, reporter, selected, {name: reason for name, reason in reasons.items() if reason})
-
-
-def _why_unscorable(benchmarks: Mapping[str, Benchmark], settings: Settings, connection: Connection) -> dict[str, str]:
-    """Benchmark -> why the server cannot give what it needs, "" if it can. Each kind of need is tried on the server."""
-    from pytest_modeleval.runs import likelihood_check as check  # noqa: PLC0415 - few need it
-
-    model, key = connection.model, settings.key
-    texts = [name for name, declared in benchmarks.items() if declared.needs_likelihood]
-    reasons = dict.fromkeys(benchmarks, "")
-    reasons.update(dict.fromkeys(texts, check.why_no_likelihoods(model, key=key) if texts else ""))
-    for name, declared in benchmarks.items():
-        params = {**declared.defaults, **connection.params, **settings.params}
-        if declared.needs_labels:
-            reasons[name] = reasons[name] or check.why_no_labels(model, params, key=key)
-        if declared.needs_decisions:
-            reasons[name] = reasons[name] or check.why_no_decisions(model, params, key=key, system=settings.system)
-    return reasons
+def _plans_of(items: Sequence[SampleItem]) -> list[PlannedBenchmark]:
+    """The benchmarks of items, each once."""
+    return list({id(item.planned.plan): item.planned.plan for item in items}.values())
 
 
 def _leave_out(

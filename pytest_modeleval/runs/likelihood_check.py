@@ -11,7 +11,6 @@ import orjson
 from pytest_modeleval._support.retry import RetryLater, retry
 from pytest_modeleval._support.side_requests import SideRequestError, http_post
 from pytest_modeleval.client.failures import error_text, status_error, too_large_error
-from pytest_modeleval.client.json_object import parse_object
 from pytest_modeleval.errors import AttemptFailed, ConnectError
 from pytest_modeleval.likelihood.backends import SERVERS, find_backend
 from pytest_modeleval.likelihood.decisions import check_decisions
@@ -20,8 +19,7 @@ from pytest_modeleval.likelihood.self_check import NoLikelihoods, WrongLikelihoo
 from pytest_modeleval.records import JsonObject, Kind
 
 if TYPE_CHECKING:
-    from pytest_modeleval.client.route import Query
-    from pytest_modeleval.likelihood.backend import Ask
+    from pytest_modeleval.client.route import Ask, Query
     from pytest_modeleval.server_facts import ModelFacts
 
 TIMEOUT_S = 180.0
@@ -64,7 +62,7 @@ def _check_each(
     for url in model.urls:
 
         async def ask(query: Query, url: str = url) -> JsonObject:
-            return retry(lambda: _post(url, query, key), _WAITS_S)
+            return post_with_retries(url, query, key)
 
         try:
             asyncio.run(check(ask))
@@ -78,6 +76,11 @@ def _check_each(
         except AttemptFailed as failure:
             raise ConnectError(f"{url} does not give log-probabilities at this moment: {failure}") from failure
     return ""
+
+
+def post_with_retries(url: str, query: Query, key: str | None) -> JsonObject:
+    """The reply to a query, asked again after a moment where that may help. Raises AttemptFailed."""
+    return retry(lambda: _post(url, query, key), _WAITS_S)
 
 
 def _post(url: str, query: Query, key: str | None) -> JsonObject:
@@ -101,4 +104,4 @@ def post_query(url: str, query: Query, *, key: str | None) -> JsonObject:
         raise status_error(answer.status, error_text(found) if isinstance(found, dict) else answer.excerpt)
     if answer.is_truncated:
         raise too_large_error("the reply is longer than a score of a short text can be")
-    return query.route.read(parse_object(answer.body))
+    return query.route.reply(answer.body)

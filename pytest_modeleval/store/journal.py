@@ -5,8 +5,8 @@ lines are made again from the rest. A torn last line (power cut, full disk) is c
 next start.
 Lines that are damaged are not used; readers list them.
 
-Line types (docs/run-folder.md): plan, response, tool, point, attempt (failed), grade, ungraded, rescored. The key of a
-response, under which a resumed run finds it again, is `client.body.request_key`.
+Line types (docs/run-folder.md): plan, response, vectors, tool, point, attempt (failed), grade, ungraded, rescored. The
+key of a response, under which a resumed run finds it again, is `client.body.request_key`.
 """
 
 from __future__ import annotations
@@ -243,6 +243,9 @@ def apply_line(contents: Contents, line: bytes, at: JournalOffset, *, rescoring:
             _apply_outcome(contents, entry, at, rescoring)
         elif kind == "rescored":
             _apply_rescored(contents, _count(entry["invocation"]))
+        elif kind == "vectors":
+            if "role" not in entry:
+                contents.count_reply(_text(entry.get("benchmark", "")), entry.get("reply"), entry.get("attempts"))
         elif kind == "plan":
             contents.plans.append(Plan.from_json(entry))
         elif kind == "attempt":

@@ -23,13 +23,14 @@ from pytest_modeleval.records import Kind, Response, Sample, Usage
 from tests.support import likelihood_server as toy
 from tests.support.likelihood_server import ToyModel, toy_model
 from tests.support.loopback import LoopbackServer
+from tests.support.no_vectors import NoVectors
 from tests.support.suites import Result, Suite
 
 PIECE = re.compile(r"[A-Za-z]{1,5}|\d|[^\sA-Za-z\d]")
 PAGES = Path(__file__).parents[2] / "benchmarks"
 
 
-class WordModel:
+class WordModel(NoVectors):
     """A model whose tokens are pieces of words; it repeats the prompt. has_tokenizer: whether it gives their number."""
 
     def __init__(self, context: int | None = None, *, has_tokenizer: bool = True) -> None:

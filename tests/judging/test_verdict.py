@@ -10,12 +10,13 @@ import pytest
 from pytest_modeleval import Kind, Request, Response
 from pytest_modeleval.errors import Ungraded
 from pytest_modeleval.judging import Verdict, verdict
+from tests.support.no_vectors import NoVectors
 
 LABELS = ("yes", "no")
 QUESTION = Request([{"role": "user", "content": "Is {this} it?"}])
 
 
-class Scripted:
+class Scripted(NoVectors):
     """A judge that gives these replies, one after another."""
 
     name = "referee"

@@ -15,8 +15,8 @@ from pytest_modeleval.records import JsonObject, Request
 from pytest_modeleval.server_facts import ModelFacts, ServerFacts
 
 if TYPE_CHECKING:
-    from pytest_modeleval.client.route import Query
-    from pytest_modeleval.likelihood.backend import Ask, Backend
+    from pytest_modeleval.client.route import Ask, Query
+from pytest_modeleval.likelihood.backend import Backend
 
 BEFORE = [504, 3575, 282, 4649, 314]
 BANANA = 21285

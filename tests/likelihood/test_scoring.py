@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_modeleval.client.route import Query
+from pytest_modeleval.client.route import Ask, Query
 from pytest_modeleval.errors import AttemptFailed, Ungraded
-from pytest_modeleval.likelihood.backend import Ask
 from pytest_modeleval.likelihood.backends import find_backend
 from pytest_modeleval.likelihood.scoring import score_continuations, split_blanks
 from pytest_modeleval.likelihood.self_check import WrongLikelihoods, check_likelihoods

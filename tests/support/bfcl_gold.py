@@ -20,6 +20,7 @@ from pytest_modeleval.graders.calls.python_text import parse_call
 from pytest_modeleval.likelihood_result import LabelScores
 from pytest_modeleval.records import Request, Response, Sample, ToolCall
 from pytest_modeleval.roles import Role
+from tests.support.no_vectors import NoVectors
 
 
 def bfcl_folder() -> Path:
@@ -94,7 +95,7 @@ def letters(text: str) -> list[float]:
     return [count / length for count in counts]
 
 
-class ScriptedModel:
+class ScriptedModel(NoVectors):
     """Answers requests by a function; keeps what it was asked."""
 
     context_tokens: int | None = None

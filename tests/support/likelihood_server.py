@@ -149,8 +149,8 @@ class ToyModel:
 
 
 @contextlib.contextmanager
-def toy_model(kind: str, fault: str = "", make: type[ToyModel] = ToyModel) -> Iterator[ToyModel]:
-    """A running server."""
+def toy_model(kind: str, fault: str = "", make: type[Any] = ToyModel) -> Iterator[Any]:
+    """A running server. make: ToyModel or a class like it."""
     model = make(kind, fault)
 
     class Handler(BaseHTTPRequestHandler):

@@ -18,6 +18,7 @@ from pytest_modeleval.errors import Ungraded
 from pytest_modeleval.likelihood_result import LabelScores
 from pytest_modeleval.records import Kind, Request, Response
 from pytest_modeleval.roles import Role
+from tests.support.no_vectors import NoVectors
 
 ANSWERS = {
     question: answer
@@ -27,7 +28,7 @@ ANSWERS = {
 WORDS = ["deep", "near", "calm", "wide", "salt", "tide", "reef", "whale", "pearl", "storm"]
 
 
-class WiredModel:
+class WiredModel(NoVectors):
     """What `solve` gets. fault: the one thing that is wrong, "" if nothing is."""
 
     name = "wired"

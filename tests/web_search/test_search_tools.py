@@ -26,6 +26,7 @@ from pytest_modeleval.web_search.html_text import text_of_html
 from pytest_modeleval.web_search.provider import Hit, Page, provider_error
 from pytest_modeleval.web_search.recordings import ABOUT, Record, Replay, page_file, recorded_name, search_file
 from pytest_modeleval.web_search.tools import LEAST_CHARACTERS, MOST_CHARACTERS, MOST_USES, NOTHING_FOUND, WebTools
+from tests.support.no_vectors import NoVectors
 
 HTML = (
     "<html><head><style>p{}</style><script>let a=1</script></head><body><h1>Tea</h1><p>Da <b>Hong</b></p></body></html>"
@@ -59,7 +60,7 @@ class Scripted:
         return self.found
 
 
-class Keeping:
+class Keeping(NoVectors):
     """The model, as far as tools need one: keeps what was asked of it as JSON would."""
 
     name, tool_calls = "scripted", "native"

@@ -1,0 +1,1 @@
+"""Vectors and relevance scores from a server: requests, answers in their several forms, and which form it is."""

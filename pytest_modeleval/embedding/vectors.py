@@ -1,0 +1,150 @@
+"""POST /v1/embeddings, as OpenAI, vLLM, SGLang, llama.cpp, TEI and Infinity have it: texts become vectors.
+
+Request: {model, input: texts, encoding_format: "float" or "base64", dimensions?}. Answer: data[{index, embedding}] in
+any order, embedding a list of numbers or base64 of little-endian float32; usage.prompt_tokens of all texts together.
+"""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_modeleval.client.failures import bad_response_error, raise_for_error
+from pytest_modeleval.client.reply import plain_reply
+from pytest_modeleval.client.route import Query, Route
+from pytest_modeleval.errors import AttemptFailed
+from pytest_modeleval.records import JsonObject
+
+PATH = "/embeddings"
+FLOAT, BASE64 = "float", "base64"
+MAX_DIMENSION = 65_536
+Rows = NDArray[np.float32]
+# Parameters of generation, which an endpoint of embeddings does not know, and ours that never leave this program.
+_NOT_SENT = frozenset(
+    {
+        *("temperature", "top_p", "top_k", "min_p", "typical_p", "max_tokens", "max_completion_tokens", "min_tokens"),
+        *("max_new_tokens", "seed", "stop", "stop_token_ids", "stream", "stream_options", "n", "logprobs"),
+        *("top_logprobs", "presence_penalty", "frequency_penalty", "repetition_penalty", "ignore_eos"),
+        *("skip_special_tokens", "separate_reasoning", "reasoning_effort", "chat_template_kwargs", "logit_bias"),
+        *("query_prefix", "document_prefix"),
+    }
+)
+
+
+def sent_params(params: Mapping[str, Any]) -> JsonObject:
+    """Those parameters of a run that go into requests for vectors and scores, such as `dimensions`."""
+    return {name: params[name] for name in sorted(params) if name not in _NOT_SENT}
+
+
+class VectorReader:
+    """Reads the answer to one request for the vectors of `count` texts.
+
+    dimension: numbers in each vector; None if any will do, which must be the same for all.
+    """
+
+    def __init__(self, count: int, dimension: int | None = None) -> None:
+        self._count = count
+        self._dimension = dimension
+        self.rows: Rows = np.empty((0, 0), np.float32)
+        """The vectors in the order of the texts, once `read` has returned."""
+
+    def read(self, found: Mapping[str, Any]) -> JsonObject:
+        """The Reply, without the vectors, which are in `rows`. Raises AttemptFailed for an answer with a fault."""
+        raise_for_error(found)
+        entries = found.get("data")
+        if not isinstance(entries, list):
+            raise _wrong("a list of vectors in `data`", "none", "no_vectors")
+        values = in_order([_entry(entry, "embedding") for entry in entries], self._count, "vector")
+        rows = [_row(value, place) for place, value in enumerate(values)]
+        dimension = self._dimension or len(rows[0])
+        for place, row in enumerate(rows):
+            if len(row) != dimension:
+                raise _wrong(f"{dimension} numbers in each vector", f"{len(row)} in vector {place}", "other_length")
+        self.rows = _checked(np.stack(rows))
+        return plain_reply(found)
+
+
+def vector_query(
+    texts: Sequence[str], *, model: str, params: Mapping[str, Any], encoding: str, reader: VectorReader
+) -> Query:
+    """A request for the vectors of texts. params: of sent_params."""
+    body = {**params, "model": model, "input": list(texts), "encoding_format": encoding}
+    # SGLang wants a list of ids for a list of texts.
+    return Query(Route(PATH, reader.read, is_strict=True), body)
+
+
+def in_order(entries: Sequence[tuple[object, Any]], count: int, what: str) -> list[Any]:
+    """The values of (index, value) pairs by index. Raises AttemptFailed unless each index from 0 is there once."""
+    places: dict[int, Any] = {}
+    for index, value in entries:
+        if type(index) is not int or not 0 <= index < count:
+            cause = "missing_index" if index is None else "wrong_index"
+            raise _wrong(f"an index from 0 to {count - 1} with each {what}", f"{str(index)[:20]}", cause)
+        if index in places:
+            raise _wrong(f"each index once among the {what}s", f"index {index} twice", "doubled_index")
+        places[index] = value
+    if len(places) != count:
+        raise _wrong(f"{count} {what}s", f"{len(places)}", "wrong_count")
+    return [places[index] for index in range(count)]
+
+
+def check_dimension(rows: Rows, dimension: int) -> None:
+    """Raise AttemptFailed for vectors of another length than those that came before."""
+    if rows.shape[1] != dimension:
+        raise _wrong(f"{dimension} numbers in each vector", f"{rows.shape[1]}", "other_length")
+
+
+def _entry(entry: Any, name: str) -> tuple[object, Any]:
+    if not isinstance(entry, dict):
+        raise _wrong(f"objects with index and {name}", f"{str(entry)[:40]}", "no_vectors")
+    return entry.get("index"), entry.get(name)
+
+
+def _row(value: Any, place: int) -> Rows:
+    """One vector."""
+    if isinstance(value, str):
+        return _decode(value, place)
+    # TEI and llama.cpp without pooling nest the vectors of all tokens.
+    if not isinstance(value, list) or not 0 < len(value) <= MAX_DIMENSION:
+        raise _wrong("a list of numbers or base64 as each embedding", f"{str(value)[:40]} at {place}", "no_vectors")
+    if None in value:
+        # NaN as many servers write it in JSON.
+        raise _wrong("numbers", f"null (NaN) in vector {place}", "not_finite")
+    try:
+        row = np.array(value, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        row = np.empty((0, 0))
+    if row.ndim != 1 or any(isinstance(number, str | bool) for number in value):
+        raise _wrong("numbers in each vector", f"other values in vector {place}", "no_vectors")
+    with np.errstate(over="ignore"):
+        return row.astype(np.float32)
+
+
+def _decode(text: str, place: int) -> Rows:
+    try:
+        data = binascii.a2b_base64(text, strict_mode=True)
+    except ValueError as error:
+        raise _wrong("base64", f"{text[:20]!r} as vector {place} ({error})", "no_vectors") from error
+    if not data or len(data) % 4 or len(data) > 4 * MAX_DIMENSION:
+        raise _wrong("base64 of float32 numbers", f"{len(data)} bytes as vector {place}", "no_vectors")
+    return np.frombuffer(data, "<f4")
+
+
+def _checked(rows: Rows) -> Rows:
+    """The rows, if each can be a vector. Raises AttemptFailed."""
+    # One sum is cheaper than a look at every number: it is finite unless one of them is not, or it overflows.
+    with np.errstate(all="ignore"):
+        sums = np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
+    for place in np.flatnonzero(~np.isfinite(sums)):
+        raise _wrong("finite numbers", f"NaN or infinity in vector {place}", "not_finite")
+    for place in np.flatnonzero(sums == 0.0):
+        raise _wrong("a vector with a direction", f"zeros only in vector {place}", "zero_vector")
+    return rows
+
+
+def _wrong(expected: str, found: str, cause: str) -> AttemptFailed:
+    return bad_response_error(f"embeddings: expected {expected}, found {found}", cause)
