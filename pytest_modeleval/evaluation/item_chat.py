@@ -13,6 +13,7 @@ from pytest_modeleval.client.route import CHAT, Route
 from pytest_modeleval.dispatch.attempt import PendingRequest
 from pytest_modeleval.dispatch.balance import prefix_key
 from pytest_modeleval.dispatch.idle_timeout import sample_limit_s
+from pytest_modeleval.images.references import images_in
 from pytest_modeleval.records import ItemKey, JsonObject, Request, Response
 from pytest_modeleval.server_facts import ModelFacts
 from pytest_modeleval.store.requests import compress_request
@@ -84,7 +85,10 @@ class ItemChat:
         max_tokens = request.params.get("max_tokens", self._params.get("max_tokens"))
         prefix = prefix_key(request.messages, request.tools) if len(self._model.urls) > 1 else None
         pending = pending_request(self._runner, self._key, journal_key, body, max_tokens, prefix=prefix)
-        stored_request = compress_request(request, body, self._before)
+        carried = images_in(request.messages)
+        stored_request = compress_request(request, body, self._before, carried)
+        for found in carried:
+            self._runner.keep_image(found.image)
         if self._role is not None:
             stored_request = {"role": self._role.role, **stored_request}
         return await self._runner.ask(pending, self._key, stored_request, max_tokens, role=self._role)

@@ -19,11 +19,13 @@ from pytest_modeleval.evaluation.model_handle import ModelHandle, item_fields, w
 from pytest_modeleval.evaluation.planned_items import PlannedItem
 from pytest_modeleval.evaluation.role_handle import RoleServer
 from pytest_modeleval.evaluation.verdict import grade_of
+from pytest_modeleval.images import Image
 from pytest_modeleval.rag.pipeline import Pipeline
 from pytest_modeleval.records import Grade, ItemKey, JsonObject, Kind, Outcome, Response
 from pytest_modeleval.roles import is_coroutine_grader, roles_of_grader
 from pytest_modeleval.server_facts import ModelFacts
 from pytest_modeleval.store.contents import Contents
+from pytest_modeleval.store.image_files import ImageFiles
 from pytest_modeleval.store.journal import JournalError, JournalWriter, read_line, utc_now
 from pytest_modeleval.stress.point import PointResult
 from pytest_modeleval.vectors.vector_error import VectorFileError
@@ -86,6 +88,7 @@ class ItemRunner:
     """Items whose work has begun; kept only with skip_reason."""
     _grades_ahead: dict[str, bool] = field(default_factory=dict)
     _reply_model: ReplyModel = field(init=False)
+    _image_files: ImageFiles | None = None
 
     def __post_init__(self) -> None:
         names = self.model.names
@@ -229,6 +232,16 @@ class ItemRunner:
         if name not in self.vector_spaces:
             self.vector_spaces[name] = open_space(self.journal.path, identity, params)
         return self.vector_spaces[name]
+
+    def keep_image(self, image: Image) -> None:
+        """Keep a picture of a request in the run folder, before its reply is journaled."""
+        if self._image_files is None:
+            self._image_files = ImageFiles(self.journal.path.parent)
+        try:
+            self._image_files.keep(image)
+        except OSError as error:
+            folder = self.journal.path.parent
+            raise JournalError(f"cannot write the pictures of the run {folder}: {error.strerror or error}") from error
 
     def enter_point(self, key: str, item: ItemKey, result: PointResult) -> None:
         """Journal the result of an operating point."""

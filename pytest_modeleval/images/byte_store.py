@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import threading
 from pathlib import Path
 
@@ -53,6 +52,8 @@ class ByteStore:
 
 
 def _file_without_name() -> int:
+    import tempfile  # noqa: PLC0415 - every benchmark page imports this module, few have that many pictures
+
     descriptor, path = tempfile.mkstemp(prefix="modeleval-images-")
     Path(path).unlink()
     return descriptor

@@ -20,8 +20,8 @@ from pytest_modeleval.pytest_plugin.benchmark_prompts import load_prompts
 from pytest_modeleval.pytest_plugin.compatibility import refuse_reruns
 from pytest_modeleval.pytest_plugin.context import Process, Reporter, RunContext, RunShare
 from pytest_modeleval.pytest_plugin.rag_pipelines import open_pipelines, reasons_without
-from pytest_modeleval.rag.pipeline import Pipeline
 from pytest_modeleval.pytest_plugin.server_needs import unmet_needs
+from pytest_modeleval.rag.pipeline import Pipeline
 from pytest_modeleval.runs.benchmark_needs import deployment_notes
 from pytest_modeleval.runs.connection import Connection
 from pytest_modeleval.runs.earlier_run import stored_params, system_prompt

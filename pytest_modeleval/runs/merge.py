@@ -19,6 +19,7 @@ from pytest_modeleval.runs.finish import early_stop_label, finish_run, summary_o
 from pytest_modeleval.runs.gate_runner import GateRunner
 from pytest_modeleval.runs.report_files import REPORT_FILE, write_for_github, write_report
 from pytest_modeleval.settings import Limit, Settings
+from pytest_modeleval.store.image_files import copy_images
 from pytest_modeleval.store.journal import JournalReader
 from pytest_modeleval.store.load_file import copy_points
 from pytest_modeleval.store.merged_journal import write_merged
@@ -82,15 +83,16 @@ def merge(order: MergeOrder) -> Merged:
         parts = [(path, part if path != order.into else _part(path)) for path, part in parts]
         chosen = latest_outcomes([part for _, part in parts])
         write_merged(folder.path, plans, [(path, part.contents) for path, part in parts], chosen)
-        _copy_points(folder.path, [path for path, _ in parts])
+        _copy_files(folder.path, [path for path, _ in parts])
         return _finished(folder, settings, gate_runner, [part for path, part in parts], plans)
     finally:
         folder.close()
 
 
-def _copy_points(target: Path, folders: Sequence[Path]) -> None:
+def _copy_files(target: Path, folders: Sequence[Path]) -> None:
     try:
         copy_points(target, folders)
+        copy_images(target, folders)
     except OSError as error:
         raise RunFolderError(
             f"cannot write the merged run {target}: {error.strerror}; name another folder with --into"

@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pytest_modeleval._support.shorten import shorten
+from pytest_modeleval.images.references import image_url
 from pytest_modeleval.records import ToolCall
 
 
@@ -32,13 +34,17 @@ def message_text(sent: Mapping[str, Any]) -> str:
     """The text of a chat message: its parts and its calls, one below the other."""
     content, calls = sent.get("content"), sent.get("tool_calls")
     parts = content if isinstance(content, Sequence) and not isinstance(content, str) else [content]
-    texts = [
-        str(part["text"]) if isinstance(part, Mapping) and "text" in part else value_text(part)
-        for part in parts
-        if part is not None
-    ]
+    texts = [_part_text(part) for part in parts if part is not None]
     texts += [call_text(made) for made in (calls if isinstance(calls, Sequence) else ())]
     return "\n".join(texts)
+
+
+def _part_text(part: Any) -> str:
+    if isinstance(part, Mapping) and "text" in part:
+        return str(part["text"])
+    # A journal of an earlier version, and a page of the user, may have a picture of megabytes here.
+    url = image_url(part)
+    return value_text(part) if url is None else f"[{shorten(url, 120)}]"
 
 
 def call_text(made: Any) -> str:

@@ -14,10 +14,11 @@ from typing import Any
 from pytest_modeleval._support.data_frame import data_frame
 from pytest_modeleval._support.item_id import item_id
 from pytest_modeleval.client.reply import response_from_reply
+from pytest_modeleval.images.references import parse_reference
 from pytest_modeleval.records import ItemKey, JsonObject, Outcome, Response
 from pytest_modeleval.samples.line_index import LineIndex
 from pytest_modeleval.samples.message_text import message_text, question_text
-from pytest_modeleval.samples.record import Exchange, FailedAttempt, Judgement, SampleRecord
+from pytest_modeleval.samples.record import Exchange, FailedAttempt, Judgement, SampleRecord, SentImage
 from pytest_modeleval.samples.rows import COLUMNS, rows
 from pytest_modeleval.store.contents import Contents
 from pytest_modeleval.store.journal import JournalReader
@@ -25,6 +26,8 @@ from pytest_modeleval.store.stored_reply import is_reply
 
 # JSON that is nested deeper is shown as a note: encoders and templates have a limit of their own.
 MAX_DEPTH = 100
+# Of one request; the rest is text.
+MAX_IMAGES = 1_000
 _BODY_PARTS = ("messages", "tools")
 # Fields that a record has in common with its outcome; those of the reply are read from the journal where it has none.
 _REPLY_FIELDS = ("finish_reason", "completion_tokens", "total_s")
@@ -200,8 +203,20 @@ def _exchange(entry: Mapping[str, Any], places: Mapping[Any, int]) -> Exchange:
         tools=tuple(map(_shallow, _listed(body.get("tools")))),
         params=_fields({name: value for name, value in body.items() if name not in _BODY_PARTS}),
         path=path if isinstance(path, str) else "",
+        images=tuple(_images(entry)),
         reply=response_from_reply(reply if isinstance(reply, dict) and is_reply(reply) else {}),
     )
+
+
+def _images(entry: Mapping[str, Any]) -> Iterator[SentImage]:
+    for found in _listed(entry.get("images"))[:MAX_IMAGES]:
+        if not isinstance(found, dict) or (reference := parse_reference(found.get("file"))) is None:
+            continue
+        numbers = [found.get(name) for name in ("width", "height", "bytes")]
+        width, height, size = (number if type(number) is int else 0 for number in numbers)
+        if all(0 < number < 2**40 for number in (width, height, size)):
+            # The type is that of the file's ending, whatever else the line says.
+            yield SentImage(file=found["file"], media_type=reference.media_type, width=width, height=height, bytes=size)
 
 
 def _listed(value: Any) -> list[Any]:

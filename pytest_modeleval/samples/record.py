@@ -11,6 +11,20 @@ from pytest_modeleval.records import ItemKey, JsonObject, Kind, MeasureValue, Re
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SentImage:
+    """A picture of a request."""
+
+    file: str
+    """Its path in the run folder, "images/<sha256>.png", and its url in the messages. There may be no such file."""
+    media_type: str
+    width: int
+    """In pixels."""
+    height: int
+    bytes: int
+    """As sent, before base64."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
     """One request of an item and its reply."""
 
@@ -24,6 +38,8 @@ class Exchange:
     """All other fields of the body (model, seed, temperature, ...); empty where `after` is set."""
     path: str = ""
     """The endpoint of a request that is no chat, such as "/tokenize"; "" for a chat."""
+    images: tuple[SentImage, ...] = ()
+    """Of the whole request, those of the requests that it continues included."""
     reply: Response = field(default_factory=partial(Response, ""))
 
 
@@ -123,7 +139,7 @@ class SampleRecord:
         return self.request_of(len(self.exchanges) - 1)
 
     def request_of(self, position: int) -> JsonObject | None:
-        """The exact body of the request of an exchange."""
+        """The exact body of the request of an exchange; pictures by reference, see SentImage.file."""
         chain, messages = self._chain(position), self.messages_of(position)
         if not chain or not (chain[-1].params or messages):
             return None
@@ -146,10 +162,11 @@ class SampleRecord:
     def to_json(self) -> JsonObject:
         """The record as JSON; fields that are None or empty are left out.
 
-        An exchange has `messages`, `after`, `tools`, `params`, `path` and `reply` as the class has them. The exact
-        body of a request is its `params` with `messages` (those of the exchanges that it continues first) and, where
-        there are some, `tools`. `content` of a reply is the answer and `reasoning` the thinking, also where a server
-        sent both in one text; `is_thinking_open`: the thinking never ended.
+        An exchange has `messages`, `after`, `tools`, `params`, `path`, `images` and `reply` as the class has them. The
+        exact body of a request is its `params` with `messages` (those of the exchanges that it continues first) and,
+        where there are some, `tools`; a picture has its path in the run folder as url. `content` of a reply is the
+        answer and `reasoning` the thinking, also where a server sent both in one text; `is_thinking_open`: the thinking
+        never ended.
         """
         return _filled(
             {
@@ -207,6 +224,7 @@ def _exchange(exchange: Exchange) -> JsonObject:
             "tools": list(exchange.tools),
             "params": dict(exchange.params),
             "path": exchange.path,
+            "images": [asdict(image) for image in exchange.images],
             "reply": _reply(exchange.reply),
         }
     )

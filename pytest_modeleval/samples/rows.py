@@ -35,10 +35,14 @@ COLUMNS: Mapping[str, type] = {
     "total_s": float,
     "requests": int,
     "failed_attempts": int,
+    "images": int,
+    "image_pixels": int,
+    "image_bytes": int,
     "marks": str,
     "measures": str,
 }
-"""Name -> type of its values. `value` is empty where the kind is no verdict; tool_calls and measures are JSON texts."""
+"""Name -> type of its values. `value` is empty where the kind is no verdict; tool_calls and measures are JSON texts.
+images, image_pixels and image_bytes are about the last request, the latter two as sums over its pictures."""
 
 _SAME = (
     "benchmark", "subset", "sample", "repeat", "id", "answer", "target", "cause", "explanation", "question",
@@ -50,6 +54,7 @@ _SAME = (
 def row_of(record: SampleRecord) -> dict[str, Any]:
     """The row of an item, in the order of COLUMNS; None where nothing is known."""
     reply = record.reply
+    images = record.exchanges[-1].images if record.exchanges else ()
     calls = [call_json(call) for call in reply.tool_calls] if reply is not None else []
     found = {
         **{name: getattr(record, name) for name in _SAME},
@@ -60,6 +65,9 @@ def row_of(record: SampleRecord) -> dict[str, Any]:
         "tool_calls": orjson.dumps(calls).decode() if calls else None,
         "requests": len(record.exchanges),
         "failed_attempts": len(record.attempts),
+        "images": len(images),
+        "image_pixels": sum(image.width * image.height for image in images),
+        "image_bytes": sum(image.bytes for image in images),
         "marks": "; ".join(record.marks),
         "measures": orjson.dumps(record.measures).decode() if record.measures else None,
     }

@@ -1,22 +1,28 @@
 """What the journal keeps of a request; `samples` has the way back to what was sent.
 
 A conversation repeats its history, and its tools, with every request. The journal keeps them once: a request that only
-adds messages to an earlier one of the same item is kept as the key of that one and the added messages.
+adds messages to an earlier one of the same item is kept as the key of that one and the added messages. Of a picture it
+keeps the reference, with media type and size, in place of a megabyte of base64; the key of a request counts its bytes.
 """
 
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 
 import orjson
 
 from pytest_modeleval._support import redact
+from pytest_modeleval.images.references import Carried, image_facts, reference_of, with_references
 from pytest_modeleval.records import JsonObject, Request
 
 
-def compress_request(request: Request, body: bytes, before: tuple[Request, str] | None) -> JsonObject:
+def compress_request(
+    request: Request, body: bytes, before: tuple[Request, str] | None, carried: Sequence[Carried] = ()
+) -> JsonObject:
     """The fields of a response line that say what was asked, without secrets. body: as it was sent, JSON.
 
+    carried: the pictures in it.
     before: an earlier request of the same item and its key. Its messages are compared by identity: what builds a
     conversation puts the same objects into each request, and comparing long texts would cost more than it saves.
     """
@@ -24,8 +30,16 @@ def compress_request(request: Request, body: bytes, before: tuple[Request, str] 
         earlier, key = before
         count = len(earlier.messages)
         if _continues(request, earlier) and _has_same_settings(request, earlier):
-            return {"after": key, "request": redact.json_value({"messages": list(request.messages[count:])})}
-    return compress_body(body)
+            added = with_references(request.messages[count:], carried) if carried else list(request.messages[count:])
+            return {"after": key, "request": redact.json_value({"messages": added}), **_images_field(carried)}
+    for found in carried:
+        # No character of a data URL is escaped in JSON.
+        body = body.replace(found.url.encode(), reference_of(found.image).encode())
+    return {**compress_body(body), **_images_field(carried)}
+
+
+def _images_field(carried: Sequence[Carried]) -> JsonObject:
+    return {"images": [image_facts(found.image) for found in carried]} if carried else {}
 
 
 def _continues(request: Request, earlier: Request) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 from pytest_modeleval._support.atomic_file import atomic_write_json
 from pytest_modeleval._support.file_lock import HeldLock, try_file_lock
 from pytest_modeleval.errors import RunFolderError
+from pytest_modeleval.images.references import FOLDER
 from pytest_modeleval.records import JsonObject
 from pytest_modeleval.store.journal import JournalReader, utc_now
 from pytest_modeleval.store.run_file import RUN_FILE, load_run, read_run
@@ -23,8 +24,8 @@ from pytest_modeleval.store.run_file import RUN_FILE, load_run, read_run
 RUNS = "modeleval-runs"
 LOCK_FILE = "run.lock"
 _DRAFT = re.compile(
-    r"\.(?:run|summary|journal|report|stopped-early|server-state(?:-\w+)?|stop-workers|(?:batches|counts)-\w+)"
-    r"\.\w+\.[0-9]+(?:\.[0-9a-f]{8})?\.tmp"
+    r"\.(?:(?:run|summary|journal|report|stopped-early|server-state(?:-\w+)?|stop-workers|(?:batches|counts)-\w+)\.\w+"
+    r"|[0-9a-f]{40})\.[0-9]+(?:\.[0-9a-f]{8})?\.tmp"
 )
 PACKAGES = (
     "pytest-modeleval",
@@ -179,7 +180,9 @@ def _acquire_lock(path: Path, option: str) -> HeldLock:
 
 def _remove_drafts(path: Path) -> None:
     """Remove the drafts that a killed run left; the lock keeps other writers out."""
-    for entry in path.iterdir():
+    pictures = path / FOLDER
+    folders = [path] if pictures.is_symlink() or not pictures.is_dir() else [path, pictures]
+    for entry in (entry for folder in folders for entry in folder.iterdir()):
         if _is_draft(entry):
             entry.unlink(missing_ok=True)
 
