@@ -26,6 +26,10 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
             "Grade", "Kind", "Model",
         ),
     ),
+    "pytest_modeleval.child_runs.call": (
+        "From Python",
+        ("evaluate", "evaluate_async", "start_evaluation"),
+    ),
     "pytest_modeleval.datasets": (
         "Rows",
         ("local", "huggingface", "modelscope", "pypi", "inline", "first_of", "Row", "LazyFields"),
@@ -42,10 +46,13 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "pytest_modeleval.graders.code.grader": ("Programs", ("code_grader",)),
     "pytest_modeleval.metrics": ("Aggregates", ("macro", "micro", "weighted")),
 }  # fmt: skip
+# Module -> where its names are imported from, if elsewhere.
+IMPORTED_FROM = {"pytest_modeleval.child_runs.call": "pytest_modeleval"}
 HEAD = """# API reference
 
-The names that a benchmark page uses, from their docstrings. [Writing a benchmark](writing-a-benchmark.md) shows them at
-work. Made by `python ci/make_api_page.py`; edit the docstrings, not this page.
+The names that a benchmark page and a program use, from their docstrings. [Writing a benchmark](writing-a-benchmark.md)
+and [from Python](python.md) show them at work. Made
+by `python ci/make_api_page.py`; edit the docstrings, not this page.
 """
 
 
@@ -54,7 +61,7 @@ def page() -> str:
     parts = [HEAD]
     for module_name, (heading, names) in SECTIONS.items():
         module = importlib.import_module(module_name)
-        parts.append(f"## {heading}\n\n`from {module_name} import ...`\n")
+        parts.append(f"## {heading}\n\n`from {IMPORTED_FROM.get(module_name, module_name)} import ...`\n")
         for name in names:
             parts += _entry(name, getattr(module, name), level=3)
     return "\n".join(parts)

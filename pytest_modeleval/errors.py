@@ -11,12 +11,17 @@
      │      └─ OtherExperiment   it belongs to another experiment
      ├─ AttemptFailed         one request went wrong; the dispatcher decides whether to try again
      ├─ Ungraded              a sample ends without a verdict, and why
+     ├─ EvaluationIncomplete  a run that was called from Python says nothing about the model
      └─ EngineStopped         asking was stopped; raised to every waiting item
 
 Messages say what was expected, what was found, where, and what to do next. No message carries an API key.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from pytest_modeleval._support import redact
 from pytest_modeleval.records import Kind
@@ -107,3 +112,33 @@ class Ungraded(ModelEvalError):
 
 class EngineStopped(ModelEvalError):
     """Asking was stopped (interrupt, -x, end of the run) before this sample's response came."""
+
+
+class EvaluationIncomplete(ModelEvalError):
+    """A run that was called from Python says nothing about the model. A low score or a failed gate is no such case.
+
+    exit_status: of pytest (docs/exit-codes.md), negative for a signal.
+    folder: the run folder, None where there is none; the same call with `run=folder` goes on.
+    lines: the last lines that the run printed.
+    summary: as far as the run came, for diagnosis; None without any.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        exit_status: int,
+        advice: str,
+        folder: Path | None = None,
+        lines: Sequence[str] = (),
+        summary: Any = None,
+    ) -> None:
+        printed = "".join(f"\n    {line}" for line in lines)
+        super().__init__(
+            f"the evaluation of {model} has no result: exit status {exit_status}{advice and f' ({advice})'}; "
+            f"run folder: {folder or 'none'}; its last lines:{printed or ' none'}"
+        )
+        self.exit_status = exit_status
+        self.folder = folder
+        self.lines = tuple(lines)
+        self.summary = summary

@@ -125,6 +125,8 @@ class Settings:
     is_fast_path: bool = True
     is_on_command_line: bool = True
     """The command itself names the model; False where an ini file or a variable does."""
+    caller: Mapping[str, Any] = field(default_factory=dict)
+    """What started this run, as MODELEVAL_CALLER says; empty for a person."""
 
     @property
     def most_repeats(self) -> int:
@@ -170,6 +172,20 @@ def _judge_name(judge: str, as_role: RoleSettings | None) -> str:
     if judge and as_role.model != judge:
         raise SettingsError(f"--judge: expected one judge, found {judge} and {as_role.model} (--eval-role)")
     return as_role.model
+
+
+_MOST_CALLER = 4_000
+
+
+def parse_caller(text: str) -> dict[str, Any]:
+    """What MODELEVAL_CALLER says: a JSON object, or the name of a program. Raises SettingsError."""
+    if len(text) > _MOST_CALLER:
+        raise SettingsError(f"MODELEVAL_CALLER: expected at most {_MOST_CALLER} characters, found {len(text)}")
+    try:
+        found = json.loads(text) if text else {}
+    except ValueError:
+        found = text
+    return found if isinstance(found, dict) else {"program": str(found)}
 
 
 def parse_whole(flag: str, text: str, *, least: int) -> int:

@@ -1,7 +1,11 @@
-"""What is shown while items run: live lines on a terminal, a plain line every 30 s in a log, nothing under -q."""
+"""What is shown while items run: live lines on a terminal, a plain line every 30 s in a log, nothing under -q.
+
+With MODELEVAL_PROGRESS=json, a line of JSON twice a second, for the program that started the run.
+"""
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,11 +15,17 @@ import pytest
 
 from pytest_modeleval.metrics import wilson
 from pytest_modeleval.records import Kind
-from pytest_modeleval.reports.live import BenchmarkProgress, LiveDisplay, live_lines, log_line
+from pytest_modeleval.reports.live import BenchmarkProgress, LiveDisplay, live_lines, log_line, progress_line
 from pytest_modeleval.reports.text_layout import one_line, shorten
 
 REDRAW_S = 0.2
 LOG_EVERY_S = 30.0
+PROGRAM_EVERY_S = 0.5
+
+
+def is_read_by_program() -> bool:
+    """The output is read by the program that started the run."""
+    return os.environ.get("MODELEVAL_PROGRESS") == "json"
 
 
 @dataclass(slots=True)
@@ -97,8 +107,9 @@ class Display:
         self._reporter: Any = config.pluginmanager.getplugin("terminalreporter")
         verbosity = config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES)
         is_quiet = self._reporter is None or verbosity != 0 or config.get_verbosity() < 0
-        self._is_live = not is_quiet and bool(self._reporter.isatty)
-        self._is_log = not is_quiet and not self._is_live
+        self._is_program = self._reporter is not None and is_read_by_program()
+        self._is_live = not is_quiet and not self._is_program and bool(self._reporter.isatty)
+        self._is_log = self._is_program or (not is_quiet and not self._is_live)
         self._live = LiveDisplay(self._write) if self._is_live else None
 
     def tick(self) -> None:
@@ -107,14 +118,23 @@ class Display:
         if self._live is not None and now - self._shown_s >= REDRAW_S:
             self._shown_s = now
             self._live.show(live_lines(self._states(now), width=self._width()))
-        elif self._is_log and now - self._shown_s >= LOG_EVERY_S:
-            self._shown_s = now
-            self._reporter.write_line(log_line(self._states(now)))
+        elif self._is_log and now - self._shown_s >= (PROGRAM_EVERY_S if self._is_program else LOG_EVERY_S):
+            self._write_log(now)
 
     def clear(self) -> None:
         """Take the live lines away, so that others can write."""
         if self._live is not None:
             self._live.clear()
+
+    def end(self) -> None:
+        """The run is over: the last state, for a program."""
+        if self._is_program:
+            self._write_log(time.monotonic())
+
+    def _write_log(self, now: float) -> None:
+        self._shown_s = now
+        as_line = progress_line if self._is_program else log_line
+        self._reporter.write_line(as_line(self._states(now)))
 
     def _states(self, now: float) -> list[BenchmarkProgress]:
         """What was begun, and from the first second on the benchmark whose turn it is."""

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_modeleval.errors import OtherExperiment, UserError
-from pytest_modeleval.pytest_plugin.display import Tally
+from pytest_modeleval.pytest_plugin.display import Tally, is_read_by_program
 from pytest_modeleval.pytest_plugin.gate_reports import gate_reports
 from pytest_modeleval.pytest_plugin.item_reports import ATTRIBUTE, status_of
 from pytest_modeleval.pytest_plugin.terminal import Counters, Terminal
 from pytest_modeleval.pytest_plugin.termination import TerminationSignal
 from pytest_modeleval.records import STOPPED_CAUSES, ItemKey
+from pytest_modeleval.reports.live import run_line
 from pytest_modeleval.reports.table import MIN_WIDTH
 from pytest_modeleval.reports.text_layout import counted, visible
 from pytest_modeleval.results import GateVerdict, RunSummary
@@ -108,6 +109,8 @@ class RunController:
             f"modeleval: {counted(self._samples, 'sample')} for {model.name}{at}, "
             f"{asking}run folder {shown_path(run.folder.path)}"
         )
+        if is_read_by_program():
+            self.terminal.print_line(run_line(str(run.folder.path)))
         if damage := run.folder.reader.contents.damage_note():
             self.terminal.print_line(f"warning: {damage}")
         if self._gate_runner.idle:

@@ -20,6 +20,7 @@ from pytest_modeleval.settings import (
     Settings,
     Shard,
     check_key_env,
+    parse_caller,
     parse_fast_path,
     parse_kinds,
     parse_limit,
@@ -104,6 +105,7 @@ def read_settings(config: pytest.Config) -> Settings:
         is_on_command_line=is_on_command_line(config),
         is_last_failed=bool(config.getoption("lf", False)),
         is_collect_only=bool(config.getoption("collectonly", False)),
+        caller=parse_caller(os.environ.get("MODELEVAL_CALLER", "")),
     )
     _check_combinations(settings, is_distributed=bool(config.getoption("tx", None)) or hasattr(config, "workerinput"))
     return settings

@@ -82,7 +82,9 @@ class Terminal:
 
     def stop_display(self) -> None:
         """Remove the live lines for good."""
-        self.clear_display()
+        if self._display is not None:
+            self._display.clear()
+            self._display.end()
         self._display = None
 
     @pytest.hookimpl(wrapper=True, trylast=True)

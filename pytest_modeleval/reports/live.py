@@ -6,13 +6,16 @@ thread or reads a clock.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from pytest_modeleval.reports.text_layout import display_width, one_line, pad, shorten
 
 _UP = "\x1b[1A"
 _CLEAR_LINE = "\r\x1b[2K"
+# Begins a line for a program that reads the output (MODELEVAL_PROGRESS=json).
+PROGRESS_MARK = "modeleval-progress: "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +105,16 @@ def log_line(states: Sequence[BenchmarkProgress], *, width: int | None = None) -
     text = "modeleval: " + ", ".join(part for part in parts if part)
     text = text.encode("ascii", "backslashreplace").decode("ascii")
     return text if width is None else shorten(text, width)
+
+
+def progress_line(states: Sequence[BenchmarkProgress]) -> str:
+    """The same for a program: PROGRESS_MARK and a JSON object with the fields of each state."""
+    return PROGRESS_MARK + json.dumps({"benchmarks": [asdict(state) for state in states]})
+
+
+def run_line(folder: str) -> str:
+    """For a program: where the run is, before its first sample."""
+    return PROGRESS_MARK + json.dumps({"run": folder})
 
 
 def _total(states: Sequence[BenchmarkProgress]) -> BenchmarkProgress:

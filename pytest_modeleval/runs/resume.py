@@ -176,6 +176,7 @@ def _run_facts(
         "system_sha256": system,
         "until_decided": settings.until_decided or stored.get("until_decided"),
         "shard": str(settings.shard) if settings.shard is not None else None,
+        "caller": dict(settings.caller) or stored.get("caller"),
         # A folder that is there already keeps what it is, whatever selects from it.
         "only": stored.get("only") if "invocations" in stored else _chosen_results(settings),
     }

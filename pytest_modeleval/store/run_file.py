@@ -86,6 +86,7 @@ _RULE = table(
         "shard": optional(_TEXT),
         "roles": table(entries=_ROLE),
         "only": optional(_TEXTS),
+        "caller": optional(TABLE),
         "indexes": optional(list_of(Rule("an index over benchmarks", is_index))),
         "benchmarks": table(entries=TABLE),
         "invocations": required(list_of(TABLE)),

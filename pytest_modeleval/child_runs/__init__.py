@@ -1,0 +1,1 @@
+"""An evaluation that is called from Python: pytest in a process of its own."""
