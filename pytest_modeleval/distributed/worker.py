@@ -191,4 +191,4 @@ class WorkerProcess:
         evaluation = self._evaluation
         if evaluation is None:
             return Counts()
-        return Counts(evaluation.in_flight, evaluation.figures.completion_tokens, evaluation.answered_ahead)
+        return Counts(evaluation.in_flight or 0, evaluation.figures.completion_tokens, evaluation.answered_ahead)

@@ -256,8 +256,11 @@ class Evaluation:
         return self._options.is_offline
 
     @property
-    def in_flight(self) -> int:
-        """Requests that the server is answering now."""
+    def in_flight(self) -> int | None:
+        """Requests that the server is answering now; None while a load is put on it, which is counted afterwards."""
+        load_site = self._site.load_site if self._site is not None else None
+        if load_site is not None and load_site.is_measuring:
+            return None
         dispatcher = self._site.dispatcher if self._site is not None else None
         return dispatcher.limiter_state().in_flight if dispatcher is not None else 0
 

@@ -70,6 +70,8 @@ class LoadSite:
     """Benchmark -> its samples, of those that a load uses."""
     role_keys: Mapping[str, str | None] = field(default_factory=dict)
     """Role -> the API key of its server."""
+    is_measuring: bool = field(default=False, init=False)
+    """A load is on the server now."""
     counts: TokenCounts | None = field(default=None, init=False)
     """How the server counts our words; measured at the first point."""
 
@@ -213,6 +215,7 @@ async def _measure(runner: ItemRunner, site: LoadSite, item: PlannedItem, part: 
     spool = load_file(folder, plan.name).with_suffix(".spool")
     spool.parent.mkdir(exist_ok=True)
     transport = site.make_transport()
+    site.is_measuring = True
     try:
         run = await run_load(job, transport, spool, processes=site.processes)
 
@@ -232,6 +235,7 @@ async def _measure(runner: ItemRunner, site: LoadSite, item: PlannedItem, part: 
         # Reading takes a while, during which the server rests: nothing else is asked meanwhile.
         return await asyncio.to_thread(write_timings, folder, plan.name, _timings(run, graded), measure, key=part.key)
     finally:
+        site.is_measuring = False
         await transport.close()
         for path in spool.parent.glob(f"{spool.name}*"):
             with suppress(OSError):

@@ -69,7 +69,7 @@ def _rate_plot(points: Sequence[PointResult], measure: str) -> Plot | None:
     series = [
         found
         for quantile in ("p50", "p95")
-        for found in _by_loop(points, lambda _: "req_s", lambda _, name=f"{measure}_{quantile}": name, quantile)  # type: ignore[misc]
+        for found in _by_loop(points, lambda _: "req_s", lambda _, name=f"{measure}_{quantile}": name, quantile)  # type: ignore[misc] # a default is no parameter
     ]
     names = ("req_s", f"{measure}_p50", f"{measure}_p95")
     rows = [_table_row(point, names) for point in points]

@@ -8,12 +8,14 @@ from typing import Any
 
 import orjson
 
+from pytest_modeleval.evaluation.model_handle import item_fields
 from pytest_modeleval.indexes import Index
 from pytest_modeleval.metrics import mean, ratio
 from pytest_modeleval.plan import Plan, PlannedSubset, declared_to_json
 from pytest_modeleval.records import ItemKey, Kind, Outcome
 from pytest_modeleval.store.journal import outcome_line
 from pytest_modeleval.store.journal_line import encode_line
+from tests.support.point_cases import a_point
 
 RUN = {
     "schema": 1,
@@ -94,7 +96,7 @@ def quiz_run(folder: Path, *, wrong: Iterable[int] = (1, 3), **run: Any) -> Path
 
 
 def repeated_run(folder: Path, steps: int, *, wrong: int, **run: Any) -> Path:
-    """Three questions asked three times, of each the first `wrong` repeats wrong; a measure, and half of an index."""
+    """Three questions three times, of each the first `wrong` repeats wrong; a measure, half of an index, a point."""
     made = plan({"main": ["a", "b", "c"]}, benchmark="steps", repeats=3)
     lines = [{**made, "measures": declared_to_json([ratio("steps"), mean("took", high=None, unit="s")])}]
     for sample in "abc":
@@ -103,6 +105,8 @@ def repeated_run(folder: Path, steps: int, *, wrong: int, **run: Any) -> Path:
             kind = Kind.WRONG if repeat < wrong else Kind.RIGHT
             lines.append(response(key, f"reply {repeat} to {sample}"))
             lines.append(grade(key, kind, answer=f"answer {repeat}", measures={"steps": (steps, 4), "took": 1.5}))
+    timed = a_point(busy=16 + wrong, facts={"token_counts": "exact"}, failures={}).to_json()
+    lines.append({"type": "point", "key": "p", **item_fields(ItemKey("steps", "main", "a", 0)), "point": timed})
     indexes = [Index("ours", {"steps": 1, "other": 1}).as_json()]
     return write_run(folder, lines, indexes=indexes, **run)
 

@@ -243,6 +243,8 @@ def test_a_comparison_shows_measures_indexes_and_all_repeats(viewer: Viewer) -> 
     assert "1.0000|0.7500|−0.2500" in viewer.text("#measures tbody tr:first-child td:not(:first-child)")
     assert "1.5 s" in viewer.text("#measures tbody")
     assert "0.5000–1.0000" in viewer.text("#indexes tbody tr:first-child")
+    assert "steps chat-512-128@c16 ttft_p50" in viewer.text("#points tbody")
+    assert "expected at least 200 requests" in viewer.text("#points tbody")
     viewer.click(".changes tbody a")
     viewer.waits_for("#answers", "Q a")
     assert viewer.text(".side:nth-child(2) .repeat summary") == "r0 wrong answer 0|r1 wrong answer 1|r2 right answer 2"

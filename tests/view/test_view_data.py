@@ -192,6 +192,8 @@ def test_a_comparison_has_measures_indexes_and_every_repeat(served: Any, runs: P
     assert (difference["change"], difference["n"]) == (pytest.approx(-0.25), 3)
     assert difference["sentence"].startswith("A to B: -0.2500 (95 %")
     assert (took["unit"], took["share"], took["differences"][0]["change"]) == ("s", False, 0.0)
+    points = {point["measure"]: point["figures"] for point in found["points"]}
+    assert [side["value"] for side in points["ttft_p50"]] == [pytest.approx(0.114), pytest.approx(0.122)]
     (index,) = found["indexes"]
     assert (index["name"], [score["at_least"] for score in index["scores"]]) == ("ours", [0.5, pytest.approx(1 / 6)])
     assert (index["scores"][0]["score"], index["scores"][0]["missing"]) == (None, ["other"])

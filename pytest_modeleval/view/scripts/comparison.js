@@ -1,7 +1,7 @@
 // Two or more runs side by side: scores and paired differences, the questions that changed, their answers.
 import { append, byId, button, el, replace, whole } from "./dom.js";
 import { answersOf } from "./comparison_answers.js";
-import { indexTable, measureTable, scoreTable } from "./comparison_tables.js";
+import { indexTable, measureTable, pointTable, scoreTable } from "./comparison_tables.js";
 import { openPage, read, report } from "./frame.js";
 import { shortText } from "./safe_text.js";
 import { t } from "./texts.js";
@@ -28,7 +28,7 @@ class ComparisonView {
   draw() {
     byId("title").textContent = document.title = t("compare.title");
     replace(byId("sub"), el("a", { href: "/" }, t("compare.back")));
-    const { sides, warnings, measures, indexes } = this.found;
+    const { sides, warnings, measures, points, indexes } = this.found;
     this.search.placeholder = t("compare.search");
     this.search.setAttribute("aria-label", t("compare.search"));
     const section = (name, node) => el("section", {}, el("h2", {}, t(`compare.${name}`)), node);
@@ -38,6 +38,7 @@ class ComparisonView {
       warnings.map((text) => el("p", { class: "problem" }, shortText(text, 500))),
       section("scores", scoreTable(this.found)),
       measures.length > 0 && section("measures", measureTable(this.found)),
+      points.length > 0 && section("points", pointTable(this.found)),
       indexes.length > 0 && section("indexes", indexTable(this.found)),
       section("changed", [this.filters(), (this.list = el("div", { class: "wide changes", id: "changes", tabindex: "0", role: "group", "aria-label": t("compare.changed") }))]),
       this.answers,

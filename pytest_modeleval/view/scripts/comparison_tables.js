@@ -26,6 +26,17 @@ export function measureTable(found) {
   return tableOf(found, "measures", heads, rows, t("compare.direction"));
 }
 
+export function pointTable(found) {
+  const heads = ["worse", "p"];
+  const rows = found.points.flatMap((figure) => {
+    const figures = figure.figures.map((one) => (one && one.value !== null ? shortText(`${Number(one.value.toPrecision(4))} ${figure.unit}`.trim(), 60) : ""));
+    const differences = figure.differences.map((difference) => ({ ...difference, change: difference.worse_by }));
+    const cells = (difference) => [changeCell(found, difference, percent, false), chance(difference.p)];
+    return rowsOf(`${figure.benchmark} ${figure.point} ${figure.measure}`, figures, { ...figure, differences }, cells, heads, found.sides);
+  });
+  return tableOf(found, "points", heads, rows);
+}
+
 export function indexTable(found) {
   const rows = found.indexes.flatMap((index) => {
     const cells = (difference) => [difference.change === null ? "–" : changeCell(found, difference, points, true)];
@@ -83,6 +94,10 @@ function changeText(value, { share }) {
 
 function points(value) {
   return signed((value * 100).toFixed(1));
+}
+
+function percent(value) {
+  return `${signed((value * 100).toFixed(1))} %`;
 }
 
 function signed(text) {
