@@ -57,7 +57,7 @@ def huggingface(
     *,
     local: str,
     file: str | None = None,
-    config: str | None = None,
+    config: str | Mapping[str, str] | None = None,
     split: str = "test",
     revision: str = "main",
     subset_of: SubsetOf | None = None,
@@ -65,7 +65,8 @@ def huggingface(
     """Rows of a data set on the Hugging Face hub; repo, file, config and split may hold {subset}.
 
     file: a file of the repository (JSONL, CSV, Parquet), fetched as it is; quick, and kept in the hub's own cache.
-    config, split: without `file`, what `datasets.load_dataset` gives, written once to a JSONL file of ours.
+    config, split: without `file`, what `datasets.load_dataset` gives, written once to a JSONL file of ours, pictures in
+    base64. config may be a mapping, subset -> configuration.
     local: where the same rows lie below --eval-data.
     """
     remote: Source

@@ -23,7 +23,7 @@ from pytest_modeleval.fetch.cache import cache_file, sha256_of
 from pytest_modeleval.fetch.source import Fetched, FetchError, Progress, fill_pattern, local_advice, resolve_revision
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 _T = TypeVar("_T")
 _PATIENT_S = 5.0
@@ -89,7 +89,8 @@ class HubTable:
     """
 
     repo: str
-    config: str | None
+    config: str | Mapping[str, str] | None
+    """Or subset -> its configuration, where names of subsets are others."""
     split: str
     revision: str = "main"
 
@@ -114,7 +115,7 @@ class HubTable:
         with cache_file(path) as temporary:
             asked = {
                 "repo": repo,
-                "config": fill_pattern(self.config, subset) if self.config is not None else None,
+                "config": self._config(subset),
                 "split": fill_pattern(self.split, subset),
                 "revision": commit,
                 "target": str(temporary),
@@ -132,7 +133,13 @@ class HubTable:
         return Fetched(path, self.origin(subset), commit, sha256_of(path))
 
     def _name(self, subset: str) -> str:
-        return "/".join(fill_pattern(part, subset) for part in (self.config, self.split) if part is not None)
+        config, split = self._config(subset), fill_pattern(self.split, subset)
+        return split if config is None else f"{config}/{split}"
+
+    def _config(self, subset: str) -> str | None:
+        if self.config is None or isinstance(self.config, str):
+            return self.config and fill_pattern(self.config, subset)
+        return self.config.get(subset, subset)
 
     def _resolve(self, repo: str) -> str:
         """The commit that the revision means today."""

@@ -7,6 +7,7 @@ started by its path, in a process of its own (see HubTable).
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
 from pathlib import Path
@@ -20,15 +21,27 @@ def write_table(asked: dict[str, Any]) -> int:
 
     datasets.disable_progress_bars()
     table = datasets.load_dataset(asked["repo"], asked["config"], split=asked["split"], revision=asked["revision"])
+    for name, feature in table.features.items():
+        if isinstance(feature, datasets.Image):
+            # Pictures stay the bytes that they are, and the library that decodes them need not be there.
+            table = table.cast_column(name, datasets.Image(decode=False))
     count = 0
     with Path(asked["target"]).open("wb") as target:
         for row in table:
             try:
-                target.write(orjson.dumps(row) + b"\n")
+                target.write(orjson.dumps({name: _plain(value) for name, value in row.items()}) + b"\n")
             except TypeError as error:
                 raise ValueError(f"row {count} holds what JSON cannot ({error})") from error
             count += 1
     return count
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON has it: {"bytes": ...} of a picture as {"bytes_base64": ...}."""
+    if isinstance(value, dict) and isinstance(value.get("bytes"), bytes):
+        data = base64.b64encode(value["bytes"]).decode("ascii")
+        return {"bytes_base64": data, **{name: part for name, part in value.items() if name != "bytes"}}
+    return value
 
 
 def main() -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import io
 import json
 import os
 import socket
@@ -270,8 +272,6 @@ def test_a_file_changed_in_the_cache_is_told(hugging_face: Hub, tmp_path: Path, 
 def parquet() -> bytes:
     """The rows as a Parquet file."""
     pyarrow = pytest.importorskip("pyarrow")
-    import io
-
     from pyarrow import parquet
 
     sink = io.BytesIO()
@@ -320,3 +320,32 @@ def test_an_unknown_data_set_costs_no_load(hugging_face: Hub, tmp_path: Path) ->
     with pytest.raises(FetchError, match="no such data set"):
         fetch_cached(HubTable("o/none", "main", "test"), "", cache_dir=tmp_path)
     assert hugging_face.asked == ["GET /api/datasets/o/none/revision/main"]
+
+
+def test_pictures_of_a_table_stay_the_bytes_that_they_are(hugging_face: Hub, tmp_path: Path) -> None:
+    """A column of images goes into the JSONL file in base64, and a subset may have a configuration of another name."""
+    import pyarrow
+    from pyarrow import parquet as files
+
+    png = b"\x89PNG\r\n\x1a\nnot decoded by anybody"
+    picture = pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())])
+    table = pyarrow.table(
+        {"question": ["?"], "image": pyarrow.array([{"bytes": png, "path": "a.png"}], picture), "other": [None]}
+    )
+    features = {"question": {"dtype": "string", "_type": "Value"}, "image": {"_type": "Image"}}
+    features["other"] = {"dtype": "null", "_type": "Value"}
+    table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    sink = io.BytesIO()
+    files.write_table(table, sink)
+    card = b"---\nconfigs:\n- config_name: ten options\n  data_files:\n  - split: test\n    path: ten/test-*\n---\n"
+    hugging_face.add("o/p", {"README.md": card, "ten/test-00000-of-00001.parquet": sink.getvalue()})
+    dataset = huggingface("o/p", config={"ten": "ten options"}, split="test", local="x")
+    manifest = open_manifest(
+        dataset, "ten", benchmark="b", version="1", data_dir=None, cache_dir=tmp_path, sample_id=None
+    )
+    row = dict(read_rows(manifest, dataset, [0])[0])
+    assert row == {
+        "question": "?",
+        "image": {"bytes_base64": base64.b64encode(png).decode(), "path": "a.png"},
+        "other": None,
+    }
