@@ -8,11 +8,6 @@ from pytest_modeleval.errors import DataError
 from pytest_modeleval.graders import grade_exact
 from pytest_modeleval.prompts import qa_prompt, user
 
-CHINESE = (
-    "请回答下面的问题。先逐步推理，再在回答的最后单独写一行，格式为：`答案：X`，"
-    "其中 X 只写最终答案；若问的是数字，不写单位。\n\n问题：\n"
-)
-
 
 def to_sample(row: Row) -> Sample:
     query, response = row.text("query"), row.text("response")
@@ -22,9 +17,8 @@ def to_sample(row: Row) -> Sample:
 
 
 def to_request(sample: Sample) -> Request:
-    if any("\u4e00" <= character <= "\u9fff" for character in sample.question):
-        return Request(user(CHINESE + sample.question))
-    return Request(user(qa_prompt(sample.question)))
+    language = "zh" if any("\u4e00" <= character <= "\u9fff" for character in sample.question) else "en"
+    return Request(user(qa_prompt(sample.question, language=language)))
 
 
 @benchmark(

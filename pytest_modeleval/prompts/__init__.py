@@ -114,16 +114,28 @@ def _solved(example: Sample, language: str) -> str:
     return f"{asked}\n\n{reasons}{_CHOICE_LABELS[language][2]}{example.target}"
 
 
-def qa_prompt(question: str) -> str:
-    """Ask an open question with a short answer on a last line `ANSWER: ...`.
+def qa_prompt(question: str, *, language: str = "en") -> str:
+    """Ask an open question with a short answer on a last line `ANSWER: ...`, in Chinese `答案：...`.
 
-    The form is that of EvalScope's few-shot GSM8K examples and of its choice prompts; the wording is ours.
+    language: "en" or "zh"; ValueError for another. The form is that of EvalScope's few-shot GSM8K examples and of its
+    choice prompts; the wording is ours.
     """
-    return (
+    if language not in _QA_FORMS:
+        raise ValueError(f"expected the language 'en' or 'zh', found {language!r}")
+    return _QA_FORMS[language] + question
+
+
+_QA_FORMS = {
+    "en": (
         "Answer the question below. Reason step by step first. Then close with a line of its own, the last of your "
         "reply, in this form: `ANSWER: X`, with nothing but your final answer in place of X; a number without unit "
-        f"if a number is asked for.\n\nQuestion:\n{question}"
-    )
+        "if a number is asked for.\n\nQuestion:\n"
+    ),
+    "zh": (
+        "请回答下面的问题。先逐步推理，再在回答的最后单独写一行，格式为：`答案：X`，"
+        "其中 X 只写最终答案；若问的是数字，不写单位。\n\n问题：\n"
+    ),
+}
 
 
 def boxed_prompt(question: str) -> str:

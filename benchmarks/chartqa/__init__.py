@@ -1,0 +1,1 @@
+"""The benchmark chartqa, described in card.md."""

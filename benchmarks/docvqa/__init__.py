@@ -1,0 +1,1 @@
+"""The benchmark docvqa, described in card.md."""

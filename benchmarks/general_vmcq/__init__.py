@@ -1,0 +1,1 @@
+"""The benchmark general_vmcq, described in card.md."""

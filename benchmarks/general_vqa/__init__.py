@@ -1,0 +1,1 @@
+"""The benchmark general_vqa, described in card.md."""

@@ -1,0 +1,1 @@
+"""The benchmark infovqa, described in card.md."""

@@ -1,0 +1,1 @@
+"""The benchmark mmbench, described in card.md."""

@@ -1,0 +1,1 @@
+"""The benchmark mmmu_pro, described in card.md."""

@@ -1,0 +1,1 @@
+"""The benchmark ocrbench, described in card.md."""
