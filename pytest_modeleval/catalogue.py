@@ -138,7 +138,8 @@ def _detail_lines(entry: Entry, data_dir: Path | None) -> Iterator[str]:
     own = "your files below --eval-data=DIR" if declared.dataset.inline is None else "made by code"
     yield from _field("data", ", ".join(_origins(declared)) or own)
     if declared.dataset.locals:
-        yield from _field("local", ", ".join(f"DIR/{pattern}.jsonl" for pattern in declared.dataset.locals))
+        ending = ".jsonl" if declared.dataset.reader is None else "/"
+        yield from _field("local", ", ".join(f"DIR/{pattern}{ending}" for pattern in declared.dataset.locals))
     if declared.aggregates:
         yield from _field("aggregates", ", ".join(aggregate.name for aggregate in declared.aggregates))
     for measure in declared.measures:

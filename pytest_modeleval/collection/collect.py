@@ -145,7 +145,7 @@ class BenchmarkCollector:
             plan.example_manifests[subset] = self._example_manifest(plan, subset)
         id_of = sample_ids(subset, manifest.ids)
         for row in range(settings.limit.of(manifest.rows)):
-            if declared.excluded and plan.excludes(subset, id_of(row)):
+            if (declared.excluded or manifest.excluded) and plan.excludes(subset, id_of(row)):
                 continue
             for repeat in range(settings.most_repeats):
                 key = ItemKey(declared.name, subset, id_of(row), repeat)

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pytest_modeleval.datasets.files import Stamp, count_records, read_records
+from pytest_modeleval.datasets.folders import open_folder
 from pytest_modeleval.datasets.local_files import find_local_file
 from pytest_modeleval.datasets.manifest import Manifest
 from pytest_modeleval.datasets.row_reader import inline_rows
@@ -72,6 +73,8 @@ def open_manifest(
     """
     if dataset.inline is not None:
         return _open_inline(dataset, subset, benchmark, sample_id)
+    if dataset.reader is not None:
+        return open_folder(dataset, subset, benchmark=benchmark, data_dir=data_dir, sample_id=sample_id)
     revision: str | None = None
     expected_sha256: str | None = None
     if data_dir is not None:

@@ -6,11 +6,12 @@ import re
 from typing import TYPE_CHECKING
 
 from pytest_modeleval.datasets.files import SUFFIXES
+from pytest_modeleval.datasets.folders import folder_subsets
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.fetch.source import fill_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from pytest_modeleval.datasets.sources import Dataset
@@ -30,27 +31,33 @@ def find_subsets(
     DataError for a file name that cannot name a subset, unless the run does not select it.
     """
     found: set[str] = set()
+    if data_dir is None:
+        return []
+    for name, path in folder_subsets(dataset, data_dir) if dataset.reader else _file_subsets(dataset, data_dir):
+        if not _BAD_SUBSET.search(name):
+            found.add(name)
+        elif may_be_selected(name):
+            raise DataError(
+                f"expected a file name that can name a subset, found {name!r} with a space, colon or bracket, at "
+                f"{path}; rename the file"
+            )
+    return sorted(found)
+
+
+def _file_subsets(dataset: Dataset, data_dir: Path) -> Iterator[tuple[str, Path]]:
+    """Names of files below data_dir that fit a pattern with {subset}."""
     for pattern in dataset.locals:
         before, mark, after = pattern.partition("{subset}")
-        if data_dir is None or not mark:
+        if not mark:
             continue
         globbed = "*".join(re.sub(r"([*?[])", r"[\1]", part) for part in (before, after.replace("{subset}", "*")))
         shape = re.escape(before) + "(?P<subset>[^/]+)" + re.escape(after).replace(re.escape("{subset}"), "(?P=subset)")
         for suffix in SUFFIXES:
             matcher = re.compile(shape + re.escape(suffix))
             for path in data_dir.glob(globbed + suffix):
-                relative = path.relative_to(data_dir).as_posix()
-                if not (match := matcher.fullmatch(relative)) or match["subset"].startswith("."):
-                    continue
-                if _BAD_SUBSET.search(match["subset"]):
-                    if not may_be_selected(match["subset"]):
-                        continue
-                    raise DataError(
-                        f"expected a file name that can name a subset, found {match['subset']!r} with a space, colon "
-                        f"or bracket, at {path}; rename the file"
-                    )
-                found.add(match["subset"])
-    return sorted(found)
+                match = matcher.fullmatch(path.relative_to(data_dir).as_posix())
+                if match and not match["subset"].startswith("."):
+                    yield match["subset"], path
 
 
 def find_local_file(dataset: Dataset, subset: str, data_dir: Path) -> tuple[Path, str]:
@@ -87,9 +94,15 @@ def describe_empty(dataset: Dataset, data_dir: Path | None) -> str:
     """Why a benchmark whose subsets are files has none: the paths looked for, and files that almost fit."""
     patterns = " or ".join(pattern.replace("{subset}", "<subset>") for pattern in dataset.locals)
     if data_dir is None:
-        return f"its subsets are your files {patterns}.jsonl; name their folder with --eval-data=DIR"
+        return f"its subsets are your {_what(dataset, patterns)}; name their folder with --eval-data=DIR"
+    if dataset.reader is not None:
+        return f"no folder {data_dir}/{patterns} with {dataset.reader.expected}"
     looked = f"no data file {data_dir}/{patterns} with one of the endings {' '.join(SUFFIXES)}"
     return f"{looked}; {_nearby(dataset, data_dir)}".rstrip("; ")
+
+
+def _what(dataset: Dataset, patterns: str) -> str:
+    return f"folders {patterns} with {dataset.reader.expected}" if dataset.reader else f"files {patterns}.jsonl"
 
 
 def _nearby(dataset: Dataset, data_dir: Path) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_modeleval.datasets.files import Stamp
@@ -28,10 +29,14 @@ class Manifest:
     file: str
     """The file's name in messages."""
     path: Path | None = None
-    """None for inline rows."""
+    """None for inline rows, and where a folder of several files is the subset."""
     stamp: Stamp | None = None
     ordinals: tuple[int, ...] | None = None
     """Positions of the rows in a file that several subsets share; None where the file is the subset."""
+    folder: Path | None = None
+    """The folder of several files that is the subset; None elsewhere."""
+    excluded: Mapping[str, str] = field(default_factory=dict)
+    """Id -> why the data itself allows no grade; such a sample is not asked."""
 
     def lock_entry(self) -> dict[str, Any]:
         """The entry in run.json: origin, revision, sha256, rows, file."""

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pytest_modeleval.datasets.files import Stamp, read_records
+from pytest_modeleval.datasets.folders import folder_rows
 from pytest_modeleval.datasets.lazy import FileOffset
 from pytest_modeleval.datasets.manifest import Manifest
 from pytest_modeleval.datasets.rows import Row
@@ -39,7 +40,9 @@ def each_row(
     if not indices:
         return
     _check_indices(manifest, indices)
-    if manifest.path is None:
+    if manifest.folder is not None:
+        yield from folder_rows(manifest, dataset, indices, options)
+    elif manifest.path is None:
         every = inline_rows(dataset, manifest.subset)
         for index in sorted(set(indices)):
             yield Row(

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from pytest_modeleval.fetch.modelscope import ScopeFile
 from pytest_modeleval.fetch.package import PackageFile
 
 if TYPE_CHECKING:
+    from pytest_modeleval.datasets.folders import FolderReader
     from pytest_modeleval.fetch.source import Source
 
 InlineRows = Callable[..., Mapping[str, Sequence[Mapping[str, Any]]]]
@@ -38,6 +39,8 @@ class Dataset:
     subset_of: where one file holds several subsets, the name of the subset that a row belongs to.
     file_of: where several subsets are made of the same rows, the name that stands for a subset in `locals`; a file of
     the subset's own name is taken first.
+    reader: makes the rows where subsets are folders of several files; `locals` are patterns of folders then. options:
+    the values of the page's options, for the reader.
     """
 
     locals: tuple[str, ...] = ()
@@ -45,11 +48,21 @@ class Dataset:
     inline: InlineRows | None = None
     subset_of: SubsetOf | None = None
     file_of: Callable[[str], str] | None = None
+    reader: FolderReader | None = None
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 def local(pattern: str, *, subset_of: SubsetOf | None = None) -> Dataset:
     """Rows of files below --eval-data: `local("capitals/{subset}")` reads capitals/europe.jsonl (or .csv, ...)."""
     return Dataset(locals=(_checked(pattern),), subset_of=subset_of)
+
+
+def folder(*patterns: str, reader: FolderReader) -> Dataset:
+    """Subsets that are folders of several files below --eval-data: `folder("retrieval/{subset}", "{subset}", ...)`.
+
+    reader: says which folders are subsets, and makes the rows of one from its files and the page's options.
+    """
+    return Dataset(locals=tuple(map(_checked, patterns)), reader=reader)
 
 
 def huggingface(
@@ -149,6 +162,8 @@ def with_options(dataset: Dataset, options: Mapping[str, Any]) -> Dataset:
 
     if not values:
         return dataset
+    if dataset.reader is not None:
+        return dataclasses.replace(dataset, options=dict(options))
     if dataset.inline is not None and inspect.signature(dataset.inline).parameters:
         return dataclasses.replace(dataset, inline=partial(dataset.inline, options))
     remotes = []

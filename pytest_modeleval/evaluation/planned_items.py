@@ -45,7 +45,7 @@ class PlannedBenchmark:
 
     def excludes(self, subset: str, sample_id: str) -> bool:
         """True for a sample that the benchmark excludes, which is noted."""
-        reason = self.benchmark.excluded.get(sample_id)
+        reason = self.benchmark.excluded.get(sample_id) or self.manifests[subset].excluded.get(sample_id)
         if reason is not None:
             self.excluded.setdefault(subset, {})[sample_id] = reason
         return reason is not None
