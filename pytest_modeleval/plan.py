@@ -200,12 +200,20 @@ class Plan:
 
 def declared_to_json(measures: Iterable[Measure]) -> list[JsonObject]:
     """Declared measures as JSON."""
-    return [{**dataclasses.asdict(measure), "of": list(measure.of)} for measure in measures]
+    return [_measure_to_json(measure) for measure in measures]
+
+
+def _measure_to_json(measure: Measure) -> JsonObject:
+    entry = {**dataclasses.asdict(measure), "of": list(measure.of), "numbers": list(measure.numbers)}
+    # Most measures have none, and files of earlier versions have no such field.
+    return entry if measure.numbers else {name: value for name, value in entry.items() if name != "numbers"}
 
 
 def declared_from_json(entries: Iterable[Mapping[str, Any]]) -> tuple[Measure, ...]:
     """The reverse of `declared_to_json`, of entries that MEASURES_RULE allows. Raises ValueError for a wrong one."""
-    return tuple(Measure(**{**entry, "of": tuple(entry["of"])}) for entry in entries)
+    return tuple(
+        Measure(**{**entry, "of": tuple(entry["of"]), "numbers": tuple(entry.get("numbers", ()))}) for entry in entries
+    )
 
 
 def _is_option_value(value: Any) -> bool:
@@ -245,6 +253,7 @@ MEASURES_RULE = list_of(
             "high": optional(number(-math.inf, math.inf)),
             "q": required(number(0.0, 1.0)),
             "unit": _NAME,
+            "numbers": list_of(whole_number(-1, 1_000_000)),
         },
         is_closed=True,
     )

@@ -4,13 +4,16 @@ from pytest_modeleval.metrics.aggregates import Aggregate, combine, macro, micro
 from pytest_modeleval.metrics.intervals import Interval, mean_interval, wilson
 from pytest_modeleval.metrics.measures import (
     Measure,
+    bradley_terry,
     calibration_error,
     f_score,
+    length_controlled,
     mean,
     pearson,
     quantile,
     ratio,
     spearman,
+    style_effect,
 )
 from pytest_modeleval.metrics.questions import (
     Answers,
@@ -35,11 +38,13 @@ __all__ = [
     "Question",
     "QuestionMetric",
     "answers_by_question",
+    "bradley_terry",
     "calibration_error",
     "combine",
     "credit",
     "f_score",
     "is_question_metric",
+    "length_controlled",
     "macro",
     "mean",
     "mean_interval",
@@ -53,6 +58,7 @@ __all__ = [
     "ratio",
     "score_subset",
     "spearman",
+    "style_effect",
     "subset_weights",
     "vote_at_k",
     "weighted",

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_modeleval.metrics.bootstrap import bootstrap_interval
+from pytest_modeleval.metrics.comparisons import COMPARISONS
 from pytest_modeleval.metrics.correlation import correlations
 from pytest_modeleval.metrics.intervals import Interval, mean_interval, wilson
 from pytest_modeleval.metrics.judgements import doubt, widened
@@ -146,7 +147,7 @@ def _item(measure: Measure, outcome: Outcome) -> Item | None:
     if recorded is None or not outcome.kind.is_verdict or any(name not in recorded for name in measure.of):
         return None
     item = tuple(
-        _of_truncated(measure, recorded[name]) if outcome.kind is Kind.TRUNCATED else as_pair(recorded[name])
+        _of_truncated(measure, name, recorded[name]) if outcome.kind is Kind.TRUNCATED else as_pair(recorded[name])
         for name in measure.of
     )
     # Only the second rate of an F may be undefined for one item: a question that was not attempted.
@@ -158,8 +159,10 @@ def as_pair(value: MeasureValue) -> tuple[float, float]:
     return (float(value[0]), float(value[1])) if isinstance(value, tuple) else (float(value), 1.0)
 
 
-def _of_truncated(measure: Measure, value: MeasureValue) -> tuple[float, float]:
+def _of_truncated(measure: Measure, name: str, value: MeasureValue) -> tuple[float, float]:
     k, n = as_pair(value)
+    if measure.method in COMPARISONS:
+        return COMPARISONS[measure.method].lost.get(name, k), n
     if isinstance(value, tuple):
         return (0.0 if measure.is_higher_better else n), n
     return (k if measure.worst is None else measure.worst), n
@@ -220,6 +223,8 @@ def _statistic(measure: Measure, units: Sequence[Sequence[Item]]) -> Statistic:
     arrays = [np.asarray([[k / n for k, n in item] for item in unit], dtype=np.float64) for unit in units]
     if measure.method in ("spearman", "pearson"):
         return _correlation(measure, arrays)
+    if measure.method in COMPARISONS:
+        return COMPARISONS[measure.method].statistic(measure, arrays)
     of_items = _calibration if measure.method == "calibration" else _quantile(measure.q)
     return lambda at: np.asarray([of_items(np.concatenate([arrays[unit] for unit in row])) for row in at])
 

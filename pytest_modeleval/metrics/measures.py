@@ -11,7 +11,14 @@ from dataclasses import dataclass
 
 from pytest_modeleval.results import Scale
 
-METHODS = ("mean", "ratio", "f", "calibration", "quantile", "spearman", "pearson")
+BRADLEY_TERRY, LENGTH_CONTROLLED, STYLE_EFFECT = "bradley_terry", "length_controlled", "style_effect"
+METHODS = (
+    *("mean", "ratio", "f", "calibration", "quantile", "spearman", "pearson"),
+    *(BRADLEY_TERRY, LENGTH_CONTROLLED, STYLE_EFFECT),
+)
+# What grades of pairwise comparisons record (arena.games.recorded).
+_GAMES = ("first", "second", "straight", "swapped")
+_LENGTHS = ("preference", "length")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,10 @@ class Measure:
 
     unit: str = ""
     """Of its values, such as "s" or "tokens"; "" for none."""
+
+    numbers: tuple[int, ...] = ()
+    """Of "bradley_terry": player, baseline (-1: all others), how often a strong win counts; of "style_effect" the
+    number of the feature, and how often a strong win counts."""
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -103,3 +114,31 @@ def spearman(name: str, *, of: tuple[str, str], low: float = -1.0) -> Measure:
 def pearson(name: str, *, of: tuple[str, str], low: float = -1.0) -> Measure:
     """Pearson's correlation over items of two recorded numbers. low: as of `spearman`."""
     return Measure(name, "pearson", tuple(of), low=low)
+
+
+def bradley_terry(
+    name: str, *, player: int = 0, baseline: int | None = 1, strong: int = 1, style: tuple[str, ...] = ()
+) -> Measure:
+    """The win rate of a player by the model of Bradley and Terry, over pairs of answers judged in both orders.
+
+    Grades record `arena.games.recorded`, and the differences in style where `style` names them. baseline: the player
+    against whom; None: the mean over all others. strong: how many wins one counts for that is strong in both orders.
+    It does not exist where the judge's preference of a place decides more pairs than the answers do.
+    """
+    numbers = (player, -1 if baseline is None else baseline, strong)
+    return Measure(name, BRADLEY_TERRY, (*_GAMES, *style), numbers=numbers)
+
+
+def style_effect(name: str, *, of: str, style: tuple[str, ...], strong: int = 1) -> Measure:
+    """How much a feature of style moves the logit of the judge's preference, in the fit of `bradley_terry`."""
+    numbers = (style.index(of), strong)
+    return Measure(name, STYLE_EFFECT, (*_GAMES, *style), low=-100.0, high=None, numbers=numbers)
+
+
+def length_controlled(name: str, *, further: tuple[str, ...] = ()) -> Measure:
+    """The length-controlled win rate of AlpacaEval (arena.length_control).
+
+    Grades record `preference`, from 0 to 1, and `length`, the characters of the baseline's answer less those of the
+    model's. further: the recorded difficulty, then preference and standardised length of each gamed baseline.
+    """
+    return Measure(name, LENGTH_CONTROLLED, (*_LENGTHS, *further))
