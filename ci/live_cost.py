@@ -2,16 +2,18 @@
 
     python ci/live_cost.py [--samples 2000] [--pairs 3] [--delay 0.25]
 
-A run against a scripted server on loopback, alone and with the command and headless Chromium at its list of samples, in
-turn. Prints the CPU seconds of the run's process and their ratio; and the delay of the page: how long ago the first
-grade was made that the page does not count yet, looked up several times a second from the journal's own times. Needs
-chromium and chromedriver.
+A run against a scripted server on loopback, alone, with the command and headless Chromium at its list of samples, and
+beside a process that computes as much as these two and knows nothing of the run, in turn: two threads of one core take
+longer for the same work, and only what the page costs beyond that is the page's. Prints the CPU seconds of the run's
+process and their ratios; and the delay of the page: how long ago the first grade was made that the page does not count
+yet, looked up several times a second from the journal's own times. Needs chromium and chromedriver.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import re
 import statistics
 import subprocess
@@ -23,7 +25,9 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import psutil
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
@@ -37,6 +41,7 @@ from tests.support.loopback import Answer, loopback  # noqa: E402
 _COUNT = "return [document.getElementById('sample-count')?.textContent || '', Date.now() / 1000]"
 _LIVE = "return fetch('/api/runs').then(r => r.json()).then(j => j.runs.filter(r => r.live).map(r => r.key))"
 _LOOK_S = 0.1
+T = TypeVar("T")
 
 
 def script(delay_s: float, body: dict[str, Any], _: int) -> Answer:
@@ -52,6 +57,42 @@ def run(folder: Path, name: str, delay_s: float) -> Used:
         return measured(
             folder, "-m", "pytest", "-p", "no:cacheprovider", "-q", *at, "--eval-in-flight=16", "test_quiz.py"
         )
+
+
+_BURN = """
+import sys, time
+share = float(sys.argv[1])
+while True:
+    end = time.perf_counter() + 0.02 * share
+    while time.perf_counter() < end:
+        pass
+    time.sleep(0.02 * max(0.0, 1.0 - share))
+"""
+
+
+def busy_s() -> float:
+    """CPU seconds of all processes of the machine since it started."""
+    times = psutil.cpu_times()
+    return float(times.user + times.system + times.nice + times.softirq)
+
+
+def others(use: Callable[[], T]) -> tuple[T, float]:
+    """What `use` gives, and the CPU seconds that the machine spent meanwhile."""
+    before = busy_s()
+    found = use()
+    return found, busy_s() - before
+
+
+def beside(folder: Path, name: str, delay_s: float, load: float) -> Used:
+    """The run beside processes that keep so many cores busy."""
+    shares = [min(1.0, load - core) for core in range(math.ceil(load))]
+    burners = [subprocess.Popen([sys.executable, "-c", _BURN, str(share)]) for share in shares]
+    try:
+        return run(folder, name, delay_s)
+    finally:
+        for burner in burners:
+            burner.kill()
+            burner.wait()
 
 
 def watched(folder: Path, name: str, delay_s: float) -> tuple[Used, list[float]]:
@@ -123,13 +164,19 @@ def main() -> None:
         folder = Path(name)
         write_project(folder, given.samples)
         for pair in range(given.pairs):
-            alone = run(folder, f"alone-{pair}", given.delay)
-            with_page, delays = watched(folder, f"watched-{pair}", given.delay)
-            ratios.append(with_page.cpu_s / alone.cpu_s)
-            print(f"alone    {alone}\nwatched  {with_page}  ratio {ratios[-1]:.3f}")
+            alone, all_s = others(partial(run, folder, f"alone-{pair}", given.delay))
+            (with_page, delays), all_watched_s = others(partial(watched, folder, f"watched-{pair}", given.delay))
+            load = max(0.0, (all_watched_s - all_s) / with_page.wall_s)
+            control = beside(folder, f"beside-{pair}", given.delay, load)
+            ratios.append((with_page.cpu_s / alone.cpu_s, control.cpu_s / alone.cpu_s))
+            print(f"alone    {alone}\nwatched  {with_page}  ratio {ratios[-1][0]:.3f}")
+            print(f"beside   {control}  ratio {ratios[-1][1]:.3f} at {load:.2f} cores of other work")
             if delays:
                 print(delay_text(sorted(delays)))
-    print(f"CPU of the run, watched to alone: {statistics.median(ratios):.3f} (median of {len(ratios)})")
+    page, control_ratio = (statistics.median(column) for column in zip(*ratios, strict=True))
+    print(
+        f"CPU of the run, medians of {len(ratios)}: watched to alone {page:.3f}, beside other work {control_ratio:.3f}"
+    )
 
 
 if __name__ == "__main__":
