@@ -163,6 +163,7 @@ def _needs(declared: Benchmark) -> list[str]:
         (declared.needs_decisions, "a server with /v1/decisions: SGLang 0.5.23, vLLM 0.33"),
         (declared.needs_embeddings, "a server with /v1/embeddings"),
         (declared.needs_rerank, "a server with /v1/rerank or /rerank"),
+        (declared.needs_images, "a model that sees pictures"),
         (declared.needs_rag, "your own RAG pipeline (docs/rag.md)"),
     )
     return [text for is_needed, text in needs if is_needed]

@@ -134,6 +134,8 @@ class Benchmark:
     """The same for `model.embed` and `model.embed_corpus`, which servers with /v1/embeddings can serve."""
     needs_rerank: bool = False
     """The same for `model.rerank`, which servers with one of the rerank endpoints can serve."""
+    needs_images: bool = False
+    """`solve` sends pictures; of `request` that is found by itself. Where the server takes none, it is not run."""
     measures: tuple[Measure, ...] = ()
     """What becomes of the values that grades record (`Grade.measures`), each a row with an interval."""
     options: tuple[Option, ...] = ()
@@ -197,6 +199,7 @@ def benchmark(
     needs_decisions: bool = False,
     needs_embeddings: bool = False,
     needs_rerank: bool = False,
+    needs_images: bool = False,
     measures: Sequence[Measure] = (),
     options: Sequence[Option] = (),
     examples: Examples | None = None,
@@ -242,6 +245,7 @@ def benchmark(
         needs_decisions=needs_decisions,
         needs_embeddings=needs_embeddings,
         needs_rerank=needs_rerank,
+        needs_images=needs_images,
         measures=tuple(measures),
         options=tuple(options),
         examples=examples,

@@ -57,6 +57,9 @@ class ServerFacts:
     sampling_defaults: str | None = None
     """Where the values of unset parameters come from: "model" or "openai"; None if the server does not say."""
 
+    takes_images: bool | None = None
+    """Whether requests may hold pictures; None if the server does not say."""
+
     max_running_requests: int | None = None
 
     launch_command: str = ""

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import Any
 
 from pytest_modeleval._support import redact
+from pytest_modeleval.client.image_refusals import image_cause
 from pytest_modeleval.errors import AttemptFailed
 from pytest_modeleval.records import Kind
 
@@ -80,12 +81,14 @@ def too_large_error(message: str) -> AttemptFailed:
 
 def status_error(status: int, text: str, *, retry_after_s: float | None = None) -> AttemptFailed:
     """The failure that a status other than 200 means. Its text is shown, never graded."""
+    refused = "" if status in OVERLOAD_STATUSES else image_cause(text)
     return AttemptFailed(
         f"the server refused the request with status {status}: {shorten_error(text)}",
         kind=Kind.SERVER_ERROR,
-        cause="context_exceeded" if status == 400 and _is_about_context(text) else f"http_{status}",
+        cause=refused or ("context_exceeded" if status == 400 and _is_about_context(text) else f"http_{status}"),
         # 501 says that the server will never do it.
-        is_retryable=status in RETRYABLE_STATUSES or (status >= 500 and status != HTTPStatus.NOT_IMPLEMENTED),
+        is_retryable=not refused
+        and (status in RETRYABLE_STATUSES or (status >= 500 and status != HTTPStatus.NOT_IMPLEMENTED)),
         is_overload=status in OVERLOAD_STATUSES,
         retry_after_s=retry_after_s,
     )
@@ -204,12 +207,12 @@ def _raise_for_base_resp(base: Mapping[str, Any]) -> None:
 
 
 def _failure_in_body(text: str, code: object) -> AttemptFailed:
-    status = _number(code)
-    is_final = 400 <= status < 500 and status not in RETRYABLE_STATUSES
+    status, refused = _number(code), image_cause(text)
+    is_final = bool(refused) or (400 <= status < 500 and status not in RETRYABLE_STATUSES)
     return AttemptFailed(
         f"the server answered with an error: {shorten_error(text)}",
         kind=Kind.SERVER_ERROR,
-        cause="context_exceeded" if status == 400 and _is_about_context(text) else "error_in_body",
+        cause=refused or ("context_exceeded" if status == 400 and _is_about_context(text) else "error_in_body"),
         is_retryable=not is_final,
         is_overload=status in OVERLOAD_STATUSES,
     )

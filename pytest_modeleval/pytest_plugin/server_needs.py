@@ -9,6 +9,7 @@ from typing import Any
 from pytest_modeleval.evaluation.planned_items import PlannedBenchmark
 from pytest_modeleval.roles import EMBEDDING_ROLES, RERANK_ROLES
 from pytest_modeleval.runs.connection import Connection
+from pytest_modeleval.runs.image_check import sends_images, why_no_images
 from pytest_modeleval.server_facts import ModelFacts
 from pytest_modeleval.settings import Settings
 
@@ -22,17 +23,27 @@ def unmet_needs(plans: Iterable[PlannedBenchmark], settings: Settings, connectio
 
     How each model gives vectors and relevance is entered into the connection. Raises ConnectError.
     """
+    plans = list(plans)
+    reasons = _unseen(plans, settings, connection)
     needy = [plan for plan in plans if plan.benchmark.needs_scores or _endpoint_roles(plan)]
     if not needy:
-        return {}
+        return reasons
     params = {
         plan.benchmark.name: {**plan.benchmark.defaults, **connection.params, **settings.params} for plan in needy
     }
-    reasons = {
+    reasons |= {
         **_unscored(needy, params, settings, connection),
         **_without_endpoint(needy, params, settings, connection),
     }
     return {name: reason for name, reason in reasons.items() if reason}
+
+
+def _unseen(plans: Sequence[PlannedBenchmark], settings: Settings, connection: Connection) -> dict[str, str]:
+    """Benchmark that sends pictures -> why the server takes none."""
+    seeing = [plan.benchmark.name for plan in plans if sends_images(plan)]
+    params = {**connection.params, **settings.params}
+    reason = why_no_images(connection.model, params, key=settings.key) if seeing else ""
+    return dict.fromkeys(seeing, reason) if reason else {}
 
 
 def _unscored(

@@ -12,6 +12,7 @@ from typing import Any
 
 from pytest_modeleval.records import Kind
 from pytest_modeleval.reports.index_text import index_sentence
+from pytest_modeleval.reports.refusal_advice import ADVICE
 from pytest_modeleval.reports.table_rows import score_text, ungraded_of, ungraded_parts, unrecorded_of
 from pytest_modeleval.reports.text_layout import counted, one_line, sentences
 from pytest_modeleval.results import RunSummary, Score
@@ -24,11 +25,6 @@ MAX_REPLIES = 3
 _TRUNCATION_WARNING = 0.01
 # Cases shown of one remark: a fault of the whole run would otherwise fill one line for each of 57 subsets.
 _CASES = 3
-_TOO_LONG = (
-    "context_exceeded: prompts are longer than the server's context. Serve the model with a longer one; where a "
-    "benchmark shows worked examples, ask with fewer of them, as another experiment (--eval-option NAME.shots=0; "
-    "`modeleval benchmarks NAME` lists the options)."
-)
 _CAUSES = 8
 
 
@@ -160,8 +156,9 @@ def _server(summary: RunSummary) -> Iterator[Remark]:
     failed = Counter(summary.facts.get("failed_attempts") or {})
     if failed:
         yield Remark("server", f"Failed attempts: {failed.total():,} ({_most_common_text(failed)}).", is_warning=False)
-    if failed["context_exceeded"]:
-        yield Remark("server", _TOO_LONG)
+    for cause, advice in ADVICE.items():
+        if failed[cause]:
+            yield Remark("server", advice)
 
 
 def _restarts(summary: RunSummary) -> Iterator[Remark]:

@@ -64,6 +64,7 @@ def read_sglang(facts: ServerFacts, model_info: Mapping[str, Any], server_info: 
         reasoning_parser=_optional_text(both, "reasoning_parser"),
         tool_call_parser=_optional_text(both, "tool_call_parser"),
         is_auto_truncating=_boolean(server_info.get("allow_auto_truncate")),
+        takes_images=_boolean(model_info.get("has_image_understanding")),
         sampling_defaults=_text(server_info.get("sampling_defaults")) or None,
         max_running_requests=_count(server_info.get("max_running_requests")),
         launch_command=redact.command(server_info.get("launch_command"), longest=_MAX_TEXT),
@@ -89,6 +90,7 @@ def read_llama_cpp(facts: ServerFacts, props: Mapping[str, Any]) -> ServerFacts:
         context_tokens=_count(settings.get("n_ctx")) or facts.context_tokens,
         quantization=_text(props.get("model_ftype")) or facts.quantization,
         chat_template_sha256=hashlib.sha256(template.encode()).hexdigest() if isinstance(template, str) else "",
+        takes_images=_boolean(_table(props.get("modalities")).get("vision")),
         max_running_requests=_count(props.get("total_slots")),
     )
 

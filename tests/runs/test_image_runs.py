@@ -70,6 +70,9 @@ def picture(number: int) -> bytes:
 def looking_answer(body: dict[str, Any], attempt: int) -> Answer | Refuse:
     """Right where the pictures are those of the row, byte for byte, in their order; the refusal says what else came."""
     content = body["messages"][-1]["content"]
+    if content[0]["text"] == "Which colour is the disc?":
+        # The check before the first question.
+        return Answer(text="red")
     number = int(str(content[2]["text"]).removeprefix("Which? "))
     expected = [
         {"type": "text", "text": "Look:"},
@@ -114,7 +117,8 @@ def test_pictures_go_out_whole_and_into_the_journal_by_hash(suite: Suite, server
     rescored = suite.command(*suite.arguments(None, f"--eval-rescore={run}", run=False))
     assert rescored.status == 0, rescored.out + rescored.err
     assert without_times(rescored.summary)["benchmarks"] == without_times(first.summary)["benchmarks"]
-    assert len(server.seen.bodies) == asked
+    # The check of the resumed run.
+    assert len(server.seen.bodies) == asked + 1
 
     old = _with_base64(run)
     replayed = suite.command(*suite.arguments(None, f"--eval-rescore={old}", run=False))
@@ -145,3 +149,38 @@ def _with_base64(run: Path) -> Path:
     (copy / "journal.jsonl").write_bytes(b"".join(lines))
     shutil.rmtree(copy / "images")
     return copy
+
+
+def test_a_server_that_takes_no_pictures_is_found_before_the_first_question(
+    suite: Suite, server: LoopbackServer
+) -> None:
+    """By its refusal of a drawn picture, or by what SGLang says of itself without asking. One line says why."""
+    text = "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj"
+    server.script = lambda body, attempt: Refuse(500, text=text)
+    refused = suite.run(server.url)
+    assert "not run: quiz: they need pictures, and openai-compatible at http" in refused.out
+    assert "image input is not supported" in refused.out
+    assert len(server.seen.bodies) == 1
+    server.info = {"/model_info": {"has_image_understanding": False, "model_path": "m"}, "/server_info": {}}
+    said = suite.run(server.url)
+    assert "not run: quiz: they need pictures, and sglang at http" in said.out
+    assert "says that this model takes none" in said.out
+    assert len(server.seen.bodies) == 1
+    assert refused.status == said.status != 0
+
+
+def test_a_refused_picture_is_ungraded_with_advice(suite: Suite, server: LoopbackServer) -> None:
+    """A picture beyond vLLM's cache: asked once, no verdict, and the table says what helps."""
+    text = "image item with length 4641, which exceeds the pre-allocated encoder cache size 3721"
+
+    def script(body: dict[str, Any], attempt: int) -> Answer | Refuse:
+        asked = json.dumps(body["messages"])
+        return Refuse(400, text=text) if "Which? 2" in asked else Answer(text="ANSWER: A")
+
+    server.script = script
+    result = suite.run(server.url)
+    assert result.status == 6
+    assert result.subset()["counts"]["server_error"] == 1
+    assert result.summary is not None
+    assert result.summary["run"]["failed_attempts"] == {"image_too_large": 1}
+    assert "--limit-mm-per-prompt" in result.out
