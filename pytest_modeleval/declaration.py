@@ -218,17 +218,15 @@ def benchmark(
     """
     _check_declaration(name, dataset=dataset, subsets=subsets, request=request, solve=solve)
     check_functions(name, sample=sample, request=request, solve=solve, grade=grade, sample_id=sample_id)
-    parts = _checked_subsets(name, subsets)
     check_metrics(name, metric, further_metrics, measures)
-    _check_examples(name, examples, [option.name for option in options])
+    _check_choices(name, examples, [option.name for option in options], shuffle)
     check_roles(name, [*roles, *optional_roles], grade=grade, solve=solve)
-    check_shuffle(name, shuffle)
     declared = Benchmark(
         name=name,
         version=version,
         metric=metric,
         dataset=dataset,
-        subsets=parts,
+        subsets=_checked_subsets(name, subsets),
         sample=checked_sample(name, sample),
         request=None if request is None else checked_request(name, request),
         solve=solve,
@@ -257,7 +255,6 @@ def benchmark(
         is_exclusive=is_exclusive,
         excluded=dict(excluded or {}),
     )
-
     return _marker(declared)
 
 
@@ -310,7 +307,8 @@ def _checked_subsets(name: str, subsets: Sequence[str | Subset]) -> tuple[Subset
     return parts
 
 
-def _check_examples(name: str, examples: Examples | None, options: Sequence[str]) -> None:
+def _check_choices(name: str, examples: Examples | None, options: Sequence[str], shuffle: str) -> None:
+    check_shuffle(name, shuffle)
     if examples is None:
         return
     if isinstance(examples.count, str) and examples.count not in options:

