@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_modeleval import Grade, Request, Sample, Subset, benchmark
-from pytest_modeleval.datasets import Row, huggingface
+from pytest_modeleval.datasets import Row, first_of, huggingface
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.metrics import macro, micro
 from pytest_modeleval.prompts import user
@@ -64,7 +64,10 @@ def to_request(sample: Sample) -> Request:
 @benchmark(
     name="mmmu",
     version="1",
-    dataset=huggingface("MMMU/MMMU", config="{subset}", split="validation", local="mmmu/{subset}"),
+    dataset=first_of(
+        huggingface("MMMU/MMMU", file="{subset}/validation-00000-of-00001.parquet", local="mmmu/{subset}"),
+        huggingface("MMMU/MMMU", config="{subset}", split="validation", local="mmmu/{subset}"),
+    ),
     subsets=[Subset(subject, size=30) for subject in SUBJECTS],
     sample=to_sample,
     sample_id=sample_id,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_modeleval import Breakdown, Grade, Request, Sample, Subset, benchmark
-from pytest_modeleval.datasets import Row, huggingface
+from pytest_modeleval.datasets import Row, first_of, huggingface
 from pytest_modeleval.metrics import mean
 
 from ..picture_questions import filled_text, filled_texts, picture_request
@@ -36,7 +36,10 @@ def to_request(sample: Sample) -> Request:
 @benchmark(
     name="ocrbench",
     version="1",
-    dataset=huggingface("echo840/OCRBench", split="test", local="ocrbench/{subset}"),
+    dataset=first_of(
+        huggingface("echo840/OCRBench", file="data/test-00000-of-00001.parquet", local="ocrbench/{subset}"),
+        huggingface("echo840/OCRBench", split="test", local="ocrbench/{subset}"),
+    ),
     subsets=[Subset("test", size=1000)],
     sample=to_sample,
     request=to_request,
