@@ -31,6 +31,7 @@ def to_sample(row: Row) -> Sample:
     grade=grade_relaxed,
     measures=[mean(RELAXED_OFFICIAL)],
     aggregates=[micro("OVERALL")],
+    needs_images=True,
 )
 def test_chartqa(grade: Grade) -> None:
     assert grade, grade.explanation

@@ -37,6 +37,7 @@ def to_request(sample: Sample) -> Request:
     request=to_request,
     grade=grade_choice,
     options=[IMAGE_URLS],
+    needs_images=True,
 )
 def test_general_vmcq(grade: Grade) -> None:
     assert grade, grade.explanation

@@ -28,6 +28,7 @@ def to_request(sample: Sample) -> Request:
     request=to_request,
     grade=grade_exact,
     options=[IMAGE_URLS],
+    needs_images=True,
 )
 def test_general_vqa(grade: Grade) -> None:
     assert grade, grade.explanation

@@ -17,6 +17,7 @@ from ..picture_questions import document_sample, short_request
     sample=document_sample,
     request=short_request,
     grade=grade_anls,
+    needs_images=True,
 )
 def test_infovqa(grade: Grade) -> None:
     assert grade, grade.explanation

@@ -104,6 +104,7 @@ def grade(sample: Sample, responses: Sequence[Response]) -> Grade:
     grade=grade,
     measures=[mean("first"), ratio("rotations")],
     breakdowns=[Breakdown("ability", lambda sample: sample.data["ability"])],
+    needs_images=True,
 )
 def test_mmbench(grade: Grade) -> None:
     assert grade, grade.explanation

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pytest_modeleval import Grade, Response, Sample
+from pytest_modeleval.graders import extract_choice
 from pytest_modeleval.graders.marked_answer import missing_answer_cause
 
 from ..multiple_choice import by_letter
@@ -11,16 +12,20 @@ from .open_answers import is_open_answer_right
 
 GUESS = "the official code draws a letter at random"
 EARLIER = "right by a line before the last one"
+OTHER = "the last marked line states another letter"
 LACKS = "the data lacks a picture that the question names"
 
 
 def grade_letter(read: Reader, sample: Sample, response: Response) -> Grade:
     """Right if the letter that `read` finds is the target. no_answer: the response's own cause, or "no_marker"."""
     marks = [LACKS] if sample.data["missing"] else []
-    letter = read(response.text, by_letter(sample.choices))
+    options = by_letter(sample.choices)
+    letter = read(response.text, options)
     if letter is None:
         cause = missing_answer_cause(response)
         return Grade.no_answer(cause=cause, explanation=f"no letter is named ({cause})", marks=[*marks, GUESS])
+    if extract_choice(response.text, list(options), sample.choices) not in (letter, None):
+        marks.append(OTHER)
     if letter == sample.target:
         return Grade.right(letter, marks=marks)
     explanation = f"{letter} is named, {sample.target} is right"

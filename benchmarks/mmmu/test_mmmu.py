@@ -78,6 +78,7 @@ def to_request(sample: Sample) -> Request:
         *(micro(domain, sorted(subjects)) for domain, subjects in DOMAINS.items()),
         macro("MACRO"),
     ],
+    needs_images=True,
 )
 def test_mmmu(grade: Grade) -> None:
     assert grade, grade.explanation

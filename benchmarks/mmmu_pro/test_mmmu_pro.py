@@ -71,6 +71,7 @@ def grade(sample: Sample, response: Response) -> Grade:
     grade=grade,
     breakdowns=[Breakdown("domain", lambda sample: sample.data["domain"], order=tuple(DOMAINS))],
     aggregates=[macro("OVERALL", ["standard10", VISION])],
+    needs_images=True,
 )
 def test_mmmu_pro(grade: Grade) -> None:
     assert grade, grade.explanation

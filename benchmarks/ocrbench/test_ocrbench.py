@@ -46,6 +46,7 @@ def to_request(sample: Sample) -> Request:
     grade=grade_inclusion,
     measures=[mean(COUNT, high=1000.0)],
     breakdowns=[Breakdown("type", lambda sample: sample.data["type"], order=TYPES)],
+    needs_images=True,
 )
 def test_ocrbench(grade: Grade) -> None:
     assert grade, grade.explanation

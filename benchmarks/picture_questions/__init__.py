@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import re
+import warnings
 from collections.abc import Mapping
 
 from pytest_modeleval import Image, Option, Request, Sample
@@ -62,10 +64,11 @@ def written_list(row: Row, name: str) -> tuple[str, ...]:
     if isinstance(value, str) and len(value) <= _MAX_LIST_CHARS:
         if _BARE_PLACES.fullmatch(value.strip()):
             return tuple(place[0] for place in _PLACE.finditer(value))
-        try:
-            found = ast.literal_eval(value)
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            found = value
+        with warnings.catch_warnings():
+            # Of LaTeX with single backslashes.
+            warnings.simplefilter("ignore")
+            with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+                found = ast.literal_eval(value)
     if isinstance(found, list | tuple) and all(isinstance(part, str | int | float) for part in found):
         return tuple(map(str, found))
     raise DataError(

@@ -109,7 +109,8 @@ def _of_address(text: str, is_remote_allowed: bool) -> bytes:
         raise NotAnImage(f"found {shown!r}; only http and https addresses can be fetched")
     if not is_remote_allowed:
         raise NotAnImage(
-            f"found the address {shown!r}; addresses are fetched only where an option of the benchmark says so"
+            f"found the address {shown!r}; addresses are fetched only with --eval-option BENCHMARK.image_urls=true, "
+            "if the benchmark has this option"
         )
     from pytest_modeleval.images.remote import fetch  # noqa: PLC0415 - few rows name addresses
 

@@ -61,7 +61,11 @@ class Checker:
     def __call__(self, body: dict[str, Any], _: int) -> Act:
         parts = body["messages"][-1]["content"]
         text = "".join(part["text"] for part in parts if part["type"] == "text")
-        (asked,) = re.findall(r"\[((?:test|validation)_\w+_\d+)\]", text)
+        found = re.findall(r"\[((?:test|validation)_\w+_\d+)\]", text)
+        if not found:
+            # The question before the first sample, whether pictures are taken at all.
+            return Answer("red")
+        (asked,) = found
         problem = self.problem(asked, parts)
         return Refuse(400, text=problem) if problem else Answer(self.replies[asked])
 

@@ -18,7 +18,7 @@ from benchmarks.general_vmcq import test_general_vmcq as general_vmcq
 from benchmarks.general_vqa import test_general_vqa as general_vqa
 from benchmarks.mmbench import test_mmbench as mmbench
 from benchmarks.mmmu import test_mmmu as mmmu
-from benchmarks.mmmu.grading import EARLIER, GUESS, LACKS
+from benchmarks.mmmu.grading import EARLIER, GUESS, LACKS, OTHER
 from benchmarks.mmmu.subjects import DOMAINS, SUBJECTS
 from benchmarks.mmmu_pro import test_mmmu_pro as mmmu_pro
 from benchmarks.ocrbench import test_ocrbench as ocrbench
@@ -107,6 +107,13 @@ def test_no_text_and_no_picture_is_lost(parts: list[str]) -> None:
     )
 
 
+def test_lists_as_python_writes_them() -> None:
+    """With numbers and with LaTeX, whose single backslashes Python would warn of."""
+    row = a_row(options="['\\sqrt{2}', 3, \"it's\"]", other=["x", 2.5])
+    assert written_list(row, "options") == ("\\sqrt{2}", "3", "it's")
+    assert written_list(row, "other") == ("x", "2.5")
+
+
 @pytest.mark.parametrize("value", ["['a'", "5", "{'a': 1}", "[[1]]", "(" * 10_000, "__import__('os')", None, 5])
 def test_a_list_that_is_none_is_named(value: Any) -> None:
     """Nothing but a list of texts is read, and nothing is run."""
@@ -119,6 +126,8 @@ def test_grades_of_mmmu() -> None:
     choice = mmmu.to_sample(a_row("Art", **MMMU_ROW))
     assert graded(mmmu.test_mmmu, choice, "Answer: (B)").kind is Kind.RIGHT
     assert graded(mmmu.test_mmmu, choice, "Answer: (C)").cause == "wrong_letter"
+    officially_a = graded(mmmu.test_mmmu, choice, "Not (A), as I said.\nAnswer: B")
+    assert (officially_a.answer, officially_a.marks) == ("A", (OTHER,))
     guess = graded(mmmu.test_mmmu, choice, "No idea")
     assert (guess.kind, guess.cause, guess.marks) == (Kind.NO_ANSWER, "no_marker", (GUESS,))
     assert graded(mmmu.test_mmmu, choice, "").cause == "empty"
@@ -370,7 +379,9 @@ def test_a_whole_run_over_drawn_pictures(suite: Suite, server: LoopbackServer) -
     def script(body: dict[str, Any], _: int) -> Act:
         """Sees what the picture shows, but takes blue for black."""
         url = next(part["image_url"]["url"] for part in body["messages"][-1]["content"] if "image_url" in part)
-        seen = next(name for name, data in colours.items() if base64.b64decode(url.partition(",")[2]) == data)
+        shown = base64.b64decode(url.partition(",")[2])
+        # The first question of all is about a picture of the run's own.
+        seen = next((name for name, data in colours.items() if data == shown), "red")
         text = str(body["messages"][-1]["content"])
         options = re.findall(r"\\n([A-D])\) (\w+)", text)
         letters = {option: letter for letter, option in options}

@@ -99,7 +99,7 @@ def test_a_row_names_its_place_and_reads_from_its_folder(tmp_path: Path) -> None
     assert row("a.png").image("image").width == 4
     with pytest.raises(DataError, match=r"found TIFF.*, in rows.jsonl, line 3, field 'image'"):
         row(b"II*\0").image("image")
-    with pytest.raises(DataError, match="only where an option"):
+    with pytest.raises(DataError, match="only with --eval-option"):
         row("http://127.0.0.1:9/a.png").image("image")
     with pytest.raises(DataError, match="out of reach"):
         row("http://127.0.0.1:9/a.png", image_urls=True).image("image")
