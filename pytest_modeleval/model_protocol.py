@@ -144,3 +144,15 @@ class RagModel(Protocol):
         Limited and journaled: a resumed or rescored run does not call the pipeline again. Raises Ungraded where it
         fails (`rag_error`), takes too long (`rag_timeout`), or gives something else than contexts and an answer.
         """
+
+
+@runtime_checkable
+class TextModel(Protocol):
+    """The model for a benchmark that scores whole texts: `assert isinstance(model, TextModel)`."""
+
+    async def text_likelihood(self, text: str, *, prefix: str = "") -> Likelihood:
+        """How likely every token of a text is, as plain text; in windows where it is longer than the server's context.
+
+        prefix: the text of the token in front of the first one, such as "<|endoftext|>", where the tokenizer sets none.
+        For benchmarks that declare `needs_likelihood`. Raises Ungraded where the server gives none.
+        """

@@ -58,6 +58,13 @@ OPTIONS = (
         is_repeatable=True,
     ),
     Option("--eval-in-flight", "N", "requests at once, over all processes (default 64, or the profile's)"),
+    Option(
+        "--eval-tasks",
+        "PACKAGE:NAME[,NAME]",
+        "evaluate tasks of lm-eval, Inspect or EvalScope, such as lm_eval:mmlu_pro,bbh or "
+        "inspect:inspect_evals/gpqa_diamond (repeatable)",
+        is_repeatable=True,
+    ),
     Option("--eval-limit", "N|F", "per subset: the first N rows, or that fraction (0.1)"),
     Option(
         "--eval-subset",

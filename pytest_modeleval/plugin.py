@@ -16,6 +16,8 @@ from pytest_modeleval import hookspecs, options
 INACTIVE = ("modeleval", "inactive")
 # As runs.exit_status has it: the run is incomplete or a gate cannot be judged.
 NOTHING_JUDGED = 6
+# As foreign_tasks.loading has it, which loads half of the package.
+FOREIGN_PAGE = Path(__file__).parent / "foreign_tasks" / "eval_tasks.py"
 MARKER = "modeleval: a benchmark sample, asked of the model that --model names"
 
 
@@ -51,12 +53,19 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def collect_benchmarks(config: pytest.Config) -> None:
-    """Without paths on the command line, the shipped benchmarks are collected too, if the command asks for a model."""
+    """Without paths on the command line, the shipped benchmarks are collected too, if the command asks for a model.
+
+    Tasks of other packages (--eval-tasks) come after the paths; without paths they are all that is collected.
+    """
     from pytest_modeleval._support.shipped_folder import shipped_folder  # noqa: PLC0415 - an unused plugin loads little
 
     shipped = shipped_folder()
+    foreign = [str(FOREIGN_PAGE)] if options.values_of(config, "--eval-tasks") else []
     if config.args_source is pytest.Config.ArgsSource.ARGS:
-        config.args = [_shipped_path(config, arg, shipped) for arg in config.args]
+        config.args = [*(_shipped_path(config, arg, shipped) for arg in config.args), *foreign]
+        return
+    if foreign:
+        config.args = foreign
         return
     if not options.is_on_command_line(config) and not config.getoption("keyword", ""):
         # A model of an ini file or a variable evaluates the project's own benchmarks, or those that -k names.

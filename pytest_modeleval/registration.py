@@ -78,6 +78,10 @@ def _start_process(config: pytest.Config, settings: Settings, process: Process, 
     collection = CollectionPlugin(config, settings, process, start_items)
     register(collection, "modeleval-collection")
     register(starter(collection), "modeleval-start")
+    if settings.tasks:
+        from pytest_modeleval.pytest_plugin.foreign_page import ForeignPage  # noqa: PLC0415 - few runs name such tasks
+
+        register(ForeignPage(settings.tasks, process.reporter.print_once), "modeleval-foreign-page")
     register(fixtures, "modeleval-fixtures")
     register(fast_path, "modeleval-fast-path")
     if settings.is_fast_path:

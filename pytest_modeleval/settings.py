@@ -110,6 +110,8 @@ class Settings:
     """Benchmark -> exactly the subsets to evaluate; empty for all."""
     page_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Benchmark -> options of its page as the user gave them, unparsed."""
+    tasks: tuple[str, ...] = ()
+    """PACKAGE:NAME[,NAME] of --eval-tasks, as given."""
     roles: Mapping[str, RoleSettings] = field(default_factory=dict)
     """Role -> the model in it."""
     allows_same_family: bool = False

@@ -18,9 +18,11 @@ from pytest_modeleval.errors import DeclarationError, Ungraded
 from pytest_modeleval.evaluation.item_chat import ItemChat, pending_request
 from pytest_modeleval.evaluation.planned_items import PlannedItem
 from pytest_modeleval.evaluation.role_handle import RoleHandle
+from pytest_modeleval.likelihood.backend import Ask, Backend
 from pytest_modeleval.likelihood.backends import find_backend
 from pytest_modeleval.likelihood.decisions import decision, decision_query
 from pytest_modeleval.likelihood.labels import label_query, label_scores
+from pytest_modeleval.likelihood.rolling import score_text
 from pytest_modeleval.likelihood.scoring import score_continuations
 from pytest_modeleval.likelihood_result import LabelScores, Likelihood
 from pytest_modeleval.rag.reading import answer_as_json, read_answer
@@ -125,19 +127,29 @@ class ModelHandle:
 
     async def likelihood(self, context: str, continuations: Sequence[str]) -> list[Likelihood]:
         """The likelihood of each continuation. Raises Ungraded where one is missing, see likelihood.scoring."""
+        backend, ask = self._scoring("likelihood", context)
+        limit = self._runner.model.context_tokens
+        return await score_continuations(backend, ask, context, continuations, context_tokens=limit)
+
+    async def text_likelihood(self, text: str, *, prefix: str = "") -> Likelihood:
+        """The likelihood of a whole text. Raises Ungraded where it is missing, see likelihood.rolling."""
+        backend, ask = self._scoring("text_likelihood", text)
+        return await score_text(backend, ask, text, prefix=prefix, context_tokens=self._runner.model.context_tokens)
+
+    def _scoring(self, method: str, text: str) -> tuple[Backend, Ask]:
+        """How this server scores texts, and how it is asked. text: the texts of one prefix share a cache."""
         model, benchmark = self._runner.model, self._item.plan.benchmark
         backend = find_backend(model.kind, model.served)
         if not benchmark.needs_likelihood or backend is None:
             raise DeclarationError(
-                f"benchmark {benchmark.name}: model.likelihood is used without needs_likelihood=True in its declaration"
+                f"benchmark {benchmark.name}: model.{method} is used without needs_likelihood=True in its declaration"
             )
-        # The texts of one context share a prefix of the cache.
-        prefix = zlib.crc32(context.encode(errors="replace")) if len(model.urls) > 1 else None
+        prefix = zlib.crc32(text.encode(errors="replace")) if len(model.urls) > 1 else None
 
         async def ask(query: Query) -> JsonObject:
             return await self._query(query, prefix)
 
-        return await score_continuations(backend, ask, context, continuations, context_tokens=model.context_tokens)
+        return backend, ask
 
     async def label_scores(self, request: Request, labels: Sequence[str]) -> LabelScores:
         """The probabilities of labels as the first token of the reply. Raises Ungraded where one is not listed."""

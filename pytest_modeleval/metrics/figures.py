@@ -220,6 +220,12 @@ def _statistic(measure: Measure, units: Sequence[Sequence[Item]]) -> Statistic:
         # k and n of each recorded value, summed over the items of each unit.
         sums = np.asarray([np.asarray(unit, dtype=np.float64).sum(axis=0).ravel() for unit in units]).T
         return _ratio(sums) if measure.method == "ratio" else _harmonic_mean(sums)
+    if measure.method in _OF_LOSS:
+        losses, counts = (
+            np.asarray([sum(item[place][0] for item in unit) for unit in units], dtype=np.float64) for place in (0, 1)
+        )
+        of_loss = _OF_LOSS[measure.method]
+        return lambda at: of_loss(_quotient(losses[at], counts[at]))
     arrays = [np.asarray([[k / n for k, n in item] for item in unit], dtype=np.float64) for unit in units]
     if measure.method in ("spearman", "pearson"):
         return _correlation(measure, arrays)
@@ -245,6 +251,17 @@ def _correlation(measure: Measure, arrays: Sequence[Floats]) -> Statistic:
 def _quotient(above: Floats, below: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(above.sum(-1) / below.sum(-1), dtype=np.float64)
+
+
+def _exponential(loss: Floats) -> Floats:
+    with np.errstate(over="ignore"):
+        return np.asarray(np.exp(loss), dtype=np.float64)
+
+
+_OF_LOSS: Mapping[str, Callable[[Floats], Floats]] = {
+    "perplexity": _exponential,
+    "bits": lambda loss: loss / math.log(2.0),
+}
 
 
 def _ratio(sums: Floats) -> Statistic:

@@ -13,7 +13,7 @@ from pytest_modeleval.results import Scale
 
 BRADLEY_TERRY, LENGTH_CONTROLLED, STYLE_EFFECT = "bradley_terry", "length_controlled", "style_effect"
 METHODS = (
-    *("mean", "ratio", "f", "calibration", "quantile", "spearman", "pearson"),
+    *("mean", "ratio", "f", "calibration", "quantile", "perplexity", "bits", "spearman", "pearson"),
     *(BRADLEY_TERRY, LENGTH_CONTROLLED, STYLE_EFFECT),
 )
 # What grades of pairwise comparisons record (arena.games.recorded).
@@ -142,3 +142,16 @@ def length_controlled(name: str, *, further: tuple[str, ...] = ()) -> Measure:
     model's. further: the recorded difficulty, then preference and standardised length of each gamed baseline.
     """
     return Measure(name, LENGTH_CONTROLLED, (*_LENGTHS, *further))
+
+
+def perplexity(name: str, *, loss: str, units: str) -> Measure:
+    """The exponential of the loss of one unit: of all recorded losses divided by all recorded units.
+
+    loss: the recorded negative log-likelihood of a text, natural logarithm. units: its recorded words, bytes or tokens.
+    """
+    return Measure(name, "perplexity", (loss, units), is_higher_better=False, low=1.0, high=None)
+
+
+def bits(name: str, *, loss: str, units: str) -> Measure:
+    """The loss of one unit as `perplexity` has it, in bits: divided by the natural logarithm of 2."""
+    return Measure(name, "bits", (loss, units), is_higher_better=False, high=None)

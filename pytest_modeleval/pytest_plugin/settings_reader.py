@@ -99,6 +99,7 @@ def read_settings(config: pytest.Config) -> Settings:
         is_dry_run=_switch("--eval-dry-run", config),
         subsets=parse_subsets(values_of(config, "--eval-subset")),
         page_options=parse_page_options(values_of(config, "--eval-option")),
+        tasks=tuple(values_of(config, "--eval-tasks")),
         roles=_roles(config),
         allows_same_family=_switch("--judge-same-family", config),
         indexes=_indexes(config),

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pytest_modeleval.metrics import (
+    bits,
     calibration_error,
     f_score,
     mean,
     pearson,
+    perplexity,
     quantile,
     ratio,
     score_subset,
@@ -209,3 +211,15 @@ def test_a_correlation_has_an_interval_by_resampling() -> None:
     assert figure.value is not None
     assert 0.5 < figure.interval.low < figure.value < figure.interval.high <= 1.0
     assert figure.interval.method == "bootstrap"
+@given(st.lists(st.tuples(st.floats(0, 50), st.integers(1, 30)), min_size=2, max_size=20))
+@settings(max_examples=30, deadline=None)
+def test_a_perplexity_divides_losses_by_units(texts: list[tuple[float, int]]) -> None:
+    """Of all texts together, and bits are its logarithm to the base 2."""
+    outcomes = [outcome(number, {"loss": loss, "words": words}) for number, (loss, words) in enumerate(texts)]
+    of_one = sum(loss for loss, _ in texts) / sum(words for _, words in texts)
+    found = figure_of(perplexity("p", loss="loss", units="words"), outcomes)
+    assert found.value is not None
+    assert found.value == pytest.approx(math.exp(of_one))
+    assert figure_of(bits("b", loss="loss", units="words"), outcomes).value == pytest.approx(of_one / math.log(2))
+    if found.interval is not None:
+        assert found.interval.low <= found.value * (1 + 1e-9)

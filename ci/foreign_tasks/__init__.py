@@ -1,0 +1,1 @@
+"""The parts of ci/check_foreign_tasks.py."""
