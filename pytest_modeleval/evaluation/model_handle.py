@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import orjson
 
 from pytest_modeleval.client.body import request_key
-from pytest_modeleval.client.route import Query
+from pytest_modeleval.client.route import Ask, Query
 from pytest_modeleval.dispatch.balance import prefix_key
 from pytest_modeleval.errors import DeclarationError, Ungraded
 from pytest_modeleval.evaluation.item_chat import ItemChat, pending_request
 from pytest_modeleval.evaluation.planned_items import PlannedItem
 from pytest_modeleval.evaluation.role_handle import RoleHandle
-from pytest_modeleval.likelihood.backend import Ask, Backend
+from pytest_modeleval.likelihood.backend import Backend
 from pytest_modeleval.likelihood.backends import find_backend
 from pytest_modeleval.likelihood.decisions import decision, decision_query
 from pytest_modeleval.likelihood.labels import label_query, label_scores

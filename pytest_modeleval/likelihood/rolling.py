@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from pytest_modeleval.client.route import Ask
 from pytest_modeleval.errors import Ungraded
-from pytest_modeleval.likelihood.backend import Ask, Backend
+from pytest_modeleval.likelihood.backend import Backend
 from pytest_modeleval.likelihood_result import Likelihood
 from pytest_modeleval.records import Kind
 

@@ -216,16 +216,10 @@ def _bootstrapped(units: int, statistic: Statistic) -> Interval | None:
 
 def _statistic(measure: Measure, units: Sequence[Sequence[Item]]) -> Statistic:
     """The measure of resampled units: from sums where they suffice, else from the items themselves."""
-    if measure.method in ("ratio", "f"):
+    if measure.method in _OF_SUMS:
         # k and n of each recorded value, summed over the items of each unit.
         sums = np.asarray([np.asarray(unit, dtype=np.float64).sum(axis=0).ravel() for unit in units]).T
-        return _ratio(sums) if measure.method == "ratio" else _harmonic_mean(sums)
-    if measure.method in _OF_LOSS:
-        losses, counts = (
-            np.asarray([sum(item[place][0] for item in unit) for unit in units], dtype=np.float64) for place in (0, 1)
-        )
-        of_loss = _OF_LOSS[measure.method]
-        return lambda at: of_loss(_quotient(losses[at], counts[at]))
+        return _OF_SUMS[measure.method](sums)
     arrays = [np.asarray([[k / n for k, n in item] for item in unit], dtype=np.float64) for unit in units]
     if measure.method in ("spearman", "pearson"):
         return _correlation(measure, arrays)
@@ -253,17 +247,6 @@ def _quotient(above: Floats, below: Floats) -> Floats:
         return np.asarray(above.sum(-1) / below.sum(-1), dtype=np.float64)
 
 
-def _exponential(loss: Floats) -> Floats:
-    with np.errstate(over="ignore"):
-        return np.asarray(np.exp(loss), dtype=np.float64)
-
-
-_OF_LOSS: Mapping[str, Callable[[Floats], Floats]] = {
-    "perplexity": _exponential,
-    "bits": lambda loss: loss / math.log(2.0),
-}
-
-
 def _ratio(sums: Floats) -> Statistic:
     return lambda at: _quotient(sums[0][at], sums[1][at])
 
@@ -277,6 +260,28 @@ def _harmonic_mean(sums: Floats) -> Statistic:
         return np.where(total > 0.0, 2.0 * first * second / np.where(total > 0.0, total, 1.0), total)
 
     return of_units
+
+
+def _perplexity(sums: Floats) -> Statistic:
+    """Of the sums of losses and of units."""
+
+    def of_units(at: Any) -> Floats:
+        with np.errstate(over="ignore"):
+            return np.asarray(np.exp(_quotient(sums[0][at], sums[2][at])), dtype=np.float64)
+
+    return of_units
+
+
+def _bits(sums: Floats) -> Statistic:
+    return lambda at: _quotient(sums[0][at], sums[2][at]) / math.log(2.0)
+
+
+_OF_SUMS: Mapping[str, Callable[[Floats], Statistic]] = {
+    "ratio": _ratio,
+    "f": _harmonic_mean,
+    "perplexity": _perplexity,
+    "bits": _bits,
+}
 
 
 def _quantile(q: float) -> Callable[[Floats], float]:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_modeleval.client.route import Ask
 from pytest_modeleval.errors import Ungraded
-from pytest_modeleval.likelihood.backend import Ask
 from pytest_modeleval.likelihood.backends import find_backend
 from pytest_modeleval.likelihood.rolling import score_text, windows
 from pytest_modeleval.likelihood_result import Likelihood

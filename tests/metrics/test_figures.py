@@ -211,6 +211,8 @@ def test_a_correlation_has_an_interval_by_resampling() -> None:
     assert figure.value is not None
     assert 0.5 < figure.interval.low < figure.value < figure.interval.high <= 1.0
     assert figure.interval.method == "bootstrap"
+
+
 @given(st.lists(st.tuples(st.floats(0, 50), st.integers(1, 30)), min_size=2, max_size=20))
 @settings(max_examples=30, deadline=None)
 def test_a_perplexity_divides_losses_by_units(texts: list[tuple[float, int]]) -> None:
