@@ -142,7 +142,7 @@ def _detail_lines(entry: Entry, data_dir: Path | None) -> Iterator[str]:
         yield from _field("local", ", ".join(f"DIR/{pattern}{ending}" for pattern in declared.dataset.locals))
     if declared.aggregates:
         yield from _field("aggregates", ", ".join(aggregate.name for aggregate in declared.aggregates))
-    for measure in declared.measures:
+    for measure in declared.measures_under({option.name: option.default for option in declared.options}):
         yield from _field("measure", f"{measure.name}: {measure.method} of {', '.join(measure.of)}")
     for option in declared.options:
         text = f"{option.name}: {option.expected}, default {option.default}"

@@ -38,6 +38,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _SUBSET = re.compile(r"[^\[\]\s/\\:]+\Z")
 F = TypeVar("F", bound=Callable[..., Any])
 Grader = Callable[..., Grade | Awaitable[Grade]]
+MeasuresOf = Callable[[Mapping[str, Any]], Sequence[Measure]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +137,9 @@ class Benchmark:
     """The same for `model.rerank`, which servers with one of the rerank endpoints can serve."""
     needs_images: bool = False
     """`solve` sends pictures; of `request` that is found by itself. Where the server takes none, it is not run."""
-    measures: tuple[Measure, ...] = ()
-    """What becomes of the values that grades record (`Grade.measures`), each a row with an interval."""
+    measures: tuple[Measure, ...] | MeasuresOf = ()
+    """What becomes of the values that grades record (`Grade.measures`), each a row with an interval. Where they depend
+    on the page's options, a function of the options' values."""
     options: tuple[Option, ...] = ()
     """What --eval-option may set. Values are `sample.options[...]`, in `sample` `row.options[...]`, and stand for
     {name} in patterns of the dataset. They are part of the experiment."""
@@ -171,6 +173,10 @@ class Benchmark:
         needs = (self.needs_likelihood, self.needs_labels, self.needs_decisions)
         return any((*needs, self.needs_embeddings, self.needs_rerank))
 
+    def measures_under(self, options: Mapping[str, Any]) -> tuple[Measure, ...]:
+        """The measures with these values of its options."""
+        return tuple(self.measures(options)) if callable(self.measures) else self.measures
+
     def roles_under(self, options: Mapping[str, Any]) -> tuple[str, ...]:
         """The further models that it needs with these values of its options."""
         return (*self.roles, *(str(options[name]) for name in self.role_options if options.get(name)))
@@ -200,7 +206,7 @@ def benchmark(
     needs_embeddings: bool = False,
     needs_rerank: bool = False,
     needs_images: bool = False,
-    measures: Sequence[Measure] = (),
+    measures: Sequence[Measure] | MeasuresOf = (),
     options: Sequence[Option] = (),
     examples: Examples | None = None,
     shuffle: str = "",
@@ -218,7 +224,7 @@ def benchmark(
     """
     _check_declaration(name, dataset=dataset, subsets=subsets, request=request, solve=solve)
     check_functions(name, sample=sample, request=request, solve=solve, grade=grade, sample_id=sample_id)
-    check_metrics(name, metric, further_metrics, measures)
+    check_metrics(name, metric, further_metrics, _measures_under_defaults(measures, options))
     _check_choices(name, examples, [option.name for option in options], shuffle)
     check_roles(name, [*roles, *optional_roles], grade=grade, solve=solve)
     declared = Benchmark(
@@ -244,7 +250,7 @@ def benchmark(
         needs_embeddings=needs_embeddings,
         needs_rerank=needs_rerank,
         needs_images=needs_images,
-        measures=tuple(measures),
+        measures=measures if callable(measures) else tuple(measures),
         options=tuple(options),
         examples=examples,
         shuffle=shuffle,
@@ -256,6 +262,10 @@ def benchmark(
         excluded=dict(excluded or {}),
     )
     return _marker(declared)
+
+
+def _measures_under_defaults(measures: Sequence[Measure] | MeasuresOf, options: Sequence[Option]) -> Sequence[Measure]:
+    return measures({option.name: option.default for option in options}) if callable(measures) else measures
 
 
 def _marker(declared: Benchmark) -> Callable[[F], F]:

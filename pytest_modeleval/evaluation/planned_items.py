@@ -195,7 +195,7 @@ def make_plan(
         tool_calls=planned.tool_calls,
         is_exclusive=benchmark.is_exclusive,
         system=redact.text(system),
-        measures=benchmark.measures,
+        measures=benchmark.measures_under(planned.options),
         options=planned.options,
         roles=planned.roles,
     )

@@ -47,8 +47,8 @@ def prepare(
     items = [item for item in session.items if isinstance(item, SampleItem)]
     refuse_reruns(config, items)
     check_targets(settings, known_targets)
-    asked = {item.planned.plan.benchmark.name: item.planned.plan.benchmark for item in selected}
-    check_measures(settings, {name: benchmark.measures for name, benchmark in asked.items()})
+    asked = {item.planned.plan.benchmark.name: item.planned.plan for item in selected}
+    check_measures(settings, {name: plan.benchmark.measures_under(plan.options) for name, plan in asked.items()})
     grading = GraderContext(allows_unsafe_code=settings.allows_unsafe_code)
     _prepare_graders(items, grading, process.reporter)
     load_samples(item.planned for item in items)

@@ -153,7 +153,7 @@ def test_declared_as_the_papers_report() -> None:
     strict, loose = declaration(ifeval.test_ifeval), declaration(ifbench.test_ifbench)
     assert (strict.metric, loose.metric) == ("prompt_strict", "prompt_loose")
     for declared in (strict, loose):
-        assert [part.method for part in declared.measures] == ["mean", "mean", "ratio", "ratio"]
+        assert [part.method for part in declared.measures_under({})] == ["mean", "mean", "ratio", "ratio"]
     assert (strict.subsets[0].size, loose.subsets[0].size) == (541, 300)
     assert loose.version.startswith("1+300.")
 

@@ -1,0 +1,1 @@
+"""The benchmark alpaca_eval, described in card.md."""

@@ -1,0 +1,1 @@
+"""The benchmark arena_hard, described in card.md."""

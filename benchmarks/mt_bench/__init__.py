@@ -1,0 +1,1 @@
+"""The benchmark mt_bench, described in card.md."""
