@@ -53,7 +53,7 @@ def figure_of(measure: Measure, outcomes: Iterable[Outcome]) -> Figure:
     """
     found = list(outcomes)
     figure = _figure(measure, found)
-    disagreement = doubt(found)
+    disagreement = doubt(found, measure.of[0])
     change = _most_change(measure, found) if disagreement else 0.0
     if not change:
         return figure

@@ -14,22 +14,35 @@ from math import hypot, inf, sqrt
 
 from pytest_modeleval._support.distributions import normal_quantile
 from pytest_modeleval.metrics.intervals import Interval
-from pytest_modeleval.records import JUDGE_AGREEMENT, Outcome
+from pytest_modeleval.records import JUDGE_AGREEMENT, MeasureValue, Outcome
 
 SUFFIX = ", judgements"
 _CONFIDENCE = 0.95
 
 
-def doubt(outcomes: Iterable[Outcome]) -> float:
+def doubt(outcomes: Iterable[Outcome], measure: str = "") -> float:
     """The sum over items of (1 + 1/N) k (N - k) / (N (N - 1)), where k of N judgements stand behind the verdict.
 
-    0 where none was judged twice, or where all judgements of an item agree.
+    0 where none was judged twice, or where all judgements of an item agree. measure: the recorded value that is looked
+    at; an item may record the agreement on each of its values ("judge_agreement_faithfulness"), and then has none on
+    others.
     """
-    return sum(_doubt_of(outcome) for outcome in outcomes if outcome.kind.is_verdict)
+    return sum(_doubt_of(_agreement(outcome, measure)) for outcome in outcomes if outcome.kind.is_verdict)
 
 
-def _doubt_of(outcome: Outcome) -> float:
-    agreement = (outcome.measures or {}).get(JUDGE_AGREEMENT)
+def agreement_name(measure: str) -> str:
+    """The name under which an item records the agreement on one of its values."""
+    return f"{JUDGE_AGREEMENT}_{measure}"
+
+
+def _agreement(outcome: Outcome, measure: str) -> MeasureValue | None:
+    recorded = outcome.measures or {}
+    if measure and any(name.startswith(agreement_name("")) for name in recorded):
+        return recorded.get(agreement_name(measure))
+    return recorded.get(JUDGE_AGREEMENT)
+
+
+def _doubt_of(agreement: MeasureValue | None) -> float:
     if not isinstance(agreement, tuple) or agreement[1] < 2:
         return 0.0
     k, n = map(float, agreement)

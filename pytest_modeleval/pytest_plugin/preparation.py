@@ -58,7 +58,7 @@ def prepare(
     items = [item for item in session.items if isinstance(item, SampleItem)]
     if not items:
         return None
-    pipelines = open_pipelines(items, connection) if settings.rescore_dir is None else {}
+    pipelines = open_pipelines(items, settings, connection)
     plans = _plans_of(selected)
     prompts = load_prompts(plans, settings)
     order = asking_order([item.planned.key for item in items], settings, share.order_seed)

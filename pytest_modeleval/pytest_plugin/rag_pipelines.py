@@ -15,6 +15,7 @@ from pytest_modeleval.rag.pipeline import Pipeline
 from pytest_modeleval.rag.profile import RagProfile
 from pytest_modeleval.runs.connection import Connection
 from pytest_modeleval.server_facts import PIPELINE
+from pytest_modeleval.settings import Settings
 
 _EXAMPLE = (
     "@pytest.fixture(scope='session') def {name}(): ... return ask, where ask(question) returns "
@@ -47,10 +48,10 @@ def why_no_chat(connection: Connection) -> str:
     return f"{connection.model.name} is a RAG pipeline, which answers no chat requests"
 
 
-def open_pipelines(items: Sequence[SampleItem], connection: Connection) -> dict[str, Pipeline]:
-    """Benchmark -> its pipeline, of those benchmarks that need one. Raises UserError."""
+def open_pipelines(items: Sequence[SampleItem], settings: Settings, connection: Connection) -> dict[str, Pipeline]:
+    """Benchmark -> its pipeline, of those benchmarks that need one; none in rescoring. Raises UserError."""
     first: dict[str, SampleItem] = {}
-    for item in items:
+    for item in items if settings.rescore_dir is None else ():
         if item.planned.plan.benchmark.needs_rag:
             first.setdefault(item.planned.key.benchmark, item)
     rag = connection.rag or RagProfile()

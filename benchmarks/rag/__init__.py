@@ -1,0 +1,1 @@
+"""The benchmark rag, described in card.md."""
