@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -339,6 +340,25 @@ def test_the_forms_of_a_users_row(tmp_path: Path) -> None:
     assert [part for part in numbered if isinstance(part, bytes)] == [RED, GREEN]
     as_options = {"question": "Which is red?", "choices": '["<image 1>", "<image 2>"]', "answer": 0}
     assert parts(general_vmcq, image_1="red.png", image_2="green.png", **as_options)[1::2] == [RED, GREEN]
+
+
+@pytest.mark.parametrize(
+    ("grading", "reply", "value"),
+    [
+        ("exact", "ANSWER: 104", 0.0),
+        ("exact", "ANSWER: hundred", 1.0),
+        ("relaxed", "ANSWER: 104", 1.0),
+        ("anls", "ANSWER: hundrad", 6 / 7),
+        ("contains", "It is a hundred.", 1.0),
+    ],
+)
+def test_the_gradings_of_general_vqa(tmp_path: Path, grading: str, reply: str, value: float) -> None:
+    """One of four rules, over one response or several."""
+    (tmp_path / "red.png").write_bytes(RED)
+    fields = {"image": "red.png", "query": "How many?", "response": ["100", "hundred"]}
+    row = Row(fields, subset="s", index=0, file="s.jsonl", line=1, folder=tmp_path)
+    sample = dataclasses.replace(general_vqa.to_sample(row), options={"grading": grading})
+    assert graded(general_vqa.test_general_vqa, sample, reply).value == pytest.approx(value)
 
 
 def test_a_whole_run_over_drawn_pictures(suite: Suite, server: LoopbackServer) -> None:
