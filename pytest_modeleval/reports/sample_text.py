@@ -71,6 +71,9 @@ def _exchange_lines(record: SampleRecord, position: int, detail: Detail) -> Iter
             yield from _block(str(sent.get("role")), message_text(sent), detail)
     else:
         yield from _short_request(exchange, detail)
+    for image in exchange.images:
+        size = f"{image.width:,} x {image.height:,} pixels, {image.bytes:,} bytes"
+        yield one_line(f"image     {image.file} {image.media_type}, {size}")
     for tool in exchange.tools[: None if detail.is_full else 5]:
         yield f"offered   {one_line(tool_text(tool))[:300]}"
     yield from _reply_lines(exchange.reply, detail)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Set
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from pytest_modeleval.samples.message_text import call_text
 from pytest_modeleval.samples.reading import SampleReader
 from pytest_modeleval.samples.record import SampleRecord
 from pytest_modeleval.store.contents import Contents
+from pytest_modeleval.store.image_files import read_image
 from pytest_modeleval.store.journal import read_line
 from pytest_modeleval.store.run_folder import RunFolder
 from pytest_modeleval.store.summary_file import summary_json
@@ -40,6 +42,7 @@ def write_report(folder: RunFolder, summary: RunSummary) -> Path:
         samples=(record.to_json() for record in reader.read()),
         title=page_title(summary, folder.path.name),
         replies=raw_replies(summary, folder.reader.contents),
+        read_image=partial(read_image, folder.path),
     )
     path = folder.path / REPORT_FILE
     with atomic_file(path) as draft, draft.open("w", encoding="utf-8", newline="\n") as file:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_modeleval._support.shorten import shorten
-from pytest_modeleval.images.references import image_url
+from pytest_modeleval.images.references import image_url, parse_reference
 from pytest_modeleval.records import ToolCall
 
 
@@ -44,7 +44,10 @@ def _part_text(part: Any) -> str:
         return str(part["text"])
     # A journal of an earlier version, and a page of the user, may have a picture of megabytes here.
     url = image_url(part)
-    return value_text(part) if url is None else f"[{shorten(url, 120)}]"
+    if url is None:
+        return value_text(part)
+    reference = parse_reference(url)
+    return f"[image {shorten(url, 100) if reference is None else reference.sha256[:12]}]"
 
 
 def call_text(made: Any) -> str:

@@ -7,6 +7,7 @@ MAX_FOLDER_BYTES keeps the first ones; the journal has hash and size of all.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import stat
@@ -15,6 +16,8 @@ from pathlib import Path
 
 from pytest_modeleval._support.atomic_file import atomic_file, atomic_write
 from pytest_modeleval.images import Image
+from pytest_modeleval.images.headers import NotAnImage, read_header
+from pytest_modeleval.images.image import EXTENSIONS
 from pytest_modeleval.images.reading import MAX_BYTES
 from pytest_modeleval.images.references import FOLDER, parse_reference
 
@@ -53,7 +56,7 @@ class ImageFiles:
 
 
 def read_image(folder: Path, name: str) -> bytes | None:
-    """The bytes of a kept picture of a run folder; None where there is none of this name. name: "<sha256>.png".
+    """The bytes of a kept picture of a run folder; None without one of this name and hash. name: "<sha256>.png".
 
     The folder may be anybody's: no link is followed, nothing that is no file is opened, at most MAX_BYTES are read.
     """
@@ -70,7 +73,16 @@ def read_image(folder: Path, name: str) -> bytes | None:
             data = file.read(MAX_BYTES + 1)
     finally:
         os.close(descriptor)
-    return data if len(data) <= MAX_BYTES else None
+    return data if len(data) <= MAX_BYTES and _is_named(data, name) else None
+
+
+def _is_named(data: bytes, name: str) -> bool:
+    """The name is that of these bytes, and they are a picture of its type within the bounds."""
+    try:
+        media_type = read_header(data).media_type
+    except NotAnImage:
+        return False
+    return name == f"{hashlib.sha256(data).hexdigest()}.{EXTENSIONS[media_type]}"
 
 
 def copy_images(target: Path, folders: Iterable[Path]) -> None:

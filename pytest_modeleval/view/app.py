@@ -7,6 +7,7 @@
     /api/compare?run=KEY&run=KEY   comparison.comparison_json
     /runs/KEY/                     the page of a run, which reads
     /runs/KEY/data/...             its data (`reports/page/__init__.py`)
+    /runs/KEY/images/NAME          a picture of a question, by hash and type
     /runs/KEY/question?benchmark=  RunSamples.repeats of a question (subset=, sample=)
     /runs/KEY/sample?benchmark=    SampleRecord.to_json of one item (subset=, sample=, repeat=)
     /assets/NAME                   scripts and styles
@@ -22,8 +23,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_modeleval.errors import RunFolderError, UserError
+from pytest_modeleval.images.references import FOLDER, parse_reference
 from pytest_modeleval.records import ItemKey
 from pytest_modeleval.reports.page.packing import json_line
+from pytest_modeleval.store.image_files import read_image
 from pytest_modeleval.store.run_file import load_run
 from pytest_modeleval.view import assets
 from pytest_modeleval.view.comparison import MOST_SIDES, comparison_json
@@ -102,6 +105,7 @@ def make_app(root: Path) -> Starlette:
         "/runs/{key}/": partial(_run, viewer),
         "/runs/{key}/question": partial(_question, viewer),
         "/runs/{key}/sample": partial(_sample, viewer),
+        "/runs/{key}/images/{name}": partial(_image, viewer),
         "/runs/{key}/data/index.json": partial(_index, viewer),
         "/runs/{key}/data/chunks/{number:int}": partial(_chunk, viewer),
         "/runs/{key}/data/events": partial(_run_events, viewer),
@@ -179,6 +183,15 @@ def _index(viewer: RunViewer, request: Request) -> Response:
 def _chunk(viewer: RunViewer, request: Request) -> Response:
     found = viewer.samples(viewer.folder(request)).chunk(request.path_params["number"])
     return _bytes(found, "application/octet-stream") if found is not None else _not_found()
+
+
+def _image(viewer: RunViewer, request: Request) -> Response:
+    name = request.path_params["name"]
+    data, reference = read_image(viewer.folder(request), name), parse_reference(f"{FOLDER}/{name}")
+    if data is None or reference is None:
+        return _not_found()
+    # Opened by itself, it is a document: nothing in it may run, whatever a browser takes it for.
+    return _bytes(data, reference.media_type, policy="default-src 'none'; sandbox; frame-ancestors 'none'")
 
 
 def _question(viewer: RunViewer, request: Request) -> Response:

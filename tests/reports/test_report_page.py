@@ -178,6 +178,7 @@ def test_policy_allows_only_our_scripts_and_our_style_sheet() -> None:
     assert rules == {
         "default-src": "'none'",
         "worker-src": "blob:",
+        "img-src": "'self' blob:",
         "base-uri": "'none'",
         "form-action": "'none'",
         "require-trusted-types-for": "'script'",

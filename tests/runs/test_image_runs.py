@@ -13,7 +13,10 @@ import orjson
 import pytest
 
 from pytest_modeleval.records import ItemKey
+from pytest_modeleval.reports.sample_text import Detail, sample_lines
+from pytest_modeleval.runs.image_check import why_no_images
 from pytest_modeleval.samples.reading import SampleReader
+from pytest_modeleval.server_facts import ModelFacts, ServerFacts
 from pytest_modeleval.store.journal import journal_lines
 from pytest_modeleval.store.journal_line import encode_line
 from tests.support import pictures
@@ -89,11 +92,28 @@ def _url(kind: str, data: bytes) -> str:
 
 
 def test_pictures_go_out_whole_and_into_the_journal_by_hash(suite: Suite, server: LoopbackServer) -> None:
-    """Sent byte for byte; kept once in the run folder; resumed, rescored, merged and found in journals with base64."""
+    """Sent byte for byte; kept once in the run folder; resumed, rescored, and found in journals with base64.
+
+    A picture that the server refuses is ungraded, not asked twice, and the table says what helps.
+    """
+    text = "image item with length 4641, which exceeds the pre-allocated encoder cache size 3721"
+    server.script = lambda body, attempt: (
+        Refuse(400, text=text) if "Which? 2" in str(body) else looking_answer(body, attempt)
+    )
+    refused = suite.run(server.url)
+    assert refused.status == 6, refused.out + refused.err
+    assert refused.subset()["counts"]["server_error"] == 1
+    assert refused.summary is not None
+    assert refused.summary["run"]["failed_attempts"] == {"image_too_large": 1}
+    assert "--limit-mm-per-prompt" in refused.out
+
+    asked = len(server.seen.bodies)
     server.script = looking_answer
     first = suite.run(server.url)
     assert first.status == 0, first.out + first.err
     assert first.subset()["score"] == 1.0
+    # The check before the first question, and the one that was refused.
+    assert len(server.seen.bodies) == asked + 2
     run = suite.run_dir
     files = sorted(path.name for path in (run / "images").iterdir())
     assert len(files) == COUNT + COUNT // 2
@@ -107,26 +127,24 @@ def test_pictures_go_out_whole_and_into_the_journal_by_hash(suite: Suite, server
     ]  # fmt: skip
     assert (run / exchange.images[0].file).read_bytes() == picture(1)
     assert exchange.images[0].bytes == len(picture(1))
-    assert re.fullmatch(
-        r"Look:\n\[images/[0-9a-f]{64}\.png\]\nWhich\? 1\n\[images/[0-9a-f]{64}\.jpg\]", record.question
-    )
+    assert re.fullmatch(r"Look:\n\[image \w{12}\]\nWhich\? 1\n\[image \w{12}\]", record.question)
+
+    shown = " ".join(" ".join(sample_lines(record, Detail())).split())
+    assert f"image {exchange.images[0].file} image/png, 41 x 30 pixels, {len(picture(1))} bytes" in shown
 
     asked = len(server.seen.bodies)
-    again = suite.run(server.url)
-    assert again.status == 0
     rescored = suite.command(*suite.arguments(None, f"--eval-rescore={run}", run=False))
     assert rescored.status == 0, rescored.out + rescored.err
     assert without_times(rescored.summary)["benchmarks"] == without_times(first.summary)["benchmarks"]
-    # The check of the resumed run.
-    assert len(server.seen.bodies) == asked + 1
+    assert len(server.seen.bodies) == asked
 
     old = _with_base64(run)
     replayed = suite.command(*suite.arguments(None, f"--eval-rescore={old}", run=False))
     assert replayed.status == 0, replayed.out + replayed.err
     assert replayed.subset()["counts"]["right"] == COUNT
-    shown = _record(old, "part-0001").question
-    assert "data:image/png;base64," in shown
-    assert len(shown) < 500
+    question = _record(old, "part-0001").question
+    assert "[image data:image/png;base64," in question
+    assert len(question) < 500
 
 
 def _record(run: Path, sample: str) -> Any:
@@ -154,33 +172,15 @@ def _with_base64(run: Path) -> Path:
 def test_a_server_that_takes_no_pictures_is_found_before_the_first_question(
     suite: Suite, server: LoopbackServer
 ) -> None:
-    """By its refusal of a drawn picture, or by what SGLang says of itself without asking. One line says why."""
+    """By its refusal of a drawn picture, once; or by what it says of itself, without asking. One line says why."""
     text = "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj"
     server.script = lambda body, attempt: Refuse(500, text=text)
     refused = suite.run(server.url)
     assert "not run: quiz: they need pictures, and openai-compatible at http" in refused.out
     assert "image input is not supported" in refused.out
     assert len(server.seen.bodies) == 1
-    server.info = {"/model_info": {"has_image_understanding": False, "model_path": "m"}, "/server_info": {}}
-    said = suite.run(server.url)
-    assert "not run: quiz: they need pictures, and sglang at http" in said.out
-    assert "says that this model takes none" in said.out
+    assert refused.status != 0
+    said = ServerFacts(model="m", urls=(server.url,), kind="sglang", takes_images=False)
+    model = ModelFacts(name="m", server=said, identity="i")
+    assert "sglang at http" in why_no_images(model, {}, key=None)
     assert len(server.seen.bodies) == 1
-    assert refused.status == said.status != 0
-
-
-def test_a_refused_picture_is_ungraded_with_advice(suite: Suite, server: LoopbackServer) -> None:
-    """A picture beyond vLLM's cache: asked once, no verdict, and the table says what helps."""
-    text = "image item with length 4641, which exceeds the pre-allocated encoder cache size 3721"
-
-    def script(body: dict[str, Any], attempt: int) -> Answer | Refuse:
-        asked = json.dumps(body["messages"])
-        return Refuse(400, text=text) if "Which? 2" in asked else Answer(text="ANSWER: A")
-
-    server.script = script
-    result = suite.run(server.url)
-    assert result.status == 6
-    assert result.subset()["counts"]["server_error"] == 1
-    assert result.summary is not None
-    assert result.summary["run"]["failed_attempts"] == {"image_too_large": 1}
-    assert "--limit-mm-per-prompt" in result.out

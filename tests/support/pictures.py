@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import struct
 import zlib
 from collections.abc import Sequence
@@ -27,6 +28,15 @@ def png(width: int = 4, height: int = 3, colour: Colour = (200, 30, 30), *, furt
 def png_header(width: int, height: int) -> bytes:
     """The chunk with the size."""
     return chunk(b"IHDR", struct.pack(">IIBBBBB", width & 0xFFFFFFFF, height & 0xFFFFFFFF, 8, 2, 0, 0, 0))
+
+
+def noise_png(size_bytes: int, seed: int = 0) -> bytes:
+    """A square PNG file of about this size that compresses no further; another one for each seed."""
+    side = max(1, int((size_bytes / 3) ** 0.5))
+    noise = random.Random(seed).randbytes(side * side * 3)
+    rows = b"".join(b"\0" + noise[3 * side * row : 3 * side * (row + 1)] for row in range(side))
+    pixels = chunk(b"IDAT", zlib.compress(rows, 0))
+    return b"".join([PNG_START, png_header(side, side), pixels, chunk(b"IEND", b"")])
 
 
 def jpeg(width: int = 4, height: int = 3, *, segments: Sequence[bytes] = (), end: bytes = b"\xff\xd9") -> bytes:

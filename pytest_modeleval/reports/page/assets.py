@@ -17,6 +17,7 @@ MODULES = (
     "printing",
     "texts",
     "gate_text",
+    "pictures",
     "source",
     "run_data",
     "filters",
@@ -79,8 +80,10 @@ def policy(*, is_served: bool) -> str:
     """
     hashes = " ".join(dict.fromkeys(map(_hash, scripts())))
     connect = "connect-src 'self'; " if is_served else ""
+    # Pictures of the questions: of the run folder, in which the page lies, and those that the page holds.
+    images = "img-src 'self'" if is_served else "img-src 'self' blob:"
     return (
-        f"default-src 'none'; script-src {hashes}; style-src {_hash(style())}; worker-src blob:; {connect}"
+        f"default-src 'none'; script-src {hashes}; style-src {_hash(style())}; worker-src blob:; {connect}{images}; "
         "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; "
         "trusted-types dompurify modeleval-worker"
     )

@@ -20,6 +20,7 @@ from pytest_modeleval.records import Kind
 from pytest_modeleval.reports import transcript
 from pytest_modeleval.reports.columns import COUNT_COLUMNS, NAME_COLUMNS, SCORE, SCORE_COLUMNS, Column, kind_column
 from pytest_modeleval.reports.page import assets
+from pytest_modeleval.reports.page.images import ReadImage, SmallImages
 from pytest_modeleval.reports.page.packing import SampleIndex, json_line, pack
 from pytest_modeleval.reports.page_data import axis_ticks, chart, count_bar, run_sections
 from pytest_modeleval.reports.point_plots import workload_plots
@@ -49,12 +50,14 @@ def page_parts(
     title: str,
     replies: Mapping[tuple[str, str], Sequence[str]] | None = None,
     is_live: bool = False,
+    read_image: ReadImage | None = None,
 ) -> Iterator[str]:
     """The page in pieces, valid UTF-8; the samples are read once, and no more than one chunk of them is in memory.
 
     summary_json: summary.json. run: run.json, for "what was sent". samples: SampleRecord.to_json of every item; None
     for a page that a server sends, which gets them from there. replies: raw replies of suspicious subsets.
     is_live: the run is under way; only with samples=None.
+    read_image: name of a picture of the run -> its bytes, None where it is missing.
     """
     head, tail = _shell(summary, run=run, title=title, replies=replies or {}, is_served=samples is None).split(
         _DATA_PLACE
@@ -71,19 +74,23 @@ def page_parts(
     }
     yield _data_element("page-meta", "application/json", _inside_script(json_line(meta).decode()))
     if samples is not None:
-        yield from _packed_elements(samples)
+        yield from _packed_elements(samples, read_image)
     yield _data_element("worker-code", "text/plain", assets.worker_script())
     for script in assets.scripts():
         yield f"<script>{script}</script>\n"
     yield tail
 
 
-def _packed_elements(samples: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    index = SampleIndex()
+def _packed_elements(samples: Iterable[Mapping[str, Any]], read_image: ReadImage | None) -> Iterator[str]:
+    index, pictures = SampleIndex(), SmallImages()
+    if read_image is not None:
+        samples = pictures.collected(samples)
     for number, chunk in enumerate(pack(samples, index)):
         yield _data_element(f"chunk-{number}", "application/octet-stream", base64.b64encode(chunk).decode())
     packed = base64.b64encode(index.packed()).decode()
     yield _data_element("sample-index", "application/octet-stream", packed)
+    for name, data in pictures.chosen(read_image) if read_image is not None else ():
+        yield _data_element(f"image-{name}", "application/octet-stream", base64.b64encode(data).decode())
 
 
 def _data_element(name: str, kind: str, text: str) -> str:

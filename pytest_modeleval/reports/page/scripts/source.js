@@ -3,9 +3,11 @@
 //   index(known):    promise of the light columns of all samples (packing.SampleIndex.to_json); of those that come after
 //                    the ones in `known` where the answer's `from` is not 0
 //   chunk(number):   promise of {bytes: Uint8Array} or {base64: text}: zlib-packed JSON lines, one a sample
+//   imageUrl(file):  where the picture "images/HASH.png" of a question is
 //   onChange(call):  calls back when there are new samples; only while a run is live
-// Everything else of the page works on these four, wherever they come from.
+// Everything else of the page works on these five, wherever they come from.
 import { byId } from "./dom.js";
+import { imageType } from "./pictures.js";
 
 export function openSource() {
   const meta = JSON.parse(byId("page-meta").textContent);
@@ -16,6 +18,7 @@ export function openSource() {
 export class EmbeddedSource {
   constructor(meta) {
     this.meta = meta;
+    this.images = new Map();
   }
 
   async index() {
@@ -24,6 +27,16 @@ export class EmbeddedSource {
 
   async chunk(number) {
     return { base64: takeText(byId(`chunk-${number}`)) };
+  }
+
+  // Small pictures stand in the page; the others in the run folder, in which the page lies.
+  imageUrl(file) {
+    const node = byId(`image-${file.slice("images/".length)}`);
+    if (!node) return this.images.get(file) || file;
+    const bytes = Uint8Array.from(atob(takeText(node)), (char) => char.charCodeAt(0));
+    const url = URL.createObjectURL(new Blob([bytes], { type: imageType(file) }));
+    this.images.set(file, url);
+    return url;
   }
 
   onChange() {
@@ -44,6 +57,10 @@ export class HttpSource {
 
   async chunk(number) {
     return { bytes: new Uint8Array(await (await this.get(`chunks/${number}`)).arrayBuffer()) };
+  }
+
+  imageUrl(file) {
+    return file;
   }
 
   onChange(call) {

@@ -1,5 +1,6 @@
 // One sample: the question, the answer next to the target, the exchanges with the model, and how to ask again.
 import { append, button, el, replace, seconds, whole } from "./dom.js";
+import { pictureOf, pictures, pictureView } from "./pictures.js";
 import { appendText, highlightedCode, rawText, renderedText, shortText, visibleText } from "./safe_text.js";
 import { kindLabel, t } from "./texts.js";
 
@@ -13,9 +14,9 @@ export function sampleView(data, place, record, { isRaw, steps }) {
   const node = el("article", { class: `sample k-${kind}`, "aria-labelledby": "sample-title" });
   append(node, toolbar(data, place, isRaw, steps), facts(data, place));
   if (record === null) return append(node, el("p", { class: "quiet" }, t("sample.loading")));
-  append(node, changed(data.flips.get(place)), section("question", shown(record.question || "")), compared(record));
+  append(node, changed(data.flips.get(place)), section("question", shown(record.question || ""), questionPictures(data.source, record)), compared(record));
   if (record.explanation) append(node, labelled("p", "why", record.explanation));
-  append(node, measures(record.measures), exchanges(record, shown), judgements(record, shown), attempts(record), requests(data, record));
+  append(node, measures(record.measures), exchanges(data.source, record, shown), judgements(record, shown), attempts(record), requests(data, record));
   return node;
 }
 
@@ -105,7 +106,7 @@ function measures(found) {
 }
 
 // An exchange that continues another (`after`) has only the messages that were added to it.
-function exchanges(record, shown) {
+function exchanges(source, record, shown) {
   const found = record.exchanges || [];
   const node = el("section", { class: "transcript" }, el("h3", {}, t("sample.transcript")));
   const all = found.flatMap((exchange) => exchange.messages || []);
@@ -114,7 +115,7 @@ function exchanges(record, shown) {
     const messages = exchange.messages || [];
     // The reply of the turn before is shown there.
     const isEcho = exchange.after === number - 1 && messages.length > 0 && messages[0].role === "assistant";
-    append(node, (isEcho ? messages.slice(1) : messages).map((message) => messageBlock(message, shown, all)));
+    append(node, (isEcho ? messages.slice(1) : messages).map((message) => messageBlock(message, shown, all, (file) => pictureView(source, file, factsOf(exchange, file)))));
     if (exchange.path) append(node, el("p", { class: "mono" }, shortText(exchange.path, 100)));
     append(node, offeredTools(exchange.tools), replyBlocks(exchange.reply || {}, shown));
   });
@@ -123,17 +124,27 @@ function exchanges(record, shown) {
   return node;
 }
 
-function messageBlock(message, shown, all) {
+function questionPictures(source, record) {
+  const first = (record.exchanges || [])[0];
+  return first ? pictures(source, listed(first.images)) : null;
+}
+
+function factsOf(exchange, file) {
+  return listed(exchange.images).find((image) => image && image.file === file) || null;
+}
+
+// show: path of a picture -> its element.
+function messageBlock(message, shown, all, show) {
   const role = typeof message.role === "string" ? message.role : "message";
   const caller = role === "tool" ? calledName(message.tool_call_id, all) : "";
   const label = role === "tool" ? t("role.tool", caller) : ["system", "user", "assistant"].includes(role) ? t(`role.${role}`) : role;
-  const text = messageText(message.content);
+  const parts = messageParts(message.content);
   return el(
     "div",
     { class: `message r-${["system", "user", "assistant", "tool"].includes(role) ? role : "other"}` },
     el("h4", {}, el("bdi", {}, shortText(label, 100))),
     message.reasoning_content && folded(t("sample.thinking", whole(String(message.reasoning_content).length)), () => shown(String(message.reasoning_content))),
-    text && (role === "tool" ? toolResult(text) : shown(text, label)),
+    parts.map(({ text, file }) => (file ? show(file) : text && (role === "tool" ? toolResult(text) : shown(text, label)))),
     listed(message.tool_calls).map(callBlock),
   );
 }
@@ -147,6 +158,12 @@ function calledName(id, messages) {
   for (const message of messages)
     for (const call of listed(message.tool_calls)) if (call && call.id === id) return String((call.function || call).name ?? "");
   return "";
+}
+
+// The content of a message, which may be a list of parts, as texts and pictures in their order.
+function messageParts(content) {
+  if (!Array.isArray(content) || !content.some(pictureOf)) return [{ text: messageText(content) }];
+  return content.map((part) => (pictureOf(part) ? { file: pictureOf(part) } : { text: messageText([part]) }));
 }
 
 // The text of a message's content, which may be a list of parts.
@@ -229,6 +246,7 @@ function requests(data, record) {
   return section(
     "request",
     folded(t("sample.request_body"), () => [button(t("copy"), copier(() => jsonText(body, 2))), highlightedCode(jsonText(body, 2), "json")]),
+    (record.exchanges || []).some((exchange) => listed(exchange.images).length) && el("p", { class: "quiet" }, t("sample.curl_images")),
     folded(t("sample.curl"), () => {
       const command = curlCommand(data.source.meta.curl || {}, body);
       return [button(t("copy"), copier(() => command)), rawText(command, "curl")];
