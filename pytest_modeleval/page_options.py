@@ -63,7 +63,8 @@ class Option:
 
     def parse(self, text: str) -> OptionValue:
         """The value that a text stands for. Raises ValueError, "expected ..., found ..."."""
-        value: OptionValue = text
+        # A free text keeps its blanks: a prefix such as "query: " ends with one.
+        value: OptionValue = text.strip() if self.choices else text
         try:
             if isinstance(self.default, bool):
                 value = _TRUTH[text.strip().lower()]
@@ -86,7 +87,7 @@ def parse_page_options(texts: Iterable[str]) -> dict[str, dict[str, str]]:
         benchmark, dot, key = place.strip().partition(".")
         if not sign or not dot or not _NAME.match(benchmark) or not _NAME.match(key):
             raise SettingsError(f"--eval-option: expected BENCHMARK.KEY=VALUE, such as mmlu.shots=0, found {text!r}")
-        found.setdefault(benchmark, {})[key] = value.strip()
+        found.setdefault(benchmark, {})[key] = value
     return found
 
 

@@ -20,6 +20,8 @@ SPLIT = Option("split", "val", choices=("val", "test"))
         (Option("deep", True), "off", False),
         (Option("share", 0.5, low=0.0, high=1.0), "1", 1.0),
         (Option("prompt", ""), "any text = fine", "any text = fine"),
+        (Option("prompt", ""), "query: ", "query: "),
+        (SPLIT, " test", "test"),
     ],
 )
 def test_a_text_becomes_a_value_of_the_type_of_the_default(option: Option, text: str, value: OptionValue) -> None:

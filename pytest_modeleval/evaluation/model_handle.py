@@ -69,7 +69,7 @@ class ModelHandle:
 
     def role(self, name: str) -> RoleHandle:
         benchmark = self._item.plan.benchmark
-        if name not in benchmark.all_roles:
+        if name not in (*benchmark.all_roles, *benchmark.roles_under(self._item.plan.options)):
             raise DeclarationError(
                 f"benchmark {benchmark.name}: expected a role of its declaration, found {name!r}; add roles=({name!r},)"
             )

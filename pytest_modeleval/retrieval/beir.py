@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+from array import array
 from collections.abc import Collection as Names
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -31,7 +32,7 @@ _SPLIT = re.compile(r"[\w-]+")
 _MOST_NAMED = 5
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Collection:
     """One collection whose judgements fit its documents and queries."""
 
@@ -39,6 +40,8 @@ class Collection:
     corpus: Part
     ids: tuple[str, ...]
     """Documents that have a text, in the order of the corpus."""
+    lengths: Sequence[int] = field(repr=False)
+    """Characters of their texts."""
     empty: tuple[str, ...]
     """Documents without a text. Nothing can be asked about them, and no ranking holds them."""
     queries: Mapping[str, str]
@@ -62,7 +65,7 @@ class Collection:
         return (text for _, text in self.documents())
 
     def texts_of(self, wanted: Names[str]) -> dict[str, str]:
-        """The texts of some documents, by id, read in one pass."""
+        """The texts of some documents, by id, read in one pass. Raises DataError."""
         return {document: text for document, text in self.documents() if document in wanted}
 
 
@@ -146,13 +149,14 @@ def _opened(
             f"expected judgements of queries of {queries.name}, found none for any of its {len(texts):,} queries, in "
             f"{qrels.name}; compare their ids, or name another split with --eval-option BENCHMARK.split=NAME"
         )
-    ids, empty = _document_ids(corpus)
-    gains = _known_only(judged, {*ids, *empty}, corpus, qrels, drops=drops)
+    lengths = _document_lengths(corpus)
+    gains = _known_only(judged, lengths, corpus, qrels, drops=drops)
     return Collection(
         name=name,
         corpus=corpus,
-        ids=tuple(ids),
-        empty=tuple(empty),
+        ids=tuple(document for document, length in lengths.items() if length),
+        lengths=array("q", filter(None, lengths.values())),
+        empty=tuple(document for document, length in lengths.items() if not length),
         queries={query: text for query, text in texts.items() if query in gains},
         gains=gains,
         without_relevant=tuple(query for query, found in gains.items() if not any(gain > 0 for gain in found.values())),
@@ -172,20 +176,17 @@ def _query_texts(part: Part) -> dict[str, str]:
     return texts
 
 
-def _document_ids(part: Part) -> tuple[list[str], list[str]]:
-    """Ids of documents with a text, and of those without."""
-    ids: list[str] = []
-    empty: list[str] = []
-    seen: set[str] = set()
+def _document_lengths(part: Part) -> dict[str, int]:
+    """Characters of each document, 0 for one without a text."""
+    lengths: dict[str, int] = {}
     for row in read_part(part):
         document = document_id(row)
-        if document in seen:
+        if document in lengths:
             raise _twice("document", document, row)
-        seen.add(document)
-        (ids if document_text(row) else empty).append(document)
-    if not ids:
+        lengths[document] = len(document_text(row))
+    if not any(lengths.values()):
         raise DataError(f"expected documents with a text, found none, in {part.name}; correct the file")
-    return ids, empty
+    return lengths
 
 
 def _twice(what: str, name: str, row: Row) -> DataError:

@@ -97,7 +97,7 @@ def _blocks(corpus: NDArray[np.float32], similarity: Similarity) -> Iterator[tup
     """Blocks of the corpus, of unit length for the cosine: first row, vectors, the greatest length."""
     rows = max(1, _BLOCK_CELLS // max(1, corpus.shape[1]))
     for start in range(0, len(corpus), rows):
-        block = np.asarray(corpus[start : start + rows], dtype=np.float32)
+        block = np.ascontiguousarray(corpus[start : start + rows], dtype=np.float32)
         lengths = np.sqrt(np.einsum("ij,ij->i", block, block, dtype=np.float64))
         if not np.isfinite(lengths).all():
             row = start + int(np.flatnonzero(~np.isfinite(lengths))[0])

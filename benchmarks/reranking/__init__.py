@@ -1,0 +1,1 @@
+"""The benchmarks reranking and reranking_by_embedding, described in card.md."""

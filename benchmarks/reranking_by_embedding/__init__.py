@@ -1,0 +1,1 @@
+"""The benchmark reranking_by_embedding, described in card.md."""

@@ -1,0 +1,1 @@
+"""The benchmark retrieval, described in card.md."""

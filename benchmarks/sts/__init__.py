@@ -1,0 +1,1 @@
+"""The benchmark sts, described in card.md."""
