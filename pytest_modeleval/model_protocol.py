@@ -88,6 +88,9 @@ class Model(Protocol):
         zeros. prefix: as of `embed`, of documents. Raises Ungraded as `embed` does.
         """
 
+    def vector_marks(self) -> tuple[str, ...]:
+        """Sentences for `Grade.marks` about the vectors that this sample got: which texts the server read in part."""
+
     async def rerank(self, query: str, documents: Sequence[str]) -> list[float]:
         """The relevance of each document for the query, in their order; for benchmarks that declare `needs_rerank`.
 

@@ -50,6 +50,9 @@ class Role(Protocol):
     ) -> NDArray[np.float32]:
         """As of `Model`, in the same roles."""
 
+    def vector_marks(self) -> tuple[str, ...]:
+        """As of `Model`."""
+
     async def rerank(self, query: str, documents: Sequence[str]) -> list[float]:
         """As of `Model`, in the role "reranker"."""
 

@@ -123,6 +123,9 @@ class ModelFacts:
     embedding_encoding: str = ""
     """How vectors are asked for, "base64" or "float", as was found out at the start; "" if nothing needs them."""
 
+    cut_at_tokens: int | None = None
+    """The tokens of a text after which the server cuts it without a word; None if it was not seen to cut."""
+
     rerank_form: str = ""
     """How relevance is asked for, see embedding.rerank.FORMS, as was found out at the start; "" if nothing needs it."""
 
@@ -157,6 +160,7 @@ class ModelFacts:
             "tool_calls": self.tool_calls,
             "other_names": list(self.other_names),
             "embedding_encoding": self.embedding_encoding,
+            "cut_at_tokens": self.cut_at_tokens,
             "rerank_form": self.rerank_form,
         }
 

@@ -129,6 +129,7 @@ class _Seeded:
         self.embed = model.embed
         self.embed_corpus = model.embed_corpus
         self.rerank = model.rerank
+        self.vector_marks = model.vector_marks
 
     async def ask(self, request: Request) -> Response:
         return await self._model.ask(replace(request, params={**request.params, "seed": SEED}))

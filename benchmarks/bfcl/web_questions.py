@@ -83,6 +83,7 @@ class _Measured:
         self.embed = model.embed
         self.embed_corpus = model.embed_corpus
         self.rerank = model.rerank
+        self.vector_marks = model.vector_marks
 
     def room(self) -> int:
         """Characters that results may still have before the next prompt grows too long."""

@@ -14,6 +14,8 @@ from .rerank import FORMS, rerank_query
 from .vectors import BASE64, FLOAT, Rows, VectorReader, vector_query
 
 TEXTS = ("The cat sleeps on the warm roof.", "Prices of copper rose in spring.")
+LEAST_WORDS, MOST_WORDS = 600, 9_000
+"""Of the text that a server may cut."""
 QUERY = "Where does the cat sleep?"
 CLOSE = 0.01
 """Of the length of a vector: how far the same text's vectors of two requests may be apart. They come from other
@@ -41,6 +43,24 @@ async def find_encoding(ask: Ask, model: str, params: Mapping[str, Any]) -> str:
     except AttemptFailed:
         return FLOAT
     return BASE64 if are_close(floats, packed) else FLOAT
+
+
+async def find_cut(ask: Ask, model: str, params: Mapping[str, Any], context_tokens: int | None) -> int | None:
+    """The tokens after which the server cuts a text without a word; None where it was not seen to do so.
+
+    One text of more words than the context has tokens is sent; a server that refuses it cuts nothing.
+    """
+    words = max(LEAST_WORDS, 2 * (context_tokens or MOST_WORDS))
+    if context_tokens and context_tokens >= MOST_WORDS:
+        return None
+    text = " ".join(["word"] * min(words, MOST_WORDS))
+    reader = VectorReader(1)
+    try:
+        reply = await ask(vector_query([text], model=model, params=params, encoding=FLOAT, reader=reader))
+    except AttemptFailed:
+        return None
+    tokens = (reply.get("usage") or {}).get("prompt_tokens")
+    return tokens if tokens and tokens < min(words, MOST_WORDS) else None
 
 
 def are_close(one: Rows, other: Rows) -> bool:

@@ -30,7 +30,7 @@ _NOT_SENT = frozenset(
         *("max_new_tokens", "seed", "stop", "stop_token_ids", "stream", "stream_options", "n", "logprobs"),
         *("top_logprobs", "presence_penalty", "frequency_penalty", "repetition_penalty", "ignore_eos"),
         *("skip_special_tokens", "separate_reasoning", "reasoning_effort", "chat_template_kwargs", "logit_bias"),
-        *("query_prefix", "document_prefix"),
+        *("query_prefix", "document_prefix", "cut_long_texts"),
     }
 )
 
@@ -147,4 +147,6 @@ def _checked(rows: Rows) -> Rows:
 
 
 def _wrong(expected: str, found: str, cause: str) -> AttemptFailed:
-    return bad_response_error(f"embeddings: expected {expected}, found {found}", cause)
+    # A model that overflows for a text does so again.
+    is_retryable = cause not in ("not_finite", "zero_vector")
+    return bad_response_error(f"embeddings: expected {expected}, found {found}", cause, is_retryable=is_retryable)

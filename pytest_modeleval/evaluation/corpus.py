@@ -16,10 +16,11 @@ import numpy as np
 from pytest_modeleval._support.file_lock import HeldLock, try_file_lock
 from pytest_modeleval.embedding.vectors import check_dimension
 from pytest_modeleval.errors import DeclarationError, Ungraded
+from pytest_modeleval.evaluation.vector_requests import VectorRequests
 from pytest_modeleval.evaluation.vector_space import encode_text
-from pytest_modeleval.records import JsonObject, Kind
-from pytest_modeleval.vectors.batches import batched
-from pytest_modeleval.vectors.vector_file import KEY_BYTES, Rows, VectorFile, create, open_vectors
+from pytest_modeleval.records import Kind
+from pytest_modeleval.vectors.batches import Text, batched
+from pytest_modeleval.vectors.vector_file import CUT, KEY_BYTES, Rows, VectorFile, create, open_vectors
 
 if TYPE_CHECKING:
     from pytest_modeleval.evaluation.embedder import Embedder
@@ -30,8 +31,6 @@ MOST_AT_ONCE = 64
 """Requests in flight for one corpus; the run's own limit counts as well."""
 _PAUSE = 500
 """Texts that are looked at before others may work."""
-Batch = Sequence[tuple[int, bytes, str]]
-"""Of place, key and text."""
 
 
 class Corpus:
@@ -49,8 +48,11 @@ class Corpus:
         digest = hashlib.sha256(f"{name}\x00{prefix}\x00{count}".encode(errors="replace")).hexdigest()
         self.file_name = f"{embedder.space.name}-corpus-{digest[:16]}"
 
-    async def vectors(self) -> Rows:
-        """The vectors, zeros for an empty text, as a read-only map of the file. Raises Ungraded."""
+    async def vectors(self) -> tuple[Rows, int]:
+        """The vectors, zeros for an empty text, as a read-only map of the file; and how many texts were cut.
+
+        Raises Ungraded.
+        """
         folder = self._embedder.space.folder
         path = folder / f"{self.file_name}.vec"
         if self._embedder.is_offline:
@@ -66,9 +68,12 @@ class Corpus:
                 lock.release()
         if self._file is None:
             raise Ungraded(f"corpus {self._name}: no text in it", kind=Kind.BAD_RESPONSE, cause="empty_text")
-        rows = self._file.view(self._count)
-        self._file.close()
-        return rows
+        file = self._file
+        try:
+            cut = await asyncio.to_thread(lambda: sum(flags & CUT for _, _, flags in file.entries()))
+            return file.view(self._count), cut
+        finally:
+            file.close()
 
     async def _lock(self) -> HeldLock:
         path = self._embedder.space.folder / f"{self.file_name}.lock"
@@ -78,17 +83,17 @@ class Corpus:
 
     async def _check_stored(self) -> None:
         """Raise Ungraded unless the vectors of all texts are stored."""
-        for batch in batched(self._missing(), self._embedder.space.rate):
+        for batch in self._batches():
             if batch:
                 raise Ungraded(
-                    f"the stored run has no vectors of corpus {self._name} as it is now: text {batch[0][0]} is another",
+                    f"the stored run has no vector of text {batch[0].place} of corpus {self._name} as it is now",
                     kind=Kind.NOT_RUN,
                     cause="not_stored",
                 )
             await asyncio.sleep(0)
 
     async def _embed(self) -> None:
-        batches = batched(self._missing(), self._embedder.space.rate)
+        batches = self._batches()
         await asyncio.gather(*(self._work(batches) for _ in range(MOST_AT_ONCE)))
         if self._failure is not None:
             raise self._failure
@@ -97,34 +102,35 @@ class Corpus:
                 self._file.copy(earlier, place)
             self._file.extend(self._count)
 
-    async def _work(self, batches: Iterator[Batch]) -> None:
+    async def _work(self, batches: Iterator[list[Text]]) -> None:
         """Ask for one batch after another. After a failure the requests in flight are still waited for and kept."""
+        requests = VectorRequests(self._embedder, self._keep, dimension=self._dimension, corpus=self._name)
         while self._failure is None:
             try:
                 batch = next(batches, None)
                 if batch is None:
                     return
-                await (self._ask(batch) if batch else asyncio.sleep(0))
+                await (requests.ask(batch) if batch else asyncio.sleep(0))
             except Exception as error:  # noqa: BLE001 - raised by _embed when all have ended
                 self._failure = self._failure or error
 
-    async def _ask(self, batch: Batch) -> None:
-        places, keys, texts = zip(*batch, strict=True)
+    def _dimension(self) -> int | None:
+        return self._file.dimension if self._file is not None else None
 
-        def keep(rows: Rows, reply: JsonObject) -> None:
-            if self._file is None:
-                self._file = create(self._embedder.space.folder / f"{self.file_name}.vec", rows.shape[1])
-            check_dimension(rows, self._file.dimension)
-            for first, last in _runs(places):
-                self._file.write(places[first], keys[first:last], rows[first:last])
+    def _keep(self, batch: Sequence[Text], rows: Rows, flags: Sequence[int]) -> None:
+        """Write the vectors of a batch to the places of its texts."""
+        if self._file is None:
+            self._file = create(self._embedder.space.folder / f"{self.file_name}.vec", rows.shape[1])
+        check_dimension(rows, self._file.dimension)
+        keys = [text.key for text in batch]
+        for first, last in _runs([text.place for text in batch]):
+            self._file.write(batch[first].place, keys[first:last], rows[first:last], flags=flags[first:last])
 
-        stored = {"type": "vectors", "subset": "", "sample": "", "corpus": self._name, "texts": len(texts)}
-        stored["sha256"] = hashlib.sha256(b"".join(keys)).hexdigest()
-        dimension = self._file.dimension if self._file is not None else None
-        await self._embedder.ask_vectors(texts, keys, keep, dimension=dimension, corpus=stored)
+    def _batches(self) -> Iterator[list[Text]]:
+        return batched(self._missing(), self._embedder.space.rate, limit=self._embedder.limit)
 
-    def _missing(self) -> Iterator[tuple[tuple[int, bytes, str], int] | None]:
-        """Place, key and text of what is not stored, with the bytes of the text; None now and then, see `batched`.
+    def _missing(self) -> Iterator[Text | None]:
+        """The texts whose vectors are not stored; None now and then, see `batched`.
 
         A text that was seen before is noted in _copies instead. Raises DeclarationError for another number of texts.
         """
@@ -144,7 +150,7 @@ class Corpus:
             if earlier != place:
                 self._copies.append((place, earlier))
             else:
-                yield (place, key, sent), len(data)
+                yield Text(key, sent, len(data), place)
         if place + 1 != self._count:
             found = f"more than {self._count}" if place == self._count else f"{place + 1}"
             raise DeclarationError(f"corpus {self._name}: expected {self._count} texts, found {found}")

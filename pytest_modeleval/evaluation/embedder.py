@@ -11,15 +11,16 @@ import orjson
 
 from pytest_modeleval.client.body import request_key
 from pytest_modeleval.embedding.rerank import FORMS, RerankForm, rerank_query, scores_of
-from pytest_modeleval.embedding.vectors import FLOAT, PATH, Rows, VectorReader, sent_params, vector_query
+from pytest_modeleval.embedding.vectors import Rows, sent_params
 from pytest_modeleval.errors import DeclarationError, Ungraded
 from pytest_modeleval.evaluation.corpus import Corpus, CorpusTexts
 from pytest_modeleval.evaluation.item_chat import pending_request
+from pytest_modeleval.evaluation.vector_requests import VectorRequests
 from pytest_modeleval.evaluation.vector_space import VectorSpace, encode_text
 from pytest_modeleval.records import ItemKey, JsonObject, Kind
 from pytest_modeleval.server_facts import ModelFacts
 from pytest_modeleval.store.requests import compress_body
-from pytest_modeleval.vectors.batches import batched
+from pytest_modeleval.vectors.batches import Text, batched
 
 if TYPE_CHECKING:
     from pytest_modeleval.client.route import Query
@@ -43,10 +44,12 @@ class Embedder:
     ) -> None:
         self._runner = runner
         self._key = key
-        self._model = model
+        self.model = model
         self._given = params
-        self._params = sent_params(params)
+        self.params = sent_params(params)
         self._role = role
+        self.marks: dict[str, str] = {}
+        """What was cut of the texts of this item: a sentence for queries, documents and each corpus."""
 
     @property
     def is_offline(self) -> bool:
@@ -56,7 +59,7 @@ class Embedder:
     @property
     def space(self) -> VectorSpace:
         """Where the vectors are."""
-        return self._runner.vector_space(self._model.identity, self._params)
+        return self._runner.vector_space(self.model.identity, self.params)
 
     def prefix(self, kind: str, given: str | None) -> str:
         """What stands before each text. given: by the page; None for the one of the profile or --eval-param."""
@@ -64,80 +67,62 @@ class Embedder:
             raise DeclarationError(f"expected kind 'query' or 'document', found {kind!r:.40}")
         return str(self._given.get(f"{kind}_prefix") or "") if given is None else given
 
+    @property
+    def limit(self) -> int | None:
+        """The most tokens of a text that the server takes or reads; None where that is not known."""
+        known = [tokens for tokens in (self.model.cut_at_tokens, self.model.context_tokens) if tokens]
+        return min(known, default=None)
+
+    @property
+    def cuts_long_texts(self) -> bool:
+        """Texts that the server refuses as too long are shortened."""
+        return self._given.get("cut_long_texts") is True
+
     async def embed(self, texts: Sequence[str], *, kind: str, prefix: str | None) -> Rows:
         """The vectors of texts. Raises Ungraded."""
         prefix = self.prefix(kind, prefix)
-        known: dict[bytes, tuple[str, int]] = {}
+        known: dict[bytes, Text] = {}
         keys = []
         for text in texts:
             if not text.strip():
                 raise Ungraded("an empty text has no vector", kind=Kind.BAD_RESPONSE, cause="empty_text")
-            sent, data = encode_text(prefix + text)
-            keys.append(hashlib.sha256(data).digest())
-            known[keys[-1]] = sent, len(data)
-        while missing := [key for key in known if key not in self.space.texts]:
+            keys.append(self._enter(prefix + text, known))
+        store = self.space.texts
+        while missing := [key for key in known if key not in store]:
             if self.is_offline:
                 raise not_stored("vectors of these very texts")
             await self._ask_missing(missing, known)
-        return self.space.texts.rows(keys)
+        if any(map(store.is_cut, keys)):
+            self.marks[kind] = f"a {kind} was cut before it was embedded"
+        return store.rows(keys)
 
-    async def _ask_missing(self, missing: Sequence[bytes], known: Mapping[bytes, tuple[str, int]]) -> None:
+    def _enter(self, text: str, known: dict[bytes, Text]) -> bytes:
+        sent, data = encode_text(text)
+        key = hashlib.sha256(data).digest()
+        known.setdefault(key, Text(key, sent, len(data)))
+        return key
+
+    async def _ask_missing(self, missing: Sequence[bytes], known: Mapping[bytes, Text]) -> None:
         """Ask for what no other item is asking for; otherwise wait for one of the others."""
-        asked = self.space.asked
+        asked, store = self.space.asked, self.space.texts
         own = [key for key in missing if key not in asked]
         if not own:
             await asyncio.wait([asked[key] for key in missing], return_when=asyncio.FIRST_COMPLETED)
             return
+
+        def keep(batch: Sequence[Text], rows: Rows, flags: Sequence[int]) -> None:
+            store.add([text.key for text in batch], rows, flags=flags)
+
+        requests = VectorRequests(self, keep, dimension=lambda: store.dimension)
         done = asyncio.get_running_loop().create_future()
         asked.update(dict.fromkeys(own, done))
         try:
-            for batch in batched([((key, known[key][0]), known[key][1]) for key in own], self.space.rate):
-                await self._ask_texts([key for key, _ in batch], [text for _, text in batch])
+            for batch in batched([known[key] for key in own], self.space.rate, limit=self.limit):
+                await requests.ask(batch)
         finally:
             for key in own:
                 del asked[key]
             done.set_result(None)
-
-    async def _ask_texts(self, keys: Sequence[bytes], texts: Sequence[str]) -> None:
-        store = self.space.texts
-
-        def keep(rows: Rows, reply: JsonObject) -> None:
-            store.add(keys, rows, flags=[0] * len(keys))
-
-        await self.ask_vectors(texts, keys, keep, dimension=store.dimension)
-
-    async def ask_vectors(
-        self,
-        texts: Sequence[str],
-        keys: Sequence[bytes],
-        keep: Callable[[Rows, JsonObject], None],
-        *,
-        dimension: int | None,
-        corpus: JsonObject | None = None,
-    ) -> None:
-        """Send one request and store its vectors before anything else is sent. Raises Ungraded.
-
-        keep: stores the vectors, given the Reply. dimension: None if it is not known yet. corpus: what the journal
-        says of texts of a corpus; None where it keeps the texts themselves.
-        """
-        reader = VectorReader(len(texts), dimension)
-        query = vector_query(
-            texts,
-            model=self._model.served,
-            params=self._params,
-            encoding=self._model.embedding_encoding or FLOAT,
-            reader=reader,
-        )
-        body = orjson.dumps(query.body)
-        hashed = hashlib.sha256(PATH.encode() + b"".join(keys))
-        stored = {"path": PATH, **compress_body(body)} if corpus is None else corpus
-        length = sum(map(len, texts))
-
-        def on_reply(reply: JsonObject) -> None:
-            keep(reader.rows, reply)
-            self.space.rate.add((reply.get("usage") or {}).get("prompt_tokens"), length)
-
-        await self._send(query, body, self._journal_key(hashed.digest()), stored, on_reply)
 
     async def embed_corpus(self, name: str, texts: CorpusTexts, count: int, *, prefix: str | None) -> Rows:
         """The vectors of a corpus, which is embedded once a run. Raises Ungraded."""
@@ -145,13 +130,16 @@ class Embedder:
         known = self.space.corpora
         if corpus.file_name not in known:
             known[corpus.file_name] = asyncio.ensure_future(corpus.vectors())
-        return await asyncio.shield(known[corpus.file_name])
+        rows, cut = await asyncio.shield(known[corpus.file_name])
+        if cut:
+            self.marks[name] = f"{cut:,} of {count:,} texts of {name} were cut before they were embedded"
+        return rows
 
     async def rerank(self, query: str, documents: Sequence[str]) -> list[float]:
         """The relevance of each document. Raises Ungraded."""
         if not query.strip() or not all(document.strip() for document in documents):
             raise Ungraded("an empty text has no relevance", kind=Kind.BAD_RESPONSE, cause="empty_text")
-        form = FORMS.get(self._model.rerank_form, FORMS["jina"])
+        form = FORMS.get(self.model.rerank_form, FORMS["jina"])
         query = encode_text(query)[0]
         sent = [encode_text(document)[0] for document in documents]
         at_once = form.most_documents or len(sent) or 1
@@ -162,22 +150,23 @@ class Embedder:
 
     async def _rerank(self, form: RerankForm, query: str, documents: Sequence[str]) -> list[float]:
         # The same key whatever the form, so that a stored run is rescored without knowing it.
-        canonical = orjson.dumps([query, documents, self._params], option=orjson.OPT_SORT_KEYS)
-        journal_key = self._journal_key(hashlib.sha256(b"/rerank" + canonical).digest())
+        canonical = orjson.dumps([query, documents, self.params], option=orjson.OPT_SORT_KEYS)
+        journal_key = self.journal_key(hashlib.sha256(b"/rerank" + canonical).digest())
         reply = self._runner.checked_reply(journal_key, role=self._role)
         if reply is None:
-            asked = rerank_query(form, query, documents, model=self._model.served, params=self._params)
+            asked = rerank_query(form, query, documents, model=self.model.served, params=self.params)
             digests = [hashlib.sha256(document.encode()).hexdigest() for document in documents]
-            request = {**self._params, "model": self._model.served, "query": query, "documents_sha256": digests}
+            request = {**self.params, "model": self.model.served, "query": query, "documents_sha256": digests}
             stored = {"path": asked.route.path, **compress_body(orjson.dumps(request))}
-            reply = await self._send(asked, orjson.dumps(asked.body), journal_key, stored, None)
+            reply = await self.send(asked, orjson.dumps(asked.body), journal_key, stored, None)
         return scores_of(reply, len(documents))
 
-    def _journal_key(self, digest: bytes) -> str:
+    def journal_key(self, digest: bytes) -> str:
+        """The key of a request with this digest."""
         hashed = hashlib.sha256(digest)
-        return request_key(hashed, repeat=self._key.repeat, occurrence=0, identity=self._model.identity)
+        return request_key(hashed, repeat=self._key.repeat, occurrence=0, identity=self.model.identity)
 
-    async def _send(
+    async def send(
         self,
         query: Query,
         body: bytes,
@@ -185,6 +174,7 @@ class Embedder:
         stored: JsonObject,
         on_reply: Callable[[JsonObject], None] | None,
     ) -> JsonObject:
+        """The reply to a request, journaled as `stored`. Raises Ungraded."""
         pending = pending_request(self._runner, self._key, journal_key, body, None, prefix=None, route=query.route)
         if self._role is not None:
             stored = {"role": self._role.role, **stored}

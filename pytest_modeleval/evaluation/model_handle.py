@@ -196,6 +196,9 @@ class ModelHandle:
         self._check_needs("embed_corpus", "needs_embeddings")
         return await self._embedder.embed_corpus(name, texts, count, prefix=prefix)
 
+    def vector_marks(self) -> tuple[str, ...]:
+        return tuple(self._embedder.marks.values())
+
     async def rerank(self, query: str, documents: Sequence[str]) -> list[float]:
         self._check_needs("rerank", "needs_rerank")
         return await self._embedder.rerank(query, documents)

@@ -99,6 +99,9 @@ class RoleHandle:
         with self._named():
             return await self._embedder.embed_corpus(name, texts, count, prefix=prefix)
 
+    def vector_marks(self) -> tuple[str, ...]:
+        return tuple(self._embedder.marks.values())
+
     async def rerank(self, query: str, documents: Sequence[str]) -> list[float]:
         with self._named():
             return await self._embedder.rerank(query, documents)

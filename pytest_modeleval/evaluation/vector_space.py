@@ -31,8 +31,8 @@ class VectorSpace:
     rate: TokenRate = field(default_factory=TokenRate)
     asked: dict[bytes, asyncio.Future[None]] = field(default_factory=dict)
     """Keys of texts whose vectors are being asked for; done when that has ended, in whatever way."""
-    corpora: dict[str, asyncio.Task[Rows]] = field(default_factory=dict)
-    """File name -> the work on it."""
+    corpora: dict[str, asyncio.Task[tuple[Rows, int]]] = field(default_factory=dict)
+    """File name -> the work on it: its vectors, and how many texts were cut."""
 
     def close(self) -> None:
         """Stop asking; keep what is stored."""

@@ -32,7 +32,18 @@ def deployment_notes(plans: Sequence[PlannedBenchmark], connection: Connection) 
     fatal = [issue.text for issue in issues if issue.is_fatal]
     if fatal:
         raise ConnectError("; ".join(fatal))
-    return [issue.text for issue in issues]
+    return [*(issue.text for issue in issues), *_cutting(connection)]
+
+
+def _cutting(connection: Connection) -> list[str]:
+    """A sentence for each model that was seen to cut texts."""
+    models = [connection.model, *(facts.model for facts in connection.roles.values())]
+    return [
+        f"{model.name} cuts texts after {model.cut_at_tokens:,} tokens without a word, so that the rest of a longer "
+        "one is not found; cut texts are counted"
+        for model in models
+        if model.cut_at_tokens
+    ]
 
 
 def _sends_tools(plan: PlannedBenchmark) -> bool:

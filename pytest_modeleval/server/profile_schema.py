@@ -56,6 +56,10 @@ PARAM_KEYS: Mapping[str, Rule] = {
     "repetition_penalty": number(0, 10),
     "seed": whole_number(-(2**63), 2**63 - 1),
     "stream": schema.BOOLEAN,
+    "dimensions": whole_number(1, 65_536),
+    "query_prefix": TEXT,
+    "document_prefix": TEXT,
+    "cut_long_texts": schema.BOOLEAN,
 }
 _PATH = Rule('a path such as "result.answer"', lambda value: is_text(value) and all(value.split(".")))
 RAG_KEYS: Mapping[str, Rule] = {

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
 
 MOST_TEXTS = 32
 """TEI refuses more by default."""
 MOST_TOKENS = 16_384
 FIRST_RATE = 0.4
 """Tokens for each byte of UTF-8 before any reply: more than English, code and Chinese have by today's tokenizers."""
-T = TypeVar("T")
+NEAR = 0.75
+"""A text whose estimate is above this share of the limit may be beyond it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text whose vector is asked for."""
+
+    key: bytes
+    """SHA-256 of the text with its prefix, whole."""
+    sent: str
+    """With its prefix."""
+    size: int
+    """Bytes of UTF-8."""
+    place: int = 0
+    """In its corpus."""
 
 
 @dataclass(slots=True)
@@ -19,38 +33,50 @@ class TokenRate:
     """Tokens for each byte, as the usage of the replies says."""
 
     tokens: int = 0
-    length: int = 0
+    size: int = 0
     """In bytes."""
 
-    def add(self, tokens: int | None, length: int) -> None:
-        """Count a reply. tokens: None where it has no usage. length: bytes of its texts."""
-        if tokens and length:
+    def add(self, tokens: int | None, size: int) -> None:
+        """Count a reply. tokens: None where it has no usage. size: bytes of its texts."""
+        if tokens and size:
             self.tokens += tokens
-            self.length += length
+            self.size += size
 
-    def estimate(self, length: int) -> float:
+    def estimate(self, size: int) -> float:
         """The tokens of a text of this many bytes."""
-        return length * (self.tokens / self.length if self.length else FIRST_RATE)
+        return size * (self.tokens / self.size if self.size else FIRST_RATE)
 
 
-def batched(items: Iterable[tuple[T, int] | None], rate: TokenRate) -> Iterator[list[T]]:
-    """Items in batches of at most MOST_TEXTS and MOST_TOKENS, at least one item each, in order.
+def batched(texts: Iterable[Text | None], rate: TokenRate, *, limit: int | None) -> Iterator[list[Text]]:
+    """Texts in batches of at most MOST_TEXTS and MOST_TOKENS, at least one each.
 
-    items: each with the length of its text in bytes; None, which gives an empty batch, lets others work meanwhile.
-    rate: read anew for each item.
+    A text that may reach `limit`, the tokens that the server takes, is alone: only then does the usage say whether it
+    was cut, and nothing else is refused with it. None, which gives an empty batch, lets others work meanwhile. rate:
+    read anew for each text.
     """
-    batch: list[T] = []
+    near = NEAR * min(limit or MOST_TOKENS, MOST_TOKENS)
+    batch: list[Text] = []
     tokens = 0.0
-    for found in items:
-        if found is None:
+    for text in texts:
+        if text is None:
             yield []
             continue
-        item, length = found
-        more = rate.estimate(length)
+        more = rate.estimate(text.size)
+        if more >= near:
+            yield [text]
+            continue
         if batch and (len(batch) == MOST_TEXTS or tokens + more > MOST_TOKENS):
             yield batch
             batch, tokens = [], 0.0
-        batch.append(item)
+        batch.append(text)
         tokens += more
     if batch:
         yield batch
+
+
+def shortened(text: str) -> str:
+    """The first six of seven parts of a text, by words where it has some."""
+    words = text.split()
+    if len(words) > 6:
+        return " ".join(words[: len(words) * 6 // 7])
+    return text[: len(text) * 6 // 7]

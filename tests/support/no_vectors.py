@@ -16,6 +16,10 @@ class NoVectors:
         """Not scripted."""
         raise NotImplementedError
 
+    def vector_marks(self) -> tuple[str, ...]:
+        """None were asked for."""
+        return ()
+
     async def rerank(self, query: str, documents: Any) -> list[float]:
         """Not scripted."""
         raise NotImplementedError

@@ -48,6 +48,8 @@ class VectorServer(ToyModel):
         self.bodies: list[dict[str, Any]] = []
         self.cut_at: int | None = None
         """Words after which a text is cut."""
+        self.most_words: int | None = None
+        """A longer text is refused."""
         self.stop_after: int | None = None
         """Requests for vectors that are answered; the others wait until `released`."""
         self._lock = threading.Lock()
@@ -73,14 +75,18 @@ class VectorServer(ToyModel):
         if self.fault == "absent":
             return 404, {"error": {"message": "no such route"}}
         texts = body["input"]
-        is_check = any("copper" in text for text in texts)
+        is_check = any("copper" in text or text.startswith("word word") for text in texts)
         if self.stop_after is not None and not is_check:
             with self._lock:
                 self.stop_after -= 1
                 is_over = self.stop_after < 0
             if is_over:
+                # A client that was killed gets no answer.
                 self.waiting.set()
                 self.released.wait(60)
+                return 503, {"error": {"message": "too late"}}
+        if self.most_words and any(len(text.split()) > self.most_words for text in texts):
+            return 413, {"error": "Input validation error: `inputs` must have less than 512 tokens"}
         tokens = 0
         data = []
         for index, text in enumerate(texts):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_modeleval.errors import RunFolderError
-from pytest_modeleval.vectors.batches import MOST_TEXTS, MOST_TOKENS, TokenRate, batched
+from pytest_modeleval.vectors.batches import MOST_TEXTS, MOST_TOKENS, Text, TokenRate, batched, shortened
 from pytest_modeleval.vectors.text_vectors import TextVectors
 from pytest_modeleval.vectors.vector_file import CUT, create, open_vectors
 
@@ -84,14 +84,20 @@ def test_a_file_of_another_kind_is_named(tmp_path: Path, content: bytes) -> None
     assert path.read_bytes() == content
 
 
-@given(st.lists(st.one_of(st.none(), st.integers(1, 60_000)), max_size=200))
-def test_batches_keep_order_and_bounds(lengths: list[int | None]) -> None:
-    """Nothing is lost; a batch above the bound of tokens is a single text."""
-    rate = TokenRate(tokens=1, length=3)
-    items = [None if length is None else ((place, length), length) for place, length in enumerate(lengths)]
-    found = list(batched(items, rate))
-    assert [item for batch in found for item in batch] == [item[0] for item in items if item is not None]
+@given(st.lists(st.one_of(st.none(), st.integers(1, 60_000)), max_size=200), st.sampled_from([None, 512, 9000]))
+def test_batches_keep_bounds(sizes: list[int | None], limit: int | None) -> None:
+    """Nothing is lost or doubled; a batch keeps its bounds; a text that may reach the limit is alone."""
+    rate = TokenRate(tokens=1, size=3)
+    texts = [None if size is None else Text(b"", "", size, place) for place, size in enumerate(sizes)]
+    found = list(batched(texts, rate, limit=limit))
+    assert sorted(text.place for batch in found for text in batch) == [text.place for text in texts if text is not None]
     for batch in found:
-        tokens = sum(rate.estimate(length) for _, length in batch)
+        tokens = [rate.estimate(text.size) for text in batch]
         assert len(batch) <= MOST_TEXTS
-        assert len(batch) <= 1 or tokens <= MOST_TOKENS
+        assert len(batch) <= 1 or (sum(tokens) <= MOST_TOKENS and max(tokens) < (limit or MOST_TOKENS) * 0.75)
+
+
+@given(st.text(min_size=8))
+def test_a_shortened_text_is_shorter(text: str) -> None:
+    """So that a text that is refused again and again comes to an end."""
+    assert len(shortened(text)) < len(text)
