@@ -30,6 +30,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         "From Python",
         ("evaluate", "evaluate_async", "start_evaluation"),
     ),
+    "pytest_modeleval.training.callback": ("During a training", ("ModelEvalCallback",)),
     "pytest_modeleval.datasets": (
         "Rows",
         ("local", "huggingface", "modelscope", "pypi", "inline", "first_of", "Row", "LazyFields"),
@@ -47,7 +48,9 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "pytest_modeleval.metrics": ("Aggregates", ("macro", "micro", "weighted")),
 }  # fmt: skip
 # Module -> where its names are imported from, if elsewhere.
-IMPORTED_FROM = {"pytest_modeleval.child_runs.call": "pytest_modeleval"}
+IMPORTED_FROM = dict.fromkeys(
+    ("pytest_modeleval.child_runs.call", "pytest_modeleval.training.callback"), "pytest_modeleval"
+)
 HEAD = """# API reference
 
 The names that a benchmark page and a program use, from their docstrings. [Writing a benchmark](writing-a-benchmark.md)

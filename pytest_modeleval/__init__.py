@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pytest_modeleval.rag_answer import Context, RagAnswer
     from pytest_modeleval.records import Grade, Kind, Request, Response, Sample, ToolCall, Usage
     from pytest_modeleval.results import RunSummary
+    from pytest_modeleval.training.callback import ModelEvalCallback
 
 __all__ = [
     "Advice",
@@ -39,6 +40,7 @@ __all__ = [
     "LabelScores",
     "Likelihood",
     "Model",
+    "ModelEvalCallback",
     "Option",
     "Progress",
     "RagAnswer",
@@ -67,6 +69,7 @@ _ROOMS = {
     "LabelScores": "likelihood_result",
     "Likelihood": "likelihood_result",
     "Model": "model_protocol",
+    "ModelEvalCallback": "training.callback",
     "Option": "page_options",
     "RunSummary": "results",
 }

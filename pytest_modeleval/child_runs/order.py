@@ -57,17 +57,22 @@ def folder_of(order: Order) -> Path:
 
 def environment_of(order: Order) -> dict[str, str]:
     """The variables of the caller, without those of its own pytest; a value of None in `env` removes one."""
-    found = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED}
+    found = passed_environment({"program": "pytest_modeleval.evaluate", **order.caller})
     if order.project is None:
         found["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    caller = {"program": "pytest_modeleval.evaluate", "script": _script(), "pid": os.getpid(), **order.caller}
-    found |= {PROGRESS_VARIABLE: "json", CALLER_VARIABLE: json.dumps(caller), "PYTHONUNBUFFERED": "1"}
     for name, value in order.env.items():
         if value is None:
             found.pop(name, None)
         else:
             found[name] = value
     return found
+
+
+def passed_environment(caller: Mapping[str, Any]) -> dict[str, str]:
+    """The variables of this process that a run is given, and its caller: the name as "program", and more facts."""
+    found = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED}
+    facts = {"script": _script(), "pid": os.getpid(), **caller}
+    return found | {PROGRESS_VARIABLE: "json", CALLER_VARIABLE: json.dumps(facts), "PYTHONUNBUFFERED": "1"}
 
 
 def _script() -> str:

@@ -24,6 +24,8 @@ from pytest_modeleval.view.run_folders import is_running
 MOST_EARLIER = 50
 # Rows of a benchmark without a figure of its own.
 MOST_SUBSETS = 100
+# The largest whole number that JavaScript holds exactly.
+_MOST_STEP = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ def _row(folder: Path, run: Mapping[str, Any], reader: JournalReader) -> RunRow:
         "model": str(run.get("model")),
         "started": str(run.get("started") or ""),
         "finished": str(run.get("finished") or ""),
+        "step": _step(run),
         "live": is_running(folder, run),
     }
     contents = reader.refresh()
@@ -73,6 +76,12 @@ def _row(folder: Path, run: Mapping[str, Any], reader: JournalReader) -> RunRow:
         "damage": contents.damage_note(),
     }
     return RunRow(entry, {name: replace(found, prompts={}) for name, found in identities.items()})
+
+
+def _step(run: Mapping[str, Any]) -> int | None:
+    """The step of a training that the run belongs to, as its caller says; None without one."""
+    step = (run.get("caller") or {}).get("step")
+    return step if isinstance(step, int) and not isinstance(step, bool) and 0 <= step < _MOST_STEP else None
 
 
 def _benchmarks(summary: RunSummary) -> list[JsonObject]:

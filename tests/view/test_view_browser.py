@@ -84,6 +84,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     quiz_run(folder / "<img src=x onerror=document.title='owned'>", model="<script>document.title='owned'</script>")
     repeated_run(folder / "before", 4, wrong=0)
     repeated_run(folder / "after", 3, wrong=2, **LATER)
+    # The checkpoint of step 20 was evaluated before that of step 3.
+    quiz_run(folder / "trained" / "step-20", model="trained", caller={"step": 20})
+    quiz_run(folder / "trained" / "step-3", wrong=[1, 2, 7], model="trained", caller={"step": 3}, **LATER)
     for name, kind in (("then", Kind.RIGHT), ("now", Kind.WRONG)):
         hostile_run(folder / "hostile" / name, kind)
     write_run(folder / "live", [plan({"easy": [f"easy-{n}" for n in range(3)]})], **LIVE)
@@ -138,14 +141,20 @@ def test_from_the_list_to_a_run_a_sample_a_comparison_and_a_run_under_way(viewer
     """Every view opens with no error in the console; a run under way shows new samples and leaves the open one."""
     viewer.open("")
     viewer.waits_for("table.runs", "two")
-    assert ": 8" in viewer.text("#sub")
+    assert ": 10" in viewer.text("#sub")
     assert "under way" in viewer.text("tr.live")
     viewer.open("#q=hard+two")
     viewer.waits_for("#runs tbody", "two")
     viewer.click("td.change button")
     viewer.waits_for("#trend figcaption", "quiz hard on test-model")
     until(lambda: bool(viewer.js("return document.querySelector('#trend canvas').width > 100")))
-    viewer.open("#q=quiz")
+    viewer.open("#q=trained+hard")
+    viewer.waits_for("#runs tbody", "trained")
+    viewer.click("td.change button")
+    viewer.waits_for("#trend figcaption", "quiz hard on trained")
+    steps = "return [...document.querySelectorAll('#trend tbody tr')].map(row => row.firstChild.textContent)"
+    assert viewer.js(steps) == ["3", "20"]
+    viewer.open("#q=quiz+test-model")
     for name in ("one", "two"):
         viewer.js(
             "[...document.querySelectorAll('#runs tr')].find(row => row.querySelector('td.name')?.textContent.trim() "

@@ -4,7 +4,7 @@ import { button, el } from "./dom.js";
 import { shortText } from "./safe_text.js";
 import { t } from "./texts.js";
 
-// JSON of [model, benchmark, subset] -> [{run, found}], the earliest first.
+// JSON of [model, benchmark, subset] -> [{run, found}], the earliest first; checkpoints of a training by their steps.
 export function seriesOf(runs) {
   const series = new Map();
   for (const run of [...runs].sort((a, b) => ((a.started || "") < (b.started || "") ? -1 : 1))) {
@@ -14,15 +14,21 @@ export function seriesOf(runs) {
       series.set(name, [...(series.get(name) || []), { run, found }]);
     }
   }
+  for (const points of series.values()) if (hasSteps(points)) points.sort((a, b) => a.run.step - b.run.step);
   return series;
+}
+
+function hasSteps(points) {
+  return points.every(({ run }) => Number.isInteger(run.step));
 }
 
 export function drawTrend(points, close) {
   forgetCharts();
   const { run, found } = points[0];
   const caption = t("runs.trend_of", shortText(`${found.name} ${found.subset}`.trim(), 80), shortText(run.model, 80));
-  const labels = points.map((point) => point.run.started.slice(0, 16).replace("T", " "));
-  const chart = figure(caption, { type: "line", data: { labels, datasets: datasetsOf(points) }, options: optionsOf(points) }, { heads: [t("runs.column.started"), t("runs.column.score"), t("runs.column.interval"), t("runs.column.gates")], rows: points.map((point, place) => [labels[place], number(point.found.score), interval(point.found), verdicts(point.run)]) });
+  const isTraining = hasSteps(points);
+  const labels = points.map(({ run }) => (isTraining ? String(run.step) : run.started.slice(0, 16).replace("T", " ")));
+  const chart = figure(caption, { type: "line", data: { labels, datasets: datasetsOf(points) }, options: optionsOf(points) }, { heads: [t(isTraining ? "runs.column.step" : "runs.column.started"), t("runs.column.score"), t("runs.column.interval"), t("runs.column.gates")], rows: points.map((point, place) => [labels[place], number(point.found.score), interval(point.found), verdicts(point.run)]) });
   return el("section", { class: "trend" }, chart, button(t("runs.close"), close));
 }
 
