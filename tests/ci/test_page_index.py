@@ -15,7 +15,7 @@ from pytest_modeleval.collection.page_index import PageIndex
 ROOT = Path(__file__).parents[2]
 FOLDERS = sorted(page.parent for page in shipped_folder().glob("*/test_*.py"))
 # Their subsets are the files of the user.
-OPEN = {"general_mcq", "general_qa", "gpqa_diamond", "judge_check"}
+OPEN = {"general_mcq", "general_qa", "general_vmcq", "general_vqa", "gpqa_diamond", "judge_check", "rag"}
 # Their ids come from the data.
 OWN_IDS = {
     *(

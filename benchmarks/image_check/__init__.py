@@ -1,0 +1,1 @@
+"""Quick checks that a server shows pictures to its model."""
