@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
-# Keeps strengths finite where a player wins everything; it moves no share by more than 1e-4 otherwise.
-_RIDGE = 1e-6
+# Keeps strengths finite where a player wins everything; no figure that is shown is moved by it.
+_RIDGE = 1e-9
 _MOST_STEPS = 40
 _MOST_STEP = 2.0
 _TOLERANCE = 1e-7

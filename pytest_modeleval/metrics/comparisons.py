@@ -14,6 +14,7 @@ from pytest_modeleval.arena.bradley_terry import (
     StyleFit,
     are_connected,
     counts_of,
+    logistic,
     strengths,
     win_matrices,
     win_rate,
@@ -100,7 +101,8 @@ def _style_effect(measure: Measure, arrays: Arrays) -> Statistic:
     column = players - 1 + feature
     if place_decides(_games(arrays)) or not fit.rows[:, column].any():
         return _of_nothing
-    return _in_batches(len(units), len(fit.rows), lambda counts: fit.coefficients(counts)[:, column])
+    spread = float(fit.rows[:, column].std())
+    return _in_batches(len(units), len(fit.rows), lambda counts: logistic(spread * fit.coefficients(counts)[:, column]))
 
 
 def _in_batches(units: int, rows: int, of_counts: Callable[[Floats], Floats]) -> Statistic:

@@ -15,12 +15,14 @@ from pytest_modeleval.metrics.comparisons import COMPARISONS
 from pytest_modeleval.metrics.correlation import correlations
 from pytest_modeleval.metrics.intervals import Interval, mean_interval, wilson
 from pytest_modeleval.metrics.judgements import doubt, widened
-from pytest_modeleval.metrics.measures import Measure
+from pytest_modeleval.metrics.measures import BRADLEY_TERRY, Measure
 from pytest_modeleval.records import JUDGE_AGREEMENT, Kind, MeasureValue, Outcome
 
 Floats = NDArray[np.float64]
 # A statistic over resampled units: their indices, (resamples, units) -> one value for each resample.
 Statistic = Callable[[Any], Floats]
+# Of a win rate that is as good as 0 or 1: less than half a question.
+_EDGE = 0.25
 # Of one item: the recorded values, in the order of Measure.of, each as (k, n).
 Item = tuple[tuple[float, float], ...]
 # One entry for each repeat of a question.
@@ -101,6 +103,9 @@ def _figure(measure: Measure, outcomes: Sequence[Outcome]) -> Figure:
         return Figure(questions, None, None)
     if measure.method == "ratio" and all(len(unit) == 1 and _is_single_trial(unit[0]) for unit in units):
         return Figure(questions, value, Interval(*wilson(round(value * questions), questions), "wilson"))
+    if measure.method == BRADLEY_TERRY and min(value, 1.0 - value) * len(units) < _EDGE:
+        # Resamples of questions that are all lost, or all won, say nothing of the next one.
+        return Figure(questions, value, Interval(*wilson(round(value) * len(units), len(units)), "wilson"))
     return Figure(questions, value, _bootstrapped(len(units), statistic))
 
 

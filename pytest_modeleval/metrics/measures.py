@@ -130,9 +130,13 @@ def bradley_terry(
 
 
 def style_effect(name: str, *, of: str, style: tuple[str, ...], strong: int = 1) -> Measure:
-    """How much a feature of style moves the logit of the judge's preference, in the fit of `bradley_terry`."""
+    """What a feature of style is worth in the fit of `bradley_terry`.
+
+    The win rate against an equal answer of one that has more of it by one standard deviation of the
+    differences; 0.5: it is worth nothing.
+    """
     numbers = (style.index(of), strong)
-    return Measure(name, STYLE_EFFECT, (*_GAMES, *style), low=-100.0, high=None, numbers=numbers)
+    return Measure(name, STYLE_EFFECT, (*_GAMES, *style), numbers=numbers)
 
 
 def length_controlled(name: str, *, further: tuple[str, ...] = ()) -> Measure:

@@ -158,7 +158,7 @@ def test_hostile_answers_do_not_win(suite: Suite, server: LoopbackServer, judge:
     assert len(server.seen.bodies) == 2 * 8 + 15
     for body in judge.seen.bodies:
         prompt = str(body["messages"][-1]["content"])
-        assert ("right 2" in prompt) == ("right 1" in prompt and "again" in prompt)
+        assert ("right 2" in prompt) == ("right 1" in prompt and bool(re.search(r"question \d again", prompt)))
 
 
 @dataclass(frozen=True)

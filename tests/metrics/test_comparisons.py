@@ -36,6 +36,15 @@ def test_the_win_rate_of_a_pair_is_the_mean_of_its_points() -> None:
     assert 0.5 < found.interval.low < 0.7 < found.interval.high < 0.85
 
 
+def test_a_model_that_loses_everything_has_an_interval() -> None:
+    """Wilson's, over questions: resamples of nothing but losses would all be the same."""
+    found = figure(bradley_terry("a"), [LOST] * 10)
+    assert found.value == pytest.approx(0.0, abs=1e-6)
+    assert found.interval is not None
+    assert found.interval.low == 0.0
+    assert found.interval.high == pytest.approx(0.2775, abs=1e-3)
+
+
 def test_strong_wins_count_as_often_as_said() -> None:
     """Only those that are strong in both orders."""
     pairs = [Games(2.0, 2.0)] * 10 + [Games(-1.0, -2.0)] * 10
@@ -98,7 +107,8 @@ def test_style_control_and_its_effect() -> None:
     assert plain.low > 0.5
     effect = figure_of(style_effect("length", of="style_length", style=style), outcomes[:300])
     assert effect.interval is not None
-    assert 1.0 < effect.interval.low < 3.0 < effect.interval.high
+    # A standard deviation of the differences is 0.29: 3 * 0.29 in the logit.
+    assert 0.55 < effect.interval.low < 1.0 / (1.0 + np.exp(-3.0 * 0.29)) < effect.interval.high < 0.9
 
 
 def test_declarations_are_stored_and_read_back() -> None:

@@ -30,6 +30,8 @@ NOT_RUN = {
     "pytest test_school.py": "run with its page by tests/benchmarks/test_writing_a_benchmark.py",
     "pytest --model MiniMax-M2 --judge Qwen3-235B": "needs a second server and rows that are not shipped",
     "modeleval watch": "needs a training's checkpoints and a server for each; see tests/training/test_watch.py",
+    "modeleval arena": "needs finished runs and a judge; see tests/runs/test_arena.py",
+    "pytest --model NAME -k alpaca_eval": "needs a judge; see tests/benchmarks/test_pairwise_pages.py",
     "modeleval view": "serves until it is stopped; run by tests/view and tests/commands/test_view.py",
     "pytest --model Qwen3-235B -k judge_check": "needs labelled pairs; see tests/benchmarks/test_judge_check.py",
     "pytest --model MiniMax-M2 -k simple_qa --judge": "needs a second server; see test_judge.py",

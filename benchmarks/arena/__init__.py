@@ -1,0 +1,1 @@
+"""The benchmark arena, described in card.md."""
