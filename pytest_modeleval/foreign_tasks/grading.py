@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -38,6 +40,34 @@ def grade_values(values: Mapping[str, tuple[Carried, Any]], *, primary: str, res
     return Grade.partial(
         carried.credit(value), answer, cause="wrong_answer", explanation=explanation, marks=marks, measures=measures
     )
+
+
+def grade_numbers(
+    values: Mapping[str, float], *, answer: str | None, shown: Mapping[str, str], responses: Sequence[Response]
+) -> Grade:
+    """The grade of one document whose first value is its credit, from 0 to 1.
+
+    shown: the values as the package has them.
+    Raises ValueError without a value, and for a first one outside of 0 to 1.
+    """
+    if not values:
+        raise ValueError("expected a score of the task's scorers, found none")
+    credit = next(iter(values.values()))
+    is_empty = bool(responses) and all(response.missing_cause for response in responses)
+    common: dict[str, Any] = {
+        "explanation": ", ".join(f"{name} {text[:60]}" for name, text in shown.items()),
+        "marks": [CUT] if any(response.is_truncated for response in responses) else [],
+        "measures": dict(values),
+    }
+    if is_empty and credit == 0.0:
+        return Grade.no_answer(cause=responses[-1].missing_cause, **common)
+    return Grade.partial(credit, None if answer is None else answer[-200:], cause="wrong_answer", **common)
+
+
+def digest(content: Any) -> str:
+    """Of JSON values, and of others by their text."""
+    text = json.dumps(content, sort_keys=True, default=str, ensure_ascii=False)
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()
 
 
 def _shown(value: Any) -> str:

@@ -10,9 +10,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
-import json
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +20,7 @@ from typing import Any
 
 from pytest_modeleval._support.suggest import hint
 from pytest_modeleval.errors import SettingsError
+from pytest_modeleval.foreign_tasks.grading import digest
 from pytest_modeleval.foreign_tasks.lm_eval_index import folders_of
 
 # Seeds of its command line (lm_eval/defaults.py).
@@ -84,8 +83,7 @@ class LmEvalTask:
 
     def digest(self, doc_id: int) -> str:
         """Of a document's content."""
-        text = json.dumps(self.docs[doc_id], sort_keys=True, default=str, ensure_ascii=False)
-        return hashlib.sha256(text.encode(errors="replace")).hexdigest()
+        return digest(self.docs[doc_id])
 
     def instances(self, doc_id: int) -> list[Instance]:
         """The requests of a document. Examples are drawn in the order of documents, so earlier ones are built too."""
