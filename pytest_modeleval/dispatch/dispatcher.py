@@ -119,6 +119,8 @@ class Dispatcher:
                 )
             finally:
                 attempt.detach()
+                # A cycle otherwise, which holds the body, megabytes with a picture, until the garbage collector comes.
+                attempt.cancel_exchange = None
             await asyncio.sleep(delay_s)
 
     async def _run(self, attempt: Attempt) -> JsonObject:

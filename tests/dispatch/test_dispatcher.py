@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from collections.abc import Callable, Mapping
 
 import pytest
 
 from pytest_modeleval.client.chat import ChatClient
+from pytest_modeleval.client.http1 import Http1Transport
+from pytest_modeleval.client.http1_connection import Exchange
 from pytest_modeleval.client.transport import Receiver
-from pytest_modeleval.dispatch.attempt import PendingRequest
+from pytest_modeleval.dispatch.attempt import Attempt, PendingRequest
 from pytest_modeleval.dispatch.dispatcher import Dispatcher
 from pytest_modeleval.errors import AttemptFailed, Ungraded
 from pytest_modeleval.records import ItemKey, JsonObject
+from tests.support.loopback import LoopbackServer
 
 ITEM = ItemKey("b", "s", "1")
 REQUEST = PendingRequest("key", b"{}", "b", 60.0)
@@ -145,3 +149,25 @@ def test_a_response_to_another_request_is_refused() -> None:
 
     assert asyncio.run(run())["content"] == "A"
     assert failures == ["other_request"]
+
+
+def test_an_attempt_that_is_over_is_let_go(server: LoopbackServer) -> None:
+    """Without the garbage collector: its body may be megabytes of a picture."""
+    body = json.dumps({"model": "test-model", "messages": [{"role": "user", "content": "?"}]}).encode()
+
+    async def run() -> None:
+        transport = Http1Transport()
+        dispatcher = Dispatcher(
+            ChatClient(transport), [server.url], in_flight=1, idle_timeout_s=None, on_failure=lambda *_: None
+        )
+        for _ in range(3):
+            await dispatcher.ask(PendingRequest("key", body, "b", 60.0), ITEM, lambda *_: None)
+        await transport.close()
+
+    gc.collect()
+    gc.disable()
+    try:
+        asyncio.run(run())
+        assert not [found for found in gc.get_objects() if isinstance(found, Attempt | Exchange)]
+    finally:
+        gc.enable()
