@@ -28,6 +28,7 @@ NAMES = {
     "recall@10": "recall_10",
     "recall@100": "recall_100",
     "map": "map",
+    "map@100": "map_cut_100",
     "hit@10": "success_10",
     "mrr@10": "recip_rank",
 }
@@ -43,7 +44,7 @@ def main() -> int:
     given = parser.parse_args()
     lines = [orjson.loads(line) for file in sorted(given.run.glob("journal*.jsonl")) for line in file.open("rb")]
     plan = next(line for line in lines if line.get("type") == "plan" and line.get("benchmark") == "retrieval")
-    recorded = {(line["subset"], line["sample"]): line["measures"] for line in lines if is_outcome(line)}
+    recorded = {(line["subset"], line["sample"]): line["measures"] for line in lines if is_grade(line)}
     means: dict[str, list[float]] = {}
     worst = 0.0
     for subset in plan["data"]:
@@ -68,9 +69,9 @@ def main() -> int:
     return int(worst > TOLERANCE or bool(missed))
 
 
-def is_outcome(line: dict[str, Any]) -> bool:
-    """An outcome of the benchmark that has a verdict."""
-    return line.get("type") == "outcome" and line.get("benchmark") == "retrieval" and bool(line.get("measures"))
+def is_grade(line: dict[str, Any]) -> bool:
+    """A grade of the benchmark."""
+    return line.get("type") == "grade" and line.get("benchmark") == "retrieval" and bool(line.get("measures"))
 
 
 def is_as_expected(text: str, figures: dict[str, float]) -> bool:
@@ -98,7 +99,7 @@ def of_trec_eval(
     depth = int(options["depth"])
     found = top_k(asked, corpus, depth + 1, options["similarity"], ids=collection.ids)
     judged = {query: {name: int(gain) for name, gain in collection.gains[query].items()} for query in queries}
-    evaluator = pytrec_eval.RelevanceEvaluator(judged, {"ndcg_cut", "recall", "map", "success"})
+    evaluator = pytrec_eval.RelevanceEvaluator(judged, {"ndcg_cut", "recall", "map", "map_cut", "success"})
     run, first = {}, {}
     for query, rows, scores in zip(queries, found.rows, found.scores, strict=True):
         pairs = [(collection.ids[row], float(score)) for row, score in zip(rows, scores, strict=True)]

@@ -172,7 +172,8 @@ def _needs(declared: Benchmark) -> list[str]:
 def _subset_lines(entry: Entry, data_dir: Path | None) -> Iterator[str]:
     subsets = entry.benchmark.subsets
     if not subsets:
-        yield "Every file of the folder is a subset."
+        reader = entry.benchmark.dataset.reader
+        yield f"Every folder with {reader.expected} is a subset." if reader else "Every file of the folder is a subset."
         return
     width = max(len(subset.name) for subset in subsets) + 2
     yield f"{pad('subset', width)}{pad('samples', 9, right=True)}  note"

@@ -45,6 +45,8 @@ class Ranking:
     scores: tuple[float, ...]
     first_ids: tuple[str, ...] | None = None
     """The ranking before it was put into another order; None where there was none."""
+    marks: tuple[str, ...] = ()
+    """Which texts the server read in part (`model.vector_marks`)."""
 
 
 def to_sample(row: Row) -> Sample:

@@ -17,10 +17,7 @@ from pytest_modeleval.roles import Role
 from .collections import CutTexts, Ranking, prefix_of
 
 Vectors = NDArray[np.float32]
-_TOO_LONG = (
-    "cut the documents with --eval-option BENCHMARK.document_characters=N, or let the server cut them (vLLM: "
-    "--eval-param truncate_prompt_tokens=-1)"
-)
+_TOO_LONG = "cut the documents with --eval-option BENCHMARK.document_characters=N or --eval-param cut_long_texts=true"
 
 
 class Searches:
@@ -72,4 +69,4 @@ async def search(sample: Sample, model: Model, embedder: Model | Role, *, k: int
     query = (await embedder.embed([sample.question], kind="query", prefix=prefix_of(sample, "query")))[0]
     searches = model.shared(Searches)
     rows, scores = await searches.top_k(corpus, ids, query, k=k, similarity=sample.options["similarity"])
-    return Ranking(tuple(ids[row] for row in rows), tuple(scores))
+    return Ranking(tuple(ids[row] for row in rows), tuple(scores), marks=embedder.vector_marks())

@@ -11,7 +11,9 @@ from pytest_modeleval.retrieval.metrics import average_precision, hit_rate, ndcg
 from .collections import CutTexts, Ranking
 
 PRIMARY = "ndcg@10"
-MEASURES: list[Measure] = [mean(name) for name in (PRIMARY, "recall@10", "recall@100", "mrr@10", "map", "hit@10")]
+MEASURES: list[Measure] = [
+    mean(name) for name in (PRIMARY, "recall@10", "recall@100", "mrr@10", "map", "map@100", "hit@10")
+]
 # Of candidates that are put into another order: their nDCG@10 before it, and the recall that no order can exceed.
 FIRST_MEASURES: list[Measure] = [mean(f"first_{PRIMARY}"), mean("candidates_recall")]
 # Documents and ranks that an explanation lists.
@@ -26,6 +28,7 @@ def measures_of(ranking: Sequence[str], gains: Mapping[str, float]) -> dict[str,
         "recall@100": recall(ranking, gains, 100),
         "mrr@10": reciprocal_rank(ranking, gains, 10),
         "map": min(1.0, average_precision(ranking, gains)),
+        "map@100": min(1.0, average_precision(ranking, gains, 100)),
         "hit@10": hit_rate(ranking, gains, 10),
     }
 
@@ -43,7 +46,7 @@ def grade_ranking(sample: Sample, ranking: Ranking) -> Grade:
         ", ".join(ranking.ids[:_MOST_SHOWN]),
         cause="partial" if value else "none_in_first_10",
         explanation=_explanation(ranking.ids, gains),
-        marks=_marks(sample),
+        marks=[*ranking.marks, *_marks(sample)],
         measures=measures,
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pytest_modeleval import Grade, Model, Sample, benchmark
 from pytest_modeleval.datasets import folder
 from pytest_modeleval.retrieval.beir import BeirReader
@@ -21,7 +23,7 @@ async def solve(sample: Sample, model: Model) -> Ranking:
     query = await model.embed([sample.question], kind="query", prefix=prefix_of(sample, "query"))
     best = top_k(query, documents, len(found), sample.options["similarity"])
     scores = dict(zip(best.rows[0].tolist(), best.scores[0].tolist(), strict=True))
-    return reordered(found, [scores[row] for row in range(len(found))])
+    return replace(reordered(found, [scores[row] for row in range(len(found))]), marks=model.vector_marks())
 
 
 @benchmark(

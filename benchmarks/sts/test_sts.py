@@ -17,6 +17,8 @@ class Likeness:
     """What the vectors say of a pair."""
 
     similarity: float
+    marks: tuple[str, ...]
+    """Which of the sentences the server read in part."""
 
 
 def to_sample(row: Row) -> Sample:
@@ -41,13 +43,15 @@ def _score(row: Row) -> float:
 async def solve(sample: Sample, model: Model) -> Likeness:
     # Both sentences with the same prefix: their order means nothing.
     vectors = await model.embed(sample.data["sentences"], kind="query", prefix=str(sample.options["prefix"]) or None)
-    return Likeness(float(top_k(vectors[:1], vectors[1:], 1, sample.options["similarity"]).scores[0, 0]))
+    similarity = top_k(vectors[:1], vectors[1:], 1, sample.options["similarity"]).scores[0, 0]
+    return Likeness(float(similarity), model.vector_marks())
 
 
 def grade(sample: Sample, found: Likeness) -> Grade:
     """Every pair with two vectors is right; the figure is the correlation over all pairs."""
     measures = {"similarity": found.similarity, "gold": sample.target}
-    return Grade.right(f"{found.similarity:.4f}", f"people say {sample.target:g}", measures=measures)
+    explanation = f"people say {sample.target:g}"
+    return Grade.right(f"{found.similarity:.4f}", explanation, marks=found.marks, measures=measures)
 
 
 @benchmark(

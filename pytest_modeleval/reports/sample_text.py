@@ -14,7 +14,7 @@ from pytest_modeleval._support.shorten import shorten_middle
 from pytest_modeleval.records import Response
 from pytest_modeleval.reports.text_layout import counted, one_line, visible
 from pytest_modeleval.reports.transcript import tool_text
-from pytest_modeleval.samples.message_text import call_text, message_text, question_text
+from pytest_modeleval.samples.message_text import call_text, message_text, question_text, request_text
 from pytest_modeleval.samples.record import Exchange, SampleRecord
 
 RULE = "-" * 72
@@ -65,7 +65,7 @@ def _shown_exchanges(record: SampleRecord, detail: Detail) -> range:
 def _exchange_lines(record: SampleRecord, position: int, detail: Detail) -> Iterator[str]:
     exchange = record.exchanges[position]
     if exchange.path:
-        yield from _block(f"request to {exchange.path}", str(exchange.params.get("prompt", "")), detail)
+        yield from _block(f"request to {exchange.path}", request_text(exchange.params), detail)
     elif detail.is_full:
         for sent in exchange.messages:
             yield from _block(str(sent.get("role")), message_text(sent), detail)

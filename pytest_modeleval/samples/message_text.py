@@ -30,6 +30,13 @@ def question_text(messages: Sequence[Mapping[str, Any]]) -> str:
     return ""
 
 
+def request_text(params: Mapping[str, Any]) -> str:
+    """What a request that is no chat asks about: its prompt, its query, or the texts whose vectors it asks for."""
+    found = next((params[name] for name in ("prompt", "query", "input") if name in params), "")
+    texts = found if isinstance(found, list) else [found]
+    return "\n".join(text for text in texts if isinstance(text, str))
+
+
 def message_text(sent: Mapping[str, Any]) -> str:
     """The text of a chat message: its parts and its calls, one below the other."""
     content, calls = sent.get("content"), sent.get("tool_calls")

@@ -17,7 +17,7 @@ from pytest_modeleval.client.reply import response_from_reply
 from pytest_modeleval.images.references import parse_reference
 from pytest_modeleval.records import ItemKey, JsonObject, Outcome, Response
 from pytest_modeleval.samples.line_index import LineIndex
-from pytest_modeleval.samples.message_text import message_text, question_text
+from pytest_modeleval.samples.message_text import message_text, question_text, request_text
 from pytest_modeleval.samples.record import Exchange, FailedAttempt, Judgement, SampleRecord, SentImage
 from pytest_modeleval.samples.rows import COLUMNS, rows
 from pytest_modeleval.store.contents import Contents
@@ -246,11 +246,10 @@ def _inside(value: Any) -> Collection[Any]:
 
 
 def _question(exchanges: Sequence[Exchange]) -> str:
-    """Of a request that is no chat, its prompt."""
+    """Of a request that is no chat, what it asks about."""
     if not exchanges:
         return ""
-    prompt = exchanges[-1].params.get("prompt")
-    return question_text(exchanges[0].messages) or (prompt if isinstance(prompt, str) else "")
+    return question_text(exchanges[0].messages) or request_text(exchanges[-1].params)
 
 
 def _attempt(entry: Mapping[str, Any]) -> FailedAttempt:

@@ -99,6 +99,10 @@ def test_figures_are_those_of_the_vectors_and_gated_by_queries(tiny: Suite) -> N
         said = " ".join(result.out.split())
         assert "none of its judged documents is relevant (tiny-q98)" in said
         assert "q99" not in said
+        command = ("-m", "pytest_modeleval.cli", "show", str(tiny.run_dir), "--kind", "wrong", "--limit", "40")
+        shown = " ".join(tiny.python(*command).out.split())
+        assert "request to /embeddings what" in shown
+        assert "relevant documents found, at the ranks" in shown
         server.cut_at = 1
         gates.write_text('[[gate]]\nkind = "regression"\nbenchmark = "retrieval"\nmeasure = "map"\nalpha = 0.1\n')
         judged = (f"--eval-gates={gates}", f"--eval-baseline={baseline}")
