@@ -59,8 +59,9 @@ def test_every_option_has_its_row() -> None:
 def test_every_option_that_is_named_exists(page: Path) -> None:
     """No page names an --eval- or --model option that the plugin does not have."""
     named = set(re.findall(r"(?<![\w-])--(?:eval|model)(?:-[a-z]+)*(?![\w-])", text_of(page)))
-    # SGLang's own flag for the weights.
-    assert named - {"--model-path"} <= {option.flag for option in OPTIONS}
+    # Flags of other programs: SGLang's for the weights, EvalScope's and lm-eval's of runs.
+    others = {"--model-path", "--eval-batch-size", "--eval-type", "--eval-backend", "--model-id", "--model-args"}
+    assert named - others <= {option.flag for option in OPTIONS}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

@@ -53,7 +53,8 @@ class CollectionPlugin:
             progress=Progress(print_line=process.reporter.print_line),
         )
         self._siblings = InstalledSiblings(shipped_folder())
-        self._index = PageIndex(shipped_folder(), settings.keyword)
+        # Without -k, --eval-subset names the benchmarks whose pages are needed.
+        self._index = PageIndex(shipped_folder(), settings.keyword or " or ".join(settings.subsets))
         # A printed id of a shipped benchmark is an argument too.
         self._enters_environment = not process.has_paths or any(
             Path(arg).is_relative_to(shipped_folder()) for arg in config.args
