@@ -6,7 +6,7 @@ import argparse
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -46,15 +46,8 @@ def add_command(commands: argparse._SubParsersAction[Any]) -> None:
 
 def pytest_command(given: argparse.Namespace, more: Sequence[str]) -> list[str]:
     """The command line that does the same. more: what is passed on as it is. Raises SettingsError."""
-    runs = [folder.resolve() for folder in given.runs]
-    baseline = given.baseline.resolve() if given.baseline is not None else None
-    if baseline is not None and baseline not in runs:
-        runs.append(baseline)
-    if any(os.pathsep in str(run) for run in runs):
-        raise SettingsError(f"expected run folders without {os.pathsep!r} in their path; rename the folder")
     options = {
-        "runs": os.pathsep.join(map(str, runs)),
-        "baseline": runs.index(baseline) + 1 if baseline is not None else None,
+        **_runs(given.runs, given.baseline),
         "every_pair": "yes" if given.every_pair else None,
         "strong": given.strong,
         "style": "yes" if given.style else None,
@@ -70,15 +63,26 @@ def pytest_command(given: argparse.Namespace, more: Sequence[str]) -> list[str]:
     ]
 
 
+def _runs(folders: Sequence[Path], baseline: Path | None) -> dict[str, str | int | None]:
+    """The options that name the runs. Raises SettingsError for a path that cannot stand in a list."""
+    runs = [folder.resolve() for folder in folders]
+    if baseline is not None and baseline.resolve() not in runs:
+        runs.append(baseline.resolve())
+    if any(os.pathsep in str(run) for run in runs):
+        raise SettingsError(f"expected run folders without {os.pathsep!r} in their path; rename the folder")
+    number = runs.index(baseline.resolve()) + 1 if baseline is not None else None
+    return {"runs": os.pathsep.join(map(str, runs)), "baseline": number}
+
+
 def check_judge(judge: str, runs: Sequence[Path], *, is_allowed: bool) -> str:
     """A warning, or "". Raises SettingsError for a judge of the family of one of the models, unless that is allowed."""
     from pytest_modeleval.runs.further_models import families  # noqa: PLC0415 - loads what reaches servers
 
-    names = frozenset({judge.rpartition("/")[2].lower()})
+    own = frozenset({judge.rpartition("/")[2].lower()})
     for folder in runs:
         run = load_run(folder)
-        known = frozenset(str(run[name]).rpartition("/")[2].lower() for name in ("model", "served") if run.get(name))
-        if not (names & known or families(names) & families(known)):
+        names = _names(run)
+        if not (own & names or families(own) & families(names)):
             continue
         why = f"{judge} is, or is of the family of, {run.get('model')}, whose answers it would judge ({folder})"
         if is_allowed:
@@ -88,6 +92,10 @@ def check_judge(judge: str, runs: Sequence[Path], *, is_allowed: bool) -> str:
             "own kind. Name another judge, or allow this one with --judge-same-family"
         )
     return ""
+
+
+def _names(run: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(str(run[name]).rpartition("/")[2].lower() for name in ("model", "served") if run.get(name))
 
 
 def _run(given: argparse.Namespace) -> NoReturn:
