@@ -66,7 +66,8 @@ def strengths(points: Floats) -> Floats:
         expected = expected_points(found)
         slope = games * expected * (1.0 - expected)
         gradient = (points - games * expected).sum(-1) - _RIDGE * found
-        hessian = -slope
+        # Strengths are differences: all of them moved alike changes nothing, and 1.0 keeps their sum at 0.
+        hessian = 1.0 - slope
         diagonal = np.arange(points.shape[1])
         hessian[:, diagonal, diagonal] += slope.sum(-1) + _RIDGE
         step = _bounded(np.linalg.solve(hessian, gradient[..., None])[..., 0])

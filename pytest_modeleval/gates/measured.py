@@ -35,7 +35,9 @@ from pytest_modeleval.gates.permutation import permutation_test
 from pytest_modeleval.gates.regression import baseline_obstacle, lacks_baseline
 from pytest_modeleval.gates.scope import Scope
 from pytest_modeleval.metrics import Measure, Question
+from pytest_modeleval.metrics.comparisons import points_of
 from pytest_modeleval.metrics.figures import Figure, RecordedQuestion, figure_of, recorded_questions
+from pytest_modeleval.metrics.measures import BRADLEY_TERRY
 from pytest_modeleval.records import Outcome
 
 Recorded = Mapping[Question, RecordedQuestion]
@@ -155,6 +157,9 @@ def _trials(measure: Measure, question: RecordedQuestion) -> list[tuple[float, f
     """(k, n) of each repeat of a question; None where the figure is no sum of k over a sum of n."""
     if measure.method == "ratio":
         return [item[0] for item in question.repeats]
+    if measure.method == BRADLEY_TERRY:
+        points = [points_of(measure, [k / n for k, n in item]) for item in question.repeats]
+        return None if None in points else [(found, 1.0) for found in points if found is not None]
     if measure.method == "f" and all(first[0] == second[0] for first, second in question.repeats):
         # 2 / (n1 / k + n2 / k) = 2 k / (n1 + n2).
         return [(2.0 * first[0], first[1] + second[1]) for first, second in question.repeats]
@@ -269,7 +274,7 @@ def _weighed_values(
     """The values of the questions from 0 to 1 in baseline and run, and how much each counts."""
     if measure.method == "mean" and measure.high is not None:
         return _scaled(measure, then, keys), _scaled(measure, now, keys), np.ones(len(keys))
-    if measure.method != "ratio":
+    if measure.method not in ("ratio", BRADLEY_TERRY):
         return None
     first, second = _sums(measure, then), _sums(measure, now)
     if first is None or second is None or any(first[key][1] != second[key][1] for key in keys):

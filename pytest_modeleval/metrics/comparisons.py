@@ -52,6 +52,19 @@ def place_decides(pairs: Iterable[Games]) -> bool:
     return by_place > by_answer
 
 
+def points_of(measure: Measure, row: Sequence[float]) -> float | None:
+    """The points of the player in a pair, of which the win rate is the mean; None where it is no such mean.
+
+    It is for two players, without style control and strong wins. row: the recorded values in the order of Measure.of.
+    """
+    player, baseline, strong = measure.numbers
+    first, second, straight, swapped = row[:_GAMES]
+    if len(measure.of) > _GAMES or strong != 1 or {first, second} != {float(player), float(baseline)}:
+        return None
+    points = Games(straight, swapped).points
+    return points if first == player else 1.0 - points
+
+
 def _of_nothing(at: Any) -> Floats:
     return np.full(len(at), np.nan)
 
