@@ -205,8 +205,8 @@ def declared_to_json(measures: Iterable[Measure]) -> list[JsonObject]:
 
 def _measure_to_json(measure: Measure) -> JsonObject:
     entry = {**dataclasses.asdict(measure), "of": list(measure.of), "numbers": list(measure.numbers)}
-    # Most measures have none, and files of earlier versions have no such field.
-    return entry if measure.numbers else {name: value for name, value in entry.items() if name != "numbers"}
+    # Most measures have neither, and files of earlier versions have no such fields.
+    return {name: value for name, value in entry.items() if value or name not in ("numbers", "needs_judge_gate")}
 
 
 def declared_from_json(entries: Iterable[Mapping[str, Any]]) -> tuple[Measure, ...]:
@@ -254,6 +254,7 @@ MEASURES_RULE = list_of(
             "q": required(number(0.0, 1.0)),
             "unit": _NAME,
             "numbers": list_of(whole_number(-1, 1_000_000)),
+            "needs_judge_gate": BOOLEAN,
         },
         is_closed=True,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pytest_modeleval.errors import DeclarationError
 from pytest_modeleval.records import Request, Response
@@ -55,6 +55,15 @@ class Role(Protocol):
 
     async def rerank(self, query: str, documents: Sequence[str]) -> list[float]:
         """As of `Model`, in the role "reranker"."""
+
+
+@runtime_checkable
+class IdentifiedRole(Protocol):
+    """A role that says which model is in it: that of a run."""
+
+    @property
+    def identity(self) -> str:
+        """ServerFacts.identity of the model."""
 
 
 def check_roles(

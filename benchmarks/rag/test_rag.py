@@ -9,16 +9,21 @@ from typing import Any
 from pytest_modeleval import Grade, Option, RagAnswer, Sample, benchmark
 from pytest_modeleval.datasets import Row, local
 from pytest_modeleval.errors import DataError
-from pytest_modeleval.metrics import mean, ratio
+from pytest_modeleval.metrics import judged_mean, mean, ratio
 from pytest_modeleval.model_protocol import Model, RagModel
 from pytest_modeleval.rag.grading import JUDGED, RagQuestion, grade_rag
+from pytest_modeleval.rag.judge_rates import corrected_measures
 from pytest_modeleval.roles import Role
+
+from .judge_record import read_rates
 
 
 def to_sample(row: Row) -> Sample:
     question = row.text("question")
     if not question.strip():
         raise DataError(f"expected a question in field 'question', found an empty text, in {row.where}")
+    # Read here too, so that a mistake in the record is an error before the first request.
+    read_rates(str(row.options.get("judge_record", "")))
     reference = row.text("reference") if row.get("reference") is not None else ""
     return Sample(
         question=question,
@@ -82,8 +87,10 @@ async def solve(sample: Sample, model: Model) -> RagAnswer:
 
 async def grade(sample: Sample, found: RagAnswer, *, judge: Role | None) -> Grade:
     question = RagQuestion(text=sample.question, reference=sample.target or "", **sample.data)
+    options = sample.options
+    rates = read_rates(str(options["judge_record"]))
     return await grade_rag(
-        question, found, judge, k=int(sample.options["k"]), repeats=int(sample.options["judge_repeats"])
+        question, found, judge, k=int(options["k"]), repeats=int(options["judge_repeats"]), rates=rates
     )
 
 
@@ -97,7 +104,8 @@ async def grade(sample: Sample, found: RagAnswer, *, judge: Role | None) -> Grad
     needs_rag=True,
     optional_roles=("judge",),
     measures=[
-        *map(mean, JUDGED),
+        *map(judged_mean, JUDGED),
+        *corrected_measures(),
         ratio("answered"),
         ratio("correct_refusal"),
         ratio("hit_rate@k"),
@@ -108,6 +116,11 @@ async def grade(sample: Sample, found: RagAnswer, *, judge: Role | None) -> Grad
     options=[
         Option(
             "k", 10, low=1, high=1000, description="contexts that count: in measures with @k, and in context_precision"
+        ),
+        Option(
+            "judge_record",
+            "",
+            description="a baseline of judge_statements with this judge, by which measures are corrected as well",
         ),
         Option(
             "judge_repeats", 1, low=1, high=9, description="judgements of each list of statements; the majority counts"

@@ -62,6 +62,10 @@ class RoleHandle:
         return self._server.facts.model.name
 
     @property
+    def identity(self) -> str:
+        return self._server.facts.model.identity
+
+    @property
     def supports_json_schema(self) -> bool:
         return self._server.facts.model.kind in (SGLANG, VLLM, LLAMA_CPP)
 

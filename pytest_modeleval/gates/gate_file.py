@@ -119,9 +119,22 @@ def measure_mistakes(gates: GateFile, known: Mapping[str, Sequence[Measure]]) ->
                 f"it declares {', '.join(measures)}" if measures else "it declares none"
             )
             sentences.append(f"{place} {gate.benchmark} has no measure {gate.measure!r}; {found}")
-        elif mistake := _measure_mistake(gate, measures[gate.measure]):
+        elif mistake := _measure_mistake(gate, measures[gate.measure]) or _unchecked_judge(
+            gate, measures[gate.measure], gates
+        ):
             sentences.append(f"{place} {mistake}")
     return sentences
+
+
+def _unchecked_judge(gate: Gate, measure: Measure, gates: GateFile) -> str:
+    """What is missing where a judge decides a measure that a gate judges, and no gate is about that judge."""
+    is_checked = any(gate.benchmark in other.judged for other in gates.gates)
+    if not measure.needs_judge_gate or is_checked or KINDS[gate.kind].side is Side.SHOWN:
+        return ""
+    return (
+        f"{gate.benchmark} {measure.name} is decided by a judge, and no gate shows that the judge is good enough; add "
+        f'one with kind = "judge" and judged = "{gate.benchmark}", over a run of judge_check or judge_statements'
+    )
 
 
 def _measure_mistake(gate: Gate, measure: Measure) -> str:

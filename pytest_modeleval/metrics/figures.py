@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from pytest_modeleval.metrics.bootstrap import bootstrap_interval
 from pytest_modeleval.metrics.comparisons import COMPARISONS
+from pytest_modeleval.metrics.correction import correct
 from pytest_modeleval.metrics.correlation import correlations
 from pytest_modeleval.metrics.intervals import Interval, mean_interval, wilson
 from pytest_modeleval.metrics.judgements import doubt, widened
-from pytest_modeleval.metrics.measures import BRADLEY_TERRY, Measure
+from pytest_modeleval.metrics.measures import BRADLEY_TERRY, CORRECTED, Measure
 from pytest_modeleval.records import JUDGE_AGREEMENT, Kind, MeasureValue, Outcome
 
 Floats = NDArray[np.float64]
@@ -97,6 +98,8 @@ def _figure(measure: Measure, outcomes: Sequence[Outcome]) -> Figure:
         return Figure(0, None, None)
     if measure.method == "mean":
         return _mean_figure(measure, units)
+    if measure.method == CORRECTED:
+        return _corrected_figure(measure, units)
     statistic = statistic_of(measure, units)
     value = float(statistic(np.arange(len(units))[None, :])[0])
     if not math.isfinite(value):
@@ -183,6 +186,18 @@ def _mean_figure(measure: Measure, units: Sequence[Sequence[Repeats]]) -> Figure
     return Figure(len(values), sum(values) / len(values), interval)
 
 
+def _corrected_figure(measure: Measure, units: Sequence[Sequence[Repeats]]) -> Figure:
+    """See metrics.correction. No value where items recorded different rates of the judge."""
+    shares = [[[item[:1] for item in repeats] for repeats in unit] for unit in units]
+    observed = _mean_figure(Measure(measure.of[0], "mean", measure.of[:1]), shares)
+    rates = {item[1:] for unit in units for repeats in unit for item in repeats}
+    if len(rates) != 1 or observed.value is None or observed.interval is None:
+        return Figure(observed.num, None, None)
+    sensitivity, specificity = rates.pop()
+    found = correct(observed.value, observed.interval, sensitivity, specificity)
+    return Figure(observed.num, None, None) if found is None else Figure(observed.num, *found)
+
+
 def _unbounded_interval(units: Sequence[Sequence[Repeats]]) -> Interval | None:
     return _bootstrapped(len(units), _mean_statistic(units))
 
@@ -230,6 +245,9 @@ def _statistic(measure: Measure, units: Sequence[Sequence[Item]]) -> Statistic:
         return _correlation(measure, arrays)
     if measure.method in COMPARISONS:
         return COMPARISONS[measure.method].statistic(measure, arrays)
+    if measure.method == CORRECTED:
+        # The same rates on both sides of a comparison: what changes is the share that the judge finds.
+        return lambda at: np.asarray([np.concatenate([arrays[unit] for unit in row])[:, 0].mean() for row in at])
     of_items = _calibration if measure.method == "calibration" else _quantile(measure.q)
     return lambda at: np.asarray([of_items(np.concatenate([arrays[unit] for unit in row])) for row in at])
 

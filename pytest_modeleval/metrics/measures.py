@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from pytest_modeleval.results import Scale
 
 BRADLEY_TERRY, LENGTH_CONTROLLED, STYLE_EFFECT = "bradley_terry", "length_controlled", "style_effect"
+CORRECTED = "corrected"
 METHODS = (
     *("mean", "ratio", "f", "calibration", "quantile", "perplexity", "bits", "spearman", "pearson"),
     *(BRADLEY_TERRY, LENGTH_CONTROLLED, STYLE_EFFECT),
+    CORRECTED,
 )
 # What grades of pairwise comparisons record (arena.games.recorded).
 _GAMES = ("first", "second", "straight", "swapped")
@@ -49,6 +51,9 @@ class Measure:
     """Of "bradley_terry": player, baseline (-1: all others), how often a strong win counts; of "style_effect" the
     number of the feature, and how often a strong win counts."""
 
+    needs_judge_gate: bool = False
+    """A judge decides it: a gate over it judges only together with a gate of the kind "judge"."""
+
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise ValueError(f"measure {self.name}: expected one of {', '.join(METHODS)}, found {self.method!r}")
@@ -75,6 +80,20 @@ def mean(
 ) -> Measure:
     """The mean over questions of a recorded number; of (k, n), k / n is the number."""
     return Measure(name, "mean", (name,), is_higher_better, low, high, unit=unit)
+
+
+def judged_mean(name: str) -> Measure:
+    """The mean over questions of k / n, where a judge decides k; a gate over it needs a judge gate first."""
+    return Measure(name, "mean", (name,), needs_judge_gate=True)
+
+
+def corrected(name: str, *, of: str, sensitivity: str, specificity: str) -> Measure:
+    """The mean of k / n corrected for the judge's errors (Rogan and Gladen 1978, metrics.correction).
+
+    of: recorded as (k, n), k things that the judge found true. sensitivity, specificity: recorded as (k, n), the same
+    for every item: the judge was right on k of n things of a labelled set that are true, and that are false.
+    """
+    return Measure(name, CORRECTED, (of, sensitivity, specificity), needs_judge_gate=True)
 
 
 def ratio(name: str, *, of: str = "", is_higher_better: bool = True) -> Measure:

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pytest_modeleval.errors import Ungraded
+from pytest_modeleval.rag.judge_rates import JudgeRates
 from pytest_modeleval.rag.judged import Judged, JudgedAnswer, judge_answer
 from pytest_modeleval.rag.tasks import CONTRADICTED
 from pytest_modeleval.rag_answer import RagAnswer
 from pytest_modeleval.records import JUDGE_AGREEMENT, Grade, Kind, MeasureValue
 from pytest_modeleval.retrieval import metrics
-from pytest_modeleval.roles import Role
+from pytest_modeleval.roles import IdentifiedRole, Role
 
 ANSWER_CORRECTNESS, FAITHFULNESS = "answer_correctness", "faithfulness"
 CONTEXT_RECALL, CONTEXT_PRECISION = "context_recall", "context_precision"
@@ -35,14 +36,29 @@ class RagQuestion:
     is_generated: bool = False
 
 
-async def grade_rag(question: RagQuestion, found: RagAnswer, judge: Role | None, *, k: int, repeats: int) -> Grade:
-    """The grade, with every measure that can be taken. k: contexts that count. Raises Ungraded as the judge does."""
+async def grade_rag(
+    question: RagQuestion,
+    found: RagAnswer,
+    judge: Role | None,
+    *,
+    k: int,
+    repeats: int,
+    rates: JudgeRates | None = None,
+) -> Grade:
+    """The grade, with every measure that can be taken. k: contexts that count. Raises Ungraded as the judge does.
+
+    rates: of the judge, for corrected measures; they are left out, with a mark, where they are those of another judge.
+    """
     marks = [GENERATED] if question.is_generated else []
     measures = _retrieval(question, found, k)
     if question.gains and not measures:
         marks.append(NO_IDS)
     if judge is None:
         return _by_retrieval(measures, marks)
+    if rates is not None:
+        why = _why_uncorrected(judge, rates, repeats)
+        marks.extend([why] if why else [])
+        measures.update({} if why else rates.measures)
     judged = await judge_answer(
         judge,
         question=question.text,
@@ -53,6 +69,13 @@ async def grade_rag(question: RagQuestion, found: RagAnswer, judge: Role | None,
         repeats=repeats,
     )
     return _by_judge(question, judged, {**measures, **judged.measures}, marks)
+
+
+def _why_uncorrected(judge: Role, rates: JudgeRates, repeats: int) -> str:
+    """Why the rates say nothing about these judgements, as a mark; "" if they do."""
+    if not isinstance(judge, IdentifiedRole) or judge.identity != rates.identity:
+        return f"not corrected: {rates.label} measured another judge"
+    return "not corrected: each list was judged several times, the judge was measured once" if repeats > 1 else ""
 
 
 def _retrieval(question: RagQuestion, found: RagAnswer, k: int) -> dict[str, MeasureValue]:

@@ -14,17 +14,20 @@ from pytest_modeleval.errors import Ungraded
 from pytest_modeleval.metrics import figures, mean
 from pytest_modeleval.metrics.judgements import agreement_name, doubt
 from pytest_modeleval.rag.grading import BY_FAITHFULNESS, GENERATED, NO_IDS, RagQuestion, grade_rag
+from pytest_modeleval.rag.judge_rates import JudgeRates
 from pytest_modeleval.rag.judged_list import agreement
 from pytest_modeleval.rag.tasks import numbered_lines, support_task
 from pytest_modeleval.rag_answer import Context, RagAnswer
 from pytest_modeleval.records import JUDGE_AGREEMENT, Grade, ItemKey, Kind, Outcome, Request, Response
+from tests.support.no_vectors import NoVectors
 from tests.support.rag_judge import RagJudge, parts_of
 
 
-class Judge:
+class Judge(NoVectors):
     """A Role that a script answers; each request asked again has another seed."""
 
     name = "referee"
+    identity = ""
     supports_json_schema = False
 
     def __init__(self, script: Callable[[dict[str, Any], int], Any]) -> None:
@@ -169,6 +172,22 @@ def test_words_of_pipeline_and_documents_stay_data(words: str) -> None:
     assert "<|im_start|>" not in prompt
     assert numbered_lines(["a\n2. b"]) == "1. a 2. b"
     assert shown
+
+
+def test_rates_of_another_judge_correct_nothing() -> None:
+    """A mark says so; those of this judge are recorded with the question, and the plain measure stays."""
+    rates = JudgeRates("other", "judge.json", {"support_sensitivity": (9.0, 10.0)})
+    judge = Judge(RagJudge())
+    answer = RagAnswer((C1,), "fact-1 holds.")
+
+    def found(identity: str, repeats: int = 1) -> Grade:
+        judge.identity = identity
+        return asyncio.run(grade_rag(Q, answer, judge, k=3, repeats=repeats, rates=rates))
+
+    assert found("mine").marks == ("not corrected: judge.json measured another judge",)
+    assert "judge_support_sensitivity" not in (found("mine").measures or {})
+    assert (found("other").measures or {})["judge_support_sensitivity"] == (9.0, 10.0)
+    assert "judged several times" in found("other", repeats=3).marks[0]
 
 
 @settings(max_examples=60)

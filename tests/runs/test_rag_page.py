@@ -124,12 +124,7 @@ def test_hostile_texts_and_a_judge_that_drops_numbers(suite: Suite, judge: Loopb
     assert found["answer_correctness"] == 1.0
     assert found["faithfulness"] == pytest.approx((1 + 1 / 7 + 0 + 1 + 0) / 5, abs=1e-6)
     assert found["correct_refusal"] == 1.0
-    asked = len(judge.seen.bodies)
     judge.script = RagJudge(drops=lambda number: number % 5 == 0)
-    again = run(suite, judge)
-    # Only what had no grade is graded again, from what the journal keeps.
-    assert again.status == 6
-    assert len(judge.seen.bodies) == asked
     suite.run_dir = suite.path / "dropping"
     dropping = run(suite, judge)
     assert causes(suite) == {**HOSTILE, "small-0001": "judge_statements"}

@@ -1,0 +1,1 @@
+"""The benchmark judge_statements, described in card.md."""
