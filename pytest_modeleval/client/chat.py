@@ -195,7 +195,9 @@ class _ResponseReader:
             start = self._body.removeprefix(BOM).lstrip()
             self._is_stream = start.startswith(STARTS) or (self._is_labelled and not start.startswith(b"{"))
         if not self._is_stream:
-            return self._route.reply(self._body)
+            # The objects of an exchange wait for the garbage collector; megabytes of vectors need not.
+            body, self._body = self._body, bytearray()
+            return self._route.reply(body)
         if self._body:
             self._parse_body()
         self._add(self._events.finish())

@@ -178,7 +178,10 @@ class Embedder:
         pending = pending_request(self._runner, self._key, journal_key, body, None, prefix=None, route=query.route)
         if self._role is not None:
             stored = {"role": self._role.role, **stored}
-        return await self._runner.ask(pending, self._key, stored, None, role=self._role, on_reply=on_reply)
+        try:
+            return await self._runner.ask(pending, self._key, stored, None, role=self._role, on_reply=on_reply)
+        finally:
+            pending.body = b""
 
 
 def not_stored(what: str) -> Ungraded:

@@ -94,7 +94,10 @@ class VectorRequests:
                 embedder.space.rate.add(tokens, sum(text.size for text in batch))
 
         stored = self._stored(batch, body)
-        await embedder.send(query, body, embedder.journal_key(digest), stored, on_reply)
+        try:
+            await embedder.send(query, body, embedder.journal_key(digest), stored, on_reply)
+        finally:
+            reader.forget()
 
     def _was_cut(self, batch: Sequence[Text], tokens: int | None) -> bool:
         """True for a lone text of which the server read fewer tokens than it has words, or as many as it takes."""

@@ -69,14 +69,11 @@ class VectorFile:
         records["vector"] = rows
         if flags is not None:
             records["flags"] = flags
-        data = bytearray(records.tobytes())
-        size = self._type.itemsize
-        view = memoryview(data)
-        for end in range(size, len(data) + 1, size):
-            view[end - 4 : end] = zlib.crc32(view[end - size : end - 4]).to_bytes(4, "little")
+        data, size = records.view(np.uint8).data, self._type.itemsize
+        records["crc"] = [zlib.crc32(data[start : start + size - 4]) for start in range(0, len(data), size)]
         self._put(data, place)
 
-    def _put(self, data: bytes | bytearray, place: int) -> None:
+    def _put(self, data: bytes | memoryview, place: int) -> None:
         try:
             written = os.pwrite(self._file, data, _HEADER.size + place * self._type.itemsize)
         except OSError as error:
