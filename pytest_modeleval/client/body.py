@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from pytest_modeleval.images.references import images_in, with_references
+from pytest_modeleval.images.references import request_with_references
 from pytest_modeleval.records import ItemKey, Request, SharedTools
 
 if TYPE_CHECKING:
@@ -88,8 +87,7 @@ def prompt_digest(request: Request) -> str:
     Equal for the same question in the same words: parameters of the run, the seed and the model do not count. Pictures
     count by the hash of their bytes.
     """
-    if carried := images_in(request.messages):
-        request = replace(request, messages=with_references(request.messages, carried))
+    request = request_with_references(request)
     return hashlib.sha256(encode_body(request, model="", params={}, seed=0)).hexdigest()[:16]
 
 

@@ -63,9 +63,9 @@ class Canvas:
         return png_file(self.width, self.height, self._rows)
 
 
-def png_file(width: int, height: int, rows: Sequence[bytes | bytearray]) -> bytes:
-    """A PNG file of rows of red, green and blue bytes."""
-    pixels = zlib.compress(b"".join(b"\0" + row for row in rows), 9)
+def png_file(width: int, height: int, rows: Sequence[bytes | bytearray], *, level: int = 9) -> bytes:
+    """A PNG file of rows of red, green and blue bytes. level: of compression, 0 to 9."""
+    pixels = zlib.compress(b"".join(b"\0" + row for row in rows), level)
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", pixels) + _chunk(b"IEND", b"")
 

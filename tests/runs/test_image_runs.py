@@ -180,6 +180,9 @@ def test_a_server_that_takes_no_pictures_is_found_before_the_first_question(
     assert "image input is not supported" in refused.out
     assert len(server.seen.bodies) == 1
     assert refused.status != 0
+    planned = suite.run(server.url, "--eval-dry-run", run=False)
+    assert "Which? 0" in planned.out
+    assert "base64" not in planned.out
     said = ServerFacts(model="m", urls=(server.url,), kind="sglang", takes_images=False)
     model = ModelFacts(name="m", server=said, identity="i")
     assert "sglang at http" in why_no_images(model, {}, key=None)

@@ -50,6 +50,9 @@ def test_sglang_facts_come_from_both_endpoints() -> None:
     assert (facts.context_tokens, facts.quantization, facts.max_running_requests) == (196608, "fp8", 128)
     assert (facts.reasoning_parser, facts.tool_call_parser) == ("minimax-append-think", "minimax-m2")
     assert facts.is_auto_truncating is False
+    assert facts.takes_images is None
+    seeing = read_sglang(read_model_entry(SGLANG_ENTRY), {**SGLANG_MODEL, "has_image_understanding": True}, {})
+    assert seeing.takes_images is True
 
 
 def test_old_sglang_reports_its_parsers_among_the_arguments() -> None:
@@ -74,8 +77,10 @@ def test_llama_cpp_facts() -> None:
         "model_path": "/home/me/.cache/x/SmolLM2.gguf",
         "chat_template": "{% for %}",
         "build_info": "b0-unknown",
+        "modalities": {"vision": False, "audio": False},
     }
     facts = read_llama_cpp(read_model_entry(entry), props)
+    assert facts.takes_images is False
     assert (facts.kind, facts.version, facts.root) == ("llama.cpp", "", "SmolLM2.gguf")
     assert (facts.context_tokens, facts.max_running_requests, facts.quantization) == (2048, 8, "Q4_1")
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import orjson
 import pytest
 
 from pytest_modeleval import Image
-from pytest_modeleval.client.body import prompt_digest
+from pytest_modeleval.client.body import encode_body, prompt_digest
 from pytest_modeleval.images.references import images_in, parse_reference, reference_of, with_references
 from pytest_modeleval.prompts import user
 from pytest_modeleval.records import Request
@@ -94,6 +95,17 @@ def test_requests_with_pictures_are_kept_by_reference() -> None:
     assert first == prompt_digest(Request([{"role": "user", "content": [
         {"type": "text", "text": "a"}, {"type": "image_url", "image_url": {"url": str(FIRST.url)}},
     ]}]))  # fmt: skip
+
+
+def test_pictures_of_one_beginning_are_kept_apart() -> None:
+    """Two pictures that begin alike, one of which ends where the other goes on, and the same one twice."""
+    long = Image.read(pictures.png(90, 90) + bytes(900))
+    longer = Image.read(pictures.png(90, 90) + bytes(903))
+    request = Request(user("a", long, "b", longer, "c", long))
+    body = encode_body(request, model="m", params={}, seed=0)
+    kept = orjson.loads(orjson.dumps(compress_request(request, body, None, images_in(request.messages))))["request"]
+    urls = [part["image_url"]["url"] for part in kept["messages"][0]["content"][1::2]]
+    assert urls == [reference_of(long), reference_of(longer), reference_of(long)]
 
 
 def test_a_conversation_keeps_the_added_pictures_by_reference() -> None:
