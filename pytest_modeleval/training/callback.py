@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import copy
+import itertools
 import logging
 import sys
 import threading
@@ -256,7 +257,7 @@ class Worker:
     def _evaluate(self, step: int, checkpoint: Path) -> StepResult:
         if not checkpoint.is_dir():
             raise FileNotFoundError(f"expected the checkpoint {checkpoint}, found none (save_total_limit removed it?)")
-        run = self._runs / f"step-{step:08}"
+        run = _new_folder(self._runs, step)
         served = self._serve(checkpoint)
         held = served if isinstance(served, AbstractContextManager) else contextlib.nullcontext(served)
         with held as url:
@@ -269,6 +270,12 @@ class Worker:
             if self._is_closed:
                 self._child.stop()
             return step_result(step, checkpoint.name, self._child.wait(), run)
+
+
+def _new_folder(runs: Path, step: int) -> Path:
+    """A folder without a run: a training that was started again has other weights at the same step."""
+    names = (f"step-{step:08}" if number == 1 else f"step-{step:08}-{number}" for number in itertools.count(1))
+    return next(runs / name for name in names if not (runs / name).exists())
 
 
 def _constant(url: Address | None) -> Serve:

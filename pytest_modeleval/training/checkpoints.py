@@ -55,6 +55,14 @@ def step_of(name: str) -> int | None:
     return int(steps[-1]) if steps else None
 
 
+def written_ns(checkpoint: Checkpoint) -> int:
+    """When the newest file was written, in ns: another number is another checkpoint of the same name."""
+    try:
+        return max((file.stat().st_mtime_ns for file in _files(checkpoint.path)), default=0)
+    except OSError:
+        return 0
+
+
 def why_incomplete(checkpoint: Checkpoint, *, quiet_s: float = QUIET_S) -> str:
     """Why a checkpoint is not whole (yet), for people; "" if it is.
 

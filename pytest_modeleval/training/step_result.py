@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from pytest_modeleval._support.atomic_file import atomic_write
+from pytest_modeleval._support.bounded_file import read_bounded
 from pytest_modeleval._support.extras import missing_extra
 from pytest_modeleval.errors import SettingsError
 from pytest_modeleval.results import FAILED, AggregateScore, BenchmarkSummary, RunSummary, Score
 
+_MOST_CSV_BYTES = 256_000_000
 COLUMNS = (
     *("step", "checkpoint", "benchmark", "figure", "score", "low", "high", "num", "ungraded", "tokens"),
     *("failed_gates", "run", "problem"),
@@ -116,13 +118,25 @@ def _figure(entry: BenchmarkSummary, score: Score | AggregateScore, name: str) -
 
 
 def write_csv(path: Path, results: Iterable[StepResult]) -> None:
-    """All results, in the order of the steps; replaces the file at once."""
+    """Rows in the order of the steps; replaces the file at once. Rows of other checkpoints that it has stay."""
+    given = list(results)
+    new = {result.checkpoint for result in given}
+    rows = [row for row in _stored_rows(path) if row["checkpoint"] not in new]
+    rows += [row for result in given for row in _rows(result)]
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    for result in sorted(results, key=lambda found: (found.step, found.checkpoint)):
-        writer.writerows(_rows(result))
+    writer.writerows(sorted(rows, key=lambda row: (int(row["step"]), row["checkpoint"])))
     atomic_write(path, text.getvalue().encode())
+
+
+def _stored_rows(path: Path) -> list[Mapping[str, Any]]:
+    """The rows of an earlier start of the training; none where the file is another one."""
+    try:
+        rows = list(csv.DictReader(read_bounded(path, _MOST_CSV_BYTES).decode().splitlines()))
+    except (OSError, ValueError, csv.Error):
+        return []
+    return [row for row in rows if tuple(row) == COLUMNS and str(row["step"]).isdecimal()]
 
 
 def _rows(result: StepResult) -> Iterator[Mapping[str, Any]]:

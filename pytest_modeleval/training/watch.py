@@ -6,6 +6,7 @@ watch.json holds what no run folder says: the arguments, evaluations without a r
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +21,8 @@ from pytest_modeleval.child_runs.process import ChildRun
 from pytest_modeleval.child_runs.result import EvaluatedRun
 from pytest_modeleval.errors import EvaluationIncomplete, RunFolderError, SettingsError
 from pytest_modeleval.runs.finished_run import FinishedRun, open_run
-from pytest_modeleval.training.checkpoints import QUIET_S, Checkpoint, find_checkpoints, why_incomplete
+from pytest_modeleval.store.run_file import read_run
+from pytest_modeleval.training.checkpoints import QUIET_S, Checkpoint, find_checkpoints, why_incomplete, written_ns
 from pytest_modeleval.training.serving import filled
 from pytest_modeleval.training.step_result import EventFile, StepResult, step_result, write_csv
 
@@ -107,6 +109,7 @@ class Watcher:
         self._events = EventFile(order.event_folder) if order.event_folder is not None else None
         self._tries: dict[str, int] = {}
         self._results: dict[str, StepResult] = {}
+        self._written: dict[str, int] = {}
         self._waits: dict[str, str] = {}
 
     def run(self) -> int:
@@ -137,10 +140,16 @@ class Watcher:
 
     def _is_done(self, checkpoint: Checkpoint) -> bool:
         found = self._results.get(checkpoint.name)
+        written = written_ns(checkpoint)
+        if self._written.setdefault(checkpoint.name, written) != written:
+            # A training that was started again has written it anew.
+            self._written[checkpoint.name] = written
+            self._tries.pop(checkpoint.name, None)
+            return False
         return found is not None and (not found.problem or self._tries.get(checkpoint.name, 0) >= _TRIES)
 
     def _result(self, checkpoint: Checkpoint) -> StepResult:
-        folder = self._order.runs / checkpoint.name
+        folder = self._folder(checkpoint)
         if (stored := _complete_run(folder)) is not None:
             return step_result(checkpoint.step, checkpoint.name, stored.summary, folder)
         self._tries[checkpoint.name] = self._tries.get(checkpoint.name, 0) + 1
@@ -150,9 +159,23 @@ class Watcher:
         except EvaluationIncomplete as missing:
             return StepResult(checkpoint.step, checkpoint.name, problem=str(missing), folder=missing.folder)
 
+    def _folder(self, checkpoint: Checkpoint) -> Path:
+        """The folder of the run of this checkpoint; a new one where the checkpoint was written again since."""
+        for number in itertools.count(1):
+            folder = self._order.runs / (checkpoint.name if number == 1 else f"{checkpoint.name}-{number}")
+            run = read_run(folder)
+            if run is None or (run.get("caller") or {}).get("written_ns") == self._written[checkpoint.name]:
+                return folder
+        raise AssertionError
+
     def _evaluated(self, checkpoint: Checkpoint, folder: Path) -> EvaluatedRun:
         order = self._order
-        caller = {"program": "modeleval watch", "step": checkpoint.step, "checkpoint": str(checkpoint.path)}
+        caller = {
+            "program": "modeleval watch",
+            "step": checkpoint.step,
+            "checkpoint": str(checkpoint.path),
+            "written_ns": self._written[checkpoint.name],
+        }
         options = [f"--model={order.profile}", *filled(order.templates, checkpoint), f"--eval-run={folder}"]
         return ChildRun(
             ["--color=no", *options, *order.arguments],

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -81,3 +83,11 @@ def test_a_wrong_argument_is_an_error_before_anything_starts() -> None:
         evaluate("m", "gsm8k", limt=5)  # type: ignore[call-arg]
     with pytest.raises(ValueError, match=r"expected the name of one benchmark in select, found \['a', 'b'\]"):
         evaluate("m", ["a", "b"], subsets=["x"])
+
+
+def test_the_caller_loads_neither_pytest_nor_numpy() -> None:
+    """A training imports this next to its own libraries; the summary of a run is read without them too."""
+    read = "import pytest_modeleval.child_runs.process, sys; from pytest_modeleval import ModelEvalCallback, evaluate"
+    heavy = "print(sorted({'pytest', '_pytest', 'numpy', 'torch', 'transformers', 'httpx'} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", f"{read}; {heavy}"], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -153,6 +153,24 @@ def test_results_are_logged_under_the_step_they_belong_to(tmp_path: Path, starte
     assert [result.step for result in evaluating.results] == [10, 20]
 
 
+def test_a_training_that_starts_again_reuses_no_answer(tmp_path: Path, started: dict[str, Any]) -> None:
+    """The step of an earlier start has a folder already: another one is taken, and results.csv keeps other steps."""
+    runs = tmp_path / "modeleval-runs"
+    for last in (20, 10):
+        training = Training(tmp_path)
+        ModelEvalCallback("quiz", model="m", url="http://m/v1").add_to(training)
+        training.run(last)
+        for order in started["orders"]:
+            order["run"].mkdir(parents=True, exist_ok=True)
+        for checkpoint in tmp_path.glob("checkpoint-*"):
+            checkpoint.rmdir()
+    names = [order["run"].name for order in started["orders"]]
+    assert names == ["step-00000010", "step-00000020", "step-00000010-2"]
+    lines = (runs / "results.csv").read_text(encoding="utf-8").splitlines()
+    assert [line.split(",")[0] for line in lines] == ["step", "10", "20"]
+    assert "step-00000010-2" in lines[1]
+
+
 def test_a_failing_evaluation_is_a_line_in_the_log(
     tmp_path: Path, started: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -45,16 +45,17 @@ class ScriptedRuns:
         self.commands: list[list[str]] = []
         self.fails: dict[str, list[BaseException]] = {}
 
-    def __call__(self, command: list[str], *, run: Path, **_: Any) -> ScriptedRuns:
+    def __call__(self, command: list[str], *, run: Path, environment: dict[str, str], **_: Any) -> ScriptedRuns:
         self.asked.append(run.name)
         self.commands.append(command)
         self._run = run
+        self._caller = json.loads(environment["MODELEVAL_CALLER"])
         return self
 
     def wait(self) -> Any:
         if self.fails.get(self._run.name):
             raise self.fails[self._run.name].pop()
-        quiz_run(self._run)
+        quiz_run(self._run, caller=self._caller)
         found = module._complete_run(self._run)
         assert found is not None
         return found.summary
@@ -122,6 +123,20 @@ def test_a_checkpoint_without_a_result_does_not_stop_the_watch(
     assert runs.asked == ["checkpoint-1", "checkpoint-2", "checkpoint-1"]
     (tmp_path / "checkpoints" / "checkpoint-3").rmdir()
     assert look()[0] == 0
+
+
+def test_a_checkpoint_that_was_written_again_is_evaluated_again(
+    tmp_path: Path, runs: ScriptedRuns, look: Callable[..., tuple[int, list[str]]]
+) -> None:
+    """A training that was started again has other weights under the same name: never the old score for them."""
+    root = checkpoints(tmp_path / "checkpoints", 1, 2)
+    look()
+    os.utime(root / "checkpoint-2" / "trainer_state.json", ns=(1, 1))
+    assert look()[0] == 0
+    assert look()[0] == 0
+    assert runs.asked == ["checkpoint-1", "checkpoint-2", "checkpoint-2-2"]
+    rows = list(csv.DictReader((tmp_path / "runs" / "results.csv").read_text(encoding="utf-8").splitlines()))
+    assert [Path(row["run"]).name for row in rows if row["figure"] == "easy"] == ["checkpoint-1", "checkpoint-2-2"]
 
 
 def test_other_arguments_and_a_second_watch_are_refused(
