@@ -41,13 +41,13 @@ class Run:
     """A finished run of ours."""
 
     cpu_s: float
-    outcomes: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
-    """(subset, sample) -> the last outcome of the journal."""
+    outcomes: dict[tuple[str, str, str], Mapping[str, Any]] = field(default_factory=dict)
+    """(benchmark, subset, sample) -> the last outcome of the journal."""
     summary: Mapping[str, Any] = field(default_factory=dict)
     responses: int = 0
 
-    def measures(self, subset: str, number: int) -> Mapping[str, Any]:
-        outcome = self.outcomes.get((subset, f"{subset}-{number:04d}"))
+    def measures(self, benchmark: str, subset: str, number: int) -> Mapping[str, Any]:
+        outcome = self.outcomes.get((benchmark, subset, f"{subset}-{number:04d}"))
         return (outcome or {}).get("measures") or {}
 
 
@@ -128,7 +128,7 @@ def run_ours(python: Path, url: str, tasks: str, folder: Path, name: str, *more:
     for line in (run / "journal.jsonl").read_text(encoding="utf-8").splitlines():
         entry = json.loads(line)
         if entry["type"] == "grade":
-            made.outcomes[entry["subset"], entry["sample"]] = entry
+            made.outcomes[entry["benchmark"], entry["subset"], entry["sample"]] = entry
         made.responses += entry["type"] == "response"
     return made
 

@@ -38,7 +38,7 @@ def compare(python: Path, folder: Path, data: Path, most: int) -> Comparison:
             found.differences.append(f"{task}: Inspect's own run ended with {results['status']}")
         for number, scores in results["samples"].items():
             documents += 1
-            measures = ours.measures(task, int(number))
+            measures = ours.measures(f"inspect_{task}", task, int(number))
             for scorer, parts in scores.items():
                 for key, value in parts.items():
                     label = f"{scorer}/{key}" if key else scorer

@@ -48,11 +48,12 @@ def compare(python: Path, folder: Path, data: Path, most: int) -> Comparison:
 def _compare_samples(found: Comparison, theirs: dict[str, Any], ours: Run) -> int:
     """The values of each document; the number of documents."""
     documents = set()
+    owners = {subset: benchmark for benchmark, subset, _ in ours.outcomes}
     for task, rows in theirs["samples"].items():
         is_plain = {row["filter"] for row in rows} == {"none"}
         for row in rows:
             documents.add((task, row["doc_id"]))
-            measures = ours.measures(task, row["doc_id"])
+            measures = ours.measures(owners[task], task, row["doc_id"])
             for metric in row["metrics"]:
                 label = metric if is_plain else f"{metric},{row['filter']}"
                 _compare_value(found, f"{task} {row['doc_id']} {label}", row[metric], measures, label)

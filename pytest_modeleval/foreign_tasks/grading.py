@@ -64,6 +64,13 @@ def grade_numbers(
     return Grade.partial(credit, None if answer is None else answer[-200:], cause="wrong_answer", **common)
 
 
+def answer_text(response: Response) -> str:
+    """The reply as the package reads it: what was sent as content; without thinking where there is any."""
+    if response.reasoning and not response.reasoning_content:
+        return response.text
+    return response.content
+
+
 def digest(content: Any) -> str:
     """Of JSON values, and of others by their text."""
     text = json.dumps(content, sort_keys=True, default=str, ensure_ascii=False)

@@ -18,7 +18,7 @@ from pytest_modeleval.datasets import Row, inline
 from pytest_modeleval.declaration import Subset
 from pytest_modeleval.errors import SettingsError
 from pytest_modeleval.foreign_tasks.aggregation import Carried, carry_over
-from pytest_modeleval.foreign_tasks.grading import ANSWERED, grade_values
+from pytest_modeleval.foreign_tasks.grading import ANSWERED, answer_text, grade_values
 from pytest_modeleval.foreign_tasks.lm_eval_tasks import (
     GENERATE,
     LIKELIHOOD,
@@ -260,13 +260,6 @@ def _common_params(tasks: Sequence[LmEvalTask]) -> JsonObject:
         for name, value in first.items()
         if name != "stop" and all(other.get(name, ...) == value for other in others)
     }
-
-
-def answer_text(response: Response) -> str:
-    """The reply as the package reads it: what was sent as content; without thinking where there is any."""
-    if response.reasoning and not response.reasoning_content:
-        return response.text
-    return response.content
 
 
 def _shown_target(task: LmEvalTask, doc: int) -> Any:
