@@ -7,8 +7,8 @@ Each question has 1 to 6 statements (or contexts) that are true with a chance of
 it misses true ones and passes false ones. The same judge is measured on labelled statements, 100 true and 100 false
 unless --labelled says otherwise. The package computes the figures; printed is in how many seeds the 95 % interval of
 the plain figure, and of the corrected one, holds the planted share, and how wide they are. Exit status 1 where, with 50
-questions or more, the corrected interval, or the plain one of a judge without errors, holds it in fewer than 93 % of
-the seeds (95 % less what 1,000 seeds may miss). With 20 questions the t interval of a share near 1 is too short.
+questions or more, the corrected interval, or the plain one of a judge without errors, holds it in fewer than 92 % of
+the seeds (the least that was seen is 92.9 %). With 20 questions the t interval of a share near 1 is too short.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from pytest_modeleval.metrics.figures import Figure, figure_of
 from pytest_modeleval.rag.judge_rates import TASK_OF, corrected_measures, rate_names
 from pytest_modeleval.records import ItemKey, Kind, MeasureValue, Outcome
 
-LEAST, FEWEST_QUESTIONS = 0.93, 50
+LEAST, FEWEST_QUESTIONS = 0.92, 50
 # (sensitivity, specificity) of the judge.
 JUDGES = ((1.0, 1.0), (0.95, 0.9), (0.85, 0.8), (0.7, 0.95))
 # The planted share of each measure.

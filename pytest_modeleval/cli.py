@@ -1,6 +1,6 @@
 """`modeleval`: what is done with finished runs, outside of pytest. show, view, export, compare, merge, noise, plan.
 
-perf, arena and watch are the exceptions: they start runs.
+perf, arena and watch are the exceptions: they start runs; rag-questions asks a model for questions.
 
 Sides are run folders or baseline files, in any mix.
 """
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from pytest_modeleval.commands import arena, export, perf, show, view, watch
+from pytest_modeleval.commands import arena, export, perf, rag_questions, show, view, watch
 from pytest_modeleval.errors import RunFolderError, UserError
 from pytest_modeleval.reports.text_layout import visible
 
@@ -129,6 +129,7 @@ def _parser() -> argparse.ArgumentParser:
     perf.add_command(commands)
     watch.add_command(commands)
     arena.add_command(commands)
+    rag_questions.add_command(commands)
     _add_authors_commands(commands)
     return parser
 
