@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import warnings
@@ -12,7 +13,7 @@ from typing import Any
 
 from pytest_modeleval import Option
 from pytest_modeleval.errors import DataError, RunFolderError, SettingsError
-from pytest_modeleval.metrics import Measure, bradley_terry, mean, ratio, style_effect
+from pytest_modeleval.metrics import Measure, bradley_terry, mean, ratio, style_effect, win_rate_difference
 from pytest_modeleval.samples.answer_pairs import (
     AnswerPair,
     Contestant,
@@ -49,8 +50,11 @@ def _read(runs: str) -> list[Contestant]:
         found = read_contestants(folders)
     except RunFolderError as error:
         raise SettingsError(f"arena.runs: {error}") from error
-    for sentence in omissions(found):
-        warnings.warn(f"arena: {sentence}", stacklevel=2)
+    with warnings.catch_warnings():
+        # A project whose warnings are errors can compare its runs all the same.
+        warnings.simplefilter("always")
+        for sentence in omissions(found):
+            warnings.warn(f"arena: {sentence}", stacklevel=2)
     return found
 
 
@@ -115,6 +119,13 @@ def measures(options: Mapping[str, Any]) -> Sequence[Measure]:
     players = [number for number in range(len(labels)) if number != baseline]
     made = [bradley_terry(labels[number], player=number, baseline=baseline, strong=strong) for number in players]
     made += _pair_measures(labels, baseline, every_pair=bool(options["every_pair"]))
+    if baseline is not None:
+        made += [
+            win_rate_difference(
+                f"{labels[one]} less {labels[other]}", player=one, other=other, baseline=baseline, strong=strong
+            )
+            for one, other in itertools.combinations(players, 2)
+        ]
     if options["style"]:
         made += [
             bradley_terry(f"{labels[number]}, same style", player=number, baseline=baseline, strong=strong, style=STYLE)

@@ -18,6 +18,7 @@ from pytest_modeleval.metrics.measures import (
     ratio,
     spearman,
     style_effect,
+    win_rate_difference,
 )
 from pytest_modeleval.metrics.questions import (
     Answers,
@@ -71,5 +72,6 @@ __all__ = [
     "vote_at_k",
     "weighted",
     "wilson",
+    "win_rate_difference",
     "with_parts",
 ]

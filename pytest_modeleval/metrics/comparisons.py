@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,13 @@ from pytest_modeleval.arena.bradley_terry import (
 )
 from pytest_modeleval.arena.games import MOST, Games
 from pytest_modeleval.arena.length_control import LengthControl, length_control
-from pytest_modeleval.metrics.measures import BRADLEY_TERRY, LENGTH_CONTROLLED, STYLE_EFFECT, Measure
+from pytest_modeleval.metrics.measures import (
+    BRADLEY_TERRY,
+    LENGTH_CONTROLLED,
+    STYLE_EFFECT,
+    WIN_RATE_DIFFERENCE,
+    Measure,
+)
 
 Statistic = Callable[[Any], Floats]
 # One array for each unit: a row for each item, the recorded values in the order of Measure.of.
@@ -106,6 +112,16 @@ def _win_rate(measure: Measure, arrays: Arrays) -> Statistic:
     return _in_batches(len(units), players * players, of_counts)
 
 
+def _difference(measure: Measure, arrays: Arrays) -> Statistic:
+    """Both win rates of each resample come from the same questions: what they share is in neither's favour."""
+    player, baseline, strong, other = measure.numbers
+    one, rival = (
+        _win_rate(replace(measure, method=BRADLEY_TERRY, numbers=(number, baseline, strong)), arrays)
+        for number in (player, other)
+    )
+    return lambda at: one(at) - rival(at)
+
+
 def _style_effect(measure: Measure, arrays: Arrays) -> Statistic:
     feature, strong = measure.numbers
     units = _pairings(arrays, strong)
@@ -160,6 +176,7 @@ def _refits(control: LengthControl, coefficients: Floats, cost: float, unit_of: 
 
 COMPARISONS: Mapping[str, Comparison] = {
     BRADLEY_TERRY: Comparison(_win_rate, {"straight": -MOST, "swapped": -MOST}),
+    WIN_RATE_DIFFERENCE: Comparison(_difference, {"straight": -MOST, "swapped": -MOST}),
     STYLE_EFFECT: Comparison(_style_effect, {"straight": -MOST, "swapped": -MOST}),
     LENGTH_CONTROLLED: Comparison(_length_controlled, {"preference": 0.0}),
 }

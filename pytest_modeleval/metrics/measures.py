@@ -13,9 +13,10 @@ from pytest_modeleval.results import Scale
 
 BRADLEY_TERRY, LENGTH_CONTROLLED, STYLE_EFFECT = "bradley_terry", "length_controlled", "style_effect"
 CORRECTED = "corrected"
+WIN_RATE_DIFFERENCE = "win_rate_difference"
 METHODS = (
     *("mean", "ratio", "f", "calibration", "quantile", "perplexity", "bits", "spearman", "pearson"),
-    *(BRADLEY_TERRY, LENGTH_CONTROLLED, STYLE_EFFECT),
+    *(BRADLEY_TERRY, WIN_RATE_DIFFERENCE, LENGTH_CONTROLLED, STYLE_EFFECT),
     CORRECTED,
 )
 # What grades of pairwise comparisons record (arena.games.recorded).
@@ -48,8 +49,8 @@ class Measure:
     """Of its values, such as "s" or "tokens"; "" for none."""
 
     numbers: tuple[int, ...] = ()
-    """Of "bradley_terry": player, baseline (-1: all others), how often a strong win counts; of "style_effect" the
-    number of the feature, and how often a strong win counts."""
+    """Of "bradley_terry": player, baseline (-1: all others), how often a strong win counts; of "win_rate_difference"
+    also the other player; of "style_effect" the number of the feature, and how often a strong win counts."""
 
     needs_judge_gate: bool = False
     """A judge decides it: a gate over it judges only together with a gate of the kind "judge"."""
@@ -146,6 +147,12 @@ def bradley_terry(
     """
     numbers = (player, -1 if baseline is None else baseline, strong)
     return Measure(name, BRADLEY_TERRY, (*_GAMES, *style), numbers=numbers)
+
+
+def win_rate_difference(name: str, *, player: int, other: int, baseline: int | None, strong: int = 1) -> Measure:
+    """The win rate of a player less that of another one, on the same questions; as of `bradley_terry`, from -1 to 1."""
+    numbers = (player, -1 if baseline is None else baseline, strong, other)
+    return Measure(name, WIN_RATE_DIFFERENCE, _GAMES, low=-1.0, numbers=numbers)
 
 
 def style_effect(name: str, *, of: str, style: tuple[str, ...], strong: int = 1) -> Measure:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pytest_modeleval.arena.games import Games, recorded
-from pytest_modeleval.metrics import Measure, bradley_terry, style_effect
+from pytest_modeleval.metrics import Measure, bradley_terry, style_effect, win_rate_difference
 from pytest_modeleval.metrics.figures import Figure, figure_of
 from pytest_modeleval.plan import declared_from_json, declared_to_json
 from pytest_modeleval.records import ItemKey, Kind, MeasureValue, Outcome
@@ -88,6 +88,27 @@ def test_three_players_and_one_that_was_never_judged() -> None:
     # Twice as strong as 1, which is as strong as 2.
     assert best.value == pytest.approx(2 / 3, abs=1e-4)
     assert figure_of(bradley_terry("3", player=3, baseline=0), outcomes).value is None
+
+
+def test_the_difference_of_two_win_rates_is_paired() -> None:
+    """Both against one baseline on the same questions: a constant lead is sure, however different the questions are."""
+    rng = np.random.default_rng(8)
+    outcomes = []
+    for number in range(80):
+        is_easy = bool(rng.random() < 0.5)
+        better = WON if is_easy or number % 5 == 0 else LOST
+        worse = WON if is_easy else LOST
+        outcomes += [
+            outcome(f"{number:03}-{player}", recorded(games, player, 0)) for player, games in ((1, better), (2, worse))
+        ]
+    found = figure_of(win_rate_difference("1 less 2", player=1, other=2, baseline=0), outcomes)
+    rates = [figure_of(bradley_terry("n", player=player, baseline=0), outcomes) for player in (1, 2)]
+    assert found.value == pytest.approx((rates[0].value or 0.0) - (rates[1].value or 0.0), abs=1e-9)
+    assert found.interval is not None
+    assert 0.0 < found.interval.low < found.interval.high < 0.25
+    assert rates[0].interval is not None
+    assert rates[1].interval is not None
+    assert rates[0].interval.low < rates[1].interval.high
 
 
 def test_style_control_and_its_effect() -> None:
