@@ -159,3 +159,17 @@ class TextModel(Protocol):
         prefix: the text of the token in front of the first one, such as "<|endoftext|>", where the tokenizer sets none.
         For benchmarks that declare `needs_likelihood`. Raises Ungraded where the server gives none.
         """
+
+
+@runtime_checkable
+class EndpointModel(Protocol):
+    """The model for a benchmark that checks an endpoint itself: `assert isinstance(model, EndpointModel)`.
+
+    Nothing is looked up and nothing is kept: journal what is made of it with `use_tool`. Both raise Ungraded.
+    """
+
+    async def raw_vectors(self, texts: Sequence[str], *, encoding: str = "") -> tuple[NDArray[np.float32], int | None]:
+        """The vectors of one request, and its prompt tokens. encoding: "float" or "base64"; "" for float."""
+
+    async def raw_scores(self, query: str, documents: Sequence[str]) -> list[float]:
+        """The relevance scores of one request."""

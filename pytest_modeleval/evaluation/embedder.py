@@ -11,7 +11,7 @@ import orjson
 
 from pytest_modeleval.client.body import request_key
 from pytest_modeleval.embedding.rerank import FORMS, RerankForm, rerank_query, scores_of
-from pytest_modeleval.embedding.vectors import Rows, sent_params
+from pytest_modeleval.embedding.vectors import FLOAT, Rows, VectorReader, sent_params, vector_query
 from pytest_modeleval.errors import DeclarationError, Ungraded
 from pytest_modeleval.evaluation.corpus import Corpus, CorpusTexts
 from pytest_modeleval.evaluation.item_chat import pending_request
@@ -147,6 +147,27 @@ class Embedder:
         for start in range(0, len(sent), at_once):
             found += await self._rerank(form, query, sent[start : start + at_once])
         return found
+
+    async def raw_vectors(self, texts: Sequence[str], *, encoding: str) -> tuple[Rows, int | None]:
+        """The vectors of one request that neither looks up nor keeps any, and its prompt tokens. Raises Ungraded."""
+        reader = VectorReader(len(texts))
+        query = vector_query(
+            texts, model=self.model.served, params=self.params, encoding=encoding or FLOAT, reader=reader
+        )
+        reply = await self._ask_raw(query)
+        return reader.rows, (reply.get("usage") or {}).get("prompt_tokens")
+
+    async def raw_scores(self, query: str, documents: Sequence[str]) -> list[float]:
+        """The scores of one request that neither looks up nor keeps any. Raises Ungraded."""
+        form = FORMS.get(self.model.rerank_form, FORMS["jina"])
+        asked = rerank_query(form, query, documents, model=self.model.served, params=self.params)
+        return scores_of(await self._ask_raw(asked), len(documents))
+
+    async def _ask_raw(self, query: Query) -> JsonObject:
+        body = orjson.dumps(query.body)
+        key = hashlib.sha256(body).hexdigest()
+        pending = pending_request(self._runner, self._key, key, body, None, prefix=None, route=query.route)
+        return await self._runner.ask_unrecorded(pending, self._key)
 
     async def _rerank(self, form: RerankForm, query: str, documents: Sequence[str]) -> list[float]:
         # The same key whatever the form, so that a stored run is rescored without knowing it.

@@ -196,6 +196,14 @@ class ModelHandle:
         self._check_needs("embed_corpus", "needs_embeddings")
         return await self._embedder.embed_corpus(name, texts, count, prefix=prefix)
 
+    async def raw_vectors(self, texts: Sequence[str], *, encoding: str = "") -> tuple[Rows, int | None]:
+        self._check_needs("raw_vectors", "needs_embeddings")
+        return await self._embedder.raw_vectors(texts, encoding=encoding)
+
+    async def raw_scores(self, query: str, documents: Sequence[str]) -> list[float]:
+        self._check_needs("raw_scores", "needs_rerank")
+        return await self._embedder.raw_scores(query, documents)
+
     def vector_marks(self) -> tuple[str, ...]:
         return tuple(self._embedder.marks.values())
 

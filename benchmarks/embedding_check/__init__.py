@@ -1,0 +1,1 @@
+"""The benchmark embedding_check, described in card.md."""

@@ -1,0 +1,1 @@
+"""The benchmark rerank_check, described in card.md."""
