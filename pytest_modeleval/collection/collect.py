@@ -21,6 +21,7 @@ from pytest_modeleval.datasets import (
     Row,
     describe_empty,
     find_subsets,
+    is_own_folder,
     open_manifest,
     with_options,
 )
@@ -206,7 +207,7 @@ class BenchmarkCollector:
         for subset in subsets:
             if not self._is_open(declared.name, subset, exact, is_named=subset.name.lower() in asked):
                 continue
-            if not may_be_selected(subset.name):
+            if not may_be_selected(subset.name) or self._is_foreign(declared, subset.name, asked):
                 continue
             missing = subset.missing or self._missing_role(declared)
             if missing and self._settings.rescore_dir is None:
@@ -251,6 +252,17 @@ class BenchmarkCollector:
             reason = describe_empty(declared.dataset, self._settings.data_dir)
             self._missing.setdefault(reason, []).append(declared.name)
         return found
+
+    def _is_foreign(self, declared: Benchmark, subset: str, asked: Collection[str]) -> bool:
+        """Whether a folder that is not in the benchmark's own one may be meant for something else.
+
+        It is not if -k has a part of the benchmark's name or the name of the subset, or the run names its subsets.
+        """
+        data_dir, is_exact = self._settings.data_dir, bool(self._settings.subsets) or self._only_of is not None
+        if declared.dataset.reader is None or data_dir is None or is_exact or subset.lower() in asked:
+            return False
+        is_named = any(word in declared.name or declared.name in word for word in asked)
+        return not is_named and not is_own_folder(declared.dataset, subset, data_dir)
 
     def _is_open(self, benchmark: str, subset: Subset, exact: Collection[str] | None, *, is_named: bool) -> bool:
         """Whether options let this subset be collected. exact: those of --eval-subset. is_named: -k names it."""

@@ -1,7 +1,7 @@
 """Pinned data files become rows. A declaration imports nothing heavy and fetches nothing."""
 
 from pytest_modeleval.datasets.files import SUFFIXES, Stamp, read_records
-from pytest_modeleval.datasets.folders import FolderReader, FolderRows
+from pytest_modeleval.datasets.folders import FolderReader, FolderRows, is_own_folder
 from pytest_modeleval.datasets.indexing import open_manifest
 from pytest_modeleval.datasets.lazy import LazyFields
 from pytest_modeleval.datasets.local_files import describe_empty, find_subsets
@@ -42,6 +42,7 @@ __all__ = [
     "folder",
     "huggingface",
     "inline",
+    "is_own_folder",
     "local",
     "modelscope",
     "open_manifest",

@@ -58,6 +58,12 @@ def folder_subsets(dataset: Dataset, data_dir: Path) -> Iterator[tuple[str, Path
                 yield path.relative_to(data_dir / before).parts[0], path
 
 
+def is_own_folder(dataset: Dataset, subset: str, data_dir: Path) -> bool:
+    """True if the first pattern finds the subset; the others are of folders that belong to no benchmark."""
+    assert dataset.reader is not None
+    return dataset.reader.is_subset(data_dir / fill_pattern(dataset.locals[0], subset))
+
+
 def open_folder(
     dataset: Dataset, subset: str, *, benchmark: str, data_dir: Path | None, sample_id: Callable[[Row], str] | None
 ) -> Manifest:

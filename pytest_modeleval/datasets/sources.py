@@ -60,7 +60,8 @@ def local(pattern: str, *, subset_of: SubsetOf | None = None) -> Dataset:
 def folder(*patterns: str, reader: FolderReader) -> Dataset:
     """Subsets that are folders of several files below --eval-data: `folder("retrieval/{subset}", "{subset}", ...)`.
 
-    reader: says which folders are subsets, and makes the rows of one from its files and the page's options.
+    reader: says which folders are subsets, and makes the rows of one from its files and the page's options. Those that
+    only a later pattern finds are collected where -k has the name of the benchmark or of the folder.
     """
     return Dataset(locals=tuple(map(_checked, patterns)), reader=reader)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 from scipy import stats
 
 from benchmarks.ranking.first_stage import with_candidates
+from benchmarks.retrieval import test_retrieval as retrieval
 from benchmarks.sts import test_sts as sts
 from pytest_modeleval.datasets import Row
 from pytest_modeleval.errors import DataError
@@ -172,6 +175,19 @@ def test_data_that_does_not_fit_ends_before_the_first_request(tiny: Suite) -> No
     assert not server.answered
     assert result.status == 4
     assert "expected every judged document in tiny/corpus.jsonl" in " ".join((result.out + result.err).split())
+
+
+def test_a_folder_outside_of_the_benchmark_s_own_has_to_be_named(tiny: Suite) -> None:
+    """A run of everything takes data/retrieval/own, and not data/tiny, which may be meant for something else."""
+    own = tiny.path / "data" / "retrieval" / "own"
+    shutil.copytree(tiny.path / "data" / "tiny", own)
+    (own / "queries.jsonl").write_text(lines([{"_id": "q0", "text": "what"}]))
+    page = Path(retrieval.__file__)
+    with toy_model("other", make=VectorServer) as server:
+        at = (f"--model={MODEL}", f"--model-url={server.url}", f"--eval-data={tiny.path / 'data'}")
+        result = tiny.command("-p", "no:cacheprovider", *at, "--collect-only", "-q", str(page))
+    assert "test_retrieval[own-q0]" in result.out
+    assert "tiny-q0" not in result.out
 
 
 @pytest.mark.parametrize(
