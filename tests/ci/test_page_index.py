@@ -14,22 +14,11 @@ from pytest_modeleval.collection.page_index import PageIndex
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = sorted(page.parent for page in shipped_folder().glob("*/test_*.py"))
+BENCHMARKS = {entry.page.partition("/")[0]: entry.benchmark for entry in read_catalogue()}
 # Their subsets are the files of the user.
-OPEN = {"general_mcq", "general_qa", "general_vmcq", "general_vqa", "gpqa_diamond", "judge_check", "rag"}
+OPEN = {name for name, declared in BENCHMARKS.items() if not declared.subsets}
 # Their ids come from the data.
-OWN_IDS = {
-    *(
-        "bfcl_format_v4",
-        "bfcl_text_v4",
-        "bfcl_v4",
-        "humaneval",
-        "ifbench",
-        "ifeval",
-        "live_code_bench",
-        "perf",
-        "wiring",
-    )
-}
+OWN_IDS = {name for name, declared in BENCHMARKS.items() if declared.sample_id is not None} - OPEN
 
 
 def kept(expression: str) -> set[str]:
