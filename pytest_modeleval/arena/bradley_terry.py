@@ -22,6 +22,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 # Keeps strengths finite where a player wins everything; no figure that is shown is moved by it.
 _RIDGE = 1e-9
+_DIGITS = 7
 _MOST_STEPS = 40
 _MOST_STEP = 2.0
 _TOLERANCE = 1e-7
@@ -84,7 +85,8 @@ def expected_points(found: Floats) -> Floats:
 
 def win_rate(found: Floats, player: int, baseline: int | None) -> Floats:
     """The expected points of a player against the baseline, or the mean over all others without one."""
-    against = expected_points(found)[..., player, :]
+    # Rounded, so that a player that wins everything has exactly 1, which no finite strength gives.
+    against = np.round(expected_points(found)[..., player, :], _DIGITS)
     if baseline is not None:
         return np.asarray(against[..., baseline])
     return np.asarray(np.delete(against, player, axis=-1).mean(-1))

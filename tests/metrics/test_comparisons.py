@@ -39,7 +39,7 @@ def test_the_win_rate_of_a_pair_is_the_mean_of_its_points() -> None:
 def test_a_model_that_loses_everything_has_an_interval() -> None:
     """Wilson's, over questions: resamples of nothing but losses would all be the same."""
     found = figure(bradley_terry("a"), [LOST] * 10)
-    assert found.value == pytest.approx(0.0, abs=1e-6)
+    assert found.value == 0.0
     assert found.interval is not None
     assert found.interval.low == 0.0
     assert found.interval.high == pytest.approx(0.2775, abs=1e-3)
@@ -112,24 +112,24 @@ def test_the_difference_of_two_win_rates_is_paired() -> None:
 
 
 def test_style_control_and_its_effect() -> None:
-    """A judge that goes by length alone: with style nobody is better, and the effect of length is clear."""
+    """A judge that goes by length alone: with style none is better, and the effect of length is clear."""
     rng = np.random.default_rng(6)
     outcomes = []
-    for number in range(600):
+    for number in range(400):
         longer = float(rng.uniform(-0.3, 0.7))
         games = WON if rng.random() < 1.0 / (1.0 + np.exp(-3.0 * longer)) else LOST
         outcomes.append(outcome(f"{number:03}", {**recorded(games), "style_length": longer}))
     style = ("style_length",)
-    controlled = figure_of(bradley_terry("a", style=style), outcomes[:300])
+    controlled = figure_of(bradley_terry("a", style=style), outcomes[:200])
     assert controlled.interval is not None
     assert controlled.interval.low < 0.5 < controlled.interval.high
     plain = figure_of(bradley_terry("a"), outcomes).interval
     assert plain is not None
     assert plain.low > 0.5
-    effect = figure_of(style_effect("length", of="style_length", style=style), outcomes[:300])
+    effect = figure_of(style_effect("length", of="style_length", style=style), outcomes[:200])
     assert effect.interval is not None
     # A standard deviation of the differences is 0.29: 3 * 0.29 in the logit.
-    assert 0.55 < effect.interval.low < 1.0 / (1.0 + np.exp(-3.0 * 0.29)) < effect.interval.high < 0.9
+    assert 0.52 < effect.interval.low < 1.0 / (1.0 + np.exp(-3.0 * 0.29)) < effect.interval.high < 0.9
 
 
 def test_declarations_are_stored_and_read_back() -> None:
