@@ -13,11 +13,9 @@ import orjson
 
 from pytest_modeleval.client.json_object import join_surrogates
 from pytest_modeleval.vectors.batches import TokenRate
+from pytest_modeleval.vectors.copying import FOLDER
 from pytest_modeleval.vectors.text_vectors import TextVectors
 from pytest_modeleval.vectors.vector_file import Rows
-
-FOLDER = "vectors"
-"""In the run folder."""
 
 
 @dataclass(slots=True)

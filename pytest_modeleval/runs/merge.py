@@ -25,6 +25,7 @@ from pytest_modeleval.store.load_file import copy_points
 from pytest_modeleval.store.merged_journal import write_merged
 from pytest_modeleval.store.run_file import RUN_FILE, load_run
 from pytest_modeleval.store.run_folder import RunFolder, lock_run_folder
+from pytest_modeleval.vectors.copying import copy_vectors
 
 NONE = Limit(rows=0)
 
@@ -93,6 +94,7 @@ def _copy_files(target: Path, folders: Sequence[Path]) -> None:
     try:
         copy_points(target, folders)
         copy_images(target, folders)
+        copy_vectors(target, folders)
     except OSError as error:
         raise RunFolderError(
             f"cannot write the merged run {target}: {error.strerror}; name another folder with --into"

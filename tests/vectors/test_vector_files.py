@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pytest_modeleval.errors import RunFolderError
 from pytest_modeleval.vectors.batches import MOST_TEXTS, MOST_TOKENS, Text, TokenRate, batched, shortened
+from pytest_modeleval.vectors.copying import copy_vectors
 from pytest_modeleval.vectors.text_vectors import TextVectors
 from pytest_modeleval.vectors.vector_file import CUT, create, open_vectors
 
@@ -69,6 +70,26 @@ def test_other_processes_files_are_read(tmp_path: Path) -> None:
     assert KEYS[1] not in second
     first.close()
     second.close()
+
+
+def test_a_merged_run_has_the_vectors_of_its_parts(tmp_path: Path) -> None:
+    """Single texts of every part, though their files have one name; a corpus once; no link is followed."""
+    for part in range(2):
+        (tmp_path / f"part{part}").mkdir()
+        store = TextVectors(tmp_path / f"part{part}" / "vectors", "s", "journal")
+        store.add(KEYS[part : part + 1], ROWS[part : part + 1], flags=[0])
+        store.close()
+        corpus = create(tmp_path / f"part{part}" / "vectors" / "s-corpus-c.vec", 3)
+        corpus.write(0, KEYS[:2], ROWS[:2])
+        corpus.close()
+    (tmp_path / "part0" / "vectors" / "s-texts-link.vec").symlink_to("/etc/hostname")
+    merged = tmp_path / "merged"
+    merged.mkdir()
+    copy_vectors(merged, [tmp_path / "part0", tmp_path / "part1"])
+    found = TextVectors(merged / "vectors", "s", "journal")
+    assert np.array_equal(found.rows(KEYS[:2]), ROWS[:2])
+    assert len(list((merged / "vectors").iterdir())) == 3
+    found.close()
 
 
 @pytest.mark.parametrize("content", [b"x" * 40, b"MEVECTOR" + bytes(40)])
