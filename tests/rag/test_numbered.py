@@ -110,6 +110,7 @@ def test_the_schema_demands_every_number() -> None:
     [
         ("DECLINES: no\n1. One is.\n2. Two is.", Split(("One is.", "Two is."))),
         ("**DECLINES:** yes", Split((), declines=True)),
+        ("DECLINES: no\n1. One is.\n2. Two is.\n3. one is.", Split(("One is.", "Two is."))),
         ("DECLINES: yes\n1. One is.", Split(("One is.",))),
         ('{"declines": false, "statements": ["a\\n2. b", "", " c "]}', Split(("a 2. b", "c"))),
         ('```json\n{"declines": true, "statements": []}\n```', Split((), declines=True)),
