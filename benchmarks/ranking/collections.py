@@ -92,7 +92,7 @@ class CutTexts:
     def name(self) -> str:
         """Of the corpus; another length is another corpus."""
         cut = f" cut at {self.characters}" if self.characters else ""
-        return f"{self.collection.name} {self.collection.sha256[:16]}{cut}"
+        return f"{self.collection.name}{cut}"
 
     @property
     def cut_ids(self) -> frozenset[str]:
