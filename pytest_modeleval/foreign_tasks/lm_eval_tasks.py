@@ -4,6 +4,7 @@
 |---|---|
 | `TaskManager.load` (0.4.10) | the task is refused |
 | `TaskManager.task_index` entries (`yaml_path`, `tags`) | the task is refused |
+| `utils.env` | each template is compiled again for each document, which is most of the CPU time |
 | `Task._filters` | the filter "take_first" alone |
 | `Task.fewshot_context`, `.construct_requests`, `.process_results`, `.aggregation` | none: its documented interface |
 """
@@ -15,6 +16,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -191,6 +193,7 @@ class LmEvalTasks:
 def load(name: str, *, cache_dir: Path) -> LmEvalTasks:
     """A task, group or tag by its name, or by the path of its YAML file. Raises SettingsError for an unknown one."""
     version = importlib.metadata.version(DISTRIBUTION)
+    _compile_templates_once()
     with seeded():
         loaded = _load(name, cache_dir, version)
         tasks = tuple(_with_docs(task, key) for key, task in loaded["tasks"].items())
@@ -222,6 +225,15 @@ def _load(name: str, cache_dir: Path, version: str) -> Mapping[str, Any]:
     except KeyError:
         # A group may name tasks of other folders.
         return load_from()
+
+
+def _compile_templates_once() -> None:
+    """Keep compiled templates: the package compiles a template of Jinja for every text that it makes."""
+    from lm_eval import utils  # noqa: PLC0415 - as in _load
+
+    environment = getattr(utils, "env", None)
+    if environment is not None and not hasattr(environment.from_string, "cache_info"):
+        environment.from_string = lru_cache(maxsize=4096)(environment.from_string)
 
 
 def _with_docs(task: Any, name: str) -> LmEvalTask:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_modeleval.foreign_tasks.aggregation import Carried, carry_over
@@ -96,6 +96,7 @@ def test_a_recognised_function_gives_the_figure(
     """The measure over what grades record equals the function over the values."""
 
     @given(values)
+    @settings(max_examples=25, deadline=None)
     def equal(drawn: list[Any]) -> None:
         found = carried(aggregate, drawn[0])
         assert found is not None
