@@ -107,12 +107,12 @@ def test_figures_are_those_of_the_vectors_and_gated_by_queries(tiny: Suite) -> N
         assert "request to /embeddings what" in shown
         assert "relevant documents found, at the ranks" in shown
         server.cut_at = 1
-        gates.write_text('[[gate]]\nkind = "regression"\nbenchmark = "retrieval"\nmeasure = "map"\nalpha = 0.1\n')
+        gates.write_text('[[gate]]\nkind = "regression"\nbenchmark = "retrieval"\nmeasure = "recall@10"\nalpha = 0.1\n')
         judged = (f"--eval-gates={gates}", f"--eval-baseline={baseline}")
         worse = run(tiny, server, "retrieval", *judged, folder="worse")
     assert worse.status == 1
     gate = (worse.summary or {})["gates"][0]
-    assert (gate["name"], gate["verdict"]) == ("retrieval map regression", "failed"), worse.out
+    assert (gate["name"], gate["verdict"]) == ("retrieval recall@10 regression", "failed"), worse.out
 
 
 def check_figures(found: Mapping[str, Mapping[str, float]]) -> None:
