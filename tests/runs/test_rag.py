@@ -87,7 +87,7 @@ def results(suite: Suite) -> list[Any]:
 
 
 def test_a_fixture_is_the_pipeline_and_is_called_once_for_each_question(project: Suite) -> None:
-    """A failure is ungraded, status 6; the same command, with workers, asks only for it; rescoring calls nothing."""
+    """A failure is ungraded, status 6; the same command, with a worker, asks only for it; rescoring calls nothing."""
     broken = run(project, *FIXTURE, env={"FAILS": "q2"})
     assert broken.status == 6, broken.out + broken.err
     assert broken.subset()["num"] == 3
@@ -96,7 +96,7 @@ def test_a_fixture_is_the_pipeline_and_is_called_once_for_each_question(project:
     assert "not run: asked: my-rag is a RAG pipeline, which answers no chat requests" in broken.out
     assert (project.path / "torn-down.txt").exists()
     assert calls(project) == ["q0", "q1", "q2", "q3"]
-    whole = run(project, *FIXTURE, "-n", "2")
+    whole = run(project, *FIXTURE, "-n", "1")
     assert whole.status == 0, whole.out + whole.err
     assert whole.subset()["score"] == 1.0
     assert calls(project) == ["q0", "q1", "q2", "q2", "q3"]
