@@ -1,4 +1,4 @@
-"""Requests for vectors: a refused batch is asked for text by text, a refused text is cut where the user wants that."""
+"""Requests for vectors: a refused batch is asked for by halves, a refused text is cut where the user wants that."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pytest_modeleval.embedding.vectors import FLOAT, PATH, Rows, VectorReader, 
 from pytest_modeleval.errors import Ungraded
 from pytest_modeleval.records import JsonObject
 from pytest_modeleval.store.requests import compress_body
-from pytest_modeleval.vectors.batches import Text, shortened
+from pytest_modeleval.vectors.batches import FEWER_TEXTS, Text, shortened
 from pytest_modeleval.vectors.vector_file import CUT
 
 if TYPE_CHECKING:
@@ -48,8 +48,11 @@ class VectorRequests:
             if refusal.cause not in _REFUSALS:
                 raise
             if len(batch) > 1:
-                for text in batch:
-                    await self.ask([text])
+                if len(batch) > FEWER_TEXTS:
+                    self._embedder.space.rate.most_texts = FEWER_TEXTS
+                middle = (len(batch) + 1) // 2
+                for part in (batch[:middle], batch[middle:]):
+                    await self.ask(part)
             elif self._embedder.cuts_long_texts and refusal.cause in _TOO_LONG:
                 await self._ask_shortened(batch[0])
             else:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-MOST_TEXTS = 32
-"""TEI refuses more by default."""
+MOST_TEXTS, FEWER_TEXTS = 64, 32
+"""Of a request; FEWER_TEXTS once a batch of more was refused: TEI takes 32 by default."""
 MOST_TOKENS = 16_384
 FIRST_RATE = 0.4
 """Tokens for each byte of UTF-8 before any reply: more than English, code and Chinese have by today's tokenizers."""
@@ -30,11 +30,13 @@ class Text:
 
 @dataclass(slots=True)
 class TokenRate:
-    """Tokens for each byte, as the usage of the replies says."""
+    """Tokens for each byte, as the usage of the replies says, and the size of batches that the server takes."""
 
     tokens: int = 0
     size: int = 0
     """In bytes."""
+    most_texts: int = MOST_TEXTS
+    """Of a batch."""
 
     def add(self, tokens: int | None, size: int) -> None:
         """Count a reply. tokens: None where it has no usage. size: bytes of its texts."""
@@ -65,7 +67,7 @@ def batched(texts: Iterable[Text | None], rate: TokenRate, *, limit: int | None)
         if more >= near:
             yield [text]
             continue
-        if batch and (len(batch) == MOST_TEXTS or tokens + more > MOST_TOKENS):
+        if batch and (len(batch) >= rate.most_texts or tokens + more > MOST_TOKENS):
             yield batch
             batch, tokens = [], 0.0
         batch.append(text)
