@@ -99,6 +99,7 @@ def make_app(root: Path) -> Starlette:
         "/": partial(_document, "list"),
         "/compare": partial(_document, "compare"),
         "/assets/{name}": _asset,
+        "/favicon.ico": _no_icon,
         "/api/runs": partial(_runs, viewer),
         "/api/events": partial(_list_events, viewer),
         "/api/compare": partial(_compare, viewer),
@@ -151,6 +152,11 @@ def _document(page: str, _: Request) -> Response:
 def _asset(request: Request) -> Response:
     found = assets.asset(request.path_params["name"])
     return _bytes(*found) if found is not None else _not_found()
+
+
+def _no_icon(_: Request) -> Response:
+    # A browser asks for one on its own; that there is none is no error in its console.
+    return _bytes(b"", "image/x-icon")
 
 
 def _runs(viewer: RunViewer, _: Request) -> Response:

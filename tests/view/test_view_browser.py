@@ -245,6 +245,20 @@ def test_list_and_comparison_are_accessible_fit_a_phone_and_speak_chinese(viewer
     assert viewer.errors() == []
 
 
+def test_two_clicks_lead_from_the_list_to_the_answer_of_a_question_that_became_wrong(viewer: Viewer) -> None:
+    """The change of a score opens the comparison with the run before; a question there shows its answers in sight."""
+    viewer.open("#q=hard+two")
+    viewer.waits_for("#runs tbody", "two")
+    viewer.click("#runs td.change a")
+    viewer.waits_for("#changes", "easy/easy-2")
+    assert viewer.text("#changes thead") == "IdA oneB two"
+    viewer.click("#changes tbody a")
+    viewer.waits_for("#answers", "ANSWER: B")
+    sight = "const box = document.querySelector('.sides').getBoundingClientRect();"
+    until(lambda: bool(viewer.js(f"{sight} return box.top >= 0 && box.bottom <= innerHeight + 1")))
+    assert viewer.text(".side:nth-child(2) h3").startswith("B two")
+
+
 def test_a_comparison_shows_measures_indexes_and_all_repeats(viewer: Viewer) -> None:
     """Figures with their differences; each repeat of a side is a fold, and the first that is not right is open."""
     viewer.compare("before", "after")

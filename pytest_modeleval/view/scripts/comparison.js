@@ -81,7 +81,7 @@ class ComparisonView {
     }
     this.rows = this.chosen(this.is);
     const { sides, left_out: leftOut } = this.found;
-    const head = el("tr", {}, el("th", { scope: "col" }, t("column.id")), sides.map((side) => el("th", { scope: "col" }, side.letter)));
+    const head = el("tr", {}, el("th", { scope: "col" }, t("column.id")), sides.map((side) => el("th", { scope: "col" }, `${side.letter} ${shortText(side.name, 40)}`)));
     this.body = el("tbody");
     this.more = el("p");
     const isSearched = this.words.length || this.benchmark;
@@ -110,6 +110,7 @@ class ComparisonView {
   }
 
   go(change) {
+    this.isChosen = true;
     const address = `#${addressOf(change)}`;
     if (location.hash !== address) history.pushState(null, "", address);
     this.showAddress();
@@ -140,7 +141,11 @@ class ComparisonView {
   async drawAnswers() {
     const turn = (this.turn = (this.turn || 0) + 1);
     const made = await answersOf(this.found.sides, this.current);
-    if (turn === this.turn) replace(this.answers, made);
+    if (turn !== this.turn) return;
+    replace(this.answers, made);
+    // Chosen by hand, the answers come into sight; the list stays where it is otherwise.
+    if (this.isChosen) this.answers.querySelector(".sides")?.scrollIntoView({ block: "nearest" });
+    this.isChosen = false;
   }
 }
 

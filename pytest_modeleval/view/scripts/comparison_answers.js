@@ -31,7 +31,7 @@ function readSample(side, given, repeat) {
 }
 
 function sideBox(side, { repeats, open, record, problem }, given) {
-  const letter = el("span", {}, side.letter);
+  const letter = el("span", {}, `${side.letter} ${shortText(side.name, 80)}`);
   if (problem) return el("div", { class: "side" }, el("h3", {}, letter), el("p", { class: "quiet" }, problem));
   if (repeats.length === 1) return el("div", { class: "side" }, el("h3", {}, letter, kindChip(record.kind)), reply(side, record));
   const right = repeats.filter(({ kind }) => kind === "right").length;

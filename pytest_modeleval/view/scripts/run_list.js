@@ -151,7 +151,7 @@ class RunListView {
   trendButton(run, found) {
     const name = trendName(run, found);
     if (!found || (this.series.get(name) || []).length < 2) return null;
-    return button("↗", () => this.showTrend(name), { class: "trend-button", "aria-label": `${t("runs.column.trend")}: ${shortText(`${benchmarkName(found)}, ${run.model}`, 120)}`, title: t("runs.column.trend") });
+    return button(t("runs.column.trend"), () => this.showTrend(name), { class: "trend-button", "aria-label": `${t("runs.column.trend")}: ${shortText(`${benchmarkName(found)}, ${run.model}`, 120)}`, title: t("runs.column.trend") });
   }
 
   drawCompare() {
@@ -182,7 +182,7 @@ class RunListView {
       cell("benchmark", shortText(benchmarkName(found), 80)),
       cell("score", scoreText(found, found?.score)),
       cell("interval", intervalText(found)),
-      cell("change", this.change(found), " ", this.trendButton(run, found)),
+      cell("change", this.change(run, found), " ", this.trendButton(run, found)),
       cell("items", itemsText(run, found)),
       cell("gates", gatesText(run)),
       cell("started", (run.started || "").slice(0, 16).replace("T", " ")),
@@ -214,12 +214,14 @@ class RunListView {
     return [el("a", { href: `/runs/${run.key}/` }, name), " ", state];
   }
 
-  change(found) {
+  // Leads to the comparison with the run that it is the change from.
+  change(run, found) {
     if (!found?.change) return null;
     const value = found.change.score;
     const isBetter = found.higher_is_better ? value > 0 : value < 0;
     const text = found.share ? `${signed(value * 100, 1)}` : signed(value, 4);
-    return el("span", { class: value ? (isBetter ? "up" : "down") : null, title: t("runs.change_hint") }, text);
+    const tone = value ? (isBetter ? "up" : "down") : null;
+    return el("a", { href: `/compare?run=${found.change.key}&run=${run.key}`, class: tone, title: t("runs.change_hint") }, text);
   }
 }
 
