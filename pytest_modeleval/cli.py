@@ -1,6 +1,7 @@
 """`modeleval`: what is done with finished runs, outside of pytest. show, view, export, compare, merge, noise, plan.
 
-perf, arena and watch are the exceptions: they start runs; rag-questions asks a model for questions.
+import-run makes a run of the outputs of another tool. perf, arena and watch are the exceptions: they start runs;
+rag-questions asks a model for questions.
 
 Sides are run folders or baseline files, in any mix.
 """
@@ -16,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from pytest_modeleval.commands import arena, export, perf, rag_questions, show, view, watch
+from pytest_modeleval.commands import arena, export, import_run, perf, rag_questions, show, view, watch
 from pytest_modeleval.errors import RunFolderError, UserError
 from pytest_modeleval.reports.text_layout import visible
 
@@ -125,6 +126,7 @@ def _parser() -> argparse.ArgumentParser:
 
     show.add_command(commands)
     export.add_command(commands)
+    import_run.add_command(commands)
     view.add_command(commands)
     perf.add_command(commands)
     watch.add_command(commands)

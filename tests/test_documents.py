@@ -61,6 +61,7 @@ def test_every_option_that_is_named_exists(page: Path) -> None:
     named = set(re.findall(r"(?<![\w-])--(?:eval|model)(?:-[a-z]+)*(?![\w-])", text_of(page)))
     # Flags of other programs: SGLang's for the weights, EvalScope's and lm-eval's of runs.
     others = {"--model-path", "--eval-batch-size", "--eval-type", "--eval-backend", "--model-id", "--model-args"}
+    others |= {"--model-task", "--model-role", "--model-config", "--model-base-url", "--eval-config"}
     assert named - others <= {option.flag for option in OPTIONS}
 
 

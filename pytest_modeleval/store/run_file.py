@@ -91,6 +91,7 @@ _RULE = table(
         "benchmarks": table(entries=TABLE),
         "invocations": required(list_of(TABLE)),
         "merged": optional(list_of(TABLE)),
+        "imported": optional(TABLE),
         "started": optional(_TEXT),
         "finished": optional(_TEXT),
         "complete": BOOLEAN,

@@ -1,0 +1,1 @@
+"""Finished outputs of other evaluation tools become run folders of ours (`modeleval import-run`)."""
