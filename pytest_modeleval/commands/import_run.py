@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pytest_modeleval.imports.records import ImportedRun
     from pytest_modeleval.imports.run_folder import Imported
 
-TOOLS = ("evalscope",)
+TOOLS = ("evalscope", "lm-eval", "inspect")
 _SHOWN = 10
 
 
@@ -20,8 +20,9 @@ def add_command(commands: argparse._SubParsersAction[Any]) -> None:
     parser = commands.add_parser(
         "import-run",
         help="make a run folder of finished outputs of another tool, for compare, gates and reports",
-        description="Make a run folder of finished outputs: evalscope (outputs/STAMP). Nothing of the outputs is "
-        "changed. Every figure of the tool is compared with that of the run folder.",
+        description="Make a run folder of finished outputs: evalscope (outputs/STAMP), lm-eval (the folder of "
+        "--output_path, with --log_samples), inspect (a log or a folder of logs). Nothing of the outputs is changed. "
+        "Every figure of the tool is compared with that of the run folder.",
     )
     parser.add_argument("tool", choices=TOOLS, help="the tool that wrote the outputs")
     parser.add_argument("path", type=Path, metavar="PATH", help="its outputs")
@@ -41,6 +42,15 @@ def _run(given: argparse.Namespace) -> list[str]:
 
 
 def _read(given: argparse.Namespace) -> ImportedRun:
+    # Each reader is loaded when its tool is named.
+    if given.tool == "lm-eval":
+        from pytest_modeleval.imports.lm_eval import read_lm_eval  # noqa: PLC0415
+
+        return read_lm_eval(given.path, model=given.model)
+    if given.tool == "inspect":
+        from pytest_modeleval.imports.inspect_logs import read_inspect  # noqa: PLC0415
+
+        return read_inspect(given.path, model=given.model)
     from pytest_modeleval.imports.evalscope import read_evalscope  # noqa: PLC0415
 
     return read_evalscope(given.path, model=given.model)

@@ -27,6 +27,8 @@ class Ranges:
 
     def see(self, values: Mapping[str, MeasureValue]) -> None:
         for name, value in values.items():
+            if not name:
+                continue
             if isinstance(value, tuple):
                 self.ratios.add(name)
             else:
@@ -35,7 +37,8 @@ class Ranges:
 
     def is_share(self, name: str) -> bool:
         """All values lie between 0 and 1, or are k of n."""
-        return name in self.ratios or (self.lowest.get(name, -1.0) >= 0.0 and self.highest[name] <= 1.0)
+        is_seen = name in self.ratios or name in self.lowest
+        return is_seen and self.lowest.get(name, 0.0) >= 0.0 and self.highest.get(name, 0.0) <= 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +54,7 @@ class Scale:
         """The outcome of an item. One without a value of the metric has no verdict."""
         kind, value = self._kind_and_credit(item)
         is_graded = kind.is_verdict
-        values = dict(item.values) if self.is_credit else {**item.values, ANSWERED: (float(item.has_answer), 1.0)}
-        usage = (item.reply or {}).get("usage") or {}
+        reply = item.reply or {}
         return Outcome(
             key=ItemKey(benchmark, item.subset, item.sample, item.repeat),
             kind=kind,
@@ -61,14 +63,18 @@ class Scale:
             cause="" if kind is Kind.RIGHT else item.cause or _CAUSES[kind],
             explanation=item.explanation[:MOST_EXPLANATION_CHARS],
             target=None if item.target is None else item.target[:MOST_ANSWER_CHARS],
-            finish_reason=(item.reply or {}).get("finish_reason"),
-            completion_tokens=usage.get("completion_tokens"),
-            total_s=(item.reply or {}).get("total_s"),
+            finish_reason=reply.get("finish_reason"),
+            completion_tokens=(reply.get("usage") or {}).get("completion_tokens"),
+            total_s=reply.get("total_s"),
             request_key=request_key,
             marks=(CUT,) if item.is_cut and kind is not Kind.TRUNCATED and is_graded else (),
             prompt=prompt,
-            measures=values if is_graded else None,
+            measures=self._recorded(item) if is_graded else None,
         )
+
+    def _recorded(self, item: ImportedItem) -> dict[str, MeasureValue]:
+        answered: dict[str, MeasureValue] = {} if self.is_credit else {ANSWERED: (float(item.has_answer), 1.0)}
+        return {name: value for name, value in item.values.items() if name} | answered
 
     def _kind_and_credit(self, item: ImportedItem) -> tuple[Kind, float]:
         if item.kind is not None or not item.values:

@@ -13,7 +13,7 @@ from pytest_modeleval.records import JsonObject
 MOST_CHARS = 4_000_000
 """Of one message."""
 _CUT = frozenset({"max_tokens", "model_length", "length"})
-_ROLES = frozenset({"system", "user", "assistant", "tool"})
+_ROLES = ("system", "user", "assistant", "tool")
 
 
 def conversation(found: Any) -> tuple[tuple[JsonObject, ...], JsonObject | None]:

@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 
@@ -59,15 +59,21 @@ def _with_constants(content: bytes) -> Any:
         return None
 
 
-def json_lines(path: Path) -> Iterator[JsonObject]:
-    """The objects of a JSON Lines file; an empty line is passed over. Raises RunFolderError, which names the line."""
+def open_regular(path: Path) -> BinaryIO:
+    """A regular file, opened. Raises RunFolderError for a link, a folder, a pipe and a device."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
     except OSError as error:
         raise RunFolderError(f"{path}: cannot be read: {error.strerror}; a link is not followed") from error
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise RunFolderError(f"{path}: expected a file, found a folder, a pipe or a device")
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise RunFolderError(f"{path}: expected a file, found a folder, a pipe or a device")
+    return os.fdopen(descriptor, "rb")
+
+
+def json_lines(path: Path) -> Iterator[JsonObject]:
+    """The objects of a JSON Lines file; an empty line is passed over. Raises RunFolderError, which names the line."""
+    with open_regular(path) as file:
         number = 0
         while line := file.readline(MOST_LINE_BYTES + 1):
             number += 1

@@ -108,3 +108,16 @@ def evalscope_outputs(folder: Path, *, overall: float = 0.4) -> Path:
             "predictions/toy/quiz_Level 2.jsonl": [prediction(0, "A")],
         },
     )
+
+
+def graded_outputs(folder: Path, *, wrong: int) -> Path:
+    """60 samples of one subset, all graded; the first `wrong` are wrong."""
+    share = (60 - wrong) / 60
+    return write(
+        folder,
+        {
+            "reports/toy/quiz.json": report("quiz", {"accuracy": (share, {"easy": share})}),
+            "reviews/toy/quiz_easy.jsonl": [review(index, {"acc": float(index >= wrong)}) for index in range(60)],
+            "predictions/toy/quiz_easy.jsonl": [prediction(index, "A") for index in range(60)],
+        },
+    )

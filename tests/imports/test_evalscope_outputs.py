@@ -16,7 +16,7 @@ from pytest_modeleval.errors import RunFolderError
 from pytest_modeleval.imports.evalscope import read_evalscope
 from pytest_modeleval.imports.reading import json_lines, json_object, number
 from pytest_modeleval.runs.finished_run import open_run
-from tests.imports.outputs import CONFIG, evalscope_outputs, prediction, report, review, write
+from tests.imports.outputs import CONFIG, evalscope_outputs, graded_outputs, review, write
 from tests.support.run_folders import varied_run
 
 
@@ -60,14 +60,9 @@ def test_runs_of_two_days_are_compared_gated_and_exported(tmp_path: Path, capsys
     """compare, noise, show, export and merge with gates over a baseline read imported runs as any others."""
     sides = []
     for day, wrong in (("monday", 0), ("tuesday", 40)):
-        reviews = [review(index, {"acc": float(index >= wrong)}) for index in range(60)]
-        files = {
-            "reports/toy/quiz.json": report("quiz", {"accuracy": ((60 - wrong) / 60, {"easy": (60 - wrong) / 60})}),
-            "reviews/toy/quiz_easy.jsonl": reviews,
-            "predictions/toy/quiz_easy.jsonl": [prediction(index, "A") for index in range(60)],
-        }
+        outputs = graded_outputs(tmp_path / day, wrong=wrong)
         sides.append(str(tmp_path / f"run-{day}"))
-        assert main(["import-run", "evalscope", str(write(tmp_path / day, files)), "--to", sides[-1]]) == 0
+        assert main(["import-run", "evalscope", str(outputs), "--to", sides[-1]]) == 0
     gates = tmp_path / "gates.toml"
     gates.write_text('[[gate]]\nkind = "regression"\nbenchmark = "evalscope_quiz"\n', encoding="utf-8")
     capsys.readouterr()
