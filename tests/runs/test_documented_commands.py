@@ -41,6 +41,14 @@ NOT_RUN = {
     "pytest --model NAME -k alpaca_eval": "needs a judge; see tests/benchmarks/test_pairwise_pages.py",
     "modeleval view": "serves until it is stopped; run by tests/view and tests/commands/test_view.py",
     "pytest --model Qwen3-235B -k judge_check": "needs labelled pairs; see tests/benchmarks/test_judge_check.py",
+    "pytest --model my-model --eval-tasks": "needs packages of others; see ci/check_foreign_tasks.py",
+    "pytest --model my-rag": "needs a pipeline and rows; its example is run by tests/runs/test_rag.py",
+    "modeleval rag-questions": "needs documents and a model; see tests/rag",
+    "pytest --model Qwen3-235B -k judge_statements": "needs labelled rows; see tests/benchmarks/test_rag_pages.py",
+    "pytest --model embedded-embedder": "embeds a collection for minutes; see tests/runs/test_retrieval_runs.py",
+    "pytest --model my-embedder": "needs a server of vectors; see tests/runs/test_retrieval_runs.py",
+    "pytest --model my-reranker": "needs a server of relevance; see tests/runs/test_retrieval_runs.py",
+    "pytest --model new --eval-role": "needs two servers; see tests/runs/test_perf.py",
     "pytest --model MiniMax-M2 -k simple_qa --judge": "needs a second server; see test_judge.py",
 }
 # Exit statuses other than 0, by the beginning of the command, each with the reason.
