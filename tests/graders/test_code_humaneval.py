@@ -108,10 +108,10 @@ def test_grader_agrees_with_a_plain_run_about_mutants(
 ) -> None:
     """A solution with another operator or constant passes exactly if it passes a plain run of HumanEval's tests.
 
-    One half of the problems for each kind of change: all of them take half a minute.
+    One third of the problems for each kind of change: all of them take half a minute.
     """
     futures = []
-    for sample in samples[first::2]:
+    for sample in samples[first::3]:
         source = mutate(sample.data["prompt"] + sample.data["canonical_solution"], sample.data["entry_point"])
         if source is not None:
             futures.append((sample, source, pool.submit(quick(sample), source)))
