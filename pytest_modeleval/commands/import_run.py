@@ -62,12 +62,13 @@ def _lines(found: ImportedRun, made: Imported) -> list[str]:
     version = f" {found.version}" if found.version else ""
     state = "" if made.summary.is_complete else " (incomplete: some samples have no verdict)"
     total = made.equal + len(made.differences)
+    number = len(made.summary.benchmarks)
+    benchmarks = f"{number:,} benchmarks" if number > 1 else "one benchmark"
     shown = list(made.differences[:_SHOWN])
     if len(made.differences) > _SHOWN:
         shown.append(f"{len(made.differences) - _SHOWN} more in run.json")
     return [
-        f"imported {samples:,} samples of {len(made.summary.benchmarks)} benchmarks from {found.tool}{version}: "
-        f"{found.model}",
+        f"imported {samples:,} samples of {benchmarks} from {found.tool}{version}: {found.model}",
         f"{made.equal:,} of {total:,} figures of {found.tool} are equal",
         *(f"differs: {line}" for line in shown),
         *(f"note: {line}" for line in made.notes),

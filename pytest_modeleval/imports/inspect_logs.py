@@ -38,7 +38,16 @@ _NOT_SENT = frozenset({"max_connections", "max_retries", "timeout", "attempt_tim
 _ATTACHMENT = "attachment://"
 _MOST_ATTACHED_CHARS = 16_000_000
 # Words of an error that comes from the model's server and not from the task.
-_SERVER_WORDS = ("APIConnection", "APIStatus", "InternalServer", "RateLimit", "BadRequest", "ConnectError", "openai.")
+_SERVER_WORDS = (
+    "APIConnection",
+    "APIStatus",
+    "InternalServer",
+    "RateLimit",
+    "BadRequest",
+    "ConnectError",
+    "ConnectionError",
+    "openai.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +177,9 @@ def _figures(subset: str, log: _Log) -> Iterator[OwnFigure]:
     """Means and accuracies under the name of the scorer, or of its part; other metrics under their own names."""
     for score in map(table, listed(table(log.header.get("results")).get("scores"))):
         name, scorer = text(score.get("name")), text(score.get("scorer"))
-        label = name if name in ("", scorer) else f"{scorer}/{name}"
+        # A second scorer of one name is "match1"; another name is that of a part.
+        is_scorer = name == scorer or name.removeprefix(scorer).isdigit()
+        label = name if is_scorer else f"{scorer}/{name}"
         for metric in map(table, table(score.get("metrics")).values()):
             kind, value = text(metric.get("name")).rpartition("/")[2], number(metric.get("value"))
             if value is not None and "std" not in kind and kind != "var":

@@ -26,7 +26,7 @@ def test_scores_kinds_and_texts_are_those_of_the_outputs(tmp_path: Path, capsys:
     run = tmp_path / "run"
     assert main(["import-run", "evalscope", str(outputs), "--to", str(run)]) == 0
     text = capsys.readouterr().out
-    assert "imported 8 samples of 1 benchmarks from EvalScope 1.14.1: toy" in text
+    assert "imported 8 samples of one benchmark from EvalScope 1.14.1: toy" in text
     assert "3 of 3 figures of EvalScope are equal" in text
     found = open_run(run)
     [entry] = found.summary.benchmarks

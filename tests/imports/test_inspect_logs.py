@@ -122,7 +122,7 @@ def test_scores_kinds_and_texts_are_those_of_the_log(
     """Errors and missing scores are ungraded, a planned sample without a result is not run, other metrics are named."""
     assert main(["import-run", "inspect", str(made(tmp_path)), "--to", str(tmp_path / "run")]) == 0
     text = capsys.readouterr().out
-    assert "imported 7 samples of 1 benchmarks from Inspect 0.3.285: toy" in text
+    assert "imported 7 samples of one benchmark from Inspect 0.3.285: toy" in text
     assert "1 of 2 figures of Inspect are equal" in text
     assert "quiz: match (top): the tool says 1.0, its samples do not give it" in text
     assert "the log of evals/quiz was not finished; its status is 'error'" in text
@@ -223,3 +223,23 @@ def test_of_several_models_one_is_named(tmp_path: Path, capsys: pytest.CaptureFi
     assert "logs of 2 models" in capsys.readouterr().err
     assert main(["import-run", "inspect", str(tmp_path), "--model", "openai/toy", "--to", run]) == 0
     assert "1 older logs" in capsys.readouterr().out
+
+
+def test_parts_of_a_score_and_second_scorers_have_names_of_their_own(tmp_path: Path) -> None:
+    """A part is scorer/part; a second scorer of one name is numbered; a score before an error counts nowhere."""
+    scores = {"match": {"value": "C"}, "match1": {"value": 0}, "parts": {"value": {"a": 0.5, "b": 3.0}}}
+    one = sample("a", None, scores=scores)
+    lost = sample("b", None, scores={"match": {"value": "I"}}, error={"message": "ValueError: boom"})
+    names = (("match", "match", 1.0), ("match1", "match", 0.0), ("a", "parts", 0.5), ("b", "parts", 3.0))
+    figures = [
+        {"name": name, "scorer": scorer, "metrics": {"mean": {"name": "mean", "value": value}}}
+        for name, scorer, value in names
+    ]
+    facts = {**HEADER["eval"], "dataset": {"samples": 2, "sample_ids": ["a", "b"]}}
+    log = {**HEADER, "eval": facts, "results": {"scores": figures}, "samples": [one, lost]}
+    (tmp_path / "log.json").write_bytes(orjson.dumps(log))
+    assert main(["import-run", "inspect", str(tmp_path), "--to", str(tmp_path / "run")]) == 0
+    found = open_run(tmp_path / "run")
+    stated = found.run["imported"]
+    assert (stated["figures_equal"], stated["figures_different"]) == (4, [])
+    assert [record.kind.value for record in found.samples.index()] == ["right", "grader_error"]
