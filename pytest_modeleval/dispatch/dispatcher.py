@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pytest_modeleval.client.chat import ChatClient
 from pytest_modeleval.dispatch.attempt import Attempt, Counters, DispatchState, PendingRequest
 from pytest_modeleval.dispatch.idle_timeout import IdleTimeout
-from pytest_modeleval.dispatch.limit import Limiter, LimiterState
+from pytest_modeleval.dispatch.limit import Limiter
 from pytest_modeleval.dispatch.replicas import Replicas, ServerMonitor
 from pytest_modeleval.dispatch.retry_policy import RetryBudget, ServerHealth, delay_before_next
 from pytest_modeleval.errors import AttemptFailed, Ungraded
@@ -72,16 +72,17 @@ class Dispatcher:
         """Counts since the start."""
         return self._state.counters
 
-    def limiter_state(self) -> LimiterState:
-        """Slots taken and waited for at this moment."""
-        return self._limiter.state()
+    @property
+    def in_flight(self) -> int:
+        """Requests that the server is answering at this moment; may be read in any thread."""
+        return self._limiter.in_flight
 
     def cancel_all(self, reason: str) -> None:
         """The server is down for good: end all attempts, and all requests from now on, at once."""
         if not self._state.down_reason:
             _log.info("the server is down for good: no further request is sent")
         self._state.down_reason = self._state.down_reason or reason
-        for attempt in self._state.in_flight:
+        for attempt in tuple(self._state.in_flight):
             attempt.expire("server_lost")
 
     async def ask(

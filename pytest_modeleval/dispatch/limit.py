@@ -10,7 +10,6 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
 DECREASE = 0.7
 # One overloaded moment brings many refusals at once; they are one signal, not many.
@@ -50,20 +49,6 @@ class AdaptiveLimit:
         self.value = int(exact)
 
 
-@dataclass(frozen=True, slots=True)
-class LimiterState:
-    """The slots at one moment."""
-
-    in_flight: int
-    """Slots taken."""
-    waiting: int
-    """Submissions in the queue."""
-    limit: int
-    """Slots that exist now."""
-    maximum: int
-    """Slots that were asked for."""
-
-
 class Limiter:
     """Slots for requests, in one event loop.
 
@@ -76,14 +61,15 @@ class Limiter:
         self._in_flight = 0
         self._queue: deque[tuple[asyncio.Future[None], Callable[[asyncio.Future[None]], bool]]] = deque()
 
-    def state(self) -> LimiterState:
-        """The slots at this moment."""
-        return LimiterState(
-            in_flight=self._in_flight,
-            waiting=sum(not done.done() for done, _ in self._queue),
-            limit=self._adaptive.value,
-            maximum=self._adaptive.maximum,
-        )
+    @property
+    def in_flight(self) -> int:
+        """Slots taken; may be read in any thread."""
+        return self._in_flight
+
+    @property
+    def waiting(self) -> int:
+        """Submissions in the queue; in the loop's thread only, where the queue does not change while it is counted."""
+        return sum(not done.done() for done, _ in self._queue)
 
     async def submit(self, start: Callable[[asyncio.Future[None]], bool]) -> None:
         """Wait for a slot (first in, first out), call `start` in it, and wait until its work is done.

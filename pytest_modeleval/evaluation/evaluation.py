@@ -262,7 +262,7 @@ class Evaluation:
         if load_site is not None and load_site.is_measuring:
             return None
         dispatcher = self._site.dispatcher if self._site is not None else None
-        return dispatcher.limiter_state().in_flight if dispatcher is not None else 0
+        return dispatcher.in_flight if dispatcher is not None else 0
 
     @property
     def failure(self) -> BaseException | None:

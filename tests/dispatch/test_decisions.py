@@ -88,14 +88,14 @@ def test_slots_are_given_in_order_and_never_lost(starts: bool) -> None:
         await limiter.submit(lambda _: False)
         tasks = [asyncio.ensure_future(_uses(limiter, number, order, starts=starts)) for number in range(5)]
         await asyncio.sleep(0)
-        assert (limiter.state().in_flight, limiter.state().waiting) == (1, 5)
+        assert (limiter.in_flight, limiter.waiting) == (1, 5)
         tasks[2].cancel()
         limiter.release()
         assert order == [0]
         # It has its slot already, and gives it back.
         tasks[0].cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        assert limiter.state().in_flight == 0
+        assert limiter.in_flight == 0
         return order
 
     assert asyncio.run(run()) == [0, 1, 3, 4]
@@ -116,7 +116,7 @@ def test_a_start_that_fails_affects_no_other_submission() -> None:
             await failing
         await next_one
         assert order == [1, 2]
-        assert limiter.state().in_flight == 0
+        assert limiter.in_flight == 0
 
     asyncio.run(run())
 

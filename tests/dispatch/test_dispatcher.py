@@ -67,7 +67,7 @@ def test_an_expired_attempt_is_no_cancellation() -> None:
         with pytest.raises(Ungraded, match="the server is lost"):
             await task
         assert task.cancelling() == 0
-        assert dispatcher.limiter_state().in_flight == 0
+        assert dispatcher.in_flight == 0
 
     asyncio.run(run())
 
@@ -87,7 +87,7 @@ def test_a_cancellation_goes_first(expires_first: bool) -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
         assert task.cancelled()
-        assert dispatcher.limiter_state().in_flight == 0
+        assert dispatcher.in_flight == 0
 
     asyncio.run(run())
 
