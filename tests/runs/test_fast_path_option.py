@@ -177,8 +177,9 @@ def test_a_pytest_without_a_private_name_switches_it_off(
 ) -> None:
     """The last line about the fast path says so: nothing runs by the short protocol, and the result is the same."""
     suite.write_rows(12)
-    (suite.path / "conftest.py").write_text(UNKNOWN.format(name=name))
-    result = run_with(suite, server.url)
+    (suite.path / "conftest.py").write_text(UNKNOWN.format(name=name) + SAYS)
+    # A new interpreter: a forked one has imported the name already.
+    result = suite.python("-m", "pytest", *suite.arguments(server.url))
     assert result.status == 0, result.out + result.err
     lines = re.findall(r"^modeleval: fast path .*$", result.out, re.M)
     assert lines[-1] == f"modeleval: fast path off (pytest {pytest.__version__} {reason})"

@@ -116,6 +116,7 @@ def test_resuming_asks_neither_model_again(suite: Suite, server: LoopbackServer,
 def test_a_judge_that_dies_leaves_samples_ungraded(suite: Suite, server: LoopbackServer, judge: LoopbackServer) -> None:
     """Exit 6, no score out of it, nothing lost; the same command goes on and asks only the judge."""
     write(suite, 4)
+    suite.shorten_waits()
 
     def dies(body: dict[str, Any], attempt: int) -> Act:
         return truthful(body, attempt) if len(judge.seen.bodies) <= 3 else Drop()

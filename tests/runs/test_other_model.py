@@ -23,6 +23,7 @@ def _falls_back(body: dict[str, Any], attempt: int, *, attempts: int) -> Act:
 def test_answers_of_another_model_are_ungraded(suite: Suite, server: LoopbackServer) -> None:
     """They enter no score, the run is incomplete, and the message names both models."""
     suite.write_rows(34)
+    suite.shorten_waits()
     server.script = lambda body, attempt: _falls_back(body, attempt, attempts=99)
     result = suite.run(server.url, "--eval-in-flight", "4", "-rA")
     assert result.status == 6, result.out
@@ -38,6 +39,7 @@ def test_answers_of_another_model_are_ungraded(suite: Suite, server: LoopbackSer
 def test_a_fallback_that_passes_costs_retries_only(suite: Suite, server: LoopbackServer) -> None:
     """Asked again, the model itself answers."""
     suite.write_rows(34)
+    suite.shorten_waits()
     server.script = lambda body, attempt: _falls_back(body, attempt, attempts=1)
     result = suite.run(server.url, "--eval-in-flight", "4")
     assert result.status == 0, result.out
@@ -47,6 +49,7 @@ def test_a_fallback_that_passes_costs_retries_only(suite: Suite, server: Loopbac
 def test_a_resumed_run_stays_with_its_model(suite: Suite, server: LoopbackServer) -> None:
     """Stored replies decide which model counts, so a gateway that answers with another one later adds nothing."""
     suite.write_rows(8)
+    suite.shorten_waits()
 
     def first(body: dict[str, Any], attempt: int) -> Act:
         number = int(body["messages"][-1]["content"].split()[1])
@@ -68,6 +71,7 @@ def _named(name: str) -> Callable[[dict[str, Any], int], Act]:
 def test_a_listed_other_model_is_ungraded_from_the_first_reply(suite: Suite, server: LoopbackServer) -> None:
     """What the server lists as another model is one, also if it gives all answers."""
     suite.write_rows(4)
+    suite.shorten_waits()
     server.models = ("test-model", "small")
     server.script = _named("lab/small")
     result = suite.run(server.url)

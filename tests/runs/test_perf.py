@@ -212,7 +212,7 @@ def test_two_servers_are_measured_in_turn(suite: Suite, server: LoopbackServer) 
     answers = {"own": 0.03, "old": 0.01}
     server.script = lambda body, attempt: Answer("a b c d", tokens=4, delay_s=answers["own"])
     gates = suite.path / "gates.toml"
-    gates.write_text('[[gate]]\nkind = "regression"\nbenchmark = "perf"\nmeasure = "e2e_p50"\nagainst = "old"\n')
+    gates.write_text('[[gate]]\nkind = "regression"\nbenchmark = "perf"\nmeasure = "req_s"\nagainst = "old"\n')
     with loopback(lambda body, attempt: Answer("a b c d", tokens=4, delay_s=answers["old"])) as other:
         profile = f'[old]\nurls = ["{other.url}"]\nserved_names = ["test-model"]\n'
         (suite.path / "models.toml").write_text(profile)

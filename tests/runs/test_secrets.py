@@ -135,6 +135,7 @@ def files_with_traces(folder: Path) -> dict[str, list[str]]:
 def test_an_echoed_key_is_in_no_file_and_on_no_screen(suite: Suite, arguments: tuple[str, ...]) -> None:
     """Errors, bodies, headers, streams and information pages, in ten forms and with everything shown."""
     suite.write_rows(60)
+    suite.shorten_waits()
     with echo_server() as url:
         result = suite.command(
             *suite.arguments(url, "--model-key-env", "THE_KEY", *arguments),

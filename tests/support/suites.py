@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
 import re
@@ -14,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.fork_server import ForkServer
 from tests.support.loopback import Answer
 
 BENCHMARK = """
@@ -90,6 +93,14 @@ class Suite:
         file.write_text(text, encoding="utf-8")
         return file
 
+    def shorten_waits(self) -> None:
+        """Wait a fiftieth of the time before an attempt is repeated, for runs in which much fails on purpose."""
+        (self.path / "conftest.py").write_text(
+            "from pytest_modeleval.dispatch import retry_policy\n\n"
+            "retry_policy.FIRST_DELAY_S /= 50\nretry_policy.MAX_DELAY_S /= 50\n",
+            encoding="utf-8",
+        )
+
     def arguments(self, url: str | None, *more: str, run: bool = True) -> list[str]:
         """The command line after `pytest`."""
         where = [f"--eval-run={self.run_dir}"] if run else []
@@ -101,8 +112,11 @@ class Suite:
         return self.command(*self.arguments(url, *more, run=run))
 
     def command(self, *arguments: str, env: dict[str, str] | None = None) -> Result:
-        """Run pytest with exactly these arguments."""
-        return self.python("-m", "pytest", *arguments, env=env)
+        """Run pytest with exactly these arguments: forked, or in a new interpreter if it is to be another one."""
+        if any(name.startswith("PYTHON") for name in env or ()):
+            return self.python("-m", "pytest", *arguments, env=env)
+        status, out, err = fork_server().run(list(arguments), cwd=self.path, env=environment(self.path, env))
+        return Result(status, out, err, self.summary())
 
     def python(self, *arguments: str, env: dict[str, str] | None = None) -> Result:
         """Run the interpreter with these arguments, in the surroundings of a run."""
@@ -134,6 +148,14 @@ class Suite:
         return loaded
 
 
+@functools.cache
+def fork_server() -> ForkServer:
+    """The fork server of this process."""
+    server = ForkServer(environment(Path()))
+    atexit.register(server.close)
+    return server
+
+
 def without_times(summary: dict[str, Any] | None) -> dict[str, Any]:
     """A summary without what a clock measured: all that two runs of one experiment have in common."""
     assert summary is not None
@@ -159,7 +181,7 @@ def without_plugins(*wanted: str) -> str:
     """PYTEST_ADDOPTS that leaves out the plugins which these projects do not use, but for the wanted ones."""
     unused = (
         *("hypothesispytest", "randomly", "rerunfailures", "timeout", "pytest_cov", "asyncio", "pytest_mock"),
-        *("benchmark", "repeat", "sugar", "allure_pytest", "rich"),
+        *("anyio", "benchmark", "repeat", "sugar", "allure_pytest", "rich"),
     )
     return " ".join(f"-p no:{name}" for name in unused if name not in wanted)
 
