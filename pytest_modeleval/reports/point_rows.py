@@ -12,6 +12,7 @@ from pytest_modeleval.stress.point import PointFigure, PointResult
 
 # Shown of each point that has them, in this order; all others follow where a report has room.
 MAIN_MEASURES = (
+    "slo_rate",
     "output_tok_s",
     "req_s",
     "ttft_p50",
@@ -45,6 +46,7 @@ _HINTS = {
     "ended_early": "Share of the responses that are shorter than asked for.",
     "send_lag": "Delay of this client in sending.",
     "receive_lag": "Delay of this client in reading.",
+    "slo_rate": "The highest rate that keeps the objective, estimated from all rates of the search.",
     "accuracy": "Share of right answers of the benchmark that was asked.",
 }
 _SUFFIX = re.compile(r"_(mean|p\d+|whole)$")
@@ -67,12 +69,13 @@ class FigureRow:
 
 
 def ordered(points: Sequence[PointResult]) -> list[PointResult]:
-    """By workload as they come, closed loops before open ones, from the lightest load to the heaviest."""
+    """By workload as they come, closed loops before open ones, lightest load first; a search last."""
     workloads = list(dict.fromkeys(point.workload for point in points))
     return sorted(
         points,
         key=lambda point: (
             workloads.index(point.workload),
+            point.load == "slo",
             point.concurrency is None,
             point.concurrency or 0,
             point.rate or 0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +17,7 @@ from pytest_modeleval.reports.point_plots import workload_plots
 from pytest_modeleval.reports.point_rows import ordered
 from pytest_modeleval.reports.point_text import point_lines
 from pytest_modeleval.reports.terminal import summary_parts
-from pytest_modeleval.stress.point import PointResult
+from pytest_modeleval.stress.point import PointFigure, PointResult
 from tests.support.page_cases import Document, report_page
 from tests.support.point_cases import a_figure, a_point, stressed_summary
 from tests.support.report_cases import HOSTILE_TEXT
@@ -40,6 +41,19 @@ def test_the_terminal_has_a_table_for_each_point() -> None:
     assert "send_lag_p99" not in text
     assert "response_p95" in text.split("@rate4: ")[1]
     assert "e2e_p95" not in text.split("@rate4: ")[1]
+
+
+def test_the_result_of_a_search_comes_last_and_says_its_rate() -> None:
+    """Below the rates that were tried, with the interval of the estimate."""
+    found = replace(a_point("rate6", busy=12), point="chat-512-128@slo", load="slo", rate=6.0)
+    slo_rate = PointFigure(value=6.25, low=5.5, high=7.0, num=640, unit="req/s")
+    tried = [replace(a_point(f"rate{rate}", busy=12), rate=float(rate)) for rate in (4, 8)]
+    lines = point_lines(
+        [tried[0], replace(found, figures={**found.figures, "slo_rate": slo_rate}), tried[1]], width=100
+    )
+    heads = [line.split(":")[0] for line in lines if "complete" in line]
+    assert heads == ["chat-512-128@rate4", "chat-512-128@rate8", "chat-512-128@slo"]
+    assert any(re.match(r"  slo_rate +640 +6\.25 req/s +5\.50-7\.00$", line) for line in lines), lines
 
 
 def test_all_figures_are_shown_where_asked() -> None:
