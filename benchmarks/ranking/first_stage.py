@@ -7,17 +7,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pytest_modeleval import Model, Option, Sample
 from pytest_modeleval.datasets import Row
 from pytest_modeleval.errors import DataError
 from pytest_modeleval.retrieval.beir import Collection, open_collection
 from pytest_modeleval.retrieval.beir_files import Part, PartStamp, find_part, has_part, read_part, stamps
-from pytest_modeleval.retrieval.bm25 import BM25
 from pytest_modeleval.retrieval.judgements import DOCUMENT, QUERY
 
 from .collections import collection_of, to_sample
 from .dense import search
+
+if TYPE_CHECKING:
+    from pytest_modeleval.retrieval.bm25 import BM25
 
 FILES = ("candidates", "top_ranked")
 # The column that holds all candidates of a query, as mteb has it.
@@ -49,6 +52,8 @@ class FirstStages:
     async def index(self, collection: Collection) -> BM25:
         """Made once."""
         if id(collection) not in self._indexes:
+            from pytest_modeleval.retrieval.bm25 import BM25  # noqa: PLC0415 - loaded by with_candidates
+
             made = asyncio.to_thread(lambda: BM25(collection.texts()))
             self._indexes[id(collection)] = asyncio.ensure_future(made)
         return await asyncio.shield(self._indexes[id(collection)])
@@ -76,6 +81,9 @@ async def candidates(sample: Sample, model: Model) -> list[str]:
 
 def with_candidates(row: Row) -> Sample:
     """A sample that carries its candidates where a file names them. Raises DataError where it names none."""
+    # NumPy: only for runs with such samples, and in this thread, since two that load it at the same time may both fail.
+    import pytest_modeleval.retrieval.bm25  # noqa: F401, PLC0415
+
     sample = to_sample(row)
     if row.options["retriever"] or row.options["candidates"] != "file":
         return sample
