@@ -6,26 +6,36 @@ import errno
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 
 def read_bounded(path: Path, most_bytes: int, *, follows_link: bool = True) -> bytes:
     """The content of a regular file of at most this size.
 
-    follows_link: False refuses a symbolic link, whose target may be anything.
-    Raises OSError, whose strerror says what is wrong: a file that cannot be opened, that is no regular file (a pipe
-    without a writer would never end, a device never at all), or that is larger.
+    follows_link: see `open_regular`. Raises OSError as it does, and for a file that is larger.
     """
-    descriptor = _open(path, follows_link=follows_link)
-    with os.fdopen(descriptor, "rb") as file:
-        mode = os.fstat(descriptor).st_mode
-        if stat.S_ISDIR(mode):
-            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-        if not stat.S_ISREG(mode):
-            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    with open_regular(path, follows_link=follows_link) as file:
         content = file.read(most_bytes + 1)
     if len(content) > most_bytes:
         raise OSError(errno.EFBIG, f"it is larger than {most_bytes:,} bytes", str(path))
     return content
+
+
+def open_regular(path: Path, *, follows_link: bool = True) -> BinaryIO:
+    """A regular file, opened for reading.
+
+    follows_link: False refuses a symbolic link, whose target may be anything.
+    Raises OSError, whose strerror says what is wrong: a file that cannot be opened, or that is no regular file (a pipe
+    without a writer would never end, a device never at all).
+    """
+    descriptor = _open(path, follows_link=follows_link)
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        if stat.S_ISDIR(mode):
+            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    return os.fdopen(descriptor, "rb")
 
 
 def _open(path: Path, *, follows_link: bool) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from pytest_modeleval.errors import RunFolderError
-from pytest_modeleval.imports.reading import json_object, open_regular
+from pytest_modeleval.imports.reading import json_object, open_file
 from pytest_modeleval.records import JsonObject
 
 MOST_MEMBERS = 1_000_000
@@ -29,7 +29,7 @@ class Archive:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file = open_regular(path)
+        self._file = open_file(path)
         self._decoded_bytes = 0
         size = os.fstat(self._file.fileno()).st_size
         self._most_bytes = max(SMALL_BYTES, MOST_RATIO * size)

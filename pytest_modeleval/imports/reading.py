@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import orjson
 
-from pytest_modeleval._support.bounded_file import read_bounded
+from pytest_modeleval._support.bounded_file import open_regular, read_bounded
 from pytest_modeleval.errors import RunFolderError
 from pytest_modeleval.records import JsonObject
 
@@ -59,21 +58,17 @@ def _with_constants(content: bytes) -> Any:
         return None
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_file(path: Path) -> BinaryIO:
     """A regular file, opened. Raises RunFolderError for a link, a folder, a pipe and a device."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
+        return open_regular(path, follows_link=False)
     except OSError as error:
-        raise RunFolderError(f"{path}: cannot be read: {error.strerror}; a link is not followed") from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise RunFolderError(f"{path}: expected a file, found a folder, a pipe or a device")
-    return os.fdopen(descriptor, "rb")
+        raise RunFolderError(f"{path}: cannot be read: {error.strerror}; expected a file that is no link") from error
 
 
 def json_lines(path: Path) -> Iterator[JsonObject]:
     """The objects of a JSON Lines file; an empty line is passed over. Raises RunFolderError, which names the line."""
-    with open_regular(path) as file:
+    with open_file(path) as file:
         number = 0
         while line := file.readline(MOST_LINE_BYTES + 1):
             number += 1

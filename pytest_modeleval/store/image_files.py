@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pytest_modeleval._support.atomic_file import atomic_file, atomic_write
+from pytest_modeleval._support.bounded_file import read_bounded
 from pytest_modeleval.images import Image
 from pytest_modeleval.images.headers import NotAnImage, read_header
 from pytest_modeleval.images.image import EXTENSIONS
@@ -63,17 +64,10 @@ def read_image(folder: Path, name: str) -> bytes | None:
     if parse_reference(f"{FOLDER}/{name}") is None or (folder / FOLDER).is_symlink():
         return None
     try:
-        descriptor = os.open(folder / FOLDER / name, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        data = read_bounded(folder / FOLDER / name, MAX_BYTES, follows_link=False)
     except OSError:
         return None
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return None
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            data = file.read(MAX_BYTES + 1)
-    finally:
-        os.close(descriptor)
-    return data if len(data) <= MAX_BYTES and _is_named(data, name) else None
+    return data if _is_named(data, name) else None
 
 
 def _is_named(data: bytes, name: str) -> bool:
