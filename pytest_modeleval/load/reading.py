@@ -14,6 +14,7 @@ from pytest_modeleval.client.sse import STARTS, EventReader
 from pytest_modeleval.client.stream import StreamAccumulator
 from pytest_modeleval.client.thinking import split_thinking
 from pytest_modeleval.errors import AttemptFailed
+from pytest_modeleval.load.server_times import read_queue_s
 from pytest_modeleval.load.spool import RawExchange
 from pytest_modeleval.records import JsonObject
 from pytest_modeleval.stress.timing import Arrival, Timing
@@ -37,6 +38,8 @@ class _Stream:
     """Tokens counted so far by events with a choice."""
     cached: int | None = None
     """Tokens from the prefix cache, where only llama.cpp's own `timings` say so."""
+    queue_s: float | None = None
+    """Seconds in the server's queue, where it reports them."""
     reply: JsonObject | None = None
 
 
@@ -64,6 +67,7 @@ def read_exchange(raw: RawExchange, *, start_s: float) -> tuple[Timing, JsonObje
         completion_tokens=usage.get("completion_tokens"),
         prompt_tokens=usage.get("prompt_tokens"),
         cached_tokens=usage.get("cached_tokens", stream.cached),
+        queue_s=stream.queue_s,
         wanted_tokens=raw.wanted_tokens,
         finish="" if failure else str((reply or {}).get("finish_reason") or ""),
         failure=failure,
@@ -88,7 +92,8 @@ def _read_response(raw: RawExchange, stream: _Stream) -> None:
     if start.startswith(STARTS):
         _read_events(raw, stream)
     else:
-        stream.reply = reply_from_json(parse_object(b"".join(raw.pieces)))
+        body = parse_object(b"".join(raw.pieces))
+        stream.reply, stream.queue_s = reply_from_json(body), read_queue_s(body)
         if raw.stamps:
             stream.first_s = stream.answer_s = raw.stamps[-1]
             stream.texts.append((raw.stamps[-1], len(stream.reply.get("content") or "")))
@@ -107,6 +112,8 @@ def _read_events(raw: RawExchange, stream: _Stream) -> None:
     accumulator = StreamAccumulator()
     for at_s, event in _events(raw):
         _count_usage(stream, event, at_s)
+        queue_s = read_queue_s(event)
+        stream.queue_s = stream.queue_s if queue_s is None else queue_s
         if accumulator.add(event):
             _note_piece(stream, event, at_s)
     stream.reply = accumulator.reply()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_modeleval.load.reading import read_exchange
+from pytest_modeleval.load.server_times import read_queue_s
 from pytest_modeleval.load.spool import RawExchange
 from pytest_modeleval.stress.timing import STEADY, Timing
 
@@ -67,6 +68,24 @@ def test_tokens_of_a_chunk_are_counted_by_continuous_usage() -> None:
     )
     assert [tokens for _, tokens in timing.arrivals] == [3, 2]
     assert timing.are_tokens_exact
+
+
+def test_time_in_the_servers_queue() -> None:
+    """As vLLM, Groq (in a stream and whole) and SGLang report it, in seconds; None where it cannot be a time."""
+    forms: list[dict[str, Any]] = [
+        {"choices": [], "usage": _used(2), "metrics": {"queue_time_ms": 250.0, "mean_itl_ms": None}},
+        {"choices": [], "usage": {**_used(2), "queue_time": 0.25}},
+        {"choices": [], "x_groq": {"usage": {"queue_time": 0.25}}},
+        {"choices": [{"meta_info": {"queue_time": 0.25}}]},
+    ]
+    assert [read_queue_s(form) for form in forms] == [0.25] * 4
+    chunk = b"data: " + json.dumps(forms[0]).encode() + b"\n\n"
+    assert _timing(_event({"content": "ab"}), _event({}, finish="stop") + chunk).queue_s == 0.25
+    whole = {**forms[1], "model": "m", "choices": [{"message": {"content": "ab"}, "finish_reason": "stop"}]}
+    assert _timing(json.dumps(whole).encode()).queue_s == 0.25
+    assert _timing(_event({"content": "ab"}), END).queue_s is None
+    for wrong in (True, "0.25", -1.0, float("nan"), float("inf"), 10**400, None, [], {}):
+        assert read_queue_s({"choices": None, "usage": {"queue_time": wrong}, "metrics": wrong}) is None
 
 
 def test_tokens_are_spread_where_only_their_sum_is_known() -> None:
