@@ -100,6 +100,7 @@ def timeline(columns: Columns) -> tuple[Instant, ...]:
     length = _round_length(whole.seconds / MOST_INSTANTS)
     num = int(np.ceil(whole.seconds / length - 1e-9))
     edges: Floats = whole.start + length * np.arange(num + 1, dtype=np.float64)
+    edges[-1] = max(float(edges[-1]), whole.end)  # rounding may place the last edge before the last response
     tokens, _ = np.histogram(columns.arrived, edges, weights=columns.arrived_tokens)
     ended, _ = np.histogram(columns["ended"], edges)
     busy = np.diff(_busy_until(columns, edges))
