@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from math import floor
 from typing import Any
 
 import numpy as np
@@ -141,7 +142,7 @@ def _memory_obstacle(result: PointResult, *, is_paired: bool) -> str:
     if is_paired or effective >= LEAST_EFFECTIVE:
         return ""
     return (
-        f"its {number} requests resemble their neighbours and say as much as {effective:.0f} independent "
+        f"its {number} requests resemble their neighbours and say as much as {floor(effective)} independent "
         f"ones, {LEAST_EFFECTIVE} are needed; measure it longer, after more warm-up, or at a lower load"
     )
 

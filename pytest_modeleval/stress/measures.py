@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 from itertools import pairwise
+from math import floor
 
 import numpy as np
 
@@ -121,8 +122,8 @@ def figure(
 
 def _too_few(series: Series, q: float) -> str:
     """Why a series cannot carry a quantile."""
-    effective = percentiles.effective_at(series, series.quantile(q))
-    same_as = "" if series.num - effective < 1 else f" that say as much as {effective:.0f} independent ones"
+    effective = floor(percentiles.effective_at(series, series.quantile(q)) + 1e-9)
+    same_as = "" if effective == series.num else f" that say as much as {effective} independent ones"
     return f"the {q * 100:g}th percentile needs {percentiles.needed_for(q)} requests, found {series.num}{same_as}"
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 from pytest_modeleval.stress import columns
 from pytest_modeleval.stress.columns import Columns
@@ -118,6 +119,7 @@ def test_throughput_counts_what_arrived_in_the_window(timings: Sequence[Timing])
 
 
 @few
+@example([Timing(number=0, sent_s=4.0, first_s=4.001, ended_s=4.002000000000001, arrivals=(Arrival(4.001, 0),))])
 @given(points())
 def test_the_timeline_adds_up_to_the_point(timings: Sequence[Timing]) -> None:
     """Requests in flight, tokens and responses over all stretches are those of the requests."""
@@ -176,3 +178,17 @@ def test_a_percentile_that_the_number_cannot_carry_is_missing() -> None:
     assert figures["ttft_p99"].value is None
     assert figures["ttft_p99"].missing == "the 99th percentile needs 299 requests, found 120"
     assert figures["ttft_p95"].value is not None
+
+
+def test_a_missing_percentile_names_a_number_below_the_one_that_it_needs() -> None:
+    """Of 300 requests that resemble their neighbours; rounded up, 5.6 independent ones would be the 6 that suffice."""
+    draws = np.random.default_rng(3)
+    found: list[tuple[int, int]] = []
+    for _ in range(40):
+        latencies = 1 + 0.1 * np.abs(np.cumsum(draws.normal(size=300)))
+        walk = [Timing(number=n, sent_s=n, first_s=n + late, ended_s=n + 90.0) for n, late in enumerate(latencies)]
+        for figure in measure(walk).figures.values():
+            numbers = re.search(r"needs (\d+) .* as much as (\d+) independent", figure.missing)
+            found += [(int(numbers[1]), int(numbers[2]))] if numbers else []
+    assert len(found) > 40
+    assert all(needed > carried for needed, carried in found)
