@@ -249,8 +249,15 @@ def test_two_clicks_lead_from_the_list_to_the_answer_of_a_question_that_became_w
     """The change of a score opens the comparison with the run before; a question there shows its answers in sight."""
     viewer.open("#q=hard+two")
     viewer.waits_for("#runs tbody", "two")
+    change = viewer.js(
+        "const link = document.querySelector('#runs td.change a'); return [link.textContent, link.title]"
+    )
+    assert re.fullmatch("−[0-9]+[.][0-9] pp", change[0])
+    assert re.match("from [01][.][0-9]{4} in .*one; since the last comparable run", change[1])
     viewer.click("#runs td.change a")
     viewer.waits_for("#changes", "easy/easy-2")
+    assert " pp (" in viewer.text("#scores tbody")
+    assert "Holm's method" in viewer.js("return document.querySelector('#scores th:last-child').title")
     assert viewer.text("#changes thead") == "IdA oneB two"
     viewer.click("#changes tbody a")
     viewer.waits_for("#answers", "ANSWER: B")

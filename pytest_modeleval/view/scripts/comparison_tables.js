@@ -4,6 +4,8 @@ import { shortText } from "./safe_text.js";
 import { t } from "./texts.js";
 
 const ALPHA = 0.05;
+// Heads that are explained where the pointer rests on them.
+const HINTS = { change: "compare.change_hint", p: "compare.p_hint" };
 
 export function scoreTable(found) {
   const heads = ["change", "wrong", "right", "p"];
@@ -48,7 +50,7 @@ export function indexTable(found) {
 }
 
 function tableOf({ sides }, id, heads, rows, note = "") {
-  const head = [el("th", { scope: "col" }), sides.map((side) => el("th", { scope: "col", class: "num" }, side.letter)), heads.map((name) => el("th", { scope: "col", class: "num" }, t(`compare.${name}`)))];
+  const head = [el("th", { scope: "col" }), sides.map((side) => el("th", { scope: "col", class: "num" }, side.letter)), heads.map((name) => el("th", { scope: "col", class: "num", title: HINTS[name] ? t(HINTS[name]) : null }, t(`compare.${name}`)))];
   const table = el("table", { class: "runs", id }, el("thead", {}, el("tr", {}, head)), el("tbody", {}, rows));
   return [el("div", { class: "wide", tabindex: "0", role: "group", "aria-label": t(`compare.${id}`) }, table), note && el("p", { class: "quiet" }, note)];
 }
@@ -93,7 +95,7 @@ function changeText(value, { share }) {
 }
 
 function points(value) {
-  return signed((value * 100).toFixed(1));
+  return `${signed((value * 100).toFixed(1))} pp`;
 }
 
 function percent(value) {

@@ -219,9 +219,11 @@ class RunListView {
     if (!found?.change) return null;
     const value = found.change.score;
     const isBetter = found.higher_is_better ? value > 0 : value < 0;
-    const text = found.share ? `${signed(value * 100, 1)}` : signed(value, 4);
+    const text = found.share ? `${signed(value * 100, 1)} pp` : `${signed(value, 4)} ${found.unit}`.trim();
     const tone = value ? (isBetter ? "up" : "down") : null;
-    return el("a", { href: `/compare?run=${found.change.key}&run=${run.key}`, class: tone, title: t("runs.change_hint") }, text);
+    const before = this.runs.find(({ key }) => key === found.change.key);
+    const from = before ? t("runs.change_from", scoreText(found, found.score - value), shortText(before.name, 120)) : "";
+    return el("a", { href: `/compare?run=${found.change.key}&run=${run.key}`, class: tone, title: [from, t("runs.change_hint")].filter(Boolean).join("; ") }, text);
   }
 }
 
