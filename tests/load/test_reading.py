@@ -84,7 +84,8 @@ def test_time_in_the_servers_queue() -> None:
     whole = {**forms[1], "model": "m", "choices": [{"message": {"content": "ab"}, "finish_reason": "stop"}]}
     assert _timing(json.dumps(whole).encode()).queue_s == 0.25
     assert _timing(_event({"content": "ab"}), END).queue_s is None
-    for wrong in (True, "0.25", -1.0, float("nan"), float("inf"), 10**400, None, [], {}):
+    impossible: list[Any] = [True, "0.25", -1.0, float("nan"), float("inf"), 10**400, None, [], {}]
+    for wrong in impossible:
         assert read_queue_s({"choices": None, "usage": {"queue_time": wrong}, "metrics": wrong}) is None
 
 
