@@ -9,7 +9,6 @@ carried over.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from pytest_modeleval.foreign_tasks.names import item_name, subset_name
 from pytest_modeleval.imports.messages import sent
 from pytest_modeleval.imports.reading import (
     count,
+    decoded,
     files_in,
     folders_in,
     json_file,
@@ -284,8 +284,9 @@ def _messages(context: Any) -> tuple[JsonObject, ...]:
     if not isinstance(context, str):
         return ()
     if context.startswith("[{"):
-        with suppress(ValueError, RecursionError):
-            return tuple(sent(message) for message in json.loads(context) if isinstance(message, dict))
+        with suppress(ValueError):
+            messages = listed(decoded(context.encode("utf-8", "replace")))
+            return tuple(sent(message) for message in messages if isinstance(message, dict))
     return ({"role": "user", "content": context[:_MOST_TEXT_CHARS]},)
 
 

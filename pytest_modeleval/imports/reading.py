@@ -34,28 +34,33 @@ def file_bytes(path: Path, most_bytes: int = MOST_FILE_BYTES) -> bytes:
 
 
 def json_object(content: bytes, where: object) -> JsonObject:
-    """Decoded JSON; NaN and infinities, which Python writes, are null. Raises RunFolderError for what is no object."""
+    """Decoded JSON. Raises RunFolderError for what is no object."""
     try:
-        found = orjson.loads(content)
-    except orjson.JSONDecodeError as error:
-        found = _with_constants(content)
-        if found is None:
-            raise RunFolderError(f"{where}: expected JSON, found something else: {error}") from error
+        found = decoded(content)
+    except ValueError as error:
+        raise RunFolderError(f"{where}: expected JSON, found something else: {error}") from error
     if not isinstance(found, dict):
         raise RunFolderError(f"{where}: expected a JSON object, found {type(found).__name__}")
     return found
 
 
-def _with_constants(content: bytes) -> Any:
-    """JSON as Python writes it; None where it is none."""
-    import json  # noqa: PLC0415 - only for files with NaN
+def decoded(content: bytes) -> Any:
+    """JSON, also as Python writes it: NaN and infinities are null, half of a surrogate pair is "?". Raises ValueError.
 
-    if not any(word in content for word in (b"NaN", b"Infinity")):
-        return None
+    Whatever it returns can be encoded again.
+    """
     try:
-        return json.loads(content, parse_constant=lambda _: None)
-    except (ValueError, RecursionError):
-        return None
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        if not any(word in content for word in (b"NaN", b"Infinity", b"\\ud", b"\\uD")):
+            raise
+    import json  # noqa: PLC0415 - only for such files
+
+    try:
+        text_of_it = json.dumps(json.loads(content, parse_constant=lambda _: None), ensure_ascii=False)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    return orjson.loads(text_of_it.encode("utf-8", "replace"))
 
 
 def open_file(path: Path) -> BinaryIO:

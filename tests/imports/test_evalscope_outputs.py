@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -188,7 +189,10 @@ def test_a_configuration_is_read_line_by_line(tmp_path: Path) -> None:
 def test_json_of_python_is_read() -> None:
     """NaN and infinities are no numbers; other damage is refused."""
     assert json_object(b'{"a": NaN, "b": [Infinity, 1]}', "x") == {"a": None, "b": [None, 1]}
-    for content in (b"NaN", b'{"a": NaN', b"[1]", b"", b"[" * 100_000):
+    odd = json_object(b'{"a": NaN, "b": "\\ud83d \\ud83d\\ude00", "c": 1' + b"0" * 30 + b"}", "x")
+    assert odd == {"a": None, "b": "? \U0001f600", "c": 1e30}
+    assert orjson.loads(orjson.dumps(odd)) == odd
+    for content in (b'{"a": "\\ud83d"', b"NaN" + b"[" * 100_000, b"NaN", b'{"a": NaN', b"[1]", b"", b"[" * 100_000):
         with pytest.raises(RunFolderError):
             json_object(content, "x")
 
