@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from pytest_modeleval.errors import SettingsError
+from pytest_modeleval.errors import DataError, SettingsError
+from pytest_modeleval.foreign_tasks.loading import declare_tasks
+from pytest_modeleval.foreign_tasks.names import TaskName
 from tests.support.loopback import LoopbackServer
 from tests.support.suites import Suite
 
@@ -67,3 +70,24 @@ def test_unsafe_and_unknown_tasks_are_refused(task: Path, tmp_path: Path) -> Non
     unsafe.write_text(task.read_text(encoding="utf-8") + "unsafe_code: true\n", encoding="utf-8")
     with pytest.raises(SettingsError, match="sums cannot run here: its grader runs programs"):
         declare(str(unsafe), tmp_path)
+
+
+def test_without_names_that_the_package_does_not_document(task: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without `_filters` the first reply counts as it is, without `env` nothing is kept, without `load` none is run."""
+    import lm_eval
+    from lm_eval.tasks import TaskManager
+
+    from pytest_modeleval.foreign_tasks import lm_eval_tasks
+
+    (loaded,) = lm_eval_tasks.load(str(task), cache_dir=task.parent).tasks
+    assert loaded.results(0, [["It is A"]]) == {("exact_match", "letter"): 1.0}
+    monkeypatch.delattr(loaded.task, "_filters")
+    assert loaded.filters == ["none"]
+    assert loaded.results(0, [["A"]]) == {("exact_match", "none"): 1.0}
+    assert loaded.results(0, [["It is A"]]) == {("exact_match", "none"): 0.0}
+    with monkeypatch.context() as without_env:
+        without_env.setattr(lm_eval, "utils", SimpleNamespace())
+        lm_eval_tasks._compile_templates_once()
+    monkeypatch.delattr(TaskManager, "load")
+    with pytest.raises(DataError, match=r"sums.yaml: its package cannot load it .*no attribute .load"):
+        declare_tasks([TaskName("lm_eval", str(task))], cache_dir=task.parent)
