@@ -105,6 +105,13 @@ def test_each_failure_has_a_status_of_its_own(pool: GraderPool, status: ProgramS
     assert status is ProgramStatus.COMPILE_ERROR or result.explanation.startswith("test 1 of 3: ")
 
 
+def test_the_kernel_holds_a_program_to_a_far_higher_cpu_limit(pool: GraderPool) -> None:
+    """The kernel counts ticks, among busy processes too many; it killed programs within their time."""
+    source = "import resource\nprint(*(limit >= 4 for limit in resource.getrlimit(resource.RLIMIT_CPU)))"
+    problem = Problem(limits=dataclasses.replace(LIMITS, cpu_s=1.5), cases=lambda: (Case("", "True True"),))
+    assert graded(pool, problem, source).status is ProgramStatus.PASSED
+
+
 def test_grading_stops_at_the_first_failed_test_by_default(pool: GraderPool) -> None:
     """The first failure ends it; with runs_all every test runs and counts."""
     source = "n = int(input())\nprint(94 if n == 3 else 0)"

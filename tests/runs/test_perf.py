@@ -234,7 +234,8 @@ def test_two_servers_are_measured_in_turn(suite: Suite, server: LoopbackServer) 
     own, old = again.summary["benchmarks"][0]["points"]
     assert (own["point"], own["role"], old["point"], old["role"]) == ("chat-16-4@c4", "", "chat-16-4@c4", "old")
     assert len(own["figures"]["e2e_p50"]["blocks"]) == 8
-    assert own["figures"]["e2e_p50"]["value"] > 2 * old["figures"]["e2e_p50"]["value"]
+    # Not by how much: a busy machine adds the same to both.
+    assert own["figures"]["e2e_p50"]["value"] > old["figures"]["e2e_p50"]["value"]
     assert "in the server old, measured in turn" in again.summary["gates"][0]["reason"]
     refused = suite.command(*_arguments(suite, server.url, "--eval-option=perf.against=new"))
     assert refused.status == 5
