@@ -248,7 +248,8 @@ class BenchmarkCollector:
 
         names = find_subsets(declared.dataset, settings.data_dir, may_be_selected=is_needed)
         found = [Subset(subset) for subset in names]
-        if not found and is_wanted:
+        is_planned = self._only_of is None or declared.name in {benchmark for benchmark, _ in self._only_of}
+        if not found and is_wanted and is_planned:
             reason = describe_empty(declared.dataset, self._settings.data_dir)
             self._missing.setdefault(reason, []).append(declared.name)
         return found

@@ -122,6 +122,23 @@ def test_rescoring_asks_nothing_and_grades_anew(suite: Suite, server: LoopbackSe
     assert (suite.run_dir / "summary.1.json").exists()
 
 
+def test_rescoring_without_the_data_names_the_benchmark_of_the_run_alone(suite: Suite, server: LoopbackServer) -> None:
+    """Other benchmarks that live off the same option are not what the run needs."""
+    rows = suite.path / "rows" / "general_mcq" / "quiz.jsonl"
+    rows.parent.mkdir(parents=True)
+    rows.write_text('{"question": "2 + 2?", "choices": ["3", "4"], "answer": "B"}\n')
+    asked = ("-k", "general_mcq", "--model=test-model", f"--model-url={server.url}", f"--eval-run={suite.run_dir}")
+    first = suite.command("-p", "no:cacheprovider", *asked, f"--eval-data={rows.parents[1]}")
+    assert first.status == 0, first.out + first.err
+    without = suite.command("-p", "no:cacheprovider", f"--eval-rescore={suite.run_dir}")
+    assert without.status == 5, without.out + without.err
+    lines = [line for line in (without.out + without.err).splitlines() if line.startswith("not collected: ")]
+    assert len(lines) == 1
+    assert lines[0].startswith(
+        "not collected: general_mcq: its subsets are your files general_mcq/<subset>.jsonl; name"
+    )
+
+
 def _kinder(suite: Suite, first: str = "pass") -> None:
     """The benchmark as its version 2, whose grader finds everything right; `first` is what it does before that."""
     kinder = BENCHMARK.replace("grade=grade_choice", "grade=kind").replace(
