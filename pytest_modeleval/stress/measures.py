@@ -123,7 +123,8 @@ def figure(
 def _too_few(series: Series, q: float) -> str:
     """Why a series cannot carry a quantile."""
     effective = floor(percentiles.effective_at(series, series.quantile(q)) + 1e-9)
-    same_as = "" if effective == series.num else f" that say as much as {effective} independent ones"
+    noun = "one" if effective == 1 else "ones"
+    same_as = "" if effective == series.num else f" that say as much as {effective} independent {noun}"
     return f"the {q * 100:g}th percentile needs {percentiles.needed_for(q)} requests, found {series.num}{same_as}"
 
 
