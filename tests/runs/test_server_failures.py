@@ -71,10 +71,10 @@ def test_every_lost_sample_is_reported_once(suite: Suite, more: list[str]) -> No
     file = suite.path / "junit.xml"
     result = suite.command(*arguments(suite, f"--junitxml={file}", *more))
     assert result.status == 6, result.out + result.err
-    # How many are still answered beside the request that the server fails at depends on the machine.
+    # It fails at its 40th request; of the 8 in flight others may still be answered.
     counts = result.subset()["counts"]
     lost = counts["server_error"]
-    assert 0 < lost == 120 - counts["right"] - counts["wrong"]
+    assert 80 - 8 <= lost == 120 - counts["right"] - counts["wrong"]
     cases = ElementTree.parse(file).getroot().findall(".//testcase")
     assert len({case.get("name") for case in cases}) == len(cases) == 120
     errors = [case.find("error") for case in cases if case.find("error") is not None]
