@@ -230,7 +230,7 @@ def _as_interpreter_would(body: Callable[[], int]) -> int:
     for step in (threading._shutdown, atexit._run_exitfuncs):  # type: ignore[attr-defined]
         try:
             step()
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:  # noqa: BLE001 - of the program's own threads and exit functions
             _write_all(2, _describe(error))
             exit_code = exit_code or 1
     _flush(sys.stderr, sys.__stderr__)
@@ -256,7 +256,7 @@ def _flush(*streams: Any) -> bool:
         try:
             if stream is not None:
                 stream.flush()
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:  # noqa: BLE001 - of a stream that the program made
             _write_all(2, _describe(error))
             is_flushed = False
     return is_flushed
