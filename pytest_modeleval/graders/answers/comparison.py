@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
 
+from pytest_modeleval.graders.answers.ambiguity import leave_out, with_decimal_comma
+from pytest_modeleval.graders.answers.conditions import rename_parameter, split_condition
 from pytest_modeleval.graders.answers.exact import TooLarge, Undefined
 from pytest_modeleval.graders.answers.expression import Node, Operation, Variable, variables_of
-from pytest_modeleval.graders.answers.formula_equality import are_equal, is_proportional
+from pytest_modeleval.graders.answers.formula_equality import are_equal, is_proportional, with_same_constant
 from pytest_modeleval.graders.answers.notation import canonical_text, normalise_notation
 from pytest_modeleval.graders.answers.reading import has_foreign_command, read_answer
 from pytest_modeleval.graders.answers.scalars import (
@@ -21,7 +24,7 @@ from pytest_modeleval.graders.answers.scalars import (
     compare_times,
     scaled_by,
 )
-from pytest_modeleval.graders.answers.units import Unit
+from pytest_modeleval.graders.answers.units import Unit, are_other_currencies
 from pytest_modeleval.graders.answers.values import (
     ClockTime,
     Collection,
@@ -58,13 +61,10 @@ def compare_answers(target: str, answer: str, *, question: str = "") -> Comparis
     target, answer = normalise_notation(target), normalise_notation(answer)
     if canonical_text(target) == canonical_text(answer):
         return Comparison(True)
-    targets, answers = read_answer(target), read_answer(answer)
-    if isinstance(targets[0], ClockTime) and isinstance(answers[0], ClockTime):
-        # 1:20 and 2:40 are the same ratio, but not the same time.
-        targets, answers = targets[:1], answers[:1]
-    if isinstance(targets[0], Formula) and isinstance(answers[0], Formula):
-        # Both are numbers: that their thousands could be lists as well does not matter.
-        targets, answers = _without_lists(targets), _without_lists(answers)
+    target, answer = _without_conditions(target, answer)
+    expected = read_answer(target)
+    found = with_decimal_comma(expected, read_answer(answer), answer)
+    targets, answers = leave_out(expected, found, question)
     is_equal, remark = _compare_readings(targets, answers, question)
     if is_equal:
         return Comparison(True)
@@ -89,8 +89,18 @@ def _compare_readings(targets: Sequence[Value], answers: Sequence[Value], questi
     return False, remark
 
 
-def _without_lists(readings: Sequence[Value]) -> tuple[Value, ...]:
-    return tuple(value for value in readings if not isinstance(value, Collection | Tuple | Interval))
+def _without_conditions(target: str, answer: str) -> tuple[str, str]:
+    r"""Return k\pi of k\pi, k \in \mathbb{Z}, unless the other one has another condition.
+
+    The answer's parameter has the target's name then.
+    """
+    expected, condition = split_condition(target)
+    found, said = split_condition(answer)
+    if condition is not None and said is not None:
+        if condition.numbers != said.numbers:
+            return target, answer
+        found = rename_parameter(found, said.name, condition.name)
+    return expected, found
 
 
 def _is_equal(target: Value, answer: Value) -> bool:
@@ -108,7 +118,7 @@ def _is_equal(target: Value, answer: Value) -> bool:
 
 def _is_equal_named(target: Value, answer: Value) -> bool:
     if isinstance(target, Named) and isinstance(answer, Named):
-        if target.name.casefold() == answer.name.casefold():
+        if target.name.casefold() == answer.name.casefold() or _are_function_names(target.name, answer.name):
             return _is_equal(target.value, answer.value)
         return _is_equation(target) and _is_equation(answer) and _is_same_equation(target, answer)
     if isinstance(target, Named):
@@ -119,6 +129,12 @@ def _is_equal_named(target: Value, answer: Value) -> bool:
     if isinstance(target, Relation):
         return _is_same_equation(target, answer)
     return _is_equal(target, answer.value)
+
+
+def _are_function_names(first: str, second: str) -> bool:
+    """True for f(x) and y."""
+    names = sorted((first, second), key=len)
+    return names[0] == "y" and re.fullmatch(r"[A-Za-z]\(x\)", names[1]) is not None
 
 
 def _is_equation(value: Value) -> bool:
@@ -162,6 +178,9 @@ def _compare_formulas(target: Formula, answer: Formula) -> bool:
         if target.unit.dimension != answer.unit.dimension:
             return False
         first, second = scaled_by(first, target.unit.size), scaled_by(second, answer.unit.size)
+    if target.unit and answer.unit and are_other_currencies(target.unit.text, answer.unit.text):
+        return False
+    second = with_same_constant(first, second)
     return not _differ_in_power(target.unit, answer.unit) and are_equal(first, second)
 
 

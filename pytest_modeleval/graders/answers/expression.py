@@ -60,7 +60,7 @@ def parse_expression(text: str) -> Node:
     if not tokens:
         raise NotAnExpression("it is empty")
     parser = _Parser(tokens)
-    node = parser.parse_sum()
+    node = parser.parse_whole()
     if parser.token is not None:
         raise NotAnExpression(f"{parser.token[1]!r} is not expected")
     return node
@@ -73,6 +73,13 @@ def variables_of(node: Node) -> frozenset[str]:
     if isinstance(node, Operation):
         return frozenset().union(*(variables_of(argument) for argument in node.arguments))
     return frozenset()
+
+
+def renamed(node: Node, name: str, other: str) -> Node:
+    """Return the formula with another name for a variable."""
+    if isinstance(node, Operation):
+        return Operation(node.name, tuple(renamed(argument, name, other) for argument in node.arguments))
+    return Variable(other) if node == Variable(name) else node
 
 
 def _literal(text: str) -> Number:
@@ -93,6 +100,14 @@ class _Parser:
     def token(self) -> Token | None:
         """The token to be read next; None at the end."""
         return self._tokens[self._at] if self._at < len(self._tokens) else None
+
+    def parse_whole(self) -> Node:
+        r"""Read a formula; n \choose 2 stands without braces where they enclosed all of it."""
+        node = self.parse_sum()
+        if self._sees("\\choose"):
+            self._next()
+            node = Operation("binomial", (node, self.parse_sum()))
+        return node
 
     def parse_sum(self) -> Node:
         """Read terms connected by + and -."""
@@ -207,10 +222,7 @@ class _Parser:
         return number
 
     def _bracketed(self, opening: str) -> Node:
-        inside = self.parse_sum()
-        if opening == "{" and self._sees("\\choose"):
-            self._next()
-            inside = Operation("binomial", (inside, self.parse_sum()))
+        inside = self.parse_whole() if opening == "{" else self.parse_sum()
         self._expect(_CLOSING[opening])
         rounding = {"\\lfloor": "floor", "\\lceil": "ceiling"}.get(opening)
         return Operation(rounding, (inside,)) if rounding else inside

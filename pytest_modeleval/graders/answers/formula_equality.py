@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from pytest_modeleval.graders.answers.exact import NotRational, TooLarge, Undefined, Values, exact_value
-from pytest_modeleval.graders.answers.expression import Node, Number, Operation, variables_of
+from pytest_modeleval.graders.answers.expression import Node, Number, Operation, renamed, variables_of
 
 # Two numbers of 120 digits are equal if they agree this far: rounding does not reach so high.
 _AGREEMENT = 80
@@ -43,6 +43,26 @@ def are_equal(first: Node, second: Node) -> bool:
             return False
         compared += outcome is True
     return compared > 0
+
+
+def with_same_constant(first: Node, second: Node) -> Node:
+    """Write the constant of integration as the target has it: x^2 + c is x^2 + C."""
+    here, there = variables_of(first), variables_of(second)
+    for name, other in (("C", "c"), ("c", "C")):
+        if here - there == {name} and there - here == {other}:
+            return renamed(second, other, name)
+    return second
+
+
+def is_below(first: Node, second: Node) -> bool:
+    """True if both formulas are real numbers, or infinite, and the first is the smaller one."""
+    if variables_of(first) or variables_of(second):
+        return False
+    try:
+        low, high = _decimal(first, {}), _decimal(second, {})
+    except (TooLarge, Undefined, ArithmeticError, ValueError):
+        return False
+    return low.imag == 0 and high.imag == 0 and bool(low.real < high.real)
 
 
 def is_proportional(first: Node, second: Node, *, only_positive: bool = False) -> bool:

@@ -54,6 +54,11 @@ _SIGNS = {
             "β": r"\beta ",
             "γ": r"\gamma ",
             "δ": r"\delta ",
+            "∠": r"\angle ",
+            "△": r"\triangle ",
+            "ℝ": r"\mathbb{R}",
+            "ℤ": r"\mathbb{Z}",
+            "ℕ": r"\mathbb{N}",
             "θ": r"\theta ",
             "λ": r"\lambda ",
             "φ": r"\phi ",
@@ -64,8 +69,16 @@ _SIGNS = {
 _TEXT_COMMANDS = "text|textbf|textrm|textit|texttt|textsf|textsc|textnormal|mbox|hbox|mathrm|mathit|operatorname|emph"
 _MATH_COMMANDS = (
     "mathbf|boldsymbol|bm|underline|boxed|fbox|framebox|mathsf|mathtt|mathnormal|ensuremath|underbrace|cancel|pmb"
-    "|bbox|uline|mathcal"
+    "|bbox|uline|mathcal|vec|overrightarrow|hat|widehat"
 )
+# \operatorname{ln} and \mathrm{e} are what \ln and e are.
+_UPRIGHT = re.compile(
+    r"\\(?:mathrm|mathit|operatorname|text|textrm)\*?\s*\{\s*(?:(arc(?:sin|cos|tan)|(?:sin|cos|tan)h?|cot|csc|ln|log|lg|exp)"
+    r"|([ei]))\s*\}"
+)
+_BASE = re.compile(r"\A(-?[0-9A-F]+(?:\.[0-9A-F]+)?)\s*\(?\s*(?:in\s+)?base[\s-]*(\d{1,2})\s*\)?\Z")
+_TO = re.compile(r"\A(\d+(?:\.\d+)?)\s*(?:\\text\s*\{\s*to\s*\}|\bto\b)\s*(\d+(?:\.\d+)?)\Z")
+_OUTWARD = re.compile(r"\A([\[\]])([^\[\]]+[,;][^\[\]]+)([\[\]])\Z")
 _RENAMED = {
     **dict.fromkeys(("dfrac", "tfrac", "cfrac"), r"\frac"),
     **dict.fromkeys(("dbinom", "tbinom"), r"\binom"),
@@ -84,6 +97,8 @@ _RENAMED = {
     **dict.fromkeys(("ast",), "*"),
     **dict.fromkeys(("div",), "/"),
     **dict.fromkeys(("varphi",), r"\phi"),
+    **dict.fromkeys(("imath",), "i"),
+    **dict.fromkeys(("jmath",), "j"),
     **dict.fromkeys(("equiv",), "="),
     **dict.fromkeys(("varepsilon",), r"\epsilon"),
     **dict.fromkeys(("simeq", "sim"), r"\approx"),
@@ -121,7 +136,7 @@ _SIZES = frozenset(
 _SPACES = frozenset(("quad", "qquad", "thinspace", "medspace", "space", "enspace", "hfill", "par", "newline"))
 _COMMAND = re.compile(r"\\\\|\\not=|\\([A-Za-z]+)|\\([,;:!> ()\[\]])")
 # Text of this kind has one spelling already.
-_PLAIN = re.compile(r"(?!.*(?:\.\.|root|choose|PI|Pi|\.\d{3}\.))[A-Za-z0-9 .,:/+=-]*\Z")
+_PLAIN = re.compile(r"(?!.*(?:\.\.|root|choose|PI|Pi|\.\d{3}\.|inus |egative | base| to ))[A-Za-z0-9 .,:/+=-]*\Z")
 _REPEATED_DOT = re.compile(r"(\d*\.\d*)((?:\\dot\s*\{?\d\}?)+)")
 
 
@@ -147,12 +162,18 @@ def normalise_notation(text: str) -> str:
         r"\\f?colorbox\s*\{[^{}]*\}(?:\s*\{[^{}]*\}(?=\s*\{))?|\\phantom\s*\{[^{}]*\}|\\#|\\\\\s*\Z", "", text
     )
     text = _spell_plain(text)
+    text = _UPRIGHT.sub(lambda found: f"\\{found[1]} " if found[1] else found[2], text)
     text = _COMMAND.sub(_respell, text)
+    text = re.sub(r"\\overline\s*\{([A-Z]{2,4})\}", r"\1", text)
+    text = re.sub(r"\\pmod\s*(\w)", r"\\pmod{\1}", text)
     text = re.sub(rf"\\(?:{_TEXT_COMMANDS})\*?(?![A-Za-z])\s*(?=\{{)", r"\\text", text)
     text = re.sub(rf"\\(?:{_MATH_COMMANDS})(?![A-Za-z])\s*(?:\[[^\]]*\])*", "", text)
     text = re.sub(r"√\s*(\d+(?:\.\d+)?|[A-Za-z](?![A-Za-z]))", r"\\sqrt{\1}", text).replace("√", "\\sqrt ")
     text = re.sub(r"∛\s*(\d+(?:\.\d+)?|[A-Za-z](?![A-Za-z]))", r"\\sqrt[3]{\1}", text)
     text = _REPEATED_DOT.sub(lambda found: found[1] + "\\overline{" + re.sub(r"\D", "", found[2]) + "}", text)
+    # The list goes on: its end is no full stop.
+    text = re.sub(r",\s*(?:\.\.\.|…|\\[lc]?dots)[\s.]*\Z", r", \\dots", text)
+    text = _OUTWARD.sub(_turn_brackets, _TO.sub(r"\1:\2", text.strip()))
     text = re.sub(r"\\text\{\s*\}|\*\*(?=\s*\Z)|^\s*\*\*|`|(?<!\\)\$|~", " ", text)
     return _without_braces(re.sub(r"\s+", " ", text).strip())
 
@@ -174,8 +195,7 @@ def _without_braces(text: str) -> str:
 
 def canonical_text(text: str) -> str:
     """Return normalised notation without spaces, except between digits; words without regard to case."""
-    text = re.sub(r"\\text\s*\{([^{}]*)\}", r" \1 ", text)
-    text = re.sub(r"\s+", " ", text).strip(" .,;:\"'")
+    text = re.sub(r"\s+", " ", without_text_commands(text)).strip(" .,;:\"'")
     single = re.fullmatch(r"[\[({]?\s*([A-Za-z])\s*[\])}.:]*", text)
     if single:
         return single[1]
@@ -183,6 +203,11 @@ def canonical_text(text: str) -> str:
     if is_prose:
         return text.casefold()
     return re.sub(r"(?<![\d.])\s+|\s+(?![\d.])", "", text)
+
+
+def without_text_commands(text: str) -> str:
+    r"""Return the text with a for \text{a}."""
+    return re.sub(r"\\text\s*\{([^{}]*)\}", r" \1 ", text)
 
 
 def _respell(found: re.Match[str]) -> str:
@@ -237,7 +262,15 @@ def _spell_plain(text: str) -> str:
     text = re.sub(r"(\d*\.\d*)\((\d+)\)", r"\1\\overline{\2}", text)
     text = re.sub(r"\blog_?(\d+)\s*(?=\()", r"\\log_{\1}", text)
     text = re.sub(r"(?<![\w)])\*\*([^*]+)\*\*(?![\w(])", r"\1", text)
+    text = re.sub(r"(?:\\(?:mathrm|text)\s*\{C\}|\bC)_\{?(\d{1,4})\}?\^\{?(\d{1,4})\}?(?!\w)", r"\\binom{\1}{\2}", text)
+    text = re.sub(r"\A(?:minus|negative)\s+(?=[\d.\\])", "-", text, flags=re.IGNORECASE)
+    text = _BASE.sub(r"\1_\2", text.strip())
     return re.sub(r"(?<=\S)\*\*(?=\s+[A-Za-z]{2}|\s*\Z)", "", text)
+
+
+def _turn_brackets(found: re.Match[str]) -> str:
+    """Write ]0, 1] as (0, 1], where a bracket that points outward excludes its end; [0, 1] stays."""
+    return f"{'[' if found[1] == '[' else '('}{found[2]}{']' if found[3] == ']' else ')'}"
 
 
 def _digits(found: re.Match[str], group: int = 0) -> str:

@@ -26,6 +26,9 @@ def read_number_words(text: str) -> tuple[Fraction, str] | None:
         return None
     words = re.split(r"[\s-]+", text.strip())
     lowered = [word.lower() for word in words]
+    if lowered[0] in ("minus", "negative") and len(words) > 1:
+        below = read_number_words(" ".join(words[1:]))
+        return (-below[0], below[1]) if below is not None and below[0] > 0 else None
     value, used = _fraction(lowered, 0)
     if not used:
         value, used = _cardinal(lowered)

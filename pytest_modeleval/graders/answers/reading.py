@@ -13,15 +13,15 @@ from fractions import Fraction
 from pytest_modeleval.graders.answers.expression import (
     Node,
     Number,
-    Operation,
     Variable,
     parse_expression,
     variables_of,
 )
-from pytest_modeleval.graders.answers.notation import canonical_text, normalise_notation
+from pytest_modeleval.graders.answers.named_sets import INFINITY, MINUS_INFINITY, read_named_set
+from pytest_modeleval.graders.answers.notation import canonical_text, normalise_notation, without_text_commands
 from pytest_modeleval.graders.answers.quantities import read_compound, read_words
 from pytest_modeleval.graders.answers.splitting import closing_position, split_at, split_items, split_signs
-from pytest_modeleval.graders.answers.statement import candidates, option_label
+from pytest_modeleval.graders.answers.statement import candidates, option_label, statements
 from pytest_modeleval.graders.answers.tokens import NotAnExpression, number_of
 from pytest_modeleval.graders.answers.units import split_unit
 from pytest_modeleval.graders.answers.values import (
@@ -40,8 +40,6 @@ from pytest_modeleval.graders.answers.values import (
     Value,
 )
 
-_INFINITY = Operation("infinity")
-_MINUS_INFINITY = Operation("negative", (_INFINITY,))
 _HOUR = re.compile(
     r"(\d{1,2})(:\d{2}(?::\d{2})?)?\s*(?:\\text\s*\{)?\s*"
     r"(o'clock|in the morning|in the afternoon|in the evening|noon|[ap]\.?m\.?)"
@@ -65,6 +63,10 @@ _MATRIX = re.compile(
 _REMOVED_POINT = re.compile(
     r"(?:\\mathbb\s*\{?R\}?|\\R|\(-\\infty\s*,\s*\\infty\s*\))\s*(?:\\setminus|\\backslash|-)\s*\\\{([^{},]+)\\\}\Z"
 )
+_CASES = re.compile(r"\\begin\s*\{cases\}([^&]*)\\end\s*\{cases\}\Z", re.DOTALL)
+_SET_BUILDER = re.compile(
+    r"\\\{\s*[A-Za-z]\s*(?:\\in\s*(?:\\mathbb\s*\{?\s*R\s*\}?|R)\s*)?[|:]\s*(?P<condition>.*[<>=\\].*)\\\}\Z", re.DOTALL
+)
 _TRANSPOSED = re.compile(r"(?<=[)\]])\s*\^\s*\{?\s*(?:T|\\top|\\intercal)\s*\}?\Z")
 _PLUS_MINUS = re.compile(r"\\(?:pm|mp)(?![A-Za-z])")
 
@@ -83,6 +85,8 @@ def read_answer(text: str) -> tuple[Value, ...]:
     if exact and exact != text:
         # In 2\\pi \\approx 6.28 the exact value stands first.
         found += [value for value in _read_both_ways(exact) if value not in found]
+    if not found:
+        found += [Text(canonical_text(stated)) for stated in statements(text)]
     label = option_label(text)
     if label:
         found.append(Text(label))
@@ -133,6 +137,13 @@ def _read_value(text: str, keeps_groups: bool, depth: int) -> list[Value]:
     matrix = _MATRIX.match(text)
     if matrix is not None:
         return [_read_matrix(matrix[2], keeps_groups, depth)]
+    cases = _CASES.match(text)
+    if cases is not None:
+        rows = [row for row in cases[1].split("\\\\") if row.strip()]
+        return [Collection(_read_items(rows, keeps_groups, depth))]
+    builder = _SET_BUILDER.match(text)
+    if builder is not None:
+        return _read_value(builder["condition"], keeps_groups, depth + 1)
     parts = split_items(text, keeps_groups)
     if len(parts) > 1:
         return [Collection(_read_items(parts, keeps_groups, depth))]
@@ -158,13 +169,14 @@ def _read_token(text: str) -> list[Value] | None:
     numeral = _NUMERAL.match(text)
     if numeral is not None:
         return [Numeral(numeral[1].lstrip("0") or "0", int(numeral[2]))]
-    if text.replace(" ", "") in ("\\varnothing", "\\{\\}"):
-        return [Collection((), is_set=True)]
-    if text.replace(" ", "") in ("\\mathbb{R}", "\\mathbbR", "\\R"):
-        return [Interval(_MINUS_INFINITY, _INFINITY, False, False)]
     if text.lower() in _NAMED_TIMES:
         return [_NAMED_TIMES[text.lower()]]
-    return list(read_compound(text) or read_words(text)) or None
+    named = read_named_set(text)
+    return (
+        [named]
+        if named is not None
+        else list(read_compound(without_text_commands(text).strip()) or read_words(text)) or None
+    )
 
 
 def _spell_hour(found: re.Match[str]) -> str:
@@ -260,7 +272,7 @@ def _as_two_intervals(nodes: Sequence[Node]) -> Value | None:
 
 
 def _all_but(end: Node) -> Value:
-    below, above = Interval(_MINUS_INFINITY, end, False, False), Interval(end, _INFINITY, False, False)
+    below, above = Interval(MINUS_INFINITY, end, False, False), Interval(end, INFINITY, False, False)
     return Collection((below, above), is_set=True)
 
 
@@ -272,8 +284,8 @@ def _as_interval(nodes: Sequence[Node], signs: Sequence[str]) -> Value | None:
     before, after = list(nodes[: nodes.index(unknown)]), list(nodes[nodes.index(unknown) + 1 :])
     if len(before) > 1 or len(after) > 1 or any(variables_of(node) for node in before + after):
         return None
-    low = before[0] if before else _MINUS_INFINITY
-    high = after[0] if after else _INFINITY
+    low = before[0] if before else MINUS_INFINITY
+    high = after[0] if after else INFINITY
     return Named(
         unknown.name,
         Interval(low, high, bool(before) and signs[0] == "<=", bool(after) and signs[-1] == "<="),
@@ -284,7 +296,8 @@ def _name_of(text: str) -> str:
     r"""Return the name that an assignment gives a value to: x, x_1, f(x), \theta, \text{Area}; "" for anything else."""
     plain = canonical_text(text)
     if re.fullmatch(r"\\?[A-Za-z]+'*(?:_\{?\w{1,4}\}?)?(?:\([\w,\\]{1,10}\))?|[^\W\d]+(?:\s[^\W\d]+){0,5}", plain):
-        return plain
+        # a_n and a_{n} are one name.
+        return re.sub(r"[{}\\]", "", plain)
     return ""
 
 

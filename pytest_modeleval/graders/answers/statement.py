@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from pytest_modeleval.graders.answers.notation import without_text_commands
+
 _HEDGE = re.compile(
     r"\s*(?:[A-Za-z]:(?=\s)|=|\\approx(?![A-Za-z])|\\boxed|approximately|approx\.?|about|around|roughly|circa|ca\."
     r"|(?:exactly|only|just|etwa|ungefähr|rund|environ|aproximadamente|unos|около|примерно)\b|khoảng|약"
@@ -49,11 +51,16 @@ def candidates(text: str) -> Iterator[str]:
     yield wrapped[1].strip() if wrapped is not None else text
     yield _without_modulus(text)
     yield from _without_surroundings(text)
-    plain = re.sub(r"\\text\s*\{([^{}]*)\}", r" \1 ", text)
+    plain = without_text_commands(text)
     yield from _after_statements(plain)
     numbers = _ONE_NUMBER.findall(plain)
     if len(numbers) == 1 and " " in plain and not _DENIAL.search(plain) and re.search(r"[A-Za-z]{2}", plain):
         yield numbers[0]
+
+
+def statements(text: str) -> Iterator[str]:
+    """Yield what follows "the answer is" and its kind, where that is words."""
+    yield from _after_statements(without_text_commands(_without_hedge(text)).strip())
 
 
 def _without_surroundings(text: str) -> Iterator[str]:

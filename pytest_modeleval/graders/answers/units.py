@@ -168,6 +168,27 @@ _SUFFIXES = (
 )
 
 
+_CURRENCY_NAMES = {
+    name: currency
+    for currency, names in {
+        "dollar": "$ us$ usd dollar dollars",
+        "euro": "€ eur euro euros",
+        "pound": "£ gbp pound pounds",
+        "yen": "jpy yen",
+        "yuan": "cny rmb yuan 元 人民币",
+        "rupee": "₹ inr rs rupee rupees",
+        "won": "₩ krw won",
+    }.items()
+    for name in names.split()
+}
+
+
+def are_other_currencies(first: str, second: str) -> bool:
+    """True for two units that are money of different currencies. ¥ may be yen or yuan."""
+    names = [_CURRENCY_NAMES.get(text.casefold().strip(". ")) for text in (first, second)]
+    return None not in names and names[0] != names[1]
+
+
 @dataclass(frozen=True, slots=True)
 class Unit:
     """A unit or measure word after a number."""
