@@ -1,15 +1,16 @@
-"""Leaves out readings of two answers that the other answer or the question rules out; adds the decimal comma."""
+"""Reads two answers by what the other one and the question say: intervals, decimal commas, named values."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 from typing import TypeAlias
 
 from pytest_modeleval.graders.answers.expression import Number, Operation
 from pytest_modeleval.graders.answers.formula_equality import is_below
-from pytest_modeleval.graders.answers.values import ClockTime, Collection, Formula, Interval, Tuple, Value
+from pytest_modeleval.graders.answers.values import ClockTime, Collection, Formula, Interval, Named, Tuple, Value
 
 _Readings: TypeAlias = Sequence[Value]
 # Questions whose answer (1, 2) is no interval.
@@ -46,6 +47,14 @@ def with_decimal_comma(targets: _Readings, answers: _Readings, answer: str) -> _
         return answers
     number = Number(Fraction(f"{found[2].replace('.', '')}.{found[3]}"), len(found[3]))
     return (*answers, Formula(Operation("negative", (number,)) if found[1] else number))
+
+
+def in_order_of_names(items: Sequence[Value]) -> Sequence[Value]:
+    """Return values named by letters that follow each other in the alphabet in that order; others as they are."""
+    named = {item.name: item for item in items if isinstance(item, Named) and len(item.name) == 1}
+    letters = sorted(named)
+    follow = all(ord(after) - ord(letter) == 1 for letter, after in pairwise(letters))
+    return [named[letter] for letter in letters] if follow and len(named) == len(items) else items
 
 
 def _is_interval(readings: _Readings) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
 
-from pytest_modeleval.graders.answers.ambiguity import leave_out, with_decimal_comma
+from pytest_modeleval.graders.answers.ambiguity import in_order_of_names, leave_out, with_decimal_comma
 from pytest_modeleval.graders.answers.conditions import rename_parameter, split_condition
 from pytest_modeleval.graders.answers.exact import TooLarge, Undefined
 from pytest_modeleval.graders.answers.expression import Node, Operation, Variable, variables_of
@@ -233,8 +233,8 @@ def _merged(items: Sequence[Value]) -> list[Value]:
 
 
 def _compare_collection_tuple(collection: Collection, other: Tuple) -> bool:
-    """A list without brackets may be meant in the order of the tuple."""
-    return _in_order(collection.items, other.items)
+    """A list without brackets may be meant in the order of the tuple; x = 3, y = 4 is (3, 4) in either order."""
+    return _in_order(in_order_of_names(collection.items), other.items)
 
 
 def _compare_single(collection: Collection, other: Value) -> bool:

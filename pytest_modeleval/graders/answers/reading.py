@@ -327,7 +327,7 @@ def _read_formula(text: str) -> list[Value]:
 
 
 def _read_quantity(text: str) -> list[Value]:
-    found = split_unit(text)
+    found = split_unit(re.sub(r"(?<=\d)k\Z", " thousand", text))
     if found is None:
         raise NotAnExpression("it has no unit")
     rest, unit = found
