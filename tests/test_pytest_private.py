@@ -30,7 +30,7 @@ PRIVATE = re.compile(
     r"\._(fixtureinfo|initrequest|request|id|nodeid|store|report_sections|setupstate|ispytest|repr_failure_py|tw|fixturemanager"
     r"|current_logreport|tests_ran|add_stats|progress_nodeids_reported|show_progress_info|inner_hookexec|tmp_path_factory)\b"
     r"|_ispytest|_multicall|\bcurrentfspath\b|\btorun\b"
-    r"|\b_active_nodes\b|\bworker_testreport\b"
+    r"|\b_active_nodes\b|\b_down\b|\bworker_testreport\b"
     r"|^\s*(?:from|import) (?:_pytest|xdist)\b",
     re.MULTILINE,
 )
@@ -248,6 +248,7 @@ def test_an_unknown_pluggy_has_no_plain_calls() -> None:
 def test_an_unknown_xdist_is_left_alone(pytester: pytest.Pytester) -> None:
     """Fallbacks for xdist: no last reports are taken, and the reports of a worker cannot be those of another item."""
     xdist_private.take_last_reports(object())
+    assert not xdist_private.is_down(object())
     config = pytester.parseconfig()
     assert xdist_private.worker_cursor(config) is None
 

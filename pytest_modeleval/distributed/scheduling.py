@@ -6,8 +6,11 @@ implementations use: `send_runtest_some`, `shutdown`, `shutting_down`, `gateway.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
+
+from pytest_modeleval.distributed.xdist_private import is_down
 
 # Items handed to a worker for each request that it may have in flight. Reports come in order, so a worker needs many
 # more items than requests: at 4 times as many, slots stay empty behind one slow answer; at 16 times hardly ever.
@@ -108,8 +111,9 @@ class BatchScheduling:
         if self._exclusive and not held:
             # The node that waits for the others may go on.
             self._top_up_all()
-        if node.shutting_down and held:
-            # xdist ends a node that has items only to stop the run: -x, a dead worker too many.
+        if node.shutting_down and held and not is_down(node):
+            # xdist ends a node that has items only to stop the run: -x, a dead worker too many. A node that was killed
+            # counts as ending too, while its last reports are read.
             self._on_stop()
         self._top_up(node)
 
@@ -200,7 +204,9 @@ class BatchScheduling:
     def _send(self, node: Any, batch: list[int]) -> None:
         self._held[node].extend(batch)
         self._on_batch(str(node.gateway.id), batch)
-        node.send_runtest_some(batch)
+        # A node that has just died: xdist removes it soon, and others get its items.
+        with contextlib.suppress(OSError):
+            node.send_runtest_some(batch)
 
 
 def _difference(expected: Sequence[str], found: Sequence[str], worker: str) -> str:

@@ -4,6 +4,7 @@
 |---|---|---|
 | `DSession.queue` | pytest-xdist 1.0 to 3.8 | under -n the live lines change only with reports |
 | `DSession._active_nodes`, `worker_testreport` | pytest-xdist 2.0 to 3.8 | after Ctrl-C no further report is shown |
+| `WorkerController._down` | pytest-xdist 1.0 to 3.8 | the last reports of a worker that was killed stop the run |
 | `WorkerInteractor.item_index` | pytest-xdist 1.0 to 3.8 | a stopped worker grades nothing more |
 """
 
@@ -52,6 +53,11 @@ def take_last_reports(dsession: Any) -> None:
             # xdist's own handling would replace a worker that the interrupt ended.
             active.discard(given["node"])
             dsession.config.hook.pytest_testnodedown(node=given["node"], error=given.get("error"))
+
+
+def is_down(node: Any) -> bool:
+    """True if a worker has ended, or was killed, though its last reports may still wait in the queue."""
+    return getattr(node, "_down", False) is True
 
 
 def worker_cursor(config: pytest.Config) -> Callable[[int], None] | None:

@@ -76,6 +76,49 @@ class Bench:
         self.stops += 1
 
 
+def test_a_worker_that_xdist_ends_with_items_stops_the_run() -> None:
+    """Xdist ends all workers after -x: what they hold is not run."""
+    bench = Bench(2, 50)
+    bench.scheduler.schedule()
+    node = bench.nodes[0]
+    node.shutdown()
+    bench.complete(node)
+    assert bench.held(node)
+    assert bench.stops == 1
+
+
+def test_the_last_reports_of_a_killed_worker_do_not_stop_the_run() -> None:
+    """Xdist's receiving thread notices the death before the reports in its queue are read; others get the rest."""
+    bench = Bench(2, 50)
+    bench.scheduler.schedule()
+    killed, other = bench.nodes
+    killed._down = killed.shutting_down = True  # type: ignore[attr-defined] # what xdist's node does
+    bench.complete(killed)
+    rest = bench.held(killed)
+    assert rest
+    bench.scheduler.remove_node(killed)
+    while bench.held(other):
+        bench.complete(other)
+    assert bench.stops == 0
+    assert set(rest) <= set(other.sent)
+
+
+def test_a_worker_that_dies_while_it_is_sent_items_loses_none() -> None:
+    """The channel is closed and xdist has not said so yet."""
+    bench = Bench(2, 50)
+    killed, other = bench.nodes
+
+    def fail(indices: Sequence[int]) -> None:
+        raise OSError("cannot send (already closed?)")
+
+    killed.send_runtest_some = fail  # type: ignore[method-assign]
+    bench.scheduler.schedule()
+    bench.scheduler.remove_node(killed)
+    while bench.held(other):
+        bench.complete(other)
+    assert sorted(other.sent) == list(range(50))
+
+
 def test_it_has_all_members_of_the_protocol_of_xdist() -> None:
     """The members of xdist's `Scheduling`, with the same parameters."""
     members = {name: value for name, value in vars(Scheduling).items() if not name.startswith("_")}

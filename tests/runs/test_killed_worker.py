@@ -34,10 +34,21 @@ def workers_of(pid: int) -> list[int]:
     return sorted(found)
 
 
-@pytest.mark.parametrize("answered", [40, 150])
-def test_a_worker_killed_in_mid_run(suite: Suite, server: LoopbackServer, answered: int) -> None:
+# Slower with each report than the workers are: when one is killed, many of its reports still wait.
+SLOW_CONTROLLER = """
+import time
+
+def pytest_runtest_logreport(report):
+    if hasattr(report, "node"):
+        time.sleep(0.01)
+"""
+
+
+@pytest.mark.parametrize(("answered", "conftest"), [(40, ""), (150, ""), (100, SLOW_CONTROLLER)])
+def test_a_worker_killed_in_mid_run(suite: Suite, server: LoopbackServer, answered: int, conftest: str) -> None:
     """The summary of an undisturbed run; nothing answered is asked again; every answer is journaled once."""
     suite.write_rows(ROWS)
+    (suite.path / "conftest.py").write_text(conftest)
     server.script = lambda body, attempt: Answer(text=key_answer(body, attempt).text, delay_s=0.03)
     arguments = suite.arguments(server.url, "--eval-in-flight", str(IN_FLIGHT), "-n", "2")
     with suite.start(*arguments) as process:
