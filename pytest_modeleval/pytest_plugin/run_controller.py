@@ -208,6 +208,14 @@ class RunController:
         # pytest does not catch what is raised here, and Python's own status for it is 1: a failed gate's.
         try:
             self._finish(run)
+        except KeyboardInterrupt:
+            folder = shown_path(run.folder.path)
+            self.terminal.print_line(
+                "interrupted before the results were written; the same command goes on, and asks nothing twice"
+                if self._summary is None
+                else f"interrupted before report.html was written; --eval-rescore={folder} writes it, and asks nothing"
+            )
+            session.exitstatus = pytest.ExitCode.INTERRUPTED
         except (UserError, JournalError, OSError) as error:
             self.terminal.print_line(
                 f"the results could not be written: {error}; correct that and run the same command again"

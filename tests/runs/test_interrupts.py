@@ -172,3 +172,34 @@ def test_an_error_with_x_says_run_again(suite: Suite, server: LoopbackServer, wo
     again = suite.command(*arguments)
     assert again.status == 0, again.out + again.err
     assert again.subset()["num"] == ROWS
+
+
+@pytest.mark.parametrize(
+    ("where", "is_told"),
+    [("write_report", "--eval-rescore=run writes it"), ("finish.finish_run", "the same command goes on")],
+)
+@WORKERS
+def test_ctrl_c_while_the_results_are_written(
+    suite: Suite, server: LoopbackServer, workers: list[str], where: str, is_told: str
+) -> None:
+    """Status 2 and one sentence in place of a traceback; the table if there is a summary; nothing is asked twice."""
+    suite.write_rows(10)
+    conftest = suite.path / "conftest.py"
+    owner, _, name = f"run_controller.{where}".rpartition(".")
+    conftest.write_text(
+        f"from pytest_modeleval.pytest_plugin import run_controller\n\n\ndef interrupted(*_, **__):\n"
+        f"    raise KeyboardInterrupt\n\n\n{owner}.{name} = interrupted\n"
+    )
+    with suite.start(*suite.arguments(server.url, *workers)) as process:
+        out, err = process.communicate(timeout=300)
+    assert process.returncode == 2, out + err
+    assert is_told in out
+    assert "Traceback" not in out + err
+    assert ("mean_acc" in out) == (where == "write_report")
+    assert not (suite.run_dir / "report.html").exists()
+    conftest.unlink()
+    is_whole = where == "write_report"
+    result = suite.command("--eval-rescore=run", "--eval-data=data") if is_whole else suite.run(server.url, *workers)
+    assert result.status == 0, result.out + result.err
+    assert (suite.run_dir / "report.html").is_file()
+    assert max(server.seen.prompts.values()) == 1

@@ -154,7 +154,7 @@ def normalise_notation(text: str) -> str:
         # Two of them enclose a formula, a single one is a currency.
         text = re.sub(r"(?<![A-Za-z])(?:US|HK|NZ|[ACRS])?\$", "USD ", text)
     # A thousands separator may be followed by a negative space and a line break or space.
-    text = re.sub(r"(\{,\}|,)\\!\s*", ",", text).replace("{,}", ",").replace("\\%", "%")
+    text = re.sub(r"(\{,\}|,)\\!\s*|\s*\{\s*,\s*\}", ",", text).replace("\\%", "%")
     text = re.sub(
         r"\\(?:text)?color\s*(?:\[[^\]]*\])?\s*\{[^{}]*\}|\\[hv]space\*?\s*\{[^{}]*\}|\\tag\s*\{[^{}]*\}", "", text
     )
@@ -164,7 +164,7 @@ def normalise_notation(text: str) -> str:
     text = _spell_plain(text)
     text = _UPRIGHT.sub(lambda found: f"\\{found[1]} " if found[1] else found[2], text)
     text = _COMMAND.sub(_respell, text)
-    text = re.sub(r"\\overline\s*\{([A-Z]{2,4})\}", r"\1", text)
+    text = re.sub(r"\\overline\s*\{\s*([A-Z]{2,4})\s*\}", r"\1", text)
     text = re.sub(r"\\pmod\s*(\w)", r"\\pmod{\1}", text)
     text = re.sub(rf"\\(?:{_TEXT_COMMANDS})\*?(?![A-Za-z])\s*(?=\{{)", r"\\text", text)
     text = re.sub(rf"\\(?:{_MATH_COMMANDS})(?![A-Za-z])\s*(?:\[[^\]]*\])*", "", text)
