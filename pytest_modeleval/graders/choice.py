@@ -25,9 +25,11 @@ _BOX = re.compile(r"\\(?:boxed|fbox|framebox)\s{0,3}\{")
 # A box answers a choice question only if the letters fill it, or if the text of the option follows: \boxed{A = 2r} is a
 # formula.
 _BOX_END = re.compile(r"[A-Z,;、&\s]*(?:and\s[A-Z]|or\s[A-Z])?[\s)\]*}$.:]*(?:\}|[).:]\s|\\text|\\[\s,;]|\Z)")
-# What may stand between the marker and the letter: spaces, quotes, bold, brackets, LaTeX text commands, "Option".
+# What may stand between the marker and the letter: spaces, quotes, bold, brackets, LaTeX text commands, "Option", "the
+# answer is".
 _OPENING = re.compile(
-    r"(?:[\s*_`~\"'“‘$(\[{<（【「『\\]|boxed|text(?:bf|rm)?|math(?:bf|rm)|(?i:(?:the\s)?(?:option|choice|letter))(?=[\s(\[*])|选项|选){0,40}+"
+    r"(?:[\s*_`~\"'“‘$(\[{<（【「『\\]|boxed|text(?:bf|rm)?|math(?:bf|rm)|(?i:(?:(?:the|my)\s)?(?:(?:correct|right|best|final)\s)?"
+    r"(?:(?:answer|option|choice|letter)\sis|option|choice|letter))(?=[\s(\[*:])|选项|选){0,40}+"
 )
 _HALF_WIDTH = {ord("Ａ") + i: ord("A") + i for i in range(26)} | {ord("ａ") + i: ord("a") + i for i in range(26)}
 _DECORATION = {ord(sign): " " for sign in "*_`$()[]{}（）【】「」『』"}
@@ -58,9 +60,9 @@ def extract_choice(text: str, letters: Sequence[str], choices: Sequence[str] = (
 
     A marker is `ANSWER:`, `Answer:`, `The answer is:`, `答案：`, `答案是：`, with either colon, bold or not. "答案是B"
     and "the answer is B", without a colon, are prose. The letter may stand in brackets, bold, quotes, `$`, `\boxed{}`,
-    after "Option", full-width, on the next line; prose may follow ("ANSWER: B. The Nile"). A small letter counts if its
-    line ends there. Several letters on one line ("AC", "A, C", "A和C", "A or C") are several answers, never the first
-    of them.
+    after "Option" or "the answer is", full-width, on the next line; prose may follow ("ANSWER: B. The Nile"). A small
+    letter counts if its line ends there. Several letters on one line ("AC", "A, C", "A和C", "A or C") are several
+    answers, never the first of them.
     The last marker followed by allowed letters wins; markers followed by anything else are passed over. A reply without
     such a marker may name its letter in its last `\boxed{}`.
     """
