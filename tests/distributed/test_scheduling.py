@@ -111,7 +111,7 @@ def test_a_worker_that_dies_while_it_is_sent_items_loses_none() -> None:
     def fail(indices: Sequence[int]) -> None:
         raise OSError("cannot send (already closed?)")
 
-    killed.send_runtest_some = fail  # type: ignore[method-assign]
+    killed.send_runtest_some = fail  # type: ignore[method-assign] # as a closed channel does
     bench.scheduler.schedule()
     bench.scheduler.remove_node(killed)
     while bench.held(other):

@@ -16,7 +16,8 @@ _EMPTY = re.compile(
 )
 _ALL = r"(?:all|any|every|(?:the )?set of (?:all )?)\s*"
 _REALS = re.compile(
-    rf"\\mathbb\s*\{{?R\}}?|\\R|{_ALL}(?:reals|real(?: numbers?| values?)?(?: (?:of )?[a-z])?)|(?:全体|一切|所有)实数",
+    rf"\\mathbb\s*\{{?\s*R\s*\}}?|\\R|{_ALL}(?:reals|real(?: numbers?| values?)?(?: (?:of )?[a-z])?)"
+    "|(?:全体|一切|所有)实数",
     re.IGNORECASE,
 )
 _INTEGERS = re.compile(rf"{_ALL}integers?|(?:全体|一切|所有)整数", re.IGNORECASE)

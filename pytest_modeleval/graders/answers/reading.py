@@ -171,12 +171,9 @@ def _read_token(text: str) -> list[Value] | None:
         return [Numeral(numeral[1].lstrip("0") or "0", int(numeral[2]))]
     if text.lower() in _NAMED_TIMES:
         return [_NAMED_TIMES[text.lower()]]
-    named = read_named_set(text)
-    return (
-        [named]
-        if named is not None
-        else list(read_compound(without_text_commands(text).strip()) or read_words(text)) or None
-    )
+    if (named := read_named_set(text)) is not None:
+        return [named]
+    return list(read_compound(without_text_commands(text).strip()) or read_words(text)) or None
 
 
 def _spell_hour(found: re.Match[str]) -> str:

@@ -22,13 +22,13 @@ _LABEL = re.compile(
     r"\s*(?:\\text\s*\{\s*\(?([A-J])[).]?\s*\}|\(([A-J])\)|([A-J])[).])(?:\s+(?=-?[\w\\$.({])|(?=[\w\\$.({]))"
 )
 _AFTER_VALUE = re.compile(r"\s+(?:or so|approx\.?|approximately)\s*\Z")
-# Words before a value: \text{Total: } 18, n: 18.
 # The point (3, 4), P(3, 4).
 _BEFORE_BRACKETS = re.compile(
     r"\s*(?:(?:the\s+)?(?:points?|(?:ordered )?pairs?|coordinates|vert(?:ex|ices)|cent(?:er|re)|vector|interval)\s*)?"
     r"(?:(?-i:[A-Z])\s*)?(?<=\S)\s*(?=(?:\(|\[|\\langle).*[,;])",
     re.IGNORECASE,
 )
+# Words before a value: \text{Total: } 18, n: 18.
 _INTRODUCTION = re.compile(r"\s*(?:\\text\s*\{[^{}\d]*\}\s*(?=\S)|[A-Za-z]:\s+(?=\S))")
 _STATEMENT = re.compile(
     r".{1,200}?\b(?:is|are|was|were|be|equals|equal to|costs?|makes|totals?|得|为|是|等于)\b\s*:?\s*(?=\S)",
@@ -77,9 +77,10 @@ def _without_surroundings(text: str) -> Iterator[str]:
     introduction = _INTRODUCTION.match(text)
     if introduction is not None and not _DENIAL.search(introduction[0].replace("\\text", "")):
         yield _without_hedge(text[introduction.end() :])
-    noun = _BEFORE_BRACKETS.match(without_text_commands(text))
+    plain = without_text_commands(text)
+    noun = _BEFORE_BRACKETS.match(plain)
     if noun is not None:
-        yield without_text_commands(text)[noun.end() :].strip()
+        yield plain[noun.end() :].strip()
     reason = _REASON.search(text)
     if reason is not None:
         yield _without_hedge(text[: reason.start()])
