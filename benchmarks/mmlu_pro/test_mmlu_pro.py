@@ -8,7 +8,7 @@ from pytest_modeleval.metrics import macro, micro
 from pytest_modeleval.prompts import user
 
 from ..multiple_choice import sized_subsets, title
-from .stated_letter import grade_stated_letter
+from .stated_letter import LETTERS, grade_stated_letter
 
 SIZES = {
     "biology": 717,
@@ -26,7 +26,6 @@ SIZES = {
     "physics": 1299,
     "psychology": 798,
 }
-LETTERS = "ABCDEFGHIJ"
 BEGIN = "Let's think step by step."
 
 

@@ -19,7 +19,7 @@ from benchmarks.hellaswag_mcq import test_hellaswag_mcq as hellaswag
 from benchmarks.mmlu import test_mmlu as mmlu
 from benchmarks.mmlu.subjects import CATEGORIES
 from benchmarks.mmlu_pro import test_mmlu_pro as mmlu_pro
-from benchmarks.mmlu_pro.stated_letter import LAST_LONE, TWO_ANSWERS, grade_stated_letter, stated_letter
+from benchmarks.mmlu_pro.stated_letter import DRESSED, LAST_LONE, TWO_ANSWERS, grade_stated_letter, stated_letter
 from benchmarks.truthful_qa_mcq import test_truthful_qa_mcq as truthful_qa
 from pytest_modeleval.datasets import Row
 from pytest_modeleval.errors import DataError
@@ -173,10 +173,18 @@ def test_examples_stand_in_front_with_their_explanation() -> None:
         ("B or C, but more likely D here", "D", [LAST_LONE]),
         ("I cannot say.", None, []),
         ("None of BAD, K or L", None, []),
+        ("The answer is **(C)**. I hope this helps.", "C", [DRESSED]),
+        ("The answer is $\\boxed{C}$. A note.", "C", [DRESSED]),
+        ("The answer is option C. I'm sure.", "C", [DRESSED]),
+        ("Answer: **C**\nI am sure.", "C", [DRESSED]),
+        ("ANSWER: C\nI checked it.", "C", [DRESSED]),
+        ("So \\boxed{C}.\n\nI think so.", "C", [DRESSED]),
+        ("The answer is **A dog**. So B", "B", [LAST_LONE]),
+        ("Option I is correct", "I", [LAST_LONE]),
     ],
 )
-def test_the_three_steps_of_mmlu_pro(text: str, letter: str | None, marks: list[str]) -> None:
-    """The first stated answer, else the marked one, else the last lone capital; never a guess."""
+def test_the_steps_of_mmlu_pro(text: str, letter: str | None, marks: list[str]) -> None:
+    """The first stated answer, else the marked one, else a dressed one, else the last lone capital; never a guess."""
     if text == "I cannot say.":
         # "I" is a lone capital from A to J, officially and here.
         letter, marks = "I", [LAST_LONE]
@@ -236,29 +244,95 @@ def test_equal_texts_of_gpqa_are_equally_right() -> None:
         ("So the answer is: 24", "24"),
         ("I am not sure", None),
         ("the answer is .", None),
+        ("So the answer is yes.\n\nThis answer is consistent.", "yes"),
+        ("The answer is\n\n**no**\n\nbecause it rains", "no"),
+        ("**Answer:** no", "no"),
+        ("So \\boxed{no}", "no"),
+        ("The answer is unclear", "unclear"),
     ],
 )
 def test_the_last_stated_answer_of_bbh(text: str, answer: str | None) -> None:
-    """Up to the end of its line, and before the reply goes on to another question."""
-    assert stated_answer(text) == answer
+    """In a form of the subset; up to the end of its line, and before the reply goes on to another question."""
+    subset = {"(B)": "snarks", "24": "object_counting", "] ) >": "dyck_languages"}.get(answer or "", "navigate")
+    assert stated_answer(text, subset, {"navigate": "Yes"}.get(subset, answer or "")) == answer
 
 
 @pytest.mark.parametrize(
     ("subset", "target", "right", "wrong"),
     [
-        ("dyck_languages", "] ) >", ["])>", "] ) >"], ["] )", "] ) }", ""]),
-        ("word_sorting", "a b&c d", ["a, b&c, d", "A b&c d"], ["b&c a d", "a b&c"]),
-        ("snarks", "(B)", ["(B)", "B", "(B) the second"], ["(A)", "Both", "b2"]),
-        ("multistep_arithmetic_two", "-11520", ["-11,520", "-11520.0"], ["11520", "none"]),
-        ("navigate", "No", ["no", "NO"], ["not at all", "Yes"]),
+        ("dyck_languages", "] ) >", ["])>", "] ) >", '"] ) >"', "$] ) >$"], ["] )", "] ) }", "", "[ ( < > ) ] > so"]),
+        ("dyck_languages", "] }", ["] \\}", "] }"], ["]"]),
+        (
+            "word_sorting",
+            "a b&c d",
+            [
+                "a, b&c, d",
+                "A b&c d",
+                "a, b&c, and d",
+                "1. a\n2. b&c\n3. d",
+                "['a', 'b&c', 'd']",
+                "a < b&c < d",
+                "a → b&c → d",
+            ],
+            ["b&c a d", "a b&c", "a and b&c d"],
+        ),
+        (
+            "snarks",
+            "(B)",
+            [
+                "(B)",
+                "B",
+                "(B) the second",
+                "option (B)",
+                "$\\boxed{\\text{B}}$",
+                "[B]",
+                "(b)",
+                "'(B)'",
+                "3 May, which is (B)",
+            ],
+            ["(A)", "Both", "b2", "B or C", "not (B)", "(A) and (B)"],
+        ),
+        (
+            "multistep_arithmetic_two",
+            "-11520",
+            ["-11,520", "-11520.0", "−11520", "$-11520$", "12 - 11532 = -11520"],
+            ["11520", "none", "-11520 or 3"],
+        ),
+        ("object_counting", "8", ["8 objects", "eight", "3 + 5 = 8"], ["80", "8.5", "7 or 8", "objects"]),
+        (
+            "navigate",
+            "No",
+            ["no", "NO", "No, you do not.", "No (three steps away)", "**No** because"],
+            ["not at all", "Yes", "no way to say", "yes or no", "none"],
+        ),
+        (
+            "boolean_expressions",
+            "True",
+            ["'True'", "$\\boxed{True}$", "True, as False is not"],
+            ["not True", "True or False", "untrue"],
+        ),
+        (
+            "formal_fallacies",
+            "valid",
+            ["deductively valid", "the argument is valid"],
+            ["invalid", "not valid", "valid or invalid"],
+        ),
+        ("movie_recommendation", "Monsters, Inc", ["monsters, inc"], ["(A)"]),
     ],
 )
-def test_answers_of_bbh_are_compared_by_their_sort(
+def test_answers_of_bbh_are_compared_by_their_form(
     subset: str, target: str, right: list[str], wrong: list[str]
 ) -> None:
-    """Brackets as brackets, words in their order, letters, numbers, other texts whatever their case."""
-    assert all(is_same(subset, target, answer) for answer in right)
-    assert not any(is_same(subset, target, answer) for answer in wrong)
+    """Brackets as brackets, words in their order, letters, numbers, yes and no, other texts whatever their case."""
+    assert [answer for answer in right if not is_same(subset, target, answer)] == []
+    assert [answer for answer in wrong if is_same(subset, target, answer)] == []
+
+
+def test_only_words_of_the_question_are_sorted_words() -> None:
+    """What a reply says about its answer later is no list."""
+    question = "Sort the following words alphabetically: List: b a c"
+    text = "So the answer is a b c.\n\nThis answer is consistent."
+    assert stated_answer(text, "word_sorting", "a b c", question) == "a b c"
 
 
 def test_the_canary_line_is_in_no_prompt() -> None:
