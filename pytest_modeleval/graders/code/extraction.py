@@ -25,6 +25,12 @@ _SURELY_READS_INPUT = re.compile(r"\binput\(\)|\bsys\.stdin\b|\bopen\(0\b")
 _DEFINED = re.compile(r"^(?:async[ \t]+def|def|class)[ \t]+(\w+)", re.MULTILINE)
 _IMPORTED = re.compile(r"^(?:import|from[ \t]+[\w.]+[ \t]+import)[ \t]+(.+)", re.MULTILINE)
 _CONSTANT = re.compile(r"^([A-Z_][A-Z0-9_]*)[ \t]*(?::[^=\n]*)?=[^=]", re.MULTILINE)
+_DOCSTRING = re.compile(r'("""|\'\'\').*?\1', re.DOTALL)
+# A line of signatures without bodies.
+_DECLARES = re.compile(
+    r"(?:(?:(?:async[ \t]+)?def|class)[ \t].*:[ \t]*+(?:\.\.\.|pass)?|@.*|(?:from|import)[ \t].*|\.\.\.|pass)"
+    r"\s*+(?:#.*)?\Z"
+)
 # A line that does something when the module is run: no definition, import or constant, and no rest of one.
 _RUNS = re.compile(
     r"^(?!(?:async[ \t]+def|def|class|import|from|@|#|[A-Z_][A-Z0-9_]*[ \t]*[:=])|[)\]}\s])", re.MULTILINE
@@ -47,6 +53,11 @@ class Asked:
         name = re.escape(self.function)
         return bool(re.search(rf"^[ \t]*(?:async[ \t]+)?def[ \t]+{name}\b|^{name}[ \t]*[:=][^=]", code, re.MULTILINE))
 
+    def is_only_declared_by(self, code: str) -> bool:
+        """True if the body of every function that code defines is a docstring, `...`, `pass` or nothing."""
+        lines = (line.lstrip() for line in _DOCSTRING.sub("", code).splitlines())
+        return bool(self.function) and all(not line or line[0] == "#" or _DECLARES.match(line) for line in lines)
+
 
 def last_block(text: str, asked: Asked | None = None) -> str:
     """The last Python block that defines what is asked for, with the helpers that it uses from earlier blocks.
@@ -66,6 +77,8 @@ def _defining_block(choices: Sequence[Sequence[Block]], asked: Asked) -> Block |
     # Unnamed blocks may be sample inputs, so a program that reads input is looked for among the best kind only.
     for choice in choices if asked.function else choices[:1]:
         defining = [block for block in choice if asked.is_defined_by(block.code)]
+        # "The signature is ...": what a reply repeats of the question is no solution.
+        defining = [block for block in defining if not asked.is_only_declared_by(block.code)] or defining
         if defining:
             return _user_of(_without_quotations(defining[-_MAX_COMPARED:])[-1], choice, asked)
     return None
