@@ -60,7 +60,7 @@ def to_request(sample: Sample) -> Request:
 
 
 def grade_spans(sample: Sample, response: Response) -> Grade:
-    """Right if the spans are exactly those of a gold answer; partial by F1. Measures "em" and "f1"."""
+    """Credit by F1: right where the spans have the words of a gold answer, in any order. Measures "em" and "f1"."""
     answer = marked_line(response.text)
     spans = [part.strip().removesuffix(".") for part in (answer or "").split(";") if part.strip()]
     if not spans:
@@ -71,7 +71,7 @@ def grade_spans(sample: Sample, response: Response) -> Grade:
     if exact:
         return Grade.right(answer, measures=measures)
     explanation = f"expected {'; '.join(sample.target[0])[:80]}, found {str(answer)[:80]}"
-    if 0.0 < f1 < 1.0:
+    if f1:
         return Grade.partial(f1, answer, explanation=explanation, measures=measures)
     return Grade.wrong(answer, explanation=explanation, measures=measures)
 

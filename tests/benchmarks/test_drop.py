@@ -91,6 +91,12 @@ def test_text_after_a_number_does_not_spoil_it() -> None:
     assert made.kind is Kind.RIGHT
 
 
+def test_the_same_words_in_another_order_are_right() -> None:
+    """An F1 of 1 is full credit for the item too, although the match is not exact."""
+    made = grade_spans(to_sample(row(answer=DATE)), said("ANSWER: May 3, 1990"))
+    assert (made.kind, made.value, made.measures) == (Kind.RIGHT, 1.0, {"em": 0.0, "f1": 1.0})
+
+
 def test_the_prompt_asks_for_the_form() -> None:
     """Passage, question and the line of the answer."""
     text = str(to_request(to_sample(row(answer=NUMBER))).messages[0]["content"])
