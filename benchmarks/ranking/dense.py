@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from pytest_modeleval import Sample
 from pytest_modeleval.errors import Ungraded
@@ -16,7 +13,12 @@ from pytest_modeleval.roles import Role
 
 from .collections import CutTexts, Ranking, prefix_of
 
-Vectors = NDArray[np.float32]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Vectors = NDArray[np.float32]
+
 _TOO_LONG = "cut the documents with --eval-option BENCHMARK.document_characters=N or --eval-param cut_long_texts=true"
 
 
@@ -40,6 +42,8 @@ class Searches:
         return rows.tolist(), scores.tolist()
 
     async def _search(self, corpus: Vectors, ids: tuple[str, ...], k: int, similarity: Any) -> None:
+        import numpy as np  # noqa: PLC0415 - loaded by those who search
+
         place = id(corpus)
         while batch := self._waiting.pop(place, []):
             queries = np.stack([query for query, _ in batch])

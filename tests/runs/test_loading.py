@@ -26,6 +26,7 @@ def pytest_collection_modifyitems(config):
 def pytest_runtestloop():
     print("loop", gc.isenabled())
 """
+HEAVY = ("numpy", "scipy", "sympy", "pandas", "pyarrow", "datasets", "httpx")
 PROGRAM = """
 import gc, sys
 import pytest
@@ -86,3 +87,28 @@ def test_test_modules_are_left_to_pytest() -> None:
     assert type(found.loader) is SourceFileLoader
     for name in ("pytest_modeleval.shipped_benchmarks.quiz.test_quiz", "pytest_modeleval_more.records", "json"):
         assert finder.find_spec(name, folder) is None
+
+
+def test_pages_whose_subsets_are_files_load_nothing_heavy(tmp_path: Path) -> None:
+    """They are imported in every run with -k: a file may have the name that is asked for."""
+    (tmp_path / "conftest.py").write_text(
+        f"import sys\ndef pytest_collection_finish():\n"
+        f"    print('heavy', *(name for name in {HEAVY!r} if name in sys.modules), 'end')\n"
+        f"    print('ranking', 'benchmarks.ranking.dense' in sys.modules)\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "general_mcq").mkdir()
+    row = '{"question": "?", "A": "x", "B": "y", "answer": "A"}\n'
+    (tmp_path / "general_mcq" / "own.jsonl").write_text(row, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-s", "--collect-only", "-k", "general_mcq", "--model", "m"]
+    done = subprocess.run(
+        [*command, "--model-url", "http://localhost:1/v1", "--eval-data", "."],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert "heavy end" in done.stdout, done.stdout + done.stderr
+    assert "ranking True" in done.stdout
