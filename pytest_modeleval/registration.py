@@ -62,7 +62,6 @@ def _start_process(config: pytest.Config, settings: Settings, process: Process, 
     from pytest_modeleval.fast_path.fast_path import FastPath  # noqa: PLC0415
     from pytest_modeleval.fast_path.keyword_selection import KeywordSelection  # noqa: PLC0415
     from pytest_modeleval.pytest_plugin import fixtures  # noqa: PLC0415
-    from pytest_modeleval.pytest_plugin.allure_results import allure_writer  # noqa: PLC0415
     from pytest_modeleval.pytest_plugin.collection_plugin import CollectionPlugin  # noqa: PLC0415
     from pytest_modeleval.pytest_plugin.item_plugin import ItemPlugin  # noqa: PLC0415
 
@@ -70,7 +69,11 @@ def _start_process(config: pytest.Config, settings: Settings, process: Process, 
     fast_path = FastPath(config, is_on=settings.is_fast_path)
 
     def start_items(context: RunContext) -> None:
-        on_outcome = allure_writer(config, context.connection.model.name)
+        on_outcome = None
+        if config.pluginmanager.hasplugin("allure_listener"):
+            from pytest_modeleval.pytest_plugin.allure_results import allure_writer  # noqa: PLC0415 - few have Allure
+
+            on_outcome = allure_writer(config, context.connection.model.name)
         items = ItemPlugin(context, verbosity=config.get_verbosity(), on_outcome=on_outcome)
         register(items, "modeleval-items")
         fast_path.start(context, items)

@@ -15,23 +15,21 @@ NOT_SUPPORTED, TOO_LARGE, TOO_MANY, UNDECODABLE = (
     "too_many_images",
     "image_undecodable",
 )
-# In the order in which they are looked for: "at most 0 images" is no matter of their number.
+# Compiled by the first refusal. In this order: "at most 0 images" is no matter of their number.
 _CAUSES = {
-    NOT_SUPPORTED: re.compile(
+    NOT_SUPPORTED: (
         r"\bnot a multimodal model|\bat most 0 image|unknown variant .?image_url"
         r"|\b(?:image|vision|multi-?modal)s?(?: inputs?| content)?(?: \w+)? (?:is|are) (?:not|un)[ -]?supported"
         r"|\bnot? support (?:for )?(?:the )?(?:image|vision|multi-?modal)|\bimage_url\b.{0,60}\b(?:un|not )supported"
-        r"|\bunsupported content (?:part )?type.{0,20}image",
+        r"|\bunsupported content (?:part )?type.{0,20}image"
     ),
-    TOO_MANY: re.compile(
-        r"\bat most \d+ image|\btoo many images|\bnumber of images\b.{0,40}\b(?:exceed|limit|maximum)"
-    ),
-    TOO_LARGE: re.compile(
+    TOO_MANY: r"\bat most \d+ image|\btoo many images|\bnumber of images\b.{0,40}\b(?:exceed|limit|maximum)",
+    TOO_LARGE: (
         r"\bencoder cache size|\bdecompression ?bomb"
         r"|\b(?:image|picture|pixel)s?\b.{0,80}\b(?:too (?:large|big|long)|exceed|larger than|more than the max)"
         r"|\bexceed.{0,60}\b(?:pixels|image size|max_pixels)"
     ),
-    UNDECODABLE: re.compile(
+    UNDECODABLE: (
         r"\bcannot identify image|\bfailed to (?:load|decode|open|process) (?:the )?image|\bimage file is truncated"
         r"|\binvalid image|\bcould not (?:decode|process|load) (?:the )?image|\bunsupported image (?:format|type)"
     ),
@@ -42,4 +40,4 @@ _MAX_READ_CHARS = 4_000
 def image_cause(text: str) -> str:
     """The cause of a refusal that is about pictures; "" for any other."""
     found = text[:_MAX_READ_CHARS].lower()
-    return next((cause for cause, rule in _CAUSES.items() if rule.search(found)), "")
+    return next((cause for cause, rule in _CAUSES.items() if re.search(rule, found)), "")

@@ -48,7 +48,8 @@ def _file_subsets(dataset: Dataset, data_dir: Path) -> Iterator[tuple[str, Path]
     """Names of files below data_dir that fit a pattern with {subset}."""
     for pattern in dataset.locals:
         before, mark, after = pattern.partition("{subset}")
-        if not mark:
+        # Most patterns of a run are those of other benchmarks, whose folders are not there.
+        if not mark or not (data_dir / before.rpartition("/")[0]).is_dir():
             continue
         globbed = "*".join(re.sub(r"([*?[])", r"[\1]", part) for part in (before, after.replace("{subset}", "*")))
         shape = re.escape(before) + "(?P<subset>[^/]+)" + re.escape(after).replace(re.escape("{subset}"), "(?P=subset)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import cache
 
 from pytest_modeleval.graders.marked_answer import marked_line, missing_answer_cause, tail
 from pytest_modeleval.records import Grade, Response, Sample
@@ -21,7 +22,13 @@ _TYPOGRAPHIC = {
 _POWERS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿⁱ", "0123456789+-ni", strict=True))
 _POWER = re.compile(f"[{''.join(_POWERS)}]+")
 # Scripts that write words without spaces between them: a character of theirs is a border to any other.
-_UNSPACED = re.compile("[⺀-〿぀-ㇿ㐀-䶿一-鿿豈-﫿\U00020000-\U0003ffff฀-໿က-႟ក-៿]")
+_UNSPACED = "[⺀-〿぀-ㇿ㐀-䶿一-鿿豈-﫿\U00020000-\U0003ffff฀-໿က-႟ក-៿]"
+
+
+@cache
+def _unspaced() -> re.Pattern[str]:
+    """Compiled when it is needed: it takes longer than all other patterns of the graders."""
+    return re.compile(_UNSPACED)
 
 
 def normalise(text: str) -> str:
@@ -132,7 +139,7 @@ def _is_end(text: str, end: int, *, is_number: bool) -> bool:
 
 def _joins(neighbour: str, sign: str) -> bool:
     """True if two characters belong to one word."""
-    if _UNSPACED.match(neighbour) or _UNSPACED.match(sign):
+    if _unspaced().match(neighbour) or _unspaced().match(sign):
         return False
     return neighbour.isalnum() or neighbour == "_" or unicodedata.category(neighbour).startswith("M")
 

@@ -20,10 +20,8 @@ from pytest_modeleval.samples.record import Exchange, SampleRecord
 _ALL = Detail(has_thinking=True)
 
 
-def allure_writer(config: pytest.Config, model: str) -> Callable[[SampleItem, Outcome], None] | None:
-    """What describes each sample to Allure, to be called before its report is final; None where Allure does not run."""
-    if not config.pluginmanager.hasplugin("allure_listener"):
-        return None
+def allure_writer(config: pytest.Config, model: str) -> Callable[[SampleItem, Outcome], None]:
+    """What describes each sample to Allure, whose plugin runs; to be called before the report of a sample is final."""
     # Not declared: it is there where its plugin is.
     allure: Any = import_module("allure")
 

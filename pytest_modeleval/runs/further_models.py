@@ -41,7 +41,6 @@ _FAMILIES = {
     "mimo": "mimo",
     "yi": "yi(?![a-z])",
 }
-_PATTERNS = {family: re.compile(rf"(?<![a-z])(?:{words})") for family, words in _FAMILIES.items()}
 
 
 def connect_roles(
@@ -103,7 +102,8 @@ def relation(model: ModelFacts, judge: ModelFacts) -> str:
 
 def families(names: frozenset[str]) -> frozenset[str]:
     """The families whose words are in the names; a distilled model may belong to two."""
-    return frozenset(family for family, pattern in _PATTERNS.items() if any(map(pattern.search, names)))
+    patterns = {family: rf"(?<![a-z])(?:{words})" for family, words in _FAMILIES.items()}
+    return frozenset(family for family, pattern in patterns.items() if any(re.search(pattern, name) for name in names))
 
 
 def _names(model: ModelFacts) -> frozenset[str]:

@@ -12,17 +12,16 @@ from pytest_modeleval._support.atomic_file import atomic_file
 from pytest_modeleval.records import ItemKey, Kind, Response
 from pytest_modeleval.results import RunSummary
 from pytest_modeleval.samples.message_text import call_text
-from pytest_modeleval.samples.reading import SampleReader
-from pytest_modeleval.samples.record import SampleRecord
 from pytest_modeleval.store.contents import Contents
 from pytest_modeleval.store.image_files import read_image
 from pytest_modeleval.store.journal import read_line
 from pytest_modeleval.store.run_folder import RunFolder
 from pytest_modeleval.store.summary_file import summary_json
 
-# The room of reports is loaded at the end, when there is something to report.
+# The rooms of reports and of samples are loaded at the end, when there is something to report.
 if TYPE_CHECKING:
     from pytest_modeleval.reports.page_data import SampleView
+    from pytest_modeleval.samples.record import SampleRecord
 
 REPORT_FILE = "report.html"
 RAW_REPLIES = 3
@@ -33,6 +32,7 @@ _SCORES = frozenset({"scores", "first_tokens", "decision"})
 def write_report(folder: RunFolder, summary: RunSummary) -> Path:
     """report.html of the run folder, with every item; written piece by piece, in bounded memory."""
     from pytest_modeleval.reports.page.document import page_parts  # noqa: PLC0415 - jinja2, only at the end
+    from pytest_modeleval.samples.reading import SampleReader  # noqa: PLC0415
 
     reader = SampleReader(folder.path, folder.reader.contents)
     parts = page_parts(
@@ -100,6 +100,8 @@ def views(folder: Path, contents: Contents, with_content: Set[ItemKey]) -> Itera
 
     contents: of the folder's journals.
     """
+    from pytest_modeleval.samples.reading import SampleReader  # noqa: PLC0415
+
     reader = SampleReader(folder, contents)
     for brief in reader.index():
         key = brief.key
