@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_modeleval.retrieval import search
+from pytest_modeleval.retrieval import exact_search
 from pytest_modeleval.retrieval.metrics import ranked
 from pytest_modeleval.retrieval.search import Similarity, top_k
 
@@ -36,8 +36,8 @@ def test_the_result_does_not_depend_on_blocks(
     ids = [str(number * 7 % documents) + "x" * (number % 3) + str(number) for number in range(documents)]
     whole = top_k(queries, corpus, k, similarity, ids=ids)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(search, "_BLOCK_CELLS", dimensions * (seed % 5 + 1))
-        patch.setattr(search, "_EXACT_CELLS", dimensions * (seed % 3 + 1))
+        patch.setattr(exact_search, "_BLOCK_CELLS", dimensions * (seed % 5 + 1))
+        patch.setattr(exact_search, "_EXACT_CELLS", dimensions * (seed % 3 + 1))
         parts = [top_k(query[None, :], corpus, k, similarity, ids=ids) for query in queries]
     assert np.array_equal(whole.rows, np.concatenate([part.rows for part in parts]))
     assert np.array_equal(whole.scores, np.concatenate([part.scores for part in parts]))
