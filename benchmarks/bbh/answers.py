@@ -14,6 +14,7 @@ from string import ascii_uppercase
 
 from pytest_modeleval import Grade, Response, Sample
 from pytest_modeleval.graders import extract_choice
+from pytest_modeleval.graders.answers.number_words import read_number_words
 from pytest_modeleval.graders.marked_answer import missing_answer_cause, tail
 from pytest_modeleval.graders.math import is_same_answer
 from pytest_modeleval.graders.text import normalise
@@ -30,10 +31,6 @@ _DRESS = re.compile(r"\\(?:boxed|(?:text|math)(?:bf|rm|it)?)\b|\\[()\[\]]|[$*_`{
 _AFTER_WORD = re.compile(r"\s*(?:\Z|[^\w\s/]|(?:because|since|as|for|given)\b)")
 _NEGATION = re.compile(r"\b(?:no|not|never|neither|cannot)\b|n['’]t\b")
 _NUMBER = re.compile(r"-?[0-9][0-9,]*(?:\.0+)?\Z")
-_NUMERAL = re.compile(
-    r"\d|\b(?:zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
-    r"|(?:thir|four|fif|six|seven|eigh|nine)teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty)\b"
-)
 _WORD_PAIRS = (("true", "false"), ("yes", "no"), ("valid", "invalid"))
 _LIST_MARK = re.compile(r"(?:\A|(?<=\n))\s*(?:\d+[.)]|[-*•])\s")
 
@@ -114,7 +111,7 @@ def _form(subset: str, target: str, question: str) -> _Form:
         return _read_by(_letter, target)
     if _NUMBER.match(target):
         return _Form(
-            lambda answer: _NUMERAL.search(answer.lower()) is not None,
+            lambda answer: any(word[0].isdigit() or read_number_words(word) for word in re.findall(r"\w+", answer)),
             lambda answer: is_same_answer(target, answer, question=question)[0],
         )
     for pair in _WORD_PAIRS:

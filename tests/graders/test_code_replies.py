@@ -126,6 +126,7 @@ FUNCTIONS = {
     "use that reads input": f"```python\n{ADD}\n```\n```python\nprint(add(int(input()), 2))\n```",
     "solution without a language, use with one": f"```\n{ADD}\n```\n```python\nprint(add(1, 2))\n```",
     "signature after the solution": f"```python\n{ADD}\n```\nIts type:\n```python\ndef add(a: int, b: int) -> int: ...\n```",
+    "signature with a language, solution without": f"```\n{ADD}\n```\nIts type:\n```python\ndef add(a: int, b: int) -> int: ...\n```",
     "skeleton after the solution": f"```python\n{ADD}\n```\nGiven:\n```python\nimport math\n\n\ndef add(a, b):\n    '''Add.'''\n    pass\n```",
 }
 # F20: functions without the class, or next to an empty one.

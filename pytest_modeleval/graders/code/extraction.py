@@ -53,10 +53,12 @@ class Asked:
         name = re.escape(self.function)
         return bool(re.search(rf"^[ \t]*(?:async[ \t]+)?def[ \t]+{name}\b|^{name}[ \t]*[:=][^=]", code, re.MULTILINE))
 
-    def is_only_declared_by(self, code: str) -> bool:
-        """True if the body of every function that code defines is a docstring, `...`, `pass` or nothing."""
+    def is_solved_by(self, code: str) -> bool:
+        """True if code defines the function with more than a docstring, `...` or `pass`, or reads standard input."""
+        if not self.is_defined_by(code):
+            return False
         lines = (line.lstrip() for line in _DOCSTRING.sub("", code).splitlines())
-        return bool(self.function) and all(not line or line[0] == "#" or _DECLARES.match(line) for line in lines)
+        return not self.function or any(line and line[0] != "#" and not _DECLARES.match(line) for line in lines)
 
 
 def last_block(text: str, asked: Asked | None = None) -> str:
@@ -75,12 +77,13 @@ def last_block(text: str, asked: Asked | None = None) -> str:
 def _defining_block(choices: Sequence[Sequence[Block]], asked: Asked) -> Block | None:
     """The last block of the best kind that defines what is asked for."""
     # Unnamed blocks may be sample inputs, so a program that reads input is looked for among the best kind only.
-    for choice in choices if asked.function else choices[:1]:
-        defining = [block for block in choice if asked.is_defined_by(block.code)]
-        # "The signature is ...": what a reply repeats of the question is no solution.
-        defining = [block for block in defining if not asked.is_only_declared_by(block.code)] or defining
-        if defining:
-            return _user_of(_without_quotations(defining[-_MAX_COMPARED:])[-1], choice, asked)
+    searched = choices if asked.function else choices[:1]
+    # "The signature is ...": what a reply repeats of the question is a solution only where there is no other.
+    for defines in (asked.is_solved_by, asked.is_defined_by):
+        for choice in searched:
+            defining = [block for block in choice if defines(block.code)]
+            if defining:
+                return _user_of(_without_quotations(defining[-_MAX_COMPARED:])[-1], choice, asked)
     return None
 
 
