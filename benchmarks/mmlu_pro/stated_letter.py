@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 
 from pytest_modeleval import Grade, Response, Sample
 from pytest_modeleval.graders import extract_choice
-from pytest_modeleval.graders.marked_answer import missing_answer_cause
+from pytest_modeleval.graders.marked_answer import MAX_MARKERS, missing_answer_cause, tail
 
 LETTERS = "ABCDEFGHIJ"
 _STATED = re.compile(r"answer is \(?([A-J])\)?")
-_MARKED = re.compile(r".*[aA]nswer:\s*([A-J])")
-# Bold, boxed or after "option", which the official patterns pass over.
-_DRESSED = re.compile(
-    r"(?:answer|option) is:?[\s*_$\\({\[\"']*(?:boxed|(?:text|math)(?:bf|rm|it)?|[oO]ption|[cC]hoice)?[\s*_\\({\[\"']*"
-    r"([A-J])(?![A-Za-z0-9'’]|\s+[a-z])"
-)
+# Officially ".*[aA]nswer:\s*([A-J])", whose time grows with the square of the length of a line.
+_MARKED = re.compile(r"[aA]nswer:(?=\s*([A-J]))")
+_SAID = re.compile(r"(?:answer|option) is\b:?\s*(.*)")
 _LONE = re.compile(r"\b[A-J]\b")
 LAST_LONE = "the letter is the last lone capital of the reply"
 DRESSED = "the letter is stated in a form that the official code does not read"
@@ -25,18 +23,22 @@ TWO_ANSWERS = "the first and the last stated answer differ"
 def stated_letter(text: str) -> tuple[str | None, list[str]]:
     """The letter, and marks. Steps 1, 2 and 4 are the official ones; the official code then draws a letter at random.
 
-    1. the first "answer is (X)"; 2. the last "Answer: X" of the first line that has one; 3. a letter after "answer is"
-    in bold type, in a box or after "option", else what `extract_choice` reads; 4. the last capital A to J that stands
-    alone. None where all of them fail.
+    1. the first "answer is (X)"; 2. the last "Answer: X" of the first line that has one; 3. what `extract_choice` reads
+    after the first "answer is" that a letter follows (bold, boxed, after "option"), else in the whole text; 4. the last
+    capital A to J that stands alone. None where all of them fail.
     """
+    text = tail(text)
     stated = _STATED.findall(text)
     if stated:
         return stated[0], [TWO_ANSWERS] if stated[0] != stated[-1] else []
     marked = _MARKED.search(text)
     if marked:
-        return marked[1], []
-    dressed = _DRESSED.search(text)
-    letter = dressed[1] if dressed else extract_choice(text, LETTERS)
+        line_end = text.find("\n", marked.start()) % (len(text) + 1)
+        on_line = takewhile(lambda found: found.start() < line_end, _MARKED.finditer(text, marked.start()))
+        return [found[1] for found in on_line][-1], []
+    # Without bold type "A dog" is no letter.
+    said = (extract_choice(f"ANSWER: {rest.replace('*', '')}", LETTERS) for rest in _SAID.findall(text)[:MAX_MARKERS])
+    letter = next(filter(None, said), None) or extract_choice(text, LETTERS)
     if letter is not None and len(letter) == 1:
         return letter, [DRESSED]
     lone = _LONE.findall(text)

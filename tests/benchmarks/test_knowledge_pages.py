@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from benchmarks.arc_challenge import test_arc_challenge as arc_challenge
 from benchmarks.arc_easy import test_arc_easy as arc_easy
@@ -181,6 +184,8 @@ def test_examples_stand_in_front_with_their_explanation() -> None:
         ("So \\boxed{C}.\n\nI think so.", "C", [DRESSED]),
         ("The answer is **A dog**. So B", "B", [LAST_LONE]),
         ("Option I is correct", "I", [LAST_LONE]),
+        ("The answer is (c).", "C", [DRESSED]),
+        ("The answer is\n\n(C)", "C", [DRESSED]),
     ],
 )
 def test_the_steps_of_mmlu_pro(text: str, letter: str | None, marks: list[str]) -> None:
@@ -189,6 +194,22 @@ def test_the_steps_of_mmlu_pro(text: str, letter: str | None, marks: list[str]) 
         # "I" is a lone capital from A to J, officially and here.
         letter, marks = "I", [LAST_LONE]
     assert stated_letter(text) == (letter, marks)
+
+
+@given(
+    st.lists(st.sampled_from(["answer:", "Answer: ", "\n", " ", "B", "C", "A", "x", "Answer: J", "or "]), max_size=12)
+)
+def test_the_marked_letter_is_the_official_one(pieces: list[str]) -> None:
+    """The last of the first line that has one, also where its letter stands on the next line."""
+    official = re.search(r".*[aA]nswer:\s*([A-J])", text := "".join(pieces))
+    if official is not None:
+        assert stated_letter(text) == (official[1], [])
+
+
+@pytest.mark.parametrize("piece", ["x", "Answer: ", "answer is ", "answer is\n", "The answer is **x** "])
+def test_a_long_reply_in_a_loop_is_read_at_once(piece: str) -> None:
+    """The official pattern takes hours for a line of a million characters."""
+    assert stated_letter(piece * (1_000_000 // len(piece)))[0] in (None, "A")
 
 
 def test_no_letter_is_no_answer() -> None:
